@@ -1,0 +1,113 @@
+//! The registry's configuration: Docker Distribution's `config.yml`, typed.
+//!
+//! A file is read once, at start. It passes through three stages, each in its own file: the YAML
+//! text becomes a tree, `REGISTRY_*` variables change the tree, and the tree becomes a [`Config`],
+//! with every problem and every warning collected on the way. Only [`Config::parse`] makes one from text.
+
+use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf, time::Duration};
+
+use http::{HeaderName, HeaderValue};
+
+/// What a registry process needs to know, complete and checked.
+#[derive(Clone, Debug)]
+pub struct Config {
+    pub log: Log,
+    pub storage: Storage,
+    pub http: Http,
+    /// `catalog.maxentries`: the largest page of the catalog.
+    pub catalog_max_entries: usize,
+    /// `tags.maxtags`: the largest page of a tag list that asks for a page.
+    pub tags_max: usize,
+}
+
+/// `log`: what is written, and how.
+#[derive(Clone, Debug)]
+pub struct Log {
+    pub level: Level,
+    pub formatter: Formatter,
+    /// Fields added to every line, as `log.fields`.
+    pub fields: BTreeMap<String, String>,
+    /// The access log on standard output, in combined format; `log.accesslog.disabled` turns it off.
+    pub access_log: bool,
+}
+
+/// `log.level`.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Level {
+    Error,
+    Warn,
+    Info,
+    Debug,
+}
+
+/// `log.formatter`.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Formatter {
+    /// As logrus: `time="…" level=info msg="…" key=value`.
+    Text,
+    /// As logrus' JSON: `{"level":"info","msg":"…","time":"…"}`.
+    Json,
+    /// As logrus' logstash formatter: `{"@timestamp":"…","@version":"1","level":"info","message":"…"}`.
+    Logstash,
+}
+
+/// `storage`: where the bytes live, and what may be done to them.
+#[derive(Clone, Debug)]
+pub struct Storage {
+    pub driver: storage::Config,
+    /// `storage.delete.enabled`.
+    pub delete: bool,
+    /// `storage.maintenance.readonly.enabled`.
+    pub read_only: bool,
+    pub upload_purging: UploadPurging,
+}
+
+/// `storage.maintenance.uploadpurging`.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct UploadPurging {
+    pub enabled: bool,
+    pub age: Duration,
+    pub interval: Duration,
+    pub dry_run: bool,
+}
+
+/// `http`: the listener, and what URLs look like from outside.
+#[derive(Clone, Debug)]
+pub struct Http {
+    pub address: Address,
+    /// `http.prefix`: always starts and ends with a slash; `/` when unset.
+    pub prefix: String,
+    /// `http.host`: scheme and authority of the URLs in answers, whatever the request says.
+    pub host: Option<ExternalHost>,
+    /// `http.secret`: signs the state of uploads. None: a random one for this process.
+    pub secret: Option<Secret>,
+    /// `http.relativeurls`: `Location` holds a path only.
+    pub relative_urls: bool,
+    /// `http.draintimeout`: how long a stopping process lets requests finish. Zero: not at all, as Distribution.
+    pub drain_timeout: Duration,
+    /// `http.headers`: sent with every answer.
+    pub headers: Vec<(HeaderName, HeaderValue)>,
+    /// `http.h2c.enabled`: HTTP/2 without TLS, by prior knowledge.
+    pub h2c: bool,
+}
+
+/// `http.net` and `http.addr`.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Address {
+    /// A literal address; a host name is resolved when the file is read.
+    Tcp(SocketAddr),
+    Unix(PathBuf),
+}
+
+/// `http.host`, parsed: `https://registry.example.com:8443`.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct ExternalHost {
+    /// `http` or `https`.
+    pub scheme: String,
+    /// Host, with a port where one was written.
+    pub authority: String,
+}
+
+/// A value that reaches no log, no error and no diff.
+#[derive(Clone, Eq, PartialEq)]
+pub struct Secret(String);
