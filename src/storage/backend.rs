@@ -1,0 +1,101 @@
+//! The closed set of drivers, behind one type.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use oci::{Digest, RepositoryName};
+
+use crate::{
+    Config, Driver, Entry, Error, Folder, Key, Object, Stat, UploadId, Writer,
+    filesystem::Filesystem, inmemory::InMemory,
+};
+
+/// The driver that a configuration names. Clones share one store.
+#[derive(Clone, Debug)]
+pub enum Backend {
+    /// A folder.
+    Filesystem(Filesystem),
+    /// The memory of this process.
+    InMemory(Arc<InMemory>),
+}
+
+impl Backend {
+    /// Opens the store.
+    ///
+    /// # Errors
+    /// The folder cannot be made or opened.
+    pub fn open(config: &Config) -> Result<Self, Error> {
+        match config {
+            Config::Filesystem(options) => Filesystem::open(options).map(Self::Filesystem),
+            Config::InMemory => Ok(Self::InMemory(Arc::default())),
+        }
+    }
+}
+
+macro_rules! each {
+    ($self:ident, $driver:ident => $call:expr) => {
+        match $self {
+            Backend::Filesystem($driver) => $call.await,
+            Backend::InMemory($driver) => $call.await,
+        }
+    };
+}
+
+impl Driver for Backend {
+    async fn get(&self, key: Key<'_>, limit: usize) -> Result<Bytes, Error> {
+        each!(self, driver => driver.get(key, limit))
+    }
+
+    async fn open(&self, key: Key<'_>) -> Result<Object, Error> {
+        each!(self, driver => driver.open(key))
+    }
+
+    async fn stat(&self, key: Key<'_>) -> Result<Stat, Error> {
+        each!(self, driver => driver.stat(key))
+    }
+
+    async fn put(&self, key: Key<'_>, bytes: Bytes) -> Result<(), Error> {
+        each!(self, driver => driver.put(key, bytes))
+    }
+
+    async fn delete(&self, key: Key<'_>) -> Result<(), Error> {
+        each!(self, driver => driver.delete(key))
+    }
+
+    async fn create_folder(&self, folder: Folder<'_>) -> Result<(), Error> {
+        each!(self, driver => driver.create_folder(folder))
+    }
+
+    async fn folder_exists(&self, folder: Folder<'_>) -> Result<bool, Error> {
+        each!(self, driver => driver.folder_exists(folder))
+    }
+
+    async fn delete_folder(&self, folder: Folder<'_>) -> Result<(), Error> {
+        each!(self, driver => driver.delete_folder(folder))
+    }
+
+    async fn list(&self, folder: Folder<'_>) -> Result<Vec<Entry>, Error> {
+        each!(self, driver => driver.list(folder))
+    }
+
+    async fn begin_upload(
+        &self,
+        repository: &RepositoryName,
+        id: UploadId,
+        started_at: &str,
+    ) -> Result<(), Error> {
+        each!(self, driver => driver.begin_upload(repository, id, started_at))
+    }
+
+    async fn append(&self, repository: &RepositoryName, id: UploadId) -> Result<Writer, Error> {
+        each!(self, driver => driver.append(repository, id))
+    }
+
+    async fn end_upload(&self, repository: &RepositoryName, id: UploadId) -> Result<(), Error> {
+        each!(self, driver => driver.end_upload(repository, id))
+    }
+
+    async fn publish(&self, upload: Writer, digest: &Digest) -> Result<(), Error> {
+        each!(self, driver => driver.publish(upload, digest))
+    }
+}

@@ -1,0 +1,21 @@
+//! Which driver, with which options: the `storage.<driver>` section of `config.yml`, typed.
+
+use std::path::PathBuf;
+
+/// One storage driver with its options, under Distribution's names.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Config {
+    /// `filesystem`.
+    Filesystem(Filesystem),
+    /// `inmemory`: gone with the process.
+    InMemory,
+}
+
+/// The options of `filesystem`.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Filesystem {
+    /// `rootdirectory`: the folder that holds `docker/registry/v2`; `/var/lib/registry` when unset.
+    pub root_directory: PathBuf,
+    /// `maxthreads`: how many blocking file operations may run at once; 100 when unset, at least 25.
+    pub max_threads: usize,
+}

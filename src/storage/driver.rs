@@ -1,0 +1,108 @@
+//! The seam between a registry and the place where its bytes live.
+
+use std::{future::Future, time::SystemTime};
+
+use bytes::Bytes;
+use oci::{Digest, RepositoryName};
+
+use crate::{Error, Folder, Key, Object, UploadId, Writer};
+
+/// A store of objects under Distribution's keys.
+///
+/// What each method promises is the contract; one suite (`tests/conformance.rs`) asks every driver
+/// for all of it. In every method a missing object is [`Kind::NotFound`](crate::Kind::NotFound), and
+/// a future that is dropped leaves the object as it was or as it should become, never in between.
+pub trait Driver: Send + Sync {
+    /// Reads a whole object of at most `limit` bytes.
+    ///
+    /// A larger one is [`Kind::TooLarge`](crate::Kind::TooLarge), found before it is read.
+    fn get(&self, key: Key<'_>, limit: usize) -> impl Future<Output = Result<Bytes, Error>> + Send;
+
+    /// Opens an object for reading in pieces. What is opened stays readable when it is deleted.
+    fn open(&self, key: Key<'_>) -> impl Future<Output = Result<Object, Error>> + Send;
+
+    /// Size and time of an object.
+    fn stat(&self, key: Key<'_>) -> impl Future<Output = Result<Stat, Error>> + Send;
+
+    /// Stores an object, replacing what was there.
+    ///
+    /// Readers see the old bytes or the new ones, never a part. On return the object, and every
+    /// folder on the way to it, survives a loss of power.
+    fn put(&self, key: Key<'_>, bytes: Bytes) -> impl Future<Output = Result<(), Error>> + Send;
+
+    /// Deletes one object, durably. Folders stay.
+    fn delete(&self, key: Key<'_>) -> impl Future<Output = Result<(), Error>> + Send;
+
+    /// Makes an empty folder, durably; one that is there is left alone.
+    ///
+    /// A store without folders does nothing.
+    fn create_folder(&self, folder: Folder<'_>) -> impl Future<Output = Result<(), Error>> + Send;
+
+    /// Whether the folder is there: on a store without folders, whether it holds an object.
+    fn folder_exists(&self, folder: Folder<'_>)
+    -> impl Future<Output = Result<bool, Error>> + Send;
+
+    /// Deletes a folder and all that is in it, durably.
+    ///
+    /// Where the store can, readers see the folder whole or not at all.
+    fn delete_folder(&self, folder: Folder<'_>) -> impl Future<Output = Result<(), Error>> + Send;
+
+    /// The children of a folder, sorted by the bytes of their names.
+    fn list(&self, folder: Folder<'_>) -> impl Future<Output = Result<Vec<Entry>, Error>> + Send;
+
+    /// Begins an upload session: its data is empty, `started_at` is kept beside it.
+    ///
+    /// It survives the end of the process, but need not survive a loss of power.
+    fn begin_upload(
+        &self,
+        repository: &RepositoryName,
+        id: UploadId,
+        started_at: &str,
+    ) -> impl Future<Output = Result<(), Error>> + Send;
+
+    /// Opens an upload session for appending.
+    ///
+    /// There is one writer at a time, over all processes: a second is [`Kind::Busy`](crate::Kind::Busy).
+    fn append(
+        &self,
+        repository: &RepositoryName,
+        id: UploadId,
+    ) -> impl Future<Output = Result<Writer, Error>> + Send;
+
+    /// Forgets an upload session and its bytes.
+    ///
+    /// A loss of power may bring it back, to be purged when it is old.
+    fn end_upload(
+        &self,
+        repository: &RepositoryName,
+        id: UploadId,
+    ) -> impl Future<Output = Result<(), Error>> + Send;
+
+    /// Makes the bytes of a finished upload session the blob `digest`, durably.
+    ///
+    /// The caller has compared the digest. A blob that is there is kept if it has the same size and
+    /// replaced otherwise: a torn older write does not win. The session's folder remains.
+    fn publish(
+        &self,
+        upload: Writer,
+        digest: &Digest,
+    ) -> impl Future<Output = Result<(), Error>> + Send;
+}
+
+/// Size and time of an object.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Stat {
+    /// Length in bytes.
+    pub size: u64,
+    /// When the store last wrote it, by the store's clock.
+    pub modified: SystemTime,
+}
+
+/// A child of a folder.
+#[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub struct Entry {
+    /// The last component of its path.
+    pub name: String,
+    /// Whether it is a folder.
+    pub is_folder: bool,
+}

@@ -1,0 +1,177 @@
+//! The `filesystem` driver: Distribution's folder on a local disk.
+//!
+//! What the caches of the kernel can answer is answered on the calling thread (`RESOLVE_CACHED`,
+//! `RWF_NOWAIT`); everything else runs on a blocking thread, of which `maxthreads` bounds the number.
+//! Every file appears by a rename of a durable file, every folder on the way to it is durable before
+//! the call returns.
+
+mod cached;
+mod folders;
+mod stage;
+mod store;
+mod upload;
+
+use std::{fs, io, sync::Arc};
+
+use bytes::Bytes;
+use oci::{Digest, RepositoryName};
+use tokio::{sync::Semaphore, task::spawn_blocking};
+
+use crate::{
+    Driver, Entry, Error, FilesystemConfig, Folder, Key, Kind, Object, Stat, UploadId, Writer,
+    error::Context,
+    writer::{Progress, Sink},
+};
+use store::Store;
+pub(crate) use upload::UploadFile;
+
+/// A folder that holds `docker/registry/v2`. Clones share it.
+#[derive(Clone, Debug)]
+pub struct Filesystem {
+    store: Arc<Store>,
+    /// As many blocking operations at once as `maxthreads` says.
+    permits: Arc<Semaphore>,
+}
+
+impl Filesystem {
+    /// Opens the folder, making it where it is missing, and sweeps what a crash has left staged.
+    ///
+    /// # Errors
+    /// The folder cannot be made or opened.
+    pub fn open(options: &FilesystemConfig) -> Result<Self, Error> {
+        let path = &options.root_directory;
+        fs::create_dir_all(path).during("create folder", path.display())?;
+        let root = fs::File::open(path).during("open folder", path.display())?;
+        if !root.metadata().during("open folder", path.display())?.is_dir() {
+            let error = io::Error::from(io::ErrorKind::NotADirectory);
+            return Err(Error::io("open folder", path.display(), error));
+        }
+        let store = Store::new(root.into());
+        stage::sweep(&store)?;
+        let permits = Semaphore::new(options.max_threads.clamp(1, Semaphore::MAX_PERMITS));
+        Ok(Self { store: Arc::new(store), permits: Arc::new(permits) })
+    }
+
+    /// Runs `work` on a blocking thread; once begun, it ends even if the caller goes away.
+    async fn blocking<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Arc<Store>) -> Result<T, Error> + Send + 'static,
+    ) -> Result<T, Error> {
+        let permit = Arc::clone(&self.permits).acquire_owned().await;
+        let permit = permit.map_err(|_| Error::new(Kind::Other, "use", "closed store"))?;
+        let store = Arc::clone(&self.store);
+        let joined = spawn_blocking(move || {
+            let result = work(&store);
+            drop(permit);
+            result
+        });
+        joined.await.map_err(|error| Error::io("use", "store", io::Error::other(error)))?
+    }
+}
+
+impl Driver for Filesystem {
+    async fn get(&self, key: Key<'_>, limit: usize) -> Result<Bytes, Error> {
+        let key = key.to_string();
+        if let Some(result) = cached::get(&self.store, &key, limit) {
+            return result;
+        }
+        self.blocking(move |store| store.get(&key, limit)).await
+    }
+
+    async fn open(&self, key: Key<'_>) -> Result<Object, Error> {
+        let key = key.to_string();
+        if let Some(result) = cached::open(&self.store, &key) {
+            return result;
+        }
+        self.blocking(move |store| store.open(&key)).await
+    }
+
+    async fn stat(&self, key: Key<'_>) -> Result<Stat, Error> {
+        let key = key.to_string();
+        if let Some(result) = cached::stat(&self.store, &key) {
+            return result;
+        }
+        self.blocking(move |store| store.stat(&key)).await
+    }
+
+    async fn put(&self, key: Key<'_>, bytes: Bytes) -> Result<(), Error> {
+        let key = key.to_string();
+        self.blocking(move |store| store.put(&key, &bytes)).await
+    }
+
+    async fn delete(&self, key: Key<'_>) -> Result<(), Error> {
+        let key = key.to_string();
+        self.blocking(move |store| store.delete(&key)).await
+    }
+
+    async fn create_folder(&self, folder: Folder<'_>) -> Result<(), Error> {
+        let folder = folder.to_string();
+        if store_knows(&self.store, &folder) {
+            return Ok(());
+        }
+        self.blocking(move |store| store.create_folder(&folder)).await
+    }
+
+    async fn folder_exists(&self, folder: Folder<'_>) -> Result<bool, Error> {
+        let folder = folder.to_string();
+        let result = match cached::stat(&self.store, &folder) {
+            Some(result) => result,
+            None => self.blocking(move |store| store.stat(&folder)).await,
+        };
+        match result {
+            Ok(_) => Ok(true),
+            Err(error) if error.is_not_found() => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
+    async fn delete_folder(&self, folder: Folder<'_>) -> Result<(), Error> {
+        let folder = folder.to_string();
+        self.blocking(move |store| store.delete_folder(&folder)).await
+    }
+
+    async fn list(&self, folder: Folder<'_>) -> Result<Vec<Entry>, Error> {
+        let folder = folder.to_string();
+        self.blocking(move |store| store.list(&folder)).await
+    }
+
+    async fn begin_upload(
+        &self,
+        repository: &RepositoryName,
+        id: UploadId,
+        started_at: &str,
+    ) -> Result<(), Error> {
+        let data = Key::UploadData(repository, &id).to_string();
+        let started = Key::UploadStartedAt(repository, &id).to_string();
+        let text = started_at.to_owned();
+        self.blocking(move |store| upload::begin(store, &data, &started, &text)).await
+    }
+
+    async fn append(&self, repository: &RepositoryName, id: UploadId) -> Result<Writer, Error> {
+        let data = Key::UploadData(repository, &id).to_string();
+        let (file, offset) = self.blocking(move |store| UploadFile::open(store, data)).await?;
+        Ok(Writer::new(Sink::File(file), offset))
+    }
+
+    async fn end_upload(&self, repository: &RepositoryName, id: UploadId) -> Result<(), Error> {
+        let folder = Folder::Upload(repository, &id).to_string();
+        self.blocking(move |store| {
+            stage::remove_tree(&store.root, &folder).during("delete", &folder)
+        })
+        .await
+    }
+
+    async fn publish(&self, upload: Writer, digest: &Digest) -> Result<(), Error> {
+        let target = Key::Blob(digest).to_string();
+        let Progress { sink, .. } = upload.finish().await?;
+        match sink {
+            Sink::File(file) => self.blocking(move |store| file.publish(store, &target)).await,
+            Sink::Memory(_) => Err(Error::new(Kind::Other, "publish", target)),
+        }
+    }
+}
+
+/// Whether the folder was made, or found and made durable, by this process.
+fn store_knows(store: &Store, folder: &str) -> bool {
+    store.folders.is_durable(folder) && matches!(cached::stat(store, folder), Some(Ok(_)))
+}

@@ -1,0 +1,189 @@
+//! The operations themselves, on a blocking thread, relative to the open root folder.
+
+use std::{
+    fs::File,
+    io::{self, Read, Write},
+    os::fd::OwnedFd,
+    sync::{Arc, Mutex, OnceLock},
+    time::{Duration, SystemTime},
+};
+
+use bytes::Bytes;
+use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags, openat, renameat, statat, unlinkat};
+
+use super::{
+    folders::{Folders, parent},
+    stage::Stage,
+};
+use crate::{Entry, Error, Kind, Object, Stat, buffer::Pool, error::Context};
+
+/// As Distribution: readable by the group and others where the umask lets them.
+pub(super) const FILE_MODE: Mode = Mode::from_raw_mode(0o644);
+
+/// The open root folder and what is known about it.
+#[derive(Debug)]
+pub(crate) struct Store {
+    pub(super) root: OwnedFd,
+    pub(super) folders: Folders,
+    pub(super) buffers: Arc<Pool>,
+    /// Where files are made before they are renamed; there once something was written.
+    pub(super) stage: OnceLock<Stage>,
+    /// Two first writers make one stage.
+    pub(super) stage_made: Mutex<()>,
+    /// Set when the kernel cannot look up paths in its caches only.
+    pub(super) uncached: OnceLock<()>,
+}
+
+impl Store {
+    pub(super) fn new(root: OwnedFd) -> Self {
+        Self {
+            root,
+            folders: Folders::default(),
+            buffers: Arc::default(),
+            stage: OnceLock::new(),
+            stage_made: Mutex::new(()),
+            uncached: OnceLock::new(),
+        }
+    }
+
+    pub(super) fn get(&self, key: &str, limit: usize) -> Result<Bytes, Error> {
+        let file = self.open_file(key).during("read", key)?;
+        let size = file.metadata().during("read", key)?.len();
+        if size > limit as u64 {
+            return Err(Error::new(Kind::TooLarge, "read", key));
+        }
+        let mut bytes = Vec::with_capacity(usize::try_from(size).unwrap_or(limit) + 1);
+        file.take(limit as u64 + 1).read_to_end(&mut bytes).during("read", key)?;
+        if bytes.len() > limit {
+            return Err(Error::new(Kind::TooLarge, "read", key));
+        }
+        Ok(bytes.into())
+    }
+
+    pub(super) fn open(&self, key: &str) -> Result<Object, Error> {
+        let file = self.open_file(key).during("open", key)?;
+        object(self, file, key)
+    }
+
+    pub(super) fn stat(&self, key: &str) -> Result<Stat, Error> {
+        let stat = statat(&self.root, key, AtFlags::empty()).during("stat", key)?;
+        Ok(to_stat(&stat))
+    }
+
+    /// Stage, sync, rename, sync the folders.
+    pub(super) fn put(&self, key: &str, bytes: &[u8]) -> Result<(), Error> {
+        let staged = Stage::of(self)?.name();
+        let result = self.put_by(&staged, key, bytes);
+        if result.is_err() {
+            // A stage that stays is swept at the next start.
+            let _ = unlinkat(&self.root, &staged, AtFlags::empty());
+        }
+        result
+    }
+
+    fn put_by(&self, staged: &str, key: &str, bytes: &[u8]) -> Result<(), Error> {
+        let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC;
+        let mut file =
+            File::from(openat(&self.root, staged, flags, FILE_MODE).during("write", key)?);
+        file.write_all(bytes).during("write", key)?;
+        file.sync_data().during("sync", key)?;
+        self.rename_into(staged, key)
+    }
+
+    /// Renames a durable file to its place and makes the place durable.
+    pub(super) fn rename_into(&self, from: &str, key: &str) -> Result<(), Error> {
+        let folder = parent(key);
+        let unsynced = self.folders.make(&self.root, folder)?;
+        renameat(&self.root, from, &self.root, key).during("rename", key)?;
+        self.sync_folder(folder)?;
+        self.folders.sync(&self.root, unsynced)
+    }
+
+    /// Makes an object durable that another request, or a process that was killed, has put there.
+    pub(super) fn settle(&self, key: &str) -> Result<(), Error> {
+        let file = self.open_file(key).during("open", key)?;
+        file.sync_data().during("sync", key)?;
+        let folder = parent(key);
+        let unsynced = self.folders.make(&self.root, folder)?;
+        self.sync_folder(folder)?;
+        self.folders.sync(&self.root, unsynced)
+    }
+
+    pub(super) fn delete(&self, key: &str) -> Result<(), Error> {
+        unlinkat(&self.root, key, AtFlags::empty()).during("delete", key)?;
+        self.sync_folder(parent(key))
+    }
+
+    pub(super) fn create_folder(&self, folder: &str) -> Result<(), Error> {
+        let unsynced = self.folders.make(&self.root, folder)?;
+        self.folders.sync(&self.root, unsynced)
+    }
+
+    /// Renames the folder out of sight, then removes what is in it.
+    pub(super) fn delete_folder(&self, folder: &str) -> Result<(), Error> {
+        // Not there: nothing to stage for.
+        statat(&self.root, folder, AtFlags::SYMLINK_NOFOLLOW).during("delete", folder)?;
+        let trash = Stage::of(self)?.name();
+        self.folders.forget(folder);
+        renameat(&self.root, folder, &self.root, &trash).during("delete", folder)?;
+        self.sync_folder(parent(folder))?;
+        super::stage::remove_tree(&self.root, &trash).during("delete", folder)
+    }
+
+    pub(super) fn list(&self, folder: &str) -> Result<Vec<Entry>, Error> {
+        let directory = self.open_folder(folder).during("list", folder)?;
+        let mut entries = Vec::new();
+        for entry in Dir::read_from(&directory).during("list", folder)? {
+            let entry = entry.during("list", folder)?;
+            // Every name under the root that is one of ours is ASCII; others are nobody's.
+            let Ok(name) = entry.file_name().to_str() else { continue };
+            if name == "." || name == ".." {
+                continue;
+            }
+            let is_folder = match entry.file_type() {
+                FileType::Directory => true,
+                FileType::Unknown | FileType::Symlink => {
+                    let stat = statat(&directory, name, AtFlags::empty());
+                    stat.is_ok_and(|stat| FileType::from_raw_mode(stat.st_mode).is_dir())
+                }
+                _ => false,
+            };
+            entries.push(Entry { name: name.to_owned(), is_folder });
+        }
+        entries.sort_unstable();
+        Ok(entries)
+    }
+
+    pub(super) fn sync_folder(&self, folder: &str) -> Result<(), Error> {
+        let directory = self.open_folder(folder).during("sync", folder)?;
+        rustix::fs::fsync(&directory).during("sync", folder)
+    }
+
+    fn open_folder(&self, folder: &str) -> io::Result<OwnedFd> {
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        Ok(openat(&self.root, folder, flags, Mode::empty())?)
+    }
+
+    fn open_file(&self, key: &str) -> io::Result<File> {
+        let flags = OFlags::RDONLY | OFlags::CLOEXEC;
+        Ok(File::from(openat(&self.root, key, flags, Mode::empty())?))
+    }
+}
+
+/// An open file as an object; a folder is none.
+pub(super) fn object(store: &Store, file: File, key: &str) -> Result<Object, Error> {
+    let stat = rustix::fs::fstat(&file).during("open", key)?;
+    if !FileType::from_raw_mode(stat.st_mode).is_file() {
+        return Err(Error::new(Kind::NotFound, "open", key));
+    }
+    Ok(Object::of_file(file, key.into(), to_stat(&stat), Arc::clone(&store.buffers)))
+}
+
+pub(super) fn to_stat(stat: &rustix::fs::Stat) -> Stat {
+    let seconds = Duration::from_secs(u64::try_from(stat.st_mtime).unwrap_or(0));
+    let nanoseconds = Duration::from_nanos(stat.st_mtime_nsec);
+    Stat {
+        size: u64::try_from(stat.st_size).unwrap_or(0),
+        modified: SystemTime::UNIX_EPOCH + seconds + nanoseconds,
+    }
+}

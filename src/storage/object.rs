@@ -1,0 +1,162 @@
+//! An object that is open for reading.
+
+use std::{
+    fs::File,
+    future::Future,
+    io,
+    ops::Range,
+    os::unix::fs::FileExt,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll, ready},
+};
+
+use bytes::Bytes;
+use rustix::io::ReadWriteFlags;
+use tokio::task::{JoinHandle, spawn_blocking};
+
+use crate::{
+    Error, Kind, Stat,
+    buffer::{BUFFER_BYTES, Pool},
+};
+
+/// An object that is open for reading: it stays readable when it is deleted meanwhile.
+#[derive(Clone, Debug)]
+pub struct Object {
+    stat: Stat,
+    source: Source,
+}
+
+#[derive(Clone, Debug)]
+enum Source {
+    Memory(Bytes),
+    File { file: Arc<File>, key: Arc<str>, pool: Arc<Pool> },
+}
+
+impl Object {
+    pub(crate) fn of_bytes(bytes: Bytes, stat: Stat) -> Self {
+        Self { stat, source: Source::Memory(bytes) }
+    }
+
+    pub(crate) fn of_file(file: File, key: Arc<str>, stat: Stat, pool: Arc<Pool>) -> Self {
+        Self { stat, source: Source::File { file: Arc::new(file), key, pool } }
+    }
+
+    /// Length in bytes.
+    #[must_use]
+    pub fn size(&self) -> u64 {
+        self.stat.size
+    }
+
+    /// Size and time.
+    #[must_use]
+    pub fn stat(&self) -> Stat {
+        self.stat
+    }
+
+    /// The bytes of `range`, in pieces. What lies behind the end is left out.
+    #[must_use]
+    pub fn chunks(&self, range: Range<u64>) -> Chunks {
+        let end = range.end.min(self.stat.size);
+        Chunks { source: self.source.clone(), next: range.start.min(end), end, reading: None }
+    }
+}
+
+/// The bytes of a range of an object, in pieces of at most 256 KiB from a file.
+///
+/// Memory does not grow with the range: one piece is in hand at a time.
+#[derive(Debug)]
+pub struct Chunks {
+    source: Source,
+    next: u64,
+    end: u64,
+    /// A read that the page cache could not answer at once.
+    reading: Option<JoinHandle<io::Result<Bytes>>>,
+}
+
+impl Chunks {
+    /// How many bytes are still to come.
+    #[must_use]
+    pub fn remaining(&self) -> u64 {
+        self.end - self.next
+    }
+
+    /// The next piece; none at the end.
+    ///
+    /// # Errors
+    /// [`Kind::Truncated`] when the object ends before its size.
+    pub fn poll_next(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<Bytes, Error>>> {
+        if self.remaining() == 0 {
+            return Poll::Ready(None);
+        }
+        let bytes = match ready!(self.poll_read(context)) {
+            Ok(bytes) if bytes.is_empty() => {
+                let error = Error::new(Kind::Truncated, "read", self.source.key());
+                return Poll::Ready(Some(Err(error)));
+            }
+            Ok(bytes) => bytes,
+            Err(error) => {
+                return Poll::Ready(Some(Err(Error::io("read", self.source.key(), error))));
+            }
+        };
+        self.next += bytes.len() as u64;
+        Poll::Ready(Some(Ok(bytes)))
+    }
+
+    fn poll_read(&mut self, context: &mut Context<'_>) -> Poll<io::Result<Bytes>> {
+        if let Some(reading) = &mut self.reading {
+            let joined = ready!(Pin::new(reading).poll(context));
+            self.reading = None;
+            return Poll::Ready(joined.unwrap_or_else(|error| Err(io::Error::other(error))));
+        }
+        let wanted = usize::try_from(self.remaining()).unwrap_or(usize::MAX);
+        match &self.source {
+            Source::Memory(bytes) => {
+                // `chunks` has bound both ends by the length.
+                let range = usize::try_from(self.next).unwrap_or(usize::MAX)..bytes.len();
+                let rest = bytes.slice(range);
+                Poll::Ready(Ok(rest.slice(..wanted.min(rest.len()))))
+            }
+            Source::File { file, pool, .. } => {
+                if let Some(bytes) = read_cached(file, pool, self.next, wanted) {
+                    return Poll::Ready(Ok(bytes));
+                }
+                let (file, pool, at) = (Arc::clone(file), Arc::clone(pool), self.next);
+                self.reading = Some(spawn_blocking(move || read_at(&file, &pool, at, wanted)));
+                self.poll_read(context)
+            }
+        }
+    }
+}
+
+impl Source {
+    fn key(&self) -> &str {
+        match self {
+            Self::Memory(_) => "object in memory",
+            Self::File { key, .. } => key,
+        }
+    }
+}
+
+/// Reads what the page cache holds; none if that would wait for the disk, or the kernel cannot tell.
+fn read_cached(file: &File, pool: &Arc<Pool>, at: u64, wanted: usize) -> Option<Bytes> {
+    let mut buffer = pool.take(wanted);
+    let limit = wanted.min(BUFFER_BYTES);
+    let space = &mut buffer.space()[..limit];
+    match rustix::io::preadv2(file, &mut [io::IoSliceMut::new(space)], at, ReadWriteFlags::NOWAIT) {
+        Ok(read) if read > 0 => Some(buffer.into_bytes(read)),
+        Ok(_) | Err(_) => None,
+    }
+}
+
+fn read_at(file: &File, pool: &Arc<Pool>, at: u64, wanted: usize) -> io::Result<Bytes> {
+    let mut buffer = pool.take(wanted);
+    let limit = wanted.min(BUFFER_BYTES);
+    loop {
+        match file.read_at(&mut buffer.space()[..limit], at) {
+            Ok(read) => return Ok(buffer.into_bytes(read)),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+}
