@@ -1,8 +1,8 @@
 //! A descriptor points at content: what it is, its digest and its size.
 //!
-//! Only the digest is required when reading. Distribution stores descriptors without a size or media
-//! type, and checks neither against the content, so refusing them here would refuse images that are
-//! pulled every day.
+//! Only the digest is required when reading: Distribution stores descriptors without a size or a
+//! media type, and checks neither against the content, so more would refuse images that are pulled
+//! every day.
 
 use std::collections::BTreeMap;
 

@@ -1,4 +1,4 @@
-//! A digest names content by its hash: `sha256:` and 64 lower-case hex digits, or `sha512:` and 128.
+//! A digest names content by its hash: `sha256:` and 64 lower-case hex digits, `sha512:` and 128.
 //!
 //! It is a small `Copy` value that holds the hash's bytes, not its text: a set of a million digests
 //! is a million array entries without a heap allocation each, and the one text form there is cannot

@@ -74,11 +74,13 @@ impl Outline {
 
 impl Schema1 {
     /// The layers, lowest first; the document has them the other way round.
-    pub(crate) fn layers(self) -> Vec<Descriptor> {
-        let digests = self.layers.flatten().into_iter().flatten().rev();
+    pub(crate) fn layers(self) -> Result<Vec<Descriptor>, ManifestError> {
+        let kind = ManifestType::DockerSchema1;
+        let missing = ManifestError::Missing { kind, field: "blobSum" };
+        let layers = self.layers.flatten().into_iter().flatten().rev();
+        let digests = layers.map(|layer| layer.digest.flatten().ok_or_else(|| missing.clone()));
         digests
-            .filter_map(|layer| layer.digest.flatten())
-            .map(|digest| Descriptor::new(SCHEMA1_LAYER, digest, 0))
+            .map(|digest| digest.map(|digest| Descriptor::new(SCHEMA1_LAYER, digest, 0)))
             .collect()
     }
 }

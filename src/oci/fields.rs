@@ -1,9 +1,9 @@
 //! JSON objects as Distribution reads them.
 //!
 //! Distribution and most clients are written in Go, whose decoder takes a key in any case, lets the
-//! last of several win and takes `null` for absent. Storage holds what such a decoder accepted, and a
-//! collector that saw fewer layers in a manifest than the registry that took it would delete the
-//! others. So this crate reads objects by the same rules.
+//! last of several win and takes `null` for nothing said. Storage holds what such a decoder
+//! accepted, and a collector that saw fewer layers in a manifest than the registry that took it
+//! would delete the others. So this crate reads objects by the same rules.
 
 use std::fmt;
 
@@ -32,8 +32,7 @@ macro_rules! object {
                 A: serde::de::MapAccess<'de>,
             {
                 $(if $crate::fields::is_key(key, $key) {
-                    self.$field = Some($crate::fields::value(map, $key)?);
-                    return Ok(());
+                    return $crate::fields::read_into(&mut self.$field, $key, map);
                 })*
                 map.next_value::<serde::de::IgnoredAny>().map(|_| ())
             }
@@ -68,13 +67,22 @@ impl<'de, T: Fields> de::Visitor<'de> for Object<T> {
     }
 }
 
-/// Reads a value or `null`.
-pub(crate) fn value<'de, A, T>(map: &mut A, key: &str) -> Result<Option<T>, A::Error>
+/// Reads a value or `null`; a `null` does not undo an earlier value.
+pub(crate) fn read_into<'de, A, T>(
+    field: &mut Option<Option<T>>,
+    key: &str,
+    map: &mut A,
+) -> Result<(), A::Error>
 where
     A: de::MapAccess<'de>,
     T: de::Deserialize<'de>,
 {
-    map.next_value().map_err(|error| de::Error::custom(format_args!("`{key}`: {error}")))
+    let in_field = |error| de::Error::custom(format_args!("`{key}`: {error}"));
+    match map.next_value::<Option<T>>().map_err(in_field)? {
+        Some(value) => *field = Some(Some(value)),
+        None => *field = Some(field.take().flatten()),
+    }
+    Ok(())
 }
 
 /// Whether a key that was sent is meant to be this one.
@@ -93,8 +101,6 @@ const fn fold(character: char) -> char {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
-
     object! {
         /// Two fields are enough.
         Sample {
@@ -113,6 +119,11 @@ mod tests {
             read(r#"{"NAME": "a", "Name": "b", "layer\u017fize": 3, "other": [{}]}"#).unwrap();
         assert_eq!(sample.name, Some(Some("b".into())));
         assert_eq!(sample.size, Some(Some(3)));
+    }
+
+    #[test]
+    fn null_does_not_undo_a_value() {
+        assert_eq!(read(r#"{"name": "a", "name": null}"#).unwrap().name, Some(Some("a".into())));
     }
 
     #[test]

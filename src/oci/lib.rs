@@ -16,7 +16,10 @@ mod manifest;
 mod manifest_error;
 mod media_type;
 mod name;
+mod push;
 mod reference;
+#[cfg(test)]
+mod samples;
 mod tag;
 mod text;
 

@@ -48,6 +48,12 @@ pub enum ManifestError {
     /// It could be read as an image and as an index.
     #[error("manifest is ambiguous: it has both `manifests` and `{0}`")]
     Ambiguous(&'static str),
+    /// It is nested too deeply.
+    #[error("manifest is nested deeper than {levels} levels")]
+    TooDeep {
+        /// How deep it may be.
+        levels: usize,
+    },
     /// It has a field of another kind.
     #[error("manifest of type `{kind}` must not have `{field}`")]
     Misplaced {

@@ -1,8 +1,9 @@
 //! The kinds of manifest, by their media types.
 //!
-//! A `Content-Type` may carry parameters, spaces and capitals, so reading a header tolerates them. A
-//! document's `mediaType` may not: Distribution, which may serve the same storage next, compares it
-//! letter by letter. Docker's schema 1 is recognised so that whoever meets one can say what it is.
+//! A `Content-Type` may carry parameters, spaces and capitals, so reading a header tolerates them.
+//! A document's `mediaType` may not: Distribution, which may serve the same storage next, compares
+//! it letter by letter. Docker's schema 1 is recognised so that whoever meets one can say what it
+//! is.
 
 use std::fmt;
 

@@ -102,7 +102,7 @@ pub enum NameError {
     },
     /// Two slashes meet, or one stands at an end.
     #[error(
-        "repository name `{name}` has an empty component: only single slashes between components are allowed"
+        "repository name `{name}` has an empty component: use single slashes between components"
     )]
     EmptyComponent {
         /// The whole name.
@@ -110,7 +110,8 @@ pub enum NameError {
     },
     /// A letter is upper case.
     #[error(
-        "component `{component}` of the repository name has upper-case {character:?}: only lower-case letters are allowed"
+        "repository name component `{component}` has upper-case {character:?}: \
+         only lower-case letters are allowed"
     )]
     UpperCase {
         /// The component it is in.
@@ -120,7 +121,8 @@ pub enum NameError {
     },
     /// A component begins with `.`, `_` or `-`.
     #[error(
-        "component `{component}` of the repository name begins with a separator: it must begin with a letter or digit"
+        "repository name component `{component}` begins with a separator: \
+         it must begin with a letter or digit"
     )]
     LeadingSeparator {
         /// The component.
@@ -128,7 +130,8 @@ pub enum NameError {
     },
     /// A component ends with `.`, `_` or `-`.
     #[error(
-        "component `{component}` of the repository name ends with a separator: it must end with a letter or digit"
+        "repository name component `{component}` ends with a separator: \
+         it must end with a letter or digit"
     )]
     TrailingSeparator {
         /// The component.
@@ -136,7 +139,8 @@ pub enum NameError {
     },
     /// Separators stand together that may not.
     #[error(
-        "component `{component}` of the repository name has the separator `{separator}`: one `.`, one or two `_`, or any number of `-` are allowed"
+        "repository name component `{component}` has the separator `{separator}`: \
+         one `.`, one or two `_`, or any number of `-` are allowed"
     )]
     Separator {
         /// The component.
@@ -146,7 +150,8 @@ pub enum NameError {
     },
     /// A character is neither letter, digit nor separator.
     #[error(
-        "component `{component}` of the repository name has {character:?}: a-z, 0-9, `.`, `_` and `-` are allowed"
+        "repository name component `{component}` has {character:?}: \
+         a-z, 0-9, `.`, `_` and `-` are allowed"
     )]
     Character {
         /// The component it is in.
@@ -212,65 +217,32 @@ mod tests {
 
     #[test]
     fn a_refusal_names_component_and_rule() {
+        const SLASHES: &str = "use single slashes between components";
+        const LOWER: &str = "only lower-case letters are allowed";
+        const BEGIN: &str = "it must begin with a letter or digit";
+        const END: &str = "it must end with a letter or digit";
+        const RUNS: &str = "one `.`, one or two `_`, or any number of `-` are allowed";
+        const CHARACTERS: &str = "a-z, 0-9, `.`, `_` and `-` are allowed";
         let cases = [
-            ("", "repository name is empty: it needs at least one letter or digit"),
-            (&"a".repeat(256), "repository name has 256 bytes: at most 255 are allowed"),
-            (
-                "a//b",
-                "repository name `a//b` has an empty component: only single slashes between components are allowed",
-            ),
-            (
-                "/a",
-                "repository name `/a` has an empty component: only single slashes between components are allowed",
-            ),
-            (
-                "a/",
-                "repository name `a/` has an empty component: only single slashes between components are allowed",
-            ),
-            (
-                "a/Bc",
-                "component `Bc` of the repository name has upper-case 'B': only lower-case letters are allowed",
-            ),
-            (
-                "a/.b",
-                "component `.b` of the repository name begins with a separator: it must begin with a letter or digit",
-            ),
-            (
-                "..",
-                "component `..` of the repository name begins with a separator: it must begin with a letter or digit",
-            ),
-            (
-                "a-/b",
-                "component `a-` of the repository name ends with a separator: it must end with a letter or digit",
-            ),
-            (
-                "a..b",
-                "component `a..b` of the repository name has the separator `..`: one `.`, one or two `_`, or any number of `-` are allowed",
-            ),
-            (
-                "a___b",
-                "component `a___b` of the repository name has the separator `___`: one `.`, one or two `_`, or any number of `-` are allowed",
-            ),
-            (
-                "a.-b",
-                "component `a.-b` of the repository name has the separator `.-`: one `.`, one or two `_`, or any number of `-` are allowed",
-            ),
-            (
-                "x/a b",
-                "component `a b` of the repository name has ' ': a-z, 0-9, `.`, `_` and `-` are allowed",
-            ),
-            (
-                "a\n",
-                "component `a\\n` of the repository name has '\\n': a-z, 0-9, `.`, `_` and `-` are allowed",
-            ),
-            (
-                "é",
-                "component `é` of the repository name has 'é': a-z, 0-9, `.`, `_` and `-` are allowed",
-            ),
+            ("", "is empty", "it needs at least one letter or digit"),
+            (&"a".repeat(256), "has 256 bytes", "at most 255 are allowed"),
+            ("a//b", "`a//b` has an empty component", SLASHES),
+            ("/a", "`/a` has an empty component", SLASHES),
+            ("a/", "`a/` has an empty component", SLASHES),
+            ("a/Bc", "component `Bc` has upper-case 'B'", LOWER),
+            ("a/.b", "component `.b` begins with a separator", BEGIN),
+            ("..", "component `..` begins with a separator", BEGIN),
+            ("a-/b", "component `a-` ends with a separator", END),
+            ("a..b", "component `a..b` has the separator `..`", RUNS),
+            ("a___b", "component `a___b` has the separator `___`", RUNS),
+            ("a.-b", "component `a.-b` has the separator `.-`", RUNS),
+            ("x/a b", "component `a b` has ' '", CHARACTERS),
+            ("a\n", "component `a\\n` has '\\n'", CHARACTERS),
+            ("é", "component `é` has 'é'", CHARACTERS),
         ];
-        for (text, message) in cases {
+        for (text, problem, rule) in cases {
             let error = text.parse::<RepositoryName>().unwrap_err();
-            assert_eq!(error.to_string(), message, "{text}");
+            assert_eq!(error.to_string(), format!("repository name {problem}: {rule}"), "{text}");
         }
     }
 

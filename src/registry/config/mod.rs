@@ -4,15 +4,39 @@
 //! text becomes a tree, `REGISTRY_*` variables change the tree, and the tree becomes a [`Config`],
 //! with every problem and every warning collected on the way. Only [`Config::parse`] makes one from text.
 
+mod address;
+mod check;
+mod driver;
+mod duration;
+mod environment;
+mod keys;
+mod load;
+mod problem;
+mod read;
+mod scalar;
+mod secret;
+#[cfg(test)]
+mod tests;
+mod tree;
+mod yaml;
+
 use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf, time::Duration};
 
 use http::{HeaderName, HeaderValue};
 
+pub use keys::{KEYS, Key, Kind, Support, When};
+pub use load::Parsed;
+pub use problem::{Invalid, LoadError, Origin, Problem, Warning};
+pub use secret::Secret;
+
 /// What a registry process needs to know, complete and checked.
 #[derive(Clone, Debug)]
 pub struct Config {
+    /// `log`.
     pub log: Log,
+    /// `storage`.
     pub storage: Storage,
+    /// `http`.
     pub http: Http,
     /// `catalog.maxentries`: the largest page of the catalog.
     pub catalog_max_entries: usize,
@@ -23,7 +47,9 @@ pub struct Config {
 /// `log`: what is written, and how.
 #[derive(Clone, Debug)]
 pub struct Log {
+    /// `log.level`: `info` when unset.
     pub level: Level,
+    /// `log.formatter`: `text` when unset.
     pub formatter: Formatter,
     /// Fields added to every line, as `log.fields`.
     pub fields: BTreeMap<String, String>,
@@ -34,9 +60,13 @@ pub struct Log {
 /// `log.level`.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Level {
+    /// Only what failed.
     Error,
+    /// Also what is odd.
     Warn,
+    /// Also what happened.
     Info,
+    /// Also what was tried.
     Debug,
 }
 
@@ -54,26 +84,33 @@ pub enum Formatter {
 /// `storage`: where the bytes live, and what may be done to them.
 #[derive(Clone, Debug)]
 pub struct Storage {
+    /// The one driver that is named.
     pub driver: storage::Config,
     /// `storage.delete.enabled`.
     pub delete: bool,
     /// `storage.maintenance.readonly.enabled`.
     pub read_only: bool,
+    /// `storage.maintenance.uploadpurging`.
     pub upload_purging: UploadPurging,
 }
 
 /// `storage.maintenance.uploadpurging`.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct UploadPurging {
+    /// Whether abandoned uploads are removed at all; they are when unset.
     pub enabled: bool,
+    /// How old an upload must be; 168 h when unset.
     pub age: Duration,
+    /// The time between two runs; 24 h when unset.
     pub interval: Duration,
+    /// Only log what would be removed.
     pub dry_run: bool,
 }
 
 /// `http`: the listener, and what URLs look like from outside.
 #[derive(Clone, Debug)]
 pub struct Http {
+    /// `http.net` and `http.addr`.
     pub address: Address,
     /// `http.prefix`: always starts and ends with a slash; `/` when unset.
     pub prefix: String,
@@ -94,8 +131,9 @@ pub struct Http {
 /// `http.net` and `http.addr`.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum Address {
-    /// A literal address; a host name is resolved when the file is read.
+    /// A literal address; a host name is resolved when the file is read, and `:5000` is `[::]:5000`.
     Tcp(SocketAddr),
+    /// The path of a socket.
     Unix(PathBuf),
 }
 
@@ -107,7 +145,3 @@ pub struct ExternalHost {
     /// Host, with a port where one was written.
     pub authority: String,
 }
-
-/// A value that reaches no log, no error and no diff.
-#[derive(Clone, Eq, PartialEq)]
-pub struct Secret(String);

@@ -1,0 +1,140 @@
+//! One line in the access log for each request, written when the last byte of the answer has left.
+
+use std::{
+    io,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll, ready},
+    time::SystemTime,
+};
+
+use bytes::Bytes;
+use http::{
+    HeaderValue, Method, Request, Response, Uri, Version,
+    header::{REFERER, USER_AGENT},
+};
+use http_body::{Body, Frame, SizeHint};
+
+use crate::log::{Access, AccessLine, Sink};
+
+/// The access log, on standard output.
+#[derive(Debug)]
+pub(crate) struct AccessLog {
+    access: Access,
+}
+
+/// What is known of a request before it is answered.
+#[derive(Debug)]
+pub(crate) struct Entry {
+    log: Arc<AccessLog>,
+    time: SystemTime,
+    remote: Arc<str>,
+    method: Method,
+    uri: Uri,
+    version: Version,
+    referer: Option<HeaderValue>,
+    agent: Option<HeaderValue>,
+    status: u16,
+    sent: u64,
+}
+
+impl AccessLog {
+    pub(crate) fn start() -> io::Result<Self> {
+        Ok(Self { access: Access::new(Sink::stdout()?) })
+    }
+
+    pub(crate) fn begin<B>(self: &Arc<Self>, remote: &Arc<str>, request: &Request<B>) -> Entry {
+        Entry {
+            log: Arc::clone(self),
+            time: SystemTime::now(),
+            remote: Arc::clone(remote),
+            method: request.method().clone(),
+            uri: request.uri().clone(),
+            version: request.version(),
+            referer: request.headers().get(REFERER).cloned(),
+            agent: request.headers().get(USER_AGENT).cloned(),
+            status: 0,
+            sent: 0,
+        }
+    }
+
+    pub(crate) fn flush(&self) {
+        self.access.flush();
+    }
+}
+
+impl Drop for Entry {
+    /// However the answer ends: completely, by an error, or because the client went away.
+    fn drop(&mut self) {
+        let text = |value: &Option<HeaderValue>| {
+            value.as_ref().map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned())
+        };
+        let (referer, agent) = (text(&self.referer), text(&self.agent));
+        let uri = self.uri.path_and_query().map_or("/", |uri| uri.as_str());
+        self.log.access.record(&AccessLine {
+            time: self.time,
+            remote: &self.remote,
+            user: None,
+            method: self.method.as_str(),
+            uri,
+            version: version(self.version),
+            status: self.status,
+            bytes: self.sent,
+            referer: referer.as_deref(),
+            agent: agent.as_deref(),
+        });
+    }
+}
+
+fn version(version: Version) -> &'static str {
+    match version {
+        Version::HTTP_10 => "HTTP/1.0",
+        Version::HTTP_2 => "HTTP/2.0",
+        _ => "HTTP/1.1",
+    }
+}
+
+/// A body that counts what is sent of it.
+#[derive(Debug)]
+pub(crate) struct Logged<B> {
+    body: B,
+    entry: Option<Entry>,
+}
+
+impl<B> Logged<B> {
+    pub(crate) fn wrap(response: Response<B>, entry: Option<Entry>) -> Response<Self> {
+        let status = response.status().as_u16();
+        response.map(|body| Self { body, entry: entry.map(|entry| Entry::answered(entry, status)) })
+    }
+}
+
+impl Entry {
+    fn answered(mut self, status: u16) -> Self {
+        self.status = status;
+        self
+    }
+}
+
+impl<B: Body<Data = Bytes> + Unpin> Body for Logged<B> {
+    type Data = Bytes;
+    type Error = B::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, B::Error>>> {
+        let frame = ready!(Pin::new(&mut self.body).poll_frame(context));
+        if let (Some(Ok(frame)), Some(entry)) = (&frame, &mut self.entry) {
+            entry.sent += frame.data_ref().map_or(0, |bytes| bytes.len() as u64);
+        }
+        Poll::Ready(frame)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}

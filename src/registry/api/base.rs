@@ -1,0 +1,34 @@
+//! The version check, the root, and OPTIONS.
+
+use http::{
+    HeaderValue, Method, Response,
+    header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE},
+};
+
+use super::{Body, failure::JSON};
+
+/// `/v2/`: clients ask here whether this is a registry, and whether they may in.
+pub(super) fn base() -> Response<Body> {
+    let mut response = Response::new(Body::full("{}"));
+    response.headers_mut().insert(CONTENT_TYPE, JSON);
+    response
+}
+
+/// `/`: load balancers ask here.
+pub(super) fn root() -> Response<Body> {
+    let mut response = Response::new(Body::empty());
+    response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
+    response
+}
+
+/// What may be done; GitLab finds out here whether tags can be deleted.
+pub(super) fn options(allowed: &[Method]) -> Response<Body> {
+    let mut response = Response::new(Body::empty());
+    response.headers_mut().insert(ALLOW, allow(allowed));
+    response
+}
+
+pub(super) fn allow(methods: &[Method]) -> HeaderValue {
+    let names: Vec<_> = methods.iter().map(Method::as_str).collect();
+    HeaderValue::try_from(names.join(", ")).expect("names of methods are tokens")
+}

@@ -1,0 +1,118 @@
+//! The body of an answer: nothing, a document, or bytes of a blob as they are read.
+
+use std::{
+    collections::VecDeque,
+    pin::Pin,
+    task::{Context, Poll, ready},
+};
+
+use bytes::Bytes;
+use http_body::{Frame, SizeHint};
+
+use crate::content::Chunks;
+
+/// The body of an answer.
+#[derive(Debug)]
+pub(crate) struct Body {
+    pieces: Pieces,
+}
+
+#[derive(Debug)]
+enum Pieces {
+    None,
+    One(Piece),
+    Many(VecDeque<Piece>),
+}
+
+/// A part of a body.
+#[derive(Debug)]
+pub(super) enum Piece {
+    Bytes(Bytes),
+    Blob(Chunks),
+}
+
+impl Body {
+    pub(super) const fn empty() -> Self {
+        Self { pieces: Pieces::None }
+    }
+
+    pub(super) fn full(bytes: impl Into<Bytes>) -> Self {
+        Self { pieces: Pieces::One(Piece::Bytes(bytes.into())) }
+    }
+
+    pub(super) fn blob(chunks: Chunks) -> Self {
+        Self { pieces: Pieces::One(Piece::Blob(chunks)) }
+    }
+
+    pub(super) fn parts(pieces: VecDeque<Piece>) -> Self {
+        Self { pieces: Pieces::Many(pieces) }
+    }
+}
+
+impl Piece {
+    fn remaining(&self) -> u64 {
+        match self {
+            Self::Bytes(bytes) => bytes.len() as u64,
+            Self::Blob(chunks) => chunks.remaining(),
+        }
+    }
+
+    /// The next bytes; none at the end.
+    fn poll_next(
+        &mut self,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Bytes, storage::Error>>> {
+        match self {
+            Self::Bytes(bytes) if bytes.is_empty() => Poll::Ready(None),
+            Self::Bytes(bytes) => Poll::Ready(Some(Ok(std::mem::take(bytes)))),
+            Self::Blob(chunks) => chunks.poll_next(context),
+        }
+    }
+}
+
+impl http_body::Body for Body {
+    type Data = Bytes;
+    type Error = storage::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, storage::Error>>> {
+        loop {
+            let next = match &mut self.pieces {
+                Pieces::None => None,
+                Pieces::One(piece) => ready!(piece.poll_next(context)),
+                Pieces::Many(pieces) => match pieces.front_mut() {
+                    None => None,
+                    Some(piece) => match ready!(piece.poll_next(context)) {
+                        None => {
+                            pieces.pop_front();
+                            continue;
+                        }
+                        next => next,
+                    },
+                },
+            };
+            return Poll::Ready(next.map(|result| match result {
+                Ok(bytes) => Ok(Frame::data(bytes)),
+                Err(error) => {
+                    // The status is long gone: the client sees a broken connection, the operator this.
+                    tracing::error!(%error, "blob could not be read to its end");
+                    Err(error)
+                }
+            }));
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.size_hint().exact() == Some(0)
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        SizeHint::with_exact(match &self.pieces {
+            Pieces::None => 0,
+            Pieces::One(piece) => piece.remaining(),
+            Pieces::Many(pieces) => pieces.iter().map(Piece::remaining).sum(),
+        })
+    }
+}

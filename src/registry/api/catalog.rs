@@ -1,0 +1,45 @@
+//! The repositories of the registry.
+
+use http::{
+    Response,
+    header::{CONTENT_TYPE, LINK},
+};
+use oci::{ErrorCode, RepositoryName};
+use serde_json::json;
+
+use super::{
+    Answer, Body, Call,
+    failure::{Failure, JSON},
+    page::{self, Page},
+};
+
+/// As Distribution.
+const DEFAULT_ENTRIES: usize = 100;
+
+impl Call<'_> {
+    pub(super) async fn catalog(&self) -> Answer {
+        let page = Page::of(self.parts)?;
+        let most = self.api.catalog_max_entries;
+        let n = page.n.unwrap_or_else(|| DEFAULT_ENTRIES.min(most));
+        if n > most {
+            return Err(
+                page::bad_number(&n.to_string()).because(format!("it is larger than {most}"))
+            );
+        }
+        let last = page.last.map(|last| last.parse::<RepositoryName>()).transpose();
+        let last = last.map_err(|error| Failure::new(ErrorCode::NameInvalid).because(error))?;
+        // One more than is shown tells whether there is another page.
+        let mut found = self.api.content.repositories(last.as_ref(), n.saturating_add(1)).await?;
+        let more = found.len() > n;
+        found.truncate(n);
+        let names: Vec<_> = found.iter().map(RepositoryName::as_str).collect();
+        let document = json!({ "repositories": names });
+        let mut response = Response::new(Body::full(document.to_string()));
+        response.headers_mut().insert(CONTENT_TYPE, JSON);
+        if let (Some(last), true) = (names.last(), more) {
+            let path = format!("{}v2/_catalog", self.api.external.prefix);
+            response.headers_mut().insert(LINK, page::next(&path, last, n));
+        }
+        Ok(response)
+    }
+}

@@ -1,0 +1,213 @@
+//! An answer that says what went wrong: the spec's JSON errors, with a status and headers.
+
+use std::{error::Error as StdError, fmt};
+
+use http::{
+    HeaderName, HeaderValue, Response, StatusCode,
+    header::{CONTENT_TYPE, RETRY_AFTER},
+    request::Parts,
+};
+use oci::{ErrorCode, Reference};
+use serde_json::{Value, json};
+
+use super::Body;
+use crate::content::{Error, StorageKind};
+
+/// JSON as Distribution 2.8 labels it.
+pub(super) const JSON: HeaderValue = HeaderValue::from_static("application/json; charset=utf-8");
+
+/// How long a client should wait when the storage is full: somebody has to act first.
+const FULL_SECONDS: u16 = 60;
+
+/// What went wrong with a request.
+#[derive(Debug)]
+pub(crate) struct Failure {
+    status: StatusCode,
+    errors: Vec<Entry>,
+    headers: Vec<(HeaderName, HeaderValue)>,
+    /// For the log, not for the client.
+    cause: Option<Error>,
+}
+
+#[derive(Debug)]
+struct Entry {
+    code: ErrorCode,
+    message: String,
+    detail: Value,
+}
+
+impl Failure {
+    /// The code's own status and message.
+    pub(super) fn new(code: ErrorCode) -> Self {
+        let status = StatusCode::from_u16(code.status());
+        let entry = Entry { code, message: code.message().to_owned(), detail: Value::Null };
+        Self {
+            status: status.unwrap_or(StatusCode::INTERNAL_SERVER_ERROR),
+            errors: vec![entry],
+            headers: Vec::new(),
+            cause: None,
+        }
+    }
+
+    /// A path that is none of the API's. Distribution answers in plain text; a JSON error tells clients more.
+    pub(super) fn not_found() -> Self {
+        let failure = Self::new(ErrorCode::Unsupported).because("there is no such resource");
+        Self { status: StatusCode::NOT_FOUND, ..failure }
+    }
+
+    /// Another status than the code's own.
+    pub(super) fn with_status(mut self, status: StatusCode) -> Self {
+        self.status = status;
+        self
+    }
+
+    /// Adds the reason to the message: clients print the message and seldom the detail.
+    pub(super) fn because(mut self, reason: impl fmt::Display) -> Self {
+        for entry in &mut self.errors {
+            entry.message = format!("{}: {reason}", entry.code.message());
+        }
+        self
+    }
+
+    pub(super) fn with_detail(mut self, detail: Value) -> Self {
+        if let Some(entry) = self.errors.first_mut() {
+            entry.detail = detail;
+        }
+        self
+    }
+
+    pub(super) fn with_header(mut self, name: HeaderName, value: impl Into<HeaderValue>) -> Self {
+        self.headers.push((name, value.into()));
+        self
+    }
+
+    /// Logs what the operator should know, and tells the client what it may know.
+    pub(super) fn into_response(self, parts: &Parts) -> Response<Body> {
+        self.log(parts);
+        let errors: Vec<_> = self
+            .errors
+            .iter()
+            .map(|entry| {
+                let Entry { code, message, detail } = entry;
+                json!({ "code": code.as_str(), "message": message, "detail": detail })
+            })
+            .collect();
+        let mut response = Response::new(Body::full(json!({ "errors": errors }).to_string()));
+        *response.status_mut() = self.status;
+        response.headers_mut().insert(CONTENT_TYPE, JSON);
+        response.headers_mut().extend(self.headers);
+        response
+    }
+
+    /// What is not there is everyday life: every push asks first. The rest is worth a line.
+    fn log(&self, parts: &Parts) {
+        let Some(entry) = self.errors.first() else { return };
+        let (method, path) = (parts.method.as_str(), parts.uri.path());
+        let (code, message) = (entry.code.as_str(), entry.message.as_str());
+        let status = self.status.as_u16();
+        if self.status.is_server_error() {
+            let cause = self.cause.as_ref().map(chain);
+            tracing::error!(
+                http.request.method = method,
+                http.request.uri = path,
+                http.response.status = status,
+                err.code = code,
+                err.message = message,
+                err.cause = cause,
+                "response completed with error"
+            );
+        } else if self.status == StatusCode::NOT_FOUND {
+            tracing::debug!(
+                http.request.method = method,
+                http.request.uri = path,
+                http.response.status = status,
+                err.code = code,
+                err.message = message,
+                "response completed with error"
+            );
+        } else {
+            tracing::info!(
+                http.request.method = method,
+                http.request.uri = path,
+                http.response.status = status,
+                err.code = code,
+                err.message = message,
+                "response completed with error"
+            );
+        }
+    }
+}
+
+/// An error with its causes, outermost first.
+fn chain(error: &Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(error) = source {
+        text.push_str(": ");
+        text.push_str(&error.to_string());
+        source = error.source();
+    }
+    text
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        let failure = match &error {
+            Error::NameUnknown(name) => {
+                Self::new(ErrorCode::NameUnknown).with_detail(json!({ "name": name.as_str() }))
+            }
+            Error::BlobUnknown(digest) => {
+                Self::new(ErrorCode::BlobUnknown).with_detail(json!(digest.to_string()))
+            }
+            Error::ManifestUnknown(Reference::Tag(tag)) => {
+                Self::new(ErrorCode::ManifestUnknown).with_detail(json!({ "tag": tag.as_str() }))
+            }
+            Error::ManifestUnknown(Reference::Digest(digest)) => {
+                let detail = json!({ "digest": digest.to_string() });
+                Self::new(ErrorCode::ManifestUnknown).with_detail(detail)
+            }
+            Error::UploadUnknown(id) => Self::new(ErrorCode::BlobUploadUnknown)
+                .with_detail(json!({ "uuid": id.to_string() })),
+            Error::DigestMismatch { claimed, actual } => {
+                let detail =
+                    json!({ "claimed": claimed.to_string(), "actual": actual.to_string() });
+                Self::new(ErrorCode::DigestInvalid).because(&error).with_detail(detail)
+            }
+            Error::References(missing) => Self {
+                errors: missing.iter().map(missing_entry).collect(),
+                ..Self::new(ErrorCode::ManifestBlobUnknown)
+            },
+            Error::ForeignLayer(digest) => Self::new(ErrorCode::ManifestInvalid)
+                .because(&error)
+                .with_detail(json!(digest.to_string())),
+            Error::Manifest(reason) => Self::new(ErrorCode::ManifestInvalid).because(reason),
+            Error::WrongOffset { .. } => Self::new(ErrorCode::RangeInvalid).because(&error),
+            Error::WrongLength { .. } => Self::new(ErrorCode::SizeInvalid).because(&error),
+            Error::UploadBusy(_) => {
+                Self::new(ErrorCode::Unavailable).because(&error).with_header(RETRY_AFTER, 1_u16)
+            }
+            Error::Body(_) => Self::new(ErrorCode::BlobUploadInvalid)
+                .because(&error)
+                .with_status(StatusCode::BAD_REQUEST),
+            Error::Storage(storage) => storage_failure(storage),
+            Error::Panicked => Self::new(ErrorCode::Unknown),
+        };
+        Self { cause: Some(error), ..failure }
+    }
+}
+
+/// A client is told that the storage is full, since it should wait; not where it lies.
+fn storage_failure(error: &storage::Error) -> Failure {
+    match error.kind() {
+        StorageKind::NoSpace => Failure::new(ErrorCode::Unavailable)
+            .because("the storage is full")
+            .with_header(RETRY_AFTER, FULL_SECONDS),
+        _ => Failure::new(ErrorCode::Unknown),
+    }
+}
+
+fn missing_entry(digest: &oci::Digest) -> Entry {
+    let code = ErrorCode::ManifestBlobUnknown;
+    let message = code.message().to_owned();
+    Entry { code, message, detail: json!(digest.to_string()) }
+}

@@ -1,0 +1,99 @@
+//! Manifests: GET, HEAD, PUT, DELETE, by tag or digest.
+
+use bytes::Bytes;
+use http::{
+    HeaderValue, Response, StatusCode,
+    header::{CONTENT_LENGTH, CONTENT_TYPE, ETAG, LOCATION},
+};
+use http_body_util::{BodyExt, LengthLimitError, Limited};
+use hyper::body::Incoming;
+use oci::{ErrorCode, Manifest, Reference, RepositoryName};
+
+use super::{
+    Answer, Body, Call,
+    blob::{CONTENT_DIGEST, etag, matches_etag, not_modified, value},
+    failure::Failure,
+};
+use crate::content::{BodyError, Error, StoredManifest};
+
+/// What Distribution takes, and what the OCI specification asks registries to take at least.
+const MANIFEST_BYTES: usize = 4 * 1024 * 1024;
+
+impl Call<'_> {
+    /// Serves the manifest as it was pushed, whatever `Accept` says: a client that cannot read it says so
+    /// better than a 404 would.
+    pub(super) async fn manifest(&self, name: &RepositoryName, reference: &Reference) -> Answer {
+        let StoredManifest { digest, bytes } = self.api.content.manifest(name, reference).await?;
+        let mut response = if matches_etag(&self.parts.headers, &digest) {
+            not_modified()
+        } else {
+            let kind = Manifest::sniff(&bytes).map_err(Error::from)?;
+            let mut response = Response::new(Body::full(bytes));
+            let content_type = HeaderValue::from_static(kind.as_str());
+            response.headers_mut().insert(CONTENT_TYPE, content_type);
+            response
+        };
+        let headers = response.headers_mut();
+        headers.insert(CONTENT_DIGEST, value(&digest.to_string()));
+        headers.insert(ETAG, etag(&digest));
+        Ok(response)
+    }
+
+    pub(super) async fn put_manifest(
+        &self,
+        name: &RepositoryName,
+        reference: &Reference,
+        body: Incoming,
+    ) -> Answer {
+        let bytes = self.manifest_bytes(body).await?;
+        let declared = self.parts.headers.get(CONTENT_TYPE);
+        let declared = declared.and_then(|value| value.to_str().ok());
+        let manifest = Manifest::parse(declared, &bytes).map_err(Error::from)?;
+        let digest = self.api.content.put_manifest(name, reference, manifest, bytes).await?;
+        let path = format!("{name}/manifests/{digest}");
+        let mut response = Response::new(Body::empty());
+        *response.status_mut() = StatusCode::CREATED;
+        let headers = response.headers_mut();
+        headers.insert(LOCATION, self.api.external.location(self.parts, &path));
+        headers.insert(CONTENT_DIGEST, value(&digest.to_string()));
+        headers.insert(CONTENT_LENGTH, HeaderValue::from_static("0"));
+        Ok(response)
+    }
+
+    pub(super) async fn delete_manifest(
+        &self,
+        name: &RepositoryName,
+        reference: &Reference,
+    ) -> Answer {
+        match reference {
+            Reference::Tag(tag) => self.api.content.delete_tag(name, tag).await?,
+            Reference::Digest(digest) => self.api.content.delete_manifest(name, digest).await?,
+        }
+        let mut response = Response::new(Body::empty());
+        *response.status_mut() = StatusCode::ACCEPTED;
+        response.headers_mut().insert(CONTENT_LENGTH, HeaderValue::from_static("0"));
+        Ok(response)
+    }
+
+    /// The body, which may not be larger than a manifest can be.
+    async fn manifest_bytes(&self, body: Incoming) -> Result<Bytes, Failure> {
+        let length = self.parts.headers.get(CONTENT_LENGTH).and_then(|value| value.to_str().ok());
+        let length: Option<usize> = length.and_then(|length| length.parse().ok());
+        if length.is_some_and(|length| length > MANIFEST_BYTES) {
+            return Err(too_large());
+        }
+        match Limited::new(body, MANIFEST_BYTES).collect().await {
+            Ok(collected) => Ok(collected.to_bytes()),
+            Err(error) if error.is::<LengthLimitError>() => Err(too_large()),
+            Err(error) => Err(Failure::new(ErrorCode::ManifestInvalid)
+                .because(Error::from(BodyError::new(error)))),
+        }
+    }
+}
+
+/// 413 as the OCI specification says; Distribution answers 400.
+fn too_large() -> Failure {
+    Failure::new(ErrorCode::ManifestInvalid)
+        .because("it is larger than 4 MiB")
+        .with_status(StatusCode::PAYLOAD_TOO_LARGE)
+}

@@ -1,0 +1,39 @@
+//! The tags of a repository.
+
+use http::{
+    Response,
+    header::{CONTENT_TYPE, LINK},
+};
+use oci::{RepositoryName, Tag};
+use serde_json::json;
+
+use super::{
+    Answer, Body, Call,
+    failure::JSON,
+    page::{self, Page},
+};
+
+impl Call<'_> {
+    /// Without `n` all of them, as everybody expects.
+    pub(super) async fn tags(&self, name: &RepositoryName) -> Answer {
+        let page = Page::of(self.parts)?;
+        let tags = self.api.content.tags(name).await?;
+        // `last` need not be a tag: it is a place in the order.
+        let first = match &page.last {
+            Some(last) => tags.partition_point(|tag| tag.as_str() <= last.as_str()),
+            None => 0,
+        };
+        let n = page.n.map(|n| n.min(self.api.tags_max));
+        let rest = &tags[first..];
+        let shown = &rest[..n.unwrap_or(rest.len()).min(rest.len())];
+        let names: Vec<_> = shown.iter().map(Tag::as_str).collect();
+        let document = json!({ "name": name.as_str(), "tags": names });
+        let mut response = Response::new(Body::full(document.to_string()));
+        response.headers_mut().insert(CONTENT_TYPE, JSON);
+        if let (Some(n), Some(last), true) = (n, names.last(), shown.len() < rest.len()) {
+            let path = format!("{}v2/{name}/tags/list", self.api.external.prefix);
+            response.headers_mut().insert(LINK, page::next(&path, last, n));
+        }
+        Ok(response)
+    }
+}

@@ -1,0 +1,118 @@
+//! What is accepted with a remark.
+
+use super::{warnings, with, with_http, with_storage};
+
+/// Each text has exactly one warning, which contains these words.
+fn each_is_warned_of(rows: &[(String, &str)]) {
+    for (text, words) in rows {
+        let found = warnings(text);
+        assert_eq!(found.len(), 1, "{text}\n{found:#?}");
+        assert!(found[0].contains(words), "{}\nlacks: {words}", found[0]);
+    }
+}
+
+#[test]
+fn harmless_keys_that_do_nothing_yet_are_said_to() {
+    each_is_warned_of(&[
+        (
+            with("health: {storagedriver: {enabled: true, interval: 10s, threshold: 3}}"),
+            "`health`: no effect yet",
+        ),
+        (
+            with("health: {file: [{file: /f}], http: [{uri: u}], tcp: [{addr: a}]}"),
+            "`health`: no effect yet",
+        ),
+        (
+            with_http("addr: ':0', debug: {addr: ':5001', prometheus: {enabled: true}}"),
+            "`http.debug`: no effect yet",
+        ),
+        (with("redis: {addr: 'localhost:6379', pool: {maxidle: 16}}"), "`redis`: no effect yet"),
+        (with("redis: {addrs: ['localhost:6379'], clientname: x}"), "`redis`: no effect yet"),
+        (
+            with_storage("inmemory: , cache: {blobdescriptor: inmemory}"),
+            "`storage.cache.blobdescriptor`: no effect yet",
+        ),
+        (
+            with_storage("inmemory: , tag: {concurrencylimit: 8}"),
+            "`storage.tag.concurrencylimit`: no effect yet",
+        ),
+        (with("reporting: {bugsnag: {apikey: k}}"), "`reporting`: no effect yet"),
+        (with("log: {hooks: [{type: mail, levels: [panic]}]}"), "`log.hooks`: no effect yet"),
+        (with("log: {reportcaller: true}"), "`log.reportcaller`: no effect yet"),
+        (with("log: {accesslog: {formatter: json}}"), "`log.accesslog.formatter`: no effect yet"),
+        (with("validation: {disabled: true}"), "`validation.disabled`: no effect yet"),
+        (with("regctl: {quota: 5}"), "`regctl`: no effect yet"),
+    ]);
+}
+
+#[test]
+fn a_switch_for_what_never_happens_is_no_remark() {
+    let redirect = with_storage("filesystem: , redirect: {disable: true}");
+    let http2 = with_http("addr: ':0', http2: {disabled: true}");
+    for text in [redirect, http2] {
+        assert_eq!(warnings(&text), [""; 0], "{text}");
+    }
+}
+
+#[test]
+fn unknown_keys_are_named_with_the_nearest_known_one() {
+    each_is_warned_of(&[
+        (
+            with("storge: {}"),
+            "line 4, column 1: `storge`: unknown key, ignored; did you mean `storage`?",
+        ),
+        (
+            with("log: {levle: info}"),
+            "`log.levle`: unknown key, ignored; did you mean `log.level`?",
+        ),
+        (with("secret: abc"), "`secret`: unknown key, ignored; `http.secret` is a key"),
+        (with("zzzzzzz: abc"), "`zzzzzzz`: unknown key, ignored"),
+        (
+            with_storage("filesystem: {root_directory: /srv}"),
+            "did you mean `storage.filesystem.rootdirectory`?",
+        ),
+        (with_http("addr: ':0', h2c: {enable: true}"), "did you mean `http.h2c.enabled`?"),
+        (
+            with("middleware: {storage: [{name: a, disabled: true, option: {}}]}"),
+            "`middleware.storage[].option`",
+        ),
+    ]);
+}
+
+#[test]
+fn odd_values_are_remarked_upon() {
+    each_is_warned_of(&[
+        (
+            with_http("addr: ':0', draintimeout: 60"),
+            "60ns; write `60s` or `60ms` if that was meant",
+        ),
+        (with_http("addr: ':0', headers: {X-A: b}"), "taken as a list of one"),
+        (with_http("addr: ':0', prefix: a"), "as if it began with a slash"),
+        (
+            with_http("net: tcp"),
+            "`http.addr`: not set: listening on every interface, on a random port",
+        ),
+        (
+            with_storage("inmemory: , delete: {enabled: 'true'}"),
+            "taken as true; Distribution refuses or ignores",
+        ),
+        (with("loglevel: info"), "`loglevel`: deprecated: use `log.level`"),
+        (with("log: {level: trace}"), "not a level of Distribution; taken as debug"),
+        (
+            with("catalog: {maxentries: -5}"),
+            "`catalog.maxentries`: less than 1 is the default, 1000",
+        ),
+        (with("tags: {maxtags: 0}"), "less than 1 is the default, 1000"),
+    ]);
+}
+
+#[test]
+fn a_missing_secret_is_a_warning_that_says_what_follows() {
+    let found = warnings("version: 0.1\nstorage: inmemory\nhttp: {addr: ':0'}\n");
+    assert_eq!(
+        found,
+        [
+            "`http.secret`: not set: a random one is used, so uploads cannot be resumed after a restart or on another node"
+        ]
+    );
+}

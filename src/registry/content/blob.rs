@@ -1,0 +1,100 @@
+//! Blobs of a repository: what its layer links name.
+
+use oci::{Digest, RepositoryName};
+use storage::{Driver, Key, Object};
+
+use super::{
+    Content, Error,
+    locks::{Mode, Subject},
+};
+
+/// A blob that a repository serves.
+#[derive(Debug)]
+pub(crate) struct Blob {
+    /// The digest under which it is stored: another than asked for where an alias link says so.
+    pub(crate) digest: Digest,
+    pub(crate) object: Object,
+}
+
+impl Content {
+    /// Opens a blob. An answer is a promise that the blob is there.
+    pub(crate) async fn blob(
+        &self,
+        repository: &RepositoryName,
+        digest: &Digest,
+    ) -> Result<Blob, Error> {
+        let _lock = self.shared.locks.acquire(Subject::Digest(digest), Mode::Shared).await;
+        let link = self.read_link(Key::LayerLink(repository, digest)).await?;
+        let canonical = link.ok_or(Error::BlobUnknown(*digest))?;
+        match self.backend().open(Key::Blob(&canonical)).await {
+            Ok(object) => Ok(Blob { digest: canonical, object }),
+            Err(error) if error.is_not_found() => Err(Error::BlobUnknown(*digest)),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Makes a blob of another repository one of this one. No: it has no such blob.
+    pub(crate) async fn mount(
+        &self,
+        from: &RepositoryName,
+        repository: &RepositoryName,
+        digest: &Digest,
+    ) -> Result<bool, Error> {
+        let (from, repository, digest) = (from.clone(), repository.clone(), *digest);
+        self.shielded(move |content| async move {
+            let subject = Subject::Digest(&digest);
+            let _lock = content.shared.locks.acquire(subject, Mode::Shared).await;
+            if !content.holds_blob(&from, &digest).await? {
+                return Ok(false);
+            }
+            content.link_blob(&repository, &digest).await?;
+            Ok(true)
+        })
+        .await
+    }
+
+    /// Takes a blob out of a repository. Its bytes stay until a collection.
+    pub(crate) async fn delete_blob(
+        &self,
+        repository: &RepositoryName,
+        digest: &Digest,
+    ) -> Result<(), Error> {
+        let (repository, digest) = (repository.clone(), *digest);
+        self.shielded(move |content| async move {
+            let subject = Subject::Digest(&digest);
+            let _lock = content.shared.locks.acquire(subject, Mode::Exclusive).await;
+            match content.backend().delete(Key::LayerLink(&repository, &digest)).await {
+                Err(error) if error.is_not_found() => Err(Error::BlobUnknown(digest)),
+                result => Ok(result?),
+            }
+        })
+        .await
+    }
+
+    /// Whether the repository has the blob, link and bytes. The caller holds the digest's lock.
+    pub(super) async fn holds_blob(
+        &self,
+        repository: &RepositoryName,
+        digest: &Digest,
+    ) -> Result<bool, Error> {
+        match self.read_link(Key::LayerLink(repository, digest)).await? {
+            Some(canonical) => self.has_bytes(&canonical).await,
+            None => Ok(false),
+        }
+    }
+
+    /// Whether the bytes are there, in whatever repository.
+    pub(super) async fn has_bytes(&self, digest: &Digest) -> Result<bool, Error> {
+        self.exists(Key::Blob(digest)).await
+    }
+
+    /// Links a blob whose bytes are durable. The caller holds the digest's lock.
+    pub(super) async fn link_blob(
+        &self,
+        repository: &RepositoryName,
+        digest: &Digest,
+    ) -> Result<(), Error> {
+        self.make_repository(repository).await?;
+        self.write_link(Key::LayerLink(repository, digest), digest).await
+    }
+}

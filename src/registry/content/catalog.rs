@@ -1,0 +1,63 @@
+//! Which repositories there are.
+//!
+//! The order is that of names, component by component: `a`, `a/b`, `a-b`. The walk goes down folder by
+//! folder in that order, starts where the last page ended, and stops when the page is full.
+
+use std::str::FromStr;
+
+use oci::RepositoryName;
+use storage::{Driver, Entry, Folder};
+
+use super::{Content, Error};
+
+impl Content {
+    /// Up to `limit` repositories after `last`, a name that need not exist.
+    pub(crate) async fn repositories(
+        &self,
+        last: Option<&RepositoryName>,
+        limit: usize,
+    ) -> Result<Vec<RepositoryName>, Error> {
+        let mut found = Vec::new();
+        // Names still to be visited, next one last.
+        let mut waiting = self.children(None, last).await?;
+        while found.len() < limit {
+            let Some(name) = waiting.pop() else { break };
+            if last.is_none_or(|last| name > *last) && self.has_repository(&name).await? {
+                found.push(name.clone());
+            }
+            waiting.extend(self.children(Some(&name), last).await?);
+        }
+        Ok(found)
+    }
+
+    /// The names one component longer, in reverse, without those whose whole subtree was listed before.
+    async fn children(
+        &self,
+        above: Option<&RepositoryName>,
+        last: Option<&RepositoryName>,
+    ) -> Result<Vec<RepositoryName>, Error> {
+        let folder = above.map_or(Folder::Repositories, Folder::Repository);
+        let entries = match self.backend().list(folder).await {
+            Ok(entries) => entries,
+            // Nothing was pushed yet, or the folder has gone since it was listed.
+            Err(error) if error.is_not_found() => return Ok(Vec::new()),
+            Err(error) => return Err(error.into()),
+        };
+        let name = |entry: Entry| match above {
+            Some(above) => RepositoryName::from_str(&format!("{above}/{}", entry.name)).ok(),
+            None => entry.name.parse().ok(),
+        };
+        // `_layers`, `_manifests` and `_uploads` are no names.
+        let mut names: Vec<_> =
+            entries.into_iter().filter(|entry| entry.is_folder).filter_map(name).collect();
+        names.retain(|name| last.is_none_or(|last| name > last || is_above(name, last)));
+        names.sort_unstable_by(|a, b| b.cmp(a));
+        Ok(names)
+    }
+}
+
+/// Whether `name` is `below` or leads to it.
+fn is_above(name: &RepositoryName, below: &RepositoryName) -> bool {
+    let mut components = below.components();
+    name.components().all(|component| components.next() == Some(component))
+}

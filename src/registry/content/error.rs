@@ -1,0 +1,52 @@
+//! Why content could not be read or written, in the registry's own terms.
+
+use oci::{Digest, ManifestError, Reference, RepositoryName};
+
+use super::UploadId;
+
+/// Why content could not be read or written.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Error {
+    #[error("repository `{0}` is not known")]
+    NameUnknown(RepositoryName),
+    #[error("blob `{0}` is not known to this repository")]
+    BlobUnknown(Digest),
+    #[error("manifest `{0}` is not known to this repository")]
+    ManifestUnknown(Reference),
+    #[error("upload `{0}` is not known to this repository")]
+    UploadUnknown(UploadId),
+    #[error("content has the digest `{actual}`, not `{claimed}`")]
+    DigestMismatch { claimed: Digest, actual: Digest },
+    #[error("manifest refers to content that this repository does not have")]
+    References(Vec<Digest>),
+    #[error("layer `{0}` is to be fetched from its URLs, and is not in this repository")]
+    ForeignLayer(Digest),
+    #[error(transparent)]
+    Manifest(#[from] ManifestError),
+    /// A chunk that does not begin where the session ends.
+    #[error("chunk begins at another offset than {current}, the end of the upload")]
+    WrongOffset { current: u64 },
+    /// A chunk of another length than its range.
+    #[error("chunk has {received} bytes, its range {announced}")]
+    WrongLength { received: u64, announced: u64 },
+    /// Another request, or another process, writes to the session.
+    #[error("upload `{0}` is being written to by another request")]
+    UploadBusy(UploadId),
+    #[error("body ended early")]
+    Body(#[from] BodyError),
+    #[error(transparent)]
+    Storage(#[from] storage::Error),
+    #[error("a task of this request panicked")]
+    Panicked,
+}
+
+/// A request's body ended before its end: the client went away, or the message is broken.
+#[derive(Debug, thiserror::Error)]
+#[error(transparent)]
+pub(crate) struct BodyError(Box<dyn std::error::Error + Send + Sync>);
+
+impl BodyError {
+    pub(crate) fn new(error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
+        Self(error.into())
+    }
+}

@@ -1,0 +1,83 @@
+//! The door: every act that makes a digest reachable, or promises that it exists, passes through here.
+//!
+//! [`Content`] alone holds the storage. Upload commits, mounts, a `200` for a blob, manifest and tag
+//! writes and all deletes take the locks of what they touch, in one order, and do their writes in the
+//! order that leaves only garbage behind when the power goes: blob, link, revision, tag. What has begun
+//! to write runs to its end, whether or not the client is still there.
+
+mod blob;
+mod catalog;
+mod error;
+mod link;
+mod locks;
+mod manifest;
+mod session;
+mod tag;
+mod upload;
+
+use std::{future::Future, sync::Arc};
+
+use oci::RepositoryName;
+use storage::{Backend, Driver, Folder};
+
+pub(crate) use blob::Blob;
+pub(crate) use error::{BodyError, Error};
+pub(crate) use manifest::StoredManifest;
+pub(crate) use storage::{Chunks, Kind as StorageKind, Object, UploadId};
+pub(crate) use upload::{Position, Session};
+
+use locks::Locks;
+use session::Sessions;
+
+/// The content of a registry. Clones share it.
+#[derive(Clone, Debug)]
+pub(crate) struct Content {
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    backend: Backend,
+    locks: Locks,
+    sessions: Sessions,
+}
+
+impl Content {
+    /// Opens the storage.
+    pub(crate) fn open(config: &storage::Config) -> Result<Self, storage::Error> {
+        let backend = Backend::open(config)?;
+        let (locks, sessions) = (Locks::default(), Sessions::default());
+        Ok(Self { shared: Arc::new(Shared { backend, locks, sessions }) })
+    }
+
+    fn backend(&self) -> &Backend {
+        &self.shared.backend
+    }
+
+    /// Runs `work` to its end, even if the caller is dropped: a connection that breaks must not free
+    /// the locks of a write that is under way.
+    async fn shielded<T, F>(&self, work: impl FnOnce(Self) -> F) -> Result<T, Error>
+    where
+        T: Send + 'static,
+        F: Future<Output = Result<T, Error>> + Send + 'static,
+    {
+        tokio::spawn(work(self.clone())).await.map_err(|_| Error::Panicked)?
+    }
+
+    /// Whether there is such a repository.
+    async fn has_repository(&self, repository: &RepositoryName) -> Result<bool, Error> {
+        let backend = self.backend();
+        Ok(backend.folder_exists(Folder::Manifests(repository)).await?
+            || backend.folder_exists(Folder::Layers(repository)).await?)
+    }
+
+    /// Makes the folders that upstream's catalog and collector take for granted.
+    ///
+    /// Distribution 2.8 finds repositories by `_layers`, 3 by `_manifests`; 2.8's collector gives up
+    /// on a repository without `tags`, 3's on one without `_layers`.
+    async fn make_repository(&self, repository: &RepositoryName) -> Result<(), Error> {
+        self.backend().create_folder(Folder::Layers(repository)).await?;
+        self.backend().create_folder(Folder::Tags(repository)).await?;
+        Ok(())
+    }
+}

@@ -1,0 +1,134 @@
+//! What this process remembers of upload sessions: who writes to one, and the hash so far.
+//!
+//! The session itself is on disk. What is here can be forgotten at any time: the hash is made again
+//! by reading the bytes. So the number of sessions is bounded by forgetting idle ones.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex as StdMutex, PoisonError},
+    time::Duration,
+};
+
+use oci::Digester;
+use tokio::{
+    sync::{Mutex, OwnedMutexGuard, watch},
+    time::timeout,
+};
+
+use super::UploadId;
+
+/// How many idle sessions keep their hash.
+const REMEMBERED: usize = 4096;
+
+/// How long a request waits for the one before it to stop.
+const TAKE_OVER: Duration = Duration::from_secs(10);
+
+#[derive(Debug, Default)]
+pub(super) struct Sessions {
+    slots: StdMutex<HashMap<UploadId, Arc<Slot>>>,
+}
+
+#[derive(Debug, Default)]
+struct Slot {
+    hash: Arc<Mutex<Option<(u64, Digester)>>>,
+    /// Counts the requests that wanted the session from its writer.
+    wanted: watch::Sender<u64>,
+}
+
+/// The right to write to a session within this process.
+#[derive(Debug)]
+pub(super) struct Turn {
+    /// Keeps the sender alive.
+    _slot: Arc<Slot>,
+    hash: OwnedMutexGuard<Option<(u64, Digester)>>,
+    wanted: watch::Receiver<u64>,
+}
+
+impl Sessions {
+    /// Takes the session, asking the request that writes to it to stop: a client that comes back has
+    /// given up its older connection, though the server may not have noticed. None: it did not stop.
+    pub(super) async fn take(&self, id: UploadId) -> Option<Turn> {
+        let slot = self.slot(id);
+        let mutex = Arc::clone(&slot.hash);
+        let hash = match Arc::clone(&mutex).try_lock_owned() {
+            Ok(hash) => hash,
+            Err(_) => {
+                slot.wanted.send_modify(|wanted| *wanted += 1);
+                timeout(TAKE_OVER, mutex.lock_owned()).await.ok()?
+            }
+        };
+        // Subscribed only now: what was wanted before this turn does not end it.
+        let wanted = slot.wanted.subscribe();
+        Some(Turn { _slot: slot, hash, wanted })
+    }
+
+    pub(super) fn forget(&self, id: UploadId) {
+        self.slots.lock().unwrap_or_else(PoisonError::into_inner).remove(&id);
+    }
+
+    fn slot(&self, id: UploadId) -> Arc<Slot> {
+        let mut slots = self.slots.lock().unwrap_or_else(PoisonError::into_inner);
+        if slots.len() >= REMEMBERED && !slots.contains_key(&id) {
+            // Only the map holds an idle one.
+            slots.retain(|_, slot| Arc::strong_count(slot) > 1);
+        }
+        Arc::clone(slots.entry(id).or_default())
+    }
+}
+
+impl Turn {
+    /// The hash of the session's first bytes, and how many these are.
+    pub(super) fn recall(&mut self) -> Option<(u64, Digester)> {
+        self.hash.take()
+    }
+
+    pub(super) fn remember(&mut self, offset: u64, digester: Option<Digester>) {
+        *self.hash = digester.map(|digester| (offset, digester));
+    }
+
+    /// Returns when another request wants the session.
+    pub(super) async fn wanted_by_another(&mut self) {
+        // The sender is alive as long as this turn.
+        let _ = self.wanted.changed().await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_second_request_ends_the_turn_of_the_first() {
+        let sessions = Arc::new(Sessions::default());
+        let id = UploadId::random();
+        let mut first = sessions.take(id).await.unwrap();
+        let second = tokio::spawn({
+            let sessions = Arc::clone(&sessions);
+            async move { sessions.take(id).await.is_some() }
+        });
+        first.wanted_by_another().await;
+        drop(first);
+        assert!(second.await.unwrap());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_writer_that_does_not_stop_keeps_its_turn() {
+        let sessions = Sessions::default();
+        let id = UploadId::random();
+        let _first = sessions.take(id).await.unwrap();
+        assert!(sessions.take(id).await.is_none());
+    }
+
+    #[tokio::test]
+    async fn idle_sessions_are_forgotten_when_there_are_too_many() {
+        let sessions = Sessions::default();
+        let busy = UploadId::random();
+        let _turn = sessions.take(busy).await.unwrap();
+        for _ in 0..REMEMBERED {
+            sessions.take(UploadId::random()).await.unwrap();
+        }
+        let slots = sessions.slots.lock().unwrap();
+        assert!(slots.len() <= REMEMBERED);
+        assert!(slots.contains_key(&busy));
+    }
+}

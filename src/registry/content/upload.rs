@@ -1,0 +1,239 @@
+//! Upload sessions: bytes arrive in any number of requests, and become a blob when their digest is right.
+//!
+//! The length of a session is what the storage holds, never what a client or a token claims. A request
+//! that breaks off leaves the bytes that arrived; the next one goes on from there.
+
+use bytes::Bytes;
+use http_body::Body;
+use http_body_util::BodyExt;
+use oci::{Algorithm, Digest, RepositoryName};
+use storage::{Driver, Key, Kind, UploadId, Writer};
+use time::{OffsetDateTime, format_description::well_known::Rfc3339};
+
+use super::{
+    BodyError, Content, Error,
+    locks::{Mode, Subject},
+    session::Turn,
+};
+
+/// A session as storage has it.
+#[derive(Clone, Debug)]
+pub(crate) struct Session {
+    pub(crate) id: UploadId,
+    /// RFC 3339.
+    pub(crate) started_at: String,
+    /// How many bytes it holds.
+    pub(crate) offset: u64,
+}
+
+/// Where a request says that its body belongs.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Position {
+    /// At the end, wherever that is.
+    Anywhere,
+    /// At this offset.
+    At(u64),
+    /// At this offset, and of this length.
+    Range { start: u64, length: u64 },
+}
+
+/// RFC 3339 in UTC takes 20 bytes; with nanoseconds, as others may write it, up to 35.
+const STARTED_AT_BYTES: usize = 64;
+
+impl Content {
+    /// Begins a session.
+    pub(crate) async fn begin_upload(&self, repository: &RepositoryName) -> Result<Session, Error> {
+        let now = OffsetDateTime::now_utc().replace_nanosecond(0).ok();
+        let started_at = now.and_then(|now| now.format(&Rfc3339).ok()).unwrap_or_default();
+        let id = UploadId::random();
+        self.backend().begin_upload(repository, id, &started_at).await?;
+        Ok(Session { id, started_at, offset: 0 })
+    }
+
+    /// What a session holds.
+    pub(crate) async fn upload(
+        &self,
+        repository: &RepositoryName,
+        id: UploadId,
+    ) -> Result<Session, Error> {
+        let unknown = |error| unknown_upload(error, id);
+        let data = Key::UploadData(repository, &id);
+        let offset = self.backend().stat(data).await.map_err(unknown)?.size;
+        let key = Key::UploadStartedAt(repository, &id);
+        let text = self.backend().get(key, STARTED_AT_BYTES).await.map_err(unknown)?;
+        let started_at = String::from_utf8_lossy(&text).into_owned();
+        Ok(Session { id, started_at, offset })
+    }
+
+    /// Appends a body to a session; returns its new length.
+    pub(crate) async fn append<B>(
+        &self,
+        repository: &RepositoryName,
+        id: UploadId,
+        position: Position,
+        body: B,
+    ) -> Result<u64, Error>
+    where
+        B: Body<Data = Bytes, Error: Into<BodyError> + Send> + Send + Unpin + 'static,
+    {
+        let repository = repository.clone();
+        self.shielded(move |content| async move {
+            let (mut turn, mut writer) = content.open_upload(&repository, id).await?;
+            let received =
+                receive(&mut turn, &mut writer, (position, Algorithm::Sha256), body).await;
+            // Whatever was received is kept, whatever went wrong with the rest.
+            let (offset, digester) = writer.close().await?;
+            turn.remember(offset, digester);
+            received?;
+            Ok(offset)
+        })
+        .await
+    }
+
+    /// Appends the last body and makes the session the blob `digest`.
+    ///
+    /// If the digest is wrong the session stays as it is.
+    pub(crate) async fn commit<B>(
+        &self,
+        repository: &RepositoryName,
+        id: UploadId,
+        position: Position,
+        body: B,
+        digest: &Digest,
+    ) -> Result<(), Error>
+    where
+        B: Body<Data = Bytes, Error: Into<BodyError> + Send> + Send + Unpin + 'static,
+    {
+        let (repository, digest) = (repository.clone(), *digest);
+        self.shielded(move |content| async move {
+            let (mut turn, mut writer) = content.open_upload(&repository, id).await?;
+            let algorithm = digest.algorithm();
+            let received = receive(&mut turn, &mut writer, (position, algorithm), body).await;
+            let actual = match received {
+                Ok(()) => writer.digest(algorithm).await.map_err(Error::from),
+                Err(error) => Err(error),
+            };
+            match actual {
+                Ok(actual) if actual == digest => {}
+                refused => {
+                    let (offset, digester) = writer.close().await?;
+                    turn.remember(offset, digester);
+                    let actual = refused?;
+                    return Err(Error::DigestMismatch { claimed: digest, actual });
+                }
+            }
+            content.publish(&repository, id, writer, &digest).await
+        })
+        .await
+    }
+
+    /// Ends a session; its bytes are gone.
+    pub(crate) async fn cancel_upload(
+        &self,
+        repository: &RepositoryName,
+        id: UploadId,
+    ) -> Result<(), Error> {
+        let repository = repository.clone();
+        self.shielded(move |content| async move {
+            let (_turn, _writer) = content.open_upload(&repository, id).await?;
+            content.shared.sessions.forget(id);
+            Ok(content.backend().end_upload(&repository, id).await?)
+        })
+        .await
+    }
+
+    async fn open_upload(
+        &self,
+        repository: &RepositoryName,
+        id: UploadId,
+    ) -> Result<(Turn, Writer), Error> {
+        // Asked first, so that ids which nobody was given leave nothing in memory.
+        let data = Key::UploadData(repository, &id);
+        self.backend().stat(data).await.map_err(|error| unknown_upload(error, id))?;
+        let mut turn = self.shared.sessions.take(id).await.ok_or(Error::UploadBusy(id))?;
+        let opened = self.backend().append(repository, id).await;
+        let mut writer = opened.map_err(|error| unknown_upload(error, id))?;
+        if let Some((offset, digester)) = turn.recall() {
+            writer.resume(offset, digester).await?;
+        }
+        Ok((turn, writer))
+    }
+
+    async fn publish(
+        &self,
+        repository: &RepositoryName,
+        id: UploadId,
+        writer: Writer,
+        digest: &Digest,
+    ) -> Result<(), Error> {
+        let lock = self.shared.locks.acquire(Subject::Digest(digest), Mode::Exclusive).await;
+        self.backend().publish(writer, digest).await?;
+        self.link_blob(repository, digest).await?;
+        drop(lock);
+        self.shared.sessions.forget(id);
+        if let Err(error) = self.backend().end_upload(repository, id).await {
+            // The blob is there; the rest of the session is purged when it is old.
+            tracing::warn!(upload = %id, error = %error, "finished upload could not be removed");
+        }
+        Ok(())
+    }
+}
+
+/// Writes a body to the end of a session, hashing it on the way.
+async fn receive<B>(
+    turn: &mut Turn,
+    writer: &mut Writer,
+    (position, algorithm): (Position, Algorithm),
+    mut body: B,
+) -> Result<(), Error>
+where
+    B: Body<Data = Bytes, Error: Into<BodyError>> + Unpin,
+{
+    let current = writer.offset().await?;
+    let announced = match position {
+        Position::Anywhere => None,
+        Position::At(start) | Position::Range { start, .. } if start != current => {
+            return Err(Error::WrongOffset { current });
+        }
+        Position::At(_) => None,
+        Position::Range { length, .. } => Some(length),
+    };
+    if body.is_end_stream() {
+        return check_length(0, announced);
+    }
+    writer.hash_with(algorithm).await?;
+    let mut received = 0;
+    loop {
+        let frame = tokio::select! {
+            frame = body.frame() => frame,
+            () = turn.wanted_by_another() => {
+                return Err(BodyError::new("another request has taken over the upload").into());
+            }
+        };
+        let Some(frame) = frame else { break };
+        // Trailers say nothing here.
+        let Ok(bytes) = frame.map_err(Into::into)?.into_data() else { continue };
+        received += bytes.len() as u64;
+        if announced.is_some_and(|announced| received > announced) {
+            return check_length(received, announced);
+        }
+        writer.write(bytes).await?;
+    }
+    writer.flush().await?;
+    check_length(received, announced)
+}
+
+fn check_length(received: u64, announced: Option<u64>) -> Result<(), Error> {
+    match announced {
+        Some(announced) if announced != received => Err(Error::WrongLength { received, announced }),
+        _ => Ok(()),
+    }
+}
+
+fn unknown_upload(error: storage::Error, id: UploadId) -> Error {
+    match error.kind() {
+        Kind::NotFound => Error::UploadUnknown(id),
+        Kind::Busy => Error::UploadBusy(id),
+        _ => error.into(),
+    }
+}

@@ -1,0 +1,100 @@
+//! Where connections come in: a TCP address or a unix socket.
+
+use std::{
+    fs, io,
+    net::{SocketAddr, TcpListener},
+    os::unix::{fs::FileTypeExt, net::UnixListener},
+    path::PathBuf,
+};
+
+use crate::config::Address;
+
+/// A socket that listens.
+#[derive(Debug)]
+pub enum Listener {
+    /// `http.net: tcp`.
+    Tcp(TcpListener),
+    /// `http.net: unix`, with its path.
+    Unix(UnixListener, PathBuf),
+}
+
+/// A listener within the runtime.
+#[derive(Debug)]
+pub(crate) enum Incomings {
+    Tcp(tokio::net::TcpListener),
+    Unix(tokio::net::UnixListener),
+}
+
+/// A connection that came in.
+#[derive(Debug)]
+pub(crate) enum Accepted {
+    Tcp(tokio::net::TcpStream, SocketAddr),
+    Unix(tokio::net::UnixStream),
+}
+
+impl Listener {
+    /// Listens on the address.
+    ///
+    /// # Errors
+    /// The address is taken, or not this machine's, or the path cannot be made.
+    pub fn bind(address: &Address) -> io::Result<Self> {
+        match address {
+            Address::Tcp(address) => TcpListener::bind(address).map(Self::Tcp),
+            Address::Unix(path) => {
+                // A socket that a former process has left; a living one's would be in use all the same.
+                if fs::symlink_metadata(path).is_ok_and(|found| found.file_type().is_socket()) {
+                    fs::remove_file(path)?;
+                }
+                UnixListener::bind(path).map(|listener| Self::Unix(listener, path.clone()))
+            }
+        }
+    }
+
+    /// Where it listens, for people: `127.0.0.1:5000`, or the path of a socket.
+    #[must_use]
+    pub fn address(&self) -> String {
+        match self {
+            Self::Tcp(listener) => {
+                listener.local_addr().map_or_else(|error| error.to_string(), |at| at.to_string())
+            }
+            Self::Unix(_, path) => path.display().to_string(),
+        }
+    }
+
+    pub(crate) fn into_tokio(self) -> io::Result<Incomings> {
+        match self {
+            Self::Tcp(listener) => {
+                listener.set_nonblocking(true)?;
+                tokio::net::TcpListener::from_std(listener).map(Incomings::Tcp)
+            }
+            Self::Unix(listener, _) => {
+                listener.set_nonblocking(true)?;
+                tokio::net::UnixListener::from_std(listener).map(Incomings::Unix)
+            }
+        }
+    }
+}
+
+impl Incomings {
+    pub(crate) async fn accept(&mut self) -> io::Result<Accepted> {
+        match self {
+            Self::Tcp(listener) => {
+                let (stream, remote) = listener.accept().await?;
+                // An answer is one write; waiting for more to send would only delay it.
+                stream.set_nodelay(true)?;
+                Ok(Accepted::Tcp(stream, remote))
+            }
+            Self::Unix(listener) => Ok(Accepted::Unix(listener.accept().await?.0)),
+        }
+    }
+}
+
+impl Accepted {
+    /// The client's address, without the port.
+    pub(crate) fn remote(&self) -> String {
+        match self {
+            Self::Tcp(_, remote) => remote.ip().to_canonical().to_string(),
+            Self::Unix(_) => "@".to_owned(),
+        }
+    }
+}

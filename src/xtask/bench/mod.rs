@@ -1,0 +1,23 @@
+//! `cargo xtask bench`: the release build beside Debian's docker-registry, in turns, on the same disk, with the limits
+//! of the machine in the same report. Every answer is checked, so that errors cannot be fast.
+
+mod client;
+mod content;
+mod fsync;
+mod limits;
+mod load;
+mod machine;
+mod options;
+mod pair;
+mod push;
+mod report;
+mod rows;
+mod run;
+mod servers;
+mod startup;
+mod stats;
+mod transfer;
+
+pub(crate) use options::Options;
+pub(crate) use rows::names as row_names;
+pub(crate) use run::run;

@@ -1,0 +1,88 @@
+//! The rows of a run by name, in the order in which they are measured, and the bars of those that have one.
+
+use std::fs;
+
+use anyhow::{Context, Result};
+
+use super::{
+    fsync, limits, load,
+    pair::Pair,
+    run::Bench,
+    startup,
+    stats::{Bar, Sample, Series},
+    transfer,
+};
+
+/// Something that can be measured by itself; it may fill several lines of the table.
+#[derive(Debug)]
+pub(crate) struct Row {
+    pub(crate) name: &'static str,
+    pub(crate) measure: fn(&mut Bench) -> Result<Vec<Series>>,
+}
+
+pub(crate) const ALL: &[Row] = &[
+    Row { name: "start", measure: startup::start },
+    Row { name: "idle-rss", measure: startup::idle },
+    Row { name: "push", measure: transfer::push },
+    Row { name: "push-chunked", measure: transfer::push_chunked },
+    Row { name: "pull", measure: transfer::pull },
+    Row { name: "push-small", measure: load::push_small },
+    Row { name: "manifest", measure: load::manifest },
+    Row { name: "blob", measure: load::blob },
+    Row { name: "ping", measure: load::ping },
+    Row { name: "fsync", measure: fsync::calls },
+    Row { name: "size", measure: size },
+    Row { name: "limits", measure: limits::measure },
+];
+
+pub(crate) const START: Bar = Bar::AtMost(0.5);
+pub(crate) const IDLE_RSS: Bar = Bar::AtMost(0.6);
+pub(crate) const PUSH: Bar = Bar::AtLeast(1.4);
+
+pub(crate) fn names() -> Vec<&'static str> {
+    ALL.iter().map(|row| row.name).collect()
+}
+
+/// The size of the two programs on disk, as they are installed.
+fn size(bench: &mut Bench) -> Result<Vec<Series>> {
+    let samples = Pair::make(|side| {
+        let path = &bench.programs.of(side).file;
+        let file = fs::metadata(path);
+        let bytes = file.with_context(|| format!("failed to read `{}`", path.display()))?.len();
+        single(megabytes(bytes))
+    })?;
+    Ok(vec![Series { title: "size of the program, MB".to_owned(), samples, bar: None }])
+}
+
+/// Makes the sample of a value that is measured once.
+pub(crate) fn single(value: f64) -> Result<Sample> {
+    Sample::new(vec![value]).context("a measurement is no number")
+}
+
+#[expect(clippy::cast_precision_loss, reason = "sizes and counts here are far below 2^52")]
+pub(crate) fn float(count: u64) -> f64 {
+    count as f64
+}
+
+pub(crate) fn megabytes(bytes: u64) -> f64 {
+    float(bytes) / 1_000_000.0
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn every_row_has_a_name_of_its_own() {
+        let distinct: BTreeSet<_> = names().into_iter().collect();
+        assert_eq!(distinct.len(), ALL.len());
+        assert!(distinct.iter().all(|name| !name.starts_with('-')));
+    }
+
+    #[test]
+    fn a_megabyte_is_a_million_bytes() {
+        assert_eq!(megabytes(1_500_000), 1.5);
+    }
+}

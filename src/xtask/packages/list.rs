@@ -1,0 +1,87 @@
+//! The packages: one line each, with the programs that prove a package is there and the reason it is wanted.
+
+use crate::sys::program;
+
+/// A Debian package.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Package {
+    pub(crate) name: &'static str,
+    /// All of these must be found; who provides them does not matter.
+    pub(crate) programs: &'static [&'static str],
+    pub(crate) why: &'static str,
+    /// A service that the package starts when it is installed, and that no test wants.
+    pub(crate) service: Option<&'static str>,
+}
+
+const fn package(
+    name: &'static str,
+    programs: &'static [&'static str],
+    why: &'static str,
+) -> Package {
+    Package { name, programs, why, service: None }
+}
+
+const DOCKER_REGISTRY: Package = Package {
+    name: "docker-registry",
+    programs: &["docker-registry"],
+    why: "the peer: reads our storage folder and config.yml, and is measured beside us",
+    // Debian's listens on port 5000, where an admin expects their own registry.
+    service: Some("docker-registry"),
+};
+
+pub(crate) const TEST: &[Package] = &[
+    package("skopeo", &["skopeo"], "pushes, copies and pulls images"),
+    DOCKER_REGISTRY,
+    package("docker.io", &["dockerd", "docker"], "a real Docker daemon that pushes and pulls"),
+    package("podman", &["podman"], "pushes and pulls as containers/image does"),
+    package("buildah", &["buildah"], "builds an image from nothing and pushes it"),
+    package("curl", &["curl"], "asks over HTTP/1.1, HTTP/2 and TLS as a stranger would"),
+    package("e2fsprogs", &["mkfs.ext4"], "makes a small filesystem that a test fills up"),
+    package("mount", &["mount", "umount", "losetup"], "mounts that filesystem from a loop device"),
+];
+
+pub(crate) const BENCH: &[Package] = &[
+    DOCKER_REGISTRY,
+    package("wrk", &["wrk"], "asks for small objects as fast as a registry answers"),
+    package("strace", &["strace"], "counts fsync calls"),
+    package("openssl", &["openssl"], "measures how fast this machine hashes"),
+];
+
+/// Returns the packages with a program that is not on this machine.
+pub(crate) fn missing(packages: &'static [Package]) -> Vec<&'static Package> {
+    let found = |program: &&str| program::find(program).is_some();
+    packages.iter().filter(|package| !package.programs.iter().all(found)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn every_package_has_a_program_and_a_reason_on_one_line() {
+        for package in TEST.iter().chain(BENCH) {
+            assert!(!package.programs.is_empty(), "{}", package.name);
+            assert!(!package.why.is_empty() && !package.why.contains('\n'), "{}", package.name);
+        }
+    }
+
+    #[test]
+    fn no_package_is_listed_twice() {
+        for list in [TEST, BENCH] {
+            let names: BTreeSet<_> = list.iter().map(|package| package.name).collect();
+            assert_eq!(names.len(), list.len());
+        }
+    }
+
+    #[test]
+    fn a_package_is_missing_if_one_of_its_programs_is() {
+        const LIST: &[Package] = &[
+            package("present", &["sh"], "is there"),
+            package("half", &["sh", "no-program-has-this-name"], "is half there"),
+        ];
+        let names: Vec<_> = missing(LIST).iter().map(|package| package.name).collect();
+        assert_eq!(names, ["half"]);
+    }
+}
