@@ -2,7 +2,7 @@
 
 use std::{
     fs, io,
-    net::{SocketAddr, TcpListener},
+    net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener},
     os::unix::{fs::FileTypeExt, net::UnixListener},
     path::PathBuf,
 };
@@ -39,7 +39,7 @@ impl Listener {
     /// The address is taken, or not this machine's, or the path cannot be made.
     pub fn bind(address: &Address) -> io::Result<Self> {
         match address {
-            Address::Tcp(address) => TcpListener::bind(address).map(Self::Tcp),
+            Address::Tcp(address) => bind_tcp(*address).map(Self::Tcp),
             Address::Unix(path) => {
                 // A socket that a former process has left; a living one's would be in use all the same.
                 if fs::symlink_metadata(path).is_ok_and(|found| found.file_type().is_socket()) {
@@ -73,6 +73,21 @@ impl Listener {
             }
         }
     }
+}
+
+/// `[::]` takes IPv4 too; where IPv6 is switched off, IPv4 is what is meant.
+fn bind_tcp(address: SocketAddr) -> io::Result<TcpListener> {
+    match TcpListener::bind(address) {
+        Err(error) if address.ip() == Ipv6Addr::UNSPECIFIED && is_without_ipv6(&error) => {
+            TcpListener::bind((Ipv4Addr::UNSPECIFIED, address.port()))
+        }
+        result => result,
+    }
+}
+
+fn is_without_ipv6(error: &io::Error) -> bool {
+    error.kind() == io::ErrorKind::AddrNotAvailable
+        || error.raw_os_error() == Some(rustix::io::Errno::AFNOSUPPORT.raw_os_error())
 }
 
 impl Incomings {

@@ -122,6 +122,7 @@ impl Server {
         let mut builder = Builder::new(TokioExecutor::new());
         builder
             .http1()
+            .title_case_headers(true)
             .timer(TokioTimer::new())
             .header_read_timeout(HEADER_TIMEOUT)
             .http2()

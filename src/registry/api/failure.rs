@@ -22,6 +22,12 @@ const FULL_SECONDS: u16 = 60;
 /// What went wrong with a request.
 #[derive(Debug)]
 pub(crate) struct Failure {
+    // Boxed: every handler's result has room for one.
+    facts: Box<Facts>,
+}
+
+#[derive(Debug)]
+struct Facts {
     status: StatusCode,
     errors: Vec<Entry>,
     headers: Vec<(HeaderName, HeaderValue)>,
@@ -41,50 +47,53 @@ impl Failure {
     pub(super) fn new(code: ErrorCode) -> Self {
         let status = StatusCode::from_u16(code.status());
         let entry = Entry { code, message: code.message().to_owned(), detail: Value::Null };
-        Self {
+        let facts = Facts {
             status: status.unwrap_or(StatusCode::INTERNAL_SERVER_ERROR),
             errors: vec![entry],
             headers: Vec::new(),
             cause: None,
-        }
+        };
+        Self { facts: Box::new(facts) }
     }
 
     /// A path that is none of the API's. Distribution answers in plain text; a JSON error tells clients more.
     pub(super) fn not_found() -> Self {
-        let failure = Self::new(ErrorCode::Unsupported).because("there is no such resource");
-        Self { status: StatusCode::NOT_FOUND, ..failure }
+        Self::new(ErrorCode::Unsupported)
+            .because("there is no such resource")
+            .with_status(StatusCode::NOT_FOUND)
     }
 
     /// Another status than the code's own.
     pub(super) fn with_status(mut self, status: StatusCode) -> Self {
-        self.status = status;
+        self.facts.status = status;
         self
     }
 
     /// Adds the reason to the message: clients print the message and seldom the detail.
     pub(super) fn because(mut self, reason: impl fmt::Display) -> Self {
-        for entry in &mut self.errors {
+        for entry in &mut self.facts.errors {
             entry.message = format!("{}: {reason}", entry.code.message());
         }
         self
     }
 
     pub(super) fn with_detail(mut self, detail: Value) -> Self {
-        if let Some(entry) = self.errors.first_mut() {
+        if let Some(entry) = self.facts.errors.first_mut() {
             entry.detail = detail;
         }
         self
     }
 
     pub(super) fn with_header(mut self, name: HeaderName, value: impl Into<HeaderValue>) -> Self {
-        self.headers.push((name, value.into()));
+        self.facts.headers.push((name, value.into()));
         self
     }
 
     /// Logs what the operator should know, and tells the client what it may know.
     pub(super) fn into_response(self, parts: &Parts) -> Response<Body> {
         self.log(parts);
-        let errors: Vec<_> = self
+        let facts = self.facts;
+        let errors: Vec<_> = facts
             .errors
             .iter()
             .map(|entry| {
@@ -93,34 +102,34 @@ impl Failure {
             })
             .collect();
         let mut response = Response::new(Body::full(json!({ "errors": errors }).to_string()));
-        *response.status_mut() = self.status;
+        *response.status_mut() = facts.status;
         response.headers_mut().insert(CONTENT_TYPE, JSON);
-        response.headers_mut().extend(self.headers);
+        response.headers_mut().extend(facts.headers);
         response
     }
 
     /// What is not there is everyday life: every push asks first. The rest is worth a line.
     fn log(&self, parts: &Parts) {
-        let Some(entry) = self.errors.first() else { return };
+        let Some(entry) = self.facts.errors.first() else { return };
         let (method, path) = (parts.method.as_str(), parts.uri.path());
         let (code, message) = (entry.code.as_str(), entry.message.as_str());
-        let status = self.status.as_u16();
-        if self.status.is_server_error() {
-            let cause = self.cause.as_ref().map(chain);
+        let status = self.facts.status;
+        if status.is_server_error() {
+            let cause = self.facts.cause.as_ref().map(chain);
             tracing::error!(
                 http.request.method = method,
                 http.request.uri = path,
-                http.response.status = status,
+                http.response.status = status.as_u16(),
                 err.code = code,
                 err.message = message,
                 err.cause = cause,
                 "response completed with error"
             );
-        } else if self.status == StatusCode::NOT_FOUND {
+        } else if status == StatusCode::NOT_FOUND {
             tracing::debug!(
                 http.request.method = method,
                 http.request.uri = path,
-                http.response.status = status,
+                http.response.status = status.as_u16(),
                 err.code = code,
                 err.message = message,
                 "response completed with error"
@@ -129,7 +138,7 @@ impl Failure {
             tracing::info!(
                 http.request.method = method,
                 http.request.uri = path,
-                http.response.status = status,
+                http.response.status = status.as_u16(),
                 err.code = code,
                 err.message = message,
                 "response completed with error"
@@ -152,7 +161,7 @@ fn chain(error: &Error) -> String {
 
 impl From<Error> for Failure {
     fn from(error: Error) -> Self {
-        let failure = match &error {
+        let mut failure = match &error {
             Error::NameUnknown(name) => {
                 Self::new(ErrorCode::NameUnknown).with_detail(json!({ "name": name.as_str() }))
             }
@@ -168,15 +177,16 @@ impl From<Error> for Failure {
             }
             Error::UploadUnknown(id) => Self::new(ErrorCode::BlobUploadUnknown)
                 .with_detail(json!({ "uuid": id.to_string() })),
-            Error::DigestMismatch { claimed, actual } => {
-                let detail =
-                    json!({ "claimed": claimed.to_string(), "actual": actual.to_string() });
+            Error::DigestMismatch(mismatch) => {
+                let (claimed, actual) = (mismatch.claimed.to_string(), mismatch.actual.to_string());
+                let detail = json!({ "claimed": claimed, "actual": actual });
                 Self::new(ErrorCode::DigestInvalid).because(&error).with_detail(detail)
             }
-            Error::References(missing) => Self {
-                errors: missing.iter().map(missing_entry).collect(),
-                ..Self::new(ErrorCode::ManifestBlobUnknown)
-            },
+            Error::References(missing) => {
+                let mut failure = Self::new(ErrorCode::ManifestBlobUnknown);
+                failure.facts.errors = missing.iter().map(missing_entry).collect();
+                failure
+            }
             Error::ForeignLayer(digest) => Self::new(ErrorCode::ManifestInvalid)
                 .because(&error)
                 .with_detail(json!(digest.to_string())),
@@ -192,7 +202,8 @@ impl From<Error> for Failure {
             Error::Storage(storage) => storage_failure(storage),
             Error::Panicked => Self::new(ErrorCode::Unknown),
         };
-        Self { cause: Some(error), ..failure }
+        failure.facts.cause = Some(error);
+        failure
     }
 }
 

@@ -1,7 +1,7 @@
 //! Stage three, first half: every key of the tree against the table.
 //!
-//! What is unknown, of the wrong kind, without effect or refused is reported here once and for all, so
-//! that whoever reads a value afterwards takes it or leaves it.
+//! What is unknown, of the wrong kind, without effect or refused is reported here once and for all,
+//! so that whoever reads a value afterwards takes it or leaves it.
 
 use super::{
     Problem, Warning,

@@ -145,7 +145,7 @@ fn child_name(node: &Node, path: &str, segment: &str) -> Option<String> {
     }
     keys::children(path)
         .into_iter()
-        .find(|name| field_name(&keys::join(path, name)).eq_ignore_ascii_case(segment))
+        .find(|name| field_name(&keys::join(path, name)) == segment)
         .map(str::to_owned)
 }
 

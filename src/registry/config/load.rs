@@ -26,7 +26,8 @@ pub struct Parsed {
 }
 
 impl Config {
-    /// Reads the text of a `config.yml`, changed by the variables whose names begin with `REGISTRY_`.
+    /// Reads the text of a `config.yml`, changed by the variables whose names begin with
+    /// `REGISTRY_`.
     pub fn parse(text: &str, environment: &[(String, String)]) -> Result<Parsed, Invalid> {
         let mut findings = Findings::default();
         let mut root = match yaml::parse(text, Source::File, &mut findings.warnings) {

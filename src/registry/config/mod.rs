@@ -2,7 +2,8 @@
 //!
 //! A file is read once, at start. It passes through three stages, each in its own file: the YAML
 //! text becomes a tree, `REGISTRY_*` variables change the tree, and the tree becomes a [`Config`],
-//! with every problem and every warning collected on the way. Only [`Config::parse`] makes one from text.
+//! with every problem and every warning collected on the way. Only [`Config::parse`] makes one from
+//! text.
 
 mod address;
 mod check;
@@ -53,7 +54,8 @@ pub struct Log {
     pub formatter: Formatter,
     /// Fields added to every line, as `log.fields`.
     pub fields: BTreeMap<String, String>,
-    /// The access log on standard output, in combined format; `log.accesslog.disabled` turns it off.
+    /// The access log on standard output, in combined format; `log.accesslog.disabled` turns it
+    /// off.
     pub access_log: bool,
 }
 
@@ -77,7 +79,8 @@ pub enum Formatter {
     Text,
     /// As logrus' JSON: `{"level":"info","msg":"…","time":"…"}`.
     Json,
-    /// As logrus' logstash formatter: `{"@timestamp":"…","@version":"1","level":"info","message":"…"}`.
+    /// As logrus' logstash formatter:
+    /// `{"@timestamp":"…","@version":"1","level":"info","message":"…"}`.
     Logstash,
 }
 
@@ -120,7 +123,8 @@ pub struct Http {
     pub secret: Option<Secret>,
     /// `http.relativeurls`: `Location` holds a path only.
     pub relative_urls: bool,
-    /// `http.draintimeout`: how long a stopping process lets requests finish. Zero: not at all, as Distribution.
+    /// `http.draintimeout`: how long a stopping process lets requests finish. Zero: not at all, as
+    /// Distribution.
     pub drain_timeout: Duration,
     /// `http.headers`: sent with every answer.
     pub headers: Vec<(HeaderName, HeaderValue)>,
@@ -131,7 +135,8 @@ pub struct Http {
 /// `http.net` and `http.addr`.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum Address {
-    /// A literal address; a host name is resolved when the file is read, and `:5000` is `[::]:5000`.
+    /// A literal address; a host name is resolved when the file is read, and `:5000` is
+    /// `[::]:5000`.
     Tcp(SocketAddr),
     /// The path of a socket.
     Unix(PathBuf),

@@ -1,7 +1,8 @@
 //! The tree: YAML as it was written, every node with the place it came from.
 //!
 //! A scalar keeps its text and whether it was quoted. What it means is decided by whoever reads it,
-//! as Go's yaml.v2 does: `secret: 0123` is the text `0123`, `enabled: on` is true and `tag: on` is the text `on`.
+//! as Go's yaml.v2 does: `secret: 0123` is the text `0123`, `enabled: on` is true and `tag: on` is
+//! the text `on`.
 
 use super::Origin;
 

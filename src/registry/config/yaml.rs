@@ -1,8 +1,8 @@
 //! Stage one: YAML text to the tree.
 //!
 //! The parser's events are read, not its serde view: only they tell `"on"` from `on`, `0123` from
-//! `83`, and the second of two equal keys from the first. Everything is bounded: aliases are copied,
-//! and a copy counts as much as what was written.
+//! `83`, and the second of two equal keys from the first. Everything is bounded: aliases are
+//! copied, and a copy counts as much as what was written.
 
 use std::collections::HashMap;
 

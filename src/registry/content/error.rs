@@ -15,8 +15,8 @@ pub(crate) enum Error {
     ManifestUnknown(Reference),
     #[error("upload `{0}` is not known to this repository")]
     UploadUnknown(UploadId),
-    #[error("content has the digest `{actual}`, not `{claimed}`")]
-    DigestMismatch { claimed: Digest, actual: Digest },
+    #[error(transparent)]
+    DigestMismatch(Box<DigestMismatch>),
     #[error("manifest refers to content that this repository does not have")]
     References(Vec<Digest>),
     #[error("layer `{0}` is to be fetched from its URLs, and is not in this repository")]
@@ -40,6 +40,14 @@ pub(crate) enum Error {
     Panicked,
 }
 
+/// Content is other than its digest says.
+#[derive(Debug, thiserror::Error)]
+#[error("content has the digest `{actual}`, not `{claimed}`")]
+pub(crate) struct DigestMismatch {
+    pub(crate) claimed: Digest,
+    pub(crate) actual: Digest,
+}
+
 /// A request's body ended before its end: the client went away, or the message is broken.
 #[derive(Debug, thiserror::Error)]
 #[error(transparent)]
@@ -48,5 +56,11 @@ pub(crate) struct BodyError(Box<dyn std::error::Error + Send + Sync>);
 impl BodyError {
     pub(crate) fn new(error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
         Self(error.into())
+    }
+}
+
+impl Error {
+    pub(super) fn digest_mismatch(claimed: Digest, actual: Digest) -> Self {
+        Self::DigestMismatch(Box::new(DigestMismatch { claimed, actual }))
     }
 }

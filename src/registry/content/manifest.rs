@@ -58,7 +58,7 @@ impl Content {
             Reference::Digest(claimed) => {
                 let actual = Digest::of(claimed.algorithm(), &bytes);
                 if actual != *claimed {
-                    return Err(Error::DigestMismatch { claimed: *claimed, actual });
+                    return Err(Error::digest_mismatch(*claimed, actual));
                 }
                 actual
             }

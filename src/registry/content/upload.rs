@@ -118,8 +118,7 @@ impl Content {
                 refused => {
                     let (offset, digester) = writer.close().await?;
                     turn.remember(offset, digester);
-                    let actual = refused?;
-                    return Err(Error::DigestMismatch { claimed: digest, actual });
+                    return Err(Error::digest_mismatch(digest, refused?));
                 }
             }
             content.publish(&repository, id, writer, &digest).await

@@ -1,8 +1,8 @@
 //! The layer between `tracing` and a sink: events become records, records become lines.
 //!
 //! An event's line has the fields of the configuration, of every span around it and its own; of
-//! equal names the innermost counts. A layer of our own, because `fmt` keeps the fields of a span as
-//! text that could be neither sorted nor told apart.
+//! equal names the innermost counts. A layer of our own, because `fmt` keeps the fields of a span
+//! as text that could be neither sorted nor told apart.
 
 use std::{
     collections::BTreeMap,

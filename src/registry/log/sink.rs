@@ -2,7 +2,8 @@
 //!
 //! The thread takes the whole buffer and leaves an empty one, so a burst of lines costs one system
 //! call. A full buffer makes the caller wait: no line is lost while the output lives, and memory
-//! does not grow. An output that is gone, such as a closed pipe, takes its lines with it in silence.
+//! does not grow. An output that is gone, such as a closed pipe, takes its lines with it in
+//! silence.
 
 use std::{
     fmt,

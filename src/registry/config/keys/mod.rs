@@ -1,8 +1,8 @@
 //! Every key that a `config.yml` may have: its kind, what it does, and whether it does so here.
 //!
 //! One table serves the check of a file, the names of the environment's variables, the hints for
-//! misspelt keys and the reference. A key that changes security or behaviour and is not there yet is
-//! refused by name: a registry that starts does what its file says.
+//! misspelt keys and the reference. A key that changes security or behaviour and is not there yet
+//! is refused by name: a registry that starts does what its file says.
 
 mod nearest;
 mod table;

@@ -134,6 +134,8 @@ fn unknown_variables_are_ignored_with_a_warning() {
         ("REGISTRY_HTPP_ADDR", "; did you mean REGISTRY_HTTP_ADDR?"),
         ("REGISTRY_HTTP_ADDR_X", "; did you mean REGISTRY_HTTP_ADDR?"),
         ("REGISTRY_VERSION", "; the version cannot be overridden"),
+        ("REGISTRY_http_addr", "; did you mean REGISTRY_HTTP_ADDR?"),
+        ("REGISTRY_HEALTH_FILE", ""),
         ("REGISTRY_NAME", ""),
         ("REGISTRY_", ""),
         ("REGISTRY_HTTP__ADDR", "; did you mean REGISTRY_HTTP_ADDR?"),

@@ -1,0 +1,81 @@
+# Print an optspec for argparse to handle cmd's options that are independent of any subcommand.
+function __fish_regctl_global_optspecs
+    string join \n root= json q/quiet h/help V/version
+end
+
+function __fish_regctl_needs_command
+    # Figure out if the current invocation already has a command.
+    set -l cmd (commandline -opc)
+    set -e cmd[1]
+    argparse -s (__fish_regctl_global_optspecs) -- $cmd 2>/dev/null
+    or return
+    if set -q argv[1]
+        # Also print the command, so this can be used to figure out what it is.
+        echo $argv[1]
+        return 1
+    end
+    return 0
+end
+
+function __fish_regctl_using_subcommand
+    set -l cmd (__fish_regctl_needs_command)
+    test -z "$cmd"
+    and return 1
+    contains -- $cmd[1] $argv
+end
+
+complete -c regctl -n "__fish_regctl_needs_command" -l root -d 'The folder of the whole instance [env: REGCTL_ROOT] [default: /]' -r -F
+complete -c regctl -n "__fish_regctl_needs_command" -l json -d 'Print one JSON document instead of text'
+complete -c regctl -n "__fish_regctl_needs_command" -s q -l quiet -d 'Say nothing unless something needs a look'
+complete -c regctl -n "__fish_regctl_needs_command" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c regctl -n "__fish_regctl_needs_command" -s V -l version -d 'Print version'
+complete -c regctl -n "__fish_regctl_needs_command" -f -a "init" -d 'Write the starter instance.toml and create the instance\'s folders'
+complete -c regctl -n "__fish_regctl_needs_command" -f -a "run" -d 'Run the registry in the foreground until Ctrl-C'
+complete -c regctl -n "__fish_regctl_needs_command" -f -a "check-config" -d 'Check instance.toml and list every problem'
+complete -c regctl -n "__fish_regctl_needs_command" -f -a "registry" -d 'Run upstream\'s commands on a config.yml'
+complete -c regctl -n "__fish_regctl_needs_command" -f -a "completions" -d 'Print the completion script of a shell'
+complete -c regctl -n "__fish_regctl_needs_command" -f -a "man" -d 'Print a page of the manual'
+complete -c regctl -n "__fish_regctl_needs_command" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c regctl -n "__fish_regctl_using_subcommand init" -l url -d 'The URL that users will type, as in image names; no path' -r
+complete -c regctl -n "__fish_regctl_using_subcommand init" -l storage -d 'The folder for blobs, manifests and tags; a relative one is under the root' -r -F
+complete -c regctl -n "__fish_regctl_using_subcommand init" -l http-addr -d 'The address the registry listens on [default: 127.0.0.1:5000, or the next free port]' -r
+complete -c regctl -n "__fish_regctl_using_subcommand init" -l root -d 'The folder of the whole instance [env: REGCTL_ROOT] [default: /]' -r -F
+complete -c regctl -n "__fish_regctl_using_subcommand init" -l json -d 'Print one JSON document instead of text'
+complete -c regctl -n "__fish_regctl_using_subcommand init" -s q -l quiet -d 'Say nothing unless something needs a look'
+complete -c regctl -n "__fish_regctl_using_subcommand init" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c regctl -n "__fish_regctl_using_subcommand run" -l root -d 'The folder of the whole instance [env: REGCTL_ROOT] [default: /]' -r -F
+complete -c regctl -n "__fish_regctl_using_subcommand run" -l json -d 'Print one JSON document instead of text'
+complete -c regctl -n "__fish_regctl_using_subcommand run" -s q -l quiet -d 'Say nothing unless something needs a look'
+complete -c regctl -n "__fish_regctl_using_subcommand run" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c regctl -n "__fish_regctl_using_subcommand check-config" -l root -d 'The folder of the whole instance [env: REGCTL_ROOT] [default: /]' -r -F
+complete -c regctl -n "__fish_regctl_using_subcommand check-config" -l json -d 'Print one JSON document instead of text'
+complete -c regctl -n "__fish_regctl_using_subcommand check-config" -s q -l quiet -d 'Say nothing unless something needs a look'
+complete -c regctl -n "__fish_regctl_using_subcommand check-config" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c regctl -n "__fish_regctl_using_subcommand registry; and not __fish_seen_subcommand_from serve help" -l root -d 'The folder of the whole instance [env: REGCTL_ROOT] [default: /]' -r -F
+complete -c regctl -n "__fish_regctl_using_subcommand registry; and not __fish_seen_subcommand_from serve help" -l json -d 'Print one JSON document instead of text'
+complete -c regctl -n "__fish_regctl_using_subcommand registry; and not __fish_seen_subcommand_from serve help" -s q -l quiet -d 'Say nothing unless something needs a look'
+complete -c regctl -n "__fish_regctl_using_subcommand registry; and not __fish_seen_subcommand_from serve help" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c regctl -n "__fish_regctl_using_subcommand registry; and not __fish_seen_subcommand_from serve help" -f -a "serve" -d 'Serve a registry until TERM or Ctrl-C'
+complete -c regctl -n "__fish_regctl_using_subcommand registry; and not __fish_seen_subcommand_from serve help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c regctl -n "__fish_regctl_using_subcommand registry; and __fish_seen_subcommand_from serve" -l root -d 'The folder of the whole instance [env: REGCTL_ROOT] [default: /]' -r -F
+complete -c regctl -n "__fish_regctl_using_subcommand registry; and __fish_seen_subcommand_from serve" -l json -d 'Print one JSON document instead of text'
+complete -c regctl -n "__fish_regctl_using_subcommand registry; and __fish_seen_subcommand_from serve" -s q -l quiet -d 'Say nothing unless something needs a look'
+complete -c regctl -n "__fish_regctl_using_subcommand registry; and __fish_seen_subcommand_from serve" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c regctl -n "__fish_regctl_using_subcommand registry; and __fish_seen_subcommand_from help" -f -a "serve" -d 'Serve a registry until TERM or Ctrl-C'
+complete -c regctl -n "__fish_regctl_using_subcommand registry; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c regctl -n "__fish_regctl_using_subcommand completions" -l root -d 'The folder of the whole instance [env: REGCTL_ROOT] [default: /]' -r -F
+complete -c regctl -n "__fish_regctl_using_subcommand completions" -l json -d 'Print one JSON document instead of text'
+complete -c regctl -n "__fish_regctl_using_subcommand completions" -s q -l quiet -d 'Say nothing unless something needs a look'
+complete -c regctl -n "__fish_regctl_using_subcommand completions" -s h -l help -d 'Print help'
+complete -c regctl -n "__fish_regctl_using_subcommand man" -l root -d 'The folder of the whole instance [env: REGCTL_ROOT] [default: /]' -r -F
+complete -c regctl -n "__fish_regctl_using_subcommand man" -l json -d 'Print one JSON document instead of text'
+complete -c regctl -n "__fish_regctl_using_subcommand man" -s q -l quiet -d 'Say nothing unless something needs a look'
+complete -c regctl -n "__fish_regctl_using_subcommand man" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c regctl -n "__fish_regctl_using_subcommand help; and not __fish_seen_subcommand_from init run check-config registry completions man help" -f -a "init" -d 'Write the starter instance.toml and create the instance\'s folders'
+complete -c regctl -n "__fish_regctl_using_subcommand help; and not __fish_seen_subcommand_from init run check-config registry completions man help" -f -a "run" -d 'Run the registry in the foreground until Ctrl-C'
+complete -c regctl -n "__fish_regctl_using_subcommand help; and not __fish_seen_subcommand_from init run check-config registry completions man help" -f -a "check-config" -d 'Check instance.toml and list every problem'
+complete -c regctl -n "__fish_regctl_using_subcommand help; and not __fish_seen_subcommand_from init run check-config registry completions man help" -f -a "registry" -d 'Run upstream\'s commands on a config.yml'
+complete -c regctl -n "__fish_regctl_using_subcommand help; and not __fish_seen_subcommand_from init run check-config registry completions man help" -f -a "completions" -d 'Print the completion script of a shell'
+complete -c regctl -n "__fish_regctl_using_subcommand help; and not __fish_seen_subcommand_from init run check-config registry completions man help" -f -a "man" -d 'Print a page of the manual'
+complete -c regctl -n "__fish_regctl_using_subcommand help; and not __fish_seen_subcommand_from init run check-config registry completions man help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c regctl -n "__fish_regctl_using_subcommand help; and __fish_seen_subcommand_from registry" -f -a "serve" -d 'Serve a registry until TERM or Ctrl-C'

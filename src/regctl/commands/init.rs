@@ -1,0 +1,87 @@
+//! `regctl init`: writes the starter `instance.toml`.
+
+use std::{
+    fmt,
+    path::{Path, PathBuf},
+};
+
+use serde::Serialize;
+
+use super::Context;
+use crate::{
+    exit::Failure,
+    output::{Document, Report},
+    reconfigure::{self, Initialized, Request},
+};
+
+/// Write the starter instance.toml and create the instance's folders
+///
+/// The file gets mode 0600 and is never overwritten. Nothing is started.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  regctl --root ~/registry init
+  regctl init --url http://registry.example.com --storage /srv/registry")]
+pub(crate) struct Args {
+    /// The URL that users will type, as in image names; no path
+    #[arg(long, value_name = "URL")]
+    url: Option<String>,
+    /// The folder for blobs, manifests and tags; a relative one is under the root
+    #[arg(long, value_name = "DIR")]
+    storage: Option<PathBuf>,
+    /// The address the registry listens on [default: 127.0.0.1:5000, or the next free port]
+    #[arg(long, value_name = "HOST:PORT")]
+    http_addr: Option<String>,
+}
+
+/// What was made, and what comes next.
+#[derive(Debug, Serialize)]
+struct Made {
+    instance: PathBuf,
+    storage: PathBuf,
+    registry_http_addr: String,
+    port_taken: Option<u16>,
+    #[serde(skip)]
+    next: String,
+}
+
+pub(crate) fn run(args: Args, context: &Context) -> Result<Report, Failure> {
+    let Args { url, storage, http_addr } = args;
+    let request = Request { url, storage, address: http_addr };
+    let made = reconfigure::init(&context.layout, &request)?;
+    let Initialized { instance_toml, storage, address, taken } = made;
+    Ok(Report::good(&Made {
+        instance: instance_toml,
+        storage,
+        registry_http_addr: address,
+        port_taken: taken,
+        next: next(context.layout.root()),
+    }))
+}
+
+/// Returns the command that starts what was made.
+fn next(root: &Path) -> String {
+    match root.parent() {
+        Some(_) => format!("regctl --root {} run", root.display()),
+        None => "regctl run".to_owned(),
+    }
+}
+
+impl Document for Made {
+    const SCHEMA: u32 = 1;
+}
+
+impl fmt::Display for Made {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "wrote {}", self.instance.display())?;
+        writeln!(f, "data goes to {}", self.storage.display())?;
+        if let Some(port) = self.port_taken {
+            writeln!(
+                f,
+                "port {port} is taken: the registry will listen on {}",
+                self.registry_http_addr
+            )?;
+        }
+        writeln!(f, "start it with: {}", self.next)
+    }
+}

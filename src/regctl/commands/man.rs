@@ -1,0 +1,159 @@
+//! `regctl man`: the manual, from the same definition as the help.
+
+use std::fmt::Write as _;
+
+use clap::{Command, ValueEnum};
+use clap_mangen::Man;
+
+use crate::{exit::Failure, output::Report};
+
+/// Print a page of the manual
+///
+/// Without a name it is the page regctl(1), else the page of that command.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  regctl man | man -l -
+  regctl man init > /usr/local/share/man/man1/regctl-init.1")]
+pub(crate) struct Args {
+    /// The command
+    #[arg(value_enum)]
+    command: Option<Page>,
+}
+
+/// The pages besides regctl(1).
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Page {
+    Init,
+    Run,
+    CheckConfig,
+    Registry,
+    RegistryServe,
+    Completions,
+    Man,
+}
+
+impl Page {
+    fn text(self) -> &'static str {
+        match self {
+            Self::Init => include_str!("../../../man/regctl-init.1"),
+            Self::Run => include_str!("../../../man/regctl-run.1"),
+            Self::CheckConfig => include_str!("../../../man/regctl-check-config.1"),
+            Self::Registry => include_str!("../../../man/regctl-registry.1"),
+            Self::RegistryServe => include_str!("../../../man/regctl-registry-serve.1"),
+            Self::Completions => include_str!("../../../man/regctl-completions.1"),
+            Self::Man => include_str!("../../../man/regctl-man.1"),
+        }
+    }
+}
+
+pub(crate) fn run(args: Args) -> Result<Report, Failure> {
+    let Args { command } = args;
+    let text = command.map_or(include_str!("../../../man/regctl.1"), Page::text);
+    Ok(Report::file(text.to_owned()))
+}
+
+/// The files of an instance, for the section FILES.
+const FILES: [(&str, &str); 4] = [
+    ("/etc/regctl/instance.toml", "The one file to edit."),
+    ("/etc/regctl/secrets.json", "Generated secrets; every node of a cluster has the same."),
+    (
+        "/var/opt/regctl/registry/config.yml",
+        "The registry's configuration, rendered from instance.toml.",
+    ),
+    (
+        "/var/opt/regctl/storage",
+        "The default folder for blobs, manifests and tags, in Docker Distribution's layout.",
+    ),
+];
+
+/// The exit codes, for the section EXIT STATUS.
+const EXITS: [(&str, &str); 5] = [
+    ("0", "Done."),
+    ("1", "Not done."),
+    ("2", "The command line is wrong."),
+    ("77", "Permission denied."),
+    ("78", "The configuration is invalid, or there is none."),
+];
+
+/// Why no writer here returns an error.
+const NEVER: &str = "writing to memory cannot fail";
+
+/// Generates every page from the command line's definition.
+pub(crate) fn generate(mut command: Command) -> Vec<(String, Vec<u8>)> {
+    command.build();
+    let mut pages = Vec::new();
+    add_pages(&command, "regctl", &mut pages);
+    pages
+}
+
+fn add_pages(command: &Command, name: &str, pages: &mut Vec<(String, Vec<u8>)>) {
+    pages.push((format!("{name}.1"), page(command, name)));
+    for child in command.get_subcommands().filter(|child| child.get_name() != "help") {
+        add_pages(child, &format!("{name}-{}", child.get_name()), pages);
+    }
+}
+
+fn page(command: &Command, name: &str) -> Vec<u8> {
+    let examples = command.get_after_help().map(ToString::to_string).unwrap_or_default();
+    // The title of a page is the name that `man` finds it by.
+    let command = command.clone().name(name.to_owned()).display_name(name.to_owned());
+    let commands = commands_section(&command);
+    let man = Man::new(command).title(name).manual("regctl").date("");
+    let mut page = Vec::new();
+    man.render_title(&mut page).expect(NEVER);
+    man.render_name_section(&mut page).expect(NEVER);
+    man.render_synopsis_section(&mut page).expect(NEVER);
+    man.render_description_section(&mut page).expect(NEVER);
+    man.render_options_section(&mut page).expect(NEVER);
+    page.extend(commands.into_bytes());
+    page.extend(examples_section(&examples).into_bytes());
+    page.extend(
+        table_section("FILES", "All of them are under the root that --root names.", &FILES)
+            .into_bytes(),
+    );
+    page.extend(table_section("EXIT STATUS", "", &EXITS).into_bytes());
+    page
+}
+
+/// Lists the commands that have a page.
+fn commands_section(command: &Command) -> String {
+    let name = command.get_name();
+    let row = |child: &Command| {
+        let about = child.get_about().map(ToString::to_string).unwrap_or_default();
+        (format!("{name}-{}(1)", child.get_name()), about)
+    };
+    let children = command.get_subcommands().filter(|child| child.get_name() != "help");
+    let rows: Vec<_> = children.map(row).collect();
+    let rows: Vec<_> = rows.iter().map(|(page, about)| (page.as_str(), about.as_str())).collect();
+    if rows.is_empty() { String::new() } else { table_section("COMMANDS", "", &rows) }
+}
+
+fn examples_section(after_help: &str) -> String {
+    let mut section = String::from(".SH EXAMPLES\n.nf\n");
+    for line in after_help.lines().filter(|line| line.starts_with(' ')) {
+        writeln!(section, "{}", escaped(line.trim())).expect(NEVER);
+    }
+    section.push_str(".fi\n");
+    section
+}
+
+fn table_section(title: &str, lead: &str, rows: &[(&str, &str)]) -> String {
+    let mut section = format!(".SH {title:?}\n");
+    if !lead.is_empty() {
+        writeln!(section, "{}", escaped(lead)).expect(NEVER);
+    }
+    for (term, meaning) in rows {
+        writeln!(section, ".TP\n\\fB{}\\fR\n{}", escaped(term), escaped(meaning)).expect(NEVER);
+    }
+    section
+}
+
+/// Escapes a line for roff.
+fn escaped(line: &str) -> String {
+    let line = line.replace('\\', "\\e").replace('-', "\\-");
+    match line.starts_with(['.', '\'']) {
+        true => format!("\\&{line}"),
+        false => line,
+    }
+}

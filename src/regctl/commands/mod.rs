@@ -1,0 +1,49 @@
+//! One file per command: its arguments, one call, and its report. Commands compose the rest and never each
+//! other.
+
+pub(crate) mod check_config;
+pub(crate) mod completions;
+pub(crate) mod init;
+pub(crate) mod man;
+pub(crate) mod registry;
+pub(crate) mod run;
+
+use clap::Subcommand;
+
+use crate::{
+    config::load::Environment,
+    exit::Failure,
+    output::{Printer, Report},
+    state::Layout,
+};
+
+/// What every command is given: the instance's layout, the way out, and the environment.
+#[derive(Debug)]
+pub(crate) struct Context {
+    pub(crate) layout: Layout,
+    pub(crate) printer: Printer,
+    pub(crate) environment: Environment,
+}
+
+/// The commands, in the order of help.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    Init(init::Args),
+    Run(run::Args),
+    CheckConfig(check_config::Args),
+    Registry(registry::Args),
+    Completions(completions::Args),
+    Man(man::Args),
+}
+
+/// Runs a command.
+pub(crate) fn run(command: Command, context: &Context) -> Result<Report, Failure> {
+    match command {
+        Command::Init(args) => init::run(args, context),
+        Command::Run(args) => run::run(args, context),
+        Command::CheckConfig(args) => check_config::run(args, context),
+        Command::Registry(args) => registry::run(args, context),
+        Command::Completions(args) => completions::run(args),
+        Command::Man(args) => man::run(args),
+    }
+}

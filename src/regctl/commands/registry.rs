@@ -1,0 +1,58 @@
+//! `regctl registry`: upstream's own command line, which is also this program's when it is called
+//! `registry`.
+
+use std::path::PathBuf;
+
+use clap::Subcommand;
+use registry::Config;
+
+use super::Context;
+use crate::{exit::Failure, output::Report, supervise};
+
+/// Run upstream's commands on a config.yml
+///
+/// The same as the program `registry` of Docker Distribution: no instance.toml is read. Called `registry`,
+/// by a link or a copy of that name, this program has only these commands.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  regctl registry serve /etc/docker/registry/config.yml
+  ln -s /usr/bin/regctl /usr/local/bin/registry
+  registry serve /etc/docker/registry/config.yml")]
+pub(crate) struct Args {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// Upstream's commands.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Serve a registry until TERM or Ctrl-C
+    ///
+    /// Variables such as `REGISTRY_HTTP_ADDR` override what the file says.
+    Serve {
+        #[arg(help = "The registry's config.yml [env: REGISTRY_CONFIGURATION_PATH]")]
+        config: Option<PathBuf>,
+    },
+}
+
+pub(crate) fn run(args: Args, context: &Context) -> Result<Report, Failure> {
+    let Args { command: Command::Serve { config } } = args;
+    let environment = &context.environment;
+    let path = config.or_else(|| environment.registry_configuration.clone()).ok_or_else(|| {
+        Failure::Usage(
+            "a config.yml is needed: name one, or set REGISTRY_CONFIGURATION_PATH".to_owned(),
+        )
+    })?;
+    let parsed = Config::load(&path, &environment.registry)
+        .map_err(|error| supervise::Error::Config(Box::new(error)))?;
+    let printer = &context.printer;
+    parsed
+        .warnings
+        .iter()
+        .for_each(|warning| printer.warn(format!("{}: {warning}", path.display())));
+    let key = format!("`http.addr` in `{}`", path.display());
+    let ready = |address: &str| printer.say(format!("listening on {address}"));
+    supervise::serve(&parsed.config, &key, ready)?;
+    Ok(Report::silent())
+}

@@ -1,0 +1,86 @@
+//! `regctl run`: the quick start, and the entry point of containers.
+
+use super::Context;
+use crate::{
+    config::{Instance, instance::Driver, load},
+    exit::Failure,
+    output::Report,
+    reconfigure::{self, Plan, Request},
+    state::Secrets,
+    supervise,
+};
+
+/// Run the registry in the foreground until Ctrl-C
+///
+/// Writes a starter instance.toml if there is none, renders the registry's config.yml, and serves. TERM and
+/// Ctrl-C finish the requests under way, for at most `http_draintimeout`.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  regctl --root ~/registry run
+  regctl run --quiet")]
+pub(crate) struct Args {}
+
+pub(crate) fn run(args: Args, context: &Context) -> Result<Report, Failure> {
+    let Args {} = args;
+    let Context { layout, printer, .. } = context;
+    if !layout.instance_toml().exists() {
+        announce(context, reconfigure::init(layout, &Request::default())?);
+    }
+    let parsed = load::load(&layout.instance_toml())?;
+    let path = layout.instance_toml().display().to_string();
+    parsed.warnings.iter().for_each(|warning| printer.warn(format!("{path}:{warning}")));
+    let instance = parsed.instance;
+    if !instance.registry.enable {
+        return Err(Failure::Disabled(layout.instance_toml()));
+    }
+    let plan = Plan::new(&instance, &Secrets::load_or_generate(layout)?, layout)?;
+    plan.registry
+        .warnings
+        .iter()
+        .for_each(|warning| printer.warn(format!("config.yml: {warning}")));
+    reconfigure::complete(layout, &instance.registry.storage.driver)?;
+    plan.apply(layout)?;
+    let key = format!("`registry.registry_http_addr` in `{path}`");
+    let ready = |_: &str| printer.say(welcome(&instance, context));
+    supervise::serve(&plan.registry.config, &key, ready)?;
+    printer.say("stopped");
+    Ok(Report::silent())
+}
+
+fn announce(context: &Context, made: reconfigure::Initialized) {
+    context.printer.say(format!("no instance yet: wrote {}", made.instance_toml.display()));
+    if let Some(port) = made.taken {
+        context.printer.say(format!("port {port} is taken: using {}", made.address));
+    }
+}
+
+/// What somebody who has just started a registry wants to know.
+fn welcome(instance: &Instance, context: &Context) -> String {
+    let registry = &instance.registry;
+    let here = registry.address.reachable();
+    let data = match &registry.storage.driver {
+        Driver::Filesystem { root_directory, .. } => {
+            context.layout.resolve(root_directory).display().to_string()
+        }
+        Driver::InMemory => "memory: everything is gone when it stops".to_owned(),
+    };
+    let image = format!("{here}/my/image:tag");
+    let url = match &instance.external_url {
+        Some(url) => format!("users     {url}\n"),
+        None => String::new(),
+    };
+    format!(
+        "registry  http://{here}\n\
+         {url}data      {data}\n\
+         settings  {settings}\n\
+         \n\
+         push an image:\n  \
+         docker push {image}\n  \
+         skopeo copy --dest-tls-verify=false docker://docker.io/library/alpine docker://{image}\n\
+         \n\
+         listening on {address}; Ctrl-C stops it",
+        settings = context.layout.instance_toml().display(),
+        address = registry.address,
+    )
+}

@@ -1,0 +1,57 @@
+//! What comes from outside: the environment, read once, and the file.
+//!
+//! No other file of regctl reads an environment variable.
+
+use std::{
+    env,
+    path::{Path, PathBuf},
+};
+
+use super::{Invalid, Parsed, parse};
+use crate::sys::fs;
+
+/// The environment variables that mean something to regctl.
+#[derive(Debug, Default)]
+pub(crate) struct Environment {
+    /// `REGCTL_ROOT`: the root, unless `--root` says otherwise.
+    pub(crate) root: Option<PathBuf>,
+    /// `NO_COLOR`: set and not empty means no color.
+    pub(crate) no_color: bool,
+    /// `REGISTRY_CONFIGURATION_PATH`: the file of `registry serve` when none is named.
+    pub(crate) registry_configuration: Option<PathBuf>,
+    /// `REGISTRY_*`: overrides of a registry's `config.yml`.
+    pub(crate) registry: Vec<(String, String)>,
+}
+
+impl Environment {
+    pub(crate) fn read() -> Self {
+        let path = |name| env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+        let text = env::vars_os().filter_map(|(name, value)| {
+            Some((name.into_string().ok()?, value.into_string().ok()?))
+        });
+        Self {
+            root: path("REGCTL_ROOT"),
+            no_color: env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty()),
+            registry_configuration: path("REGISTRY_CONFIGURATION_PATH"),
+            registry: text.filter(|(name, _)| name.starts_with("REGISTRY_")).collect(),
+        }
+    }
+}
+
+/// Why there is no configuration.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Error {
+    #[error("there is no instance: `{}` does not exist", .0.display())]
+    Missing(PathBuf),
+    #[error(transparent)]
+    File(#[from] fs::Error),
+    #[error(transparent)]
+    Invalid(#[from] Invalid),
+}
+
+/// Reads and parses `instance.toml`.
+pub(crate) fn load(path: &Path) -> Result<Parsed, Error> {
+    let text = fs::read_to_string(path)?.ok_or_else(|| Error::Missing(path.to_owned()))?;
+    let invalid = |problems| Invalid { path: path.to_owned(), problems };
+    Ok(parse(&text).map_err(invalid)?)
+}

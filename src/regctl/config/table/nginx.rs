@@ -1,0 +1,78 @@
+//! `[registry.nginx]` and `[nginx]`: the vhost in front of the registry, and the process that serves it.
+
+use super::{
+    Key,
+    Kind::{Count, Flag, Headers, List, Path, Table, Text},
+    Section,
+};
+
+pub(super) const SECTIONS: &[Section] = &[
+    Section::new("registry.nginx", Some("registry['nginx']"), "the vhost", VHOST).not_yet(),
+    Section::new("registry_nginx", Some("registry_nginx"), "the old name of registry.nginx", VHOST)
+        .not_yet(),
+    Section::new("nginx", Some("nginx"), "the nginx process", DAEMON).not_yet(),
+];
+
+const VHOST: &[Key] = &[
+    Key::later("enable", Flag, "write and serve the vhost"),
+    Key::later("https", Flag, "TLS ended by nginx"),
+    Key::later("listen_https", Flag, "whether nginx ends TLS, whatever the URL says"),
+    Key::later("listen_port", Count(1), "nginx's port"),
+    Key::later("listen_addresses", List, "nginx's addresses"),
+    Key::later("redirect_http_to_https", Flag, "redirect plain HTTP"),
+    Key::later("redirect_http_to_https_port", Count(1), "the port that redirects"),
+    Key::later("http2_enabled", Flag, "HTTP/2"),
+    Key::later("ssl_certificate", Path, "the certificate"),
+    Key::later("ssl_certificate_key", Path, "its private key"),
+    Key::later("ssl_client_certificate", Path, "certificate authorities of clients"),
+    Key::later("ssl_verify_client", Text, "whether clients need a certificate"),
+    Key::later("ssl_verify_depth", Text, "how deep their chain may be"),
+    Key::later("ssl_ciphers", Text, "cipher suites"),
+    Key::later("ssl_protocols", Text, "versions of TLS"),
+    Key::later("ssl_prefer_server_ciphers", Text, "whose order of ciphers counts"),
+    Key::later("ssl_session_cache", Text, "the cache of sessions"),
+    Key::later("ssl_session_tickets", Text, "session tickets"),
+    Key::later("ssl_session_timeout", Text, "how long sessions live"),
+    Key::later("ssl_dhparam", Path, "Diffie-Hellman parameters"),
+    Key::later("ssl_ecdh_curve", Text, "curves"),
+    Key::later("ssl_password_file", Path, "passphrases of keys"),
+    Key::later("ssl_conf_command", List, "commands to OpenSSL"),
+    Key::later("proxy_protocol", Flag, "the PROXY protocol"),
+    Key::later("real_ip_header", Text, "the header with the client's address"),
+    Key::later("real_ip_recursive", Text, "search that header from the right"),
+    Key::later("real_ip_trusted_addresses", List, "proxies that are trusted"),
+    Key::later("hsts_max_age", Count(0), "seconds of strict transport security"),
+    Key::later("hsts_include_subdomains", Flag, "for subdomains too"),
+    Key::later("proxy_set_headers", Headers, "headers sent to the registry"),
+    Key::later("error_log_level", Text, "nginx's log level"),
+    Key::later("log_directory", Path, "the folder of logs"),
+    Key::later("dir", Path, "nginx's folder"),
+    Key::later("custom_gitlab_server_config", Text, "directives for the end of the server block"),
+    Key::later("client_max_body_size", Text, "the largest request"),
+    Key::later("proxy_read_timeout", Count(0), "seconds between reads"),
+    Key::later("proxy_connect_timeout", Count(0), "seconds to connect"),
+    Key::later("proxy_custom_buffer_size", Text, "the size of buffers"),
+    Key::later("proxy_cache", Text, "the cache"),
+    Key::later("gzip_enabled", Flag, "compression"),
+    Key::later("gzip_http_version", Text, "compression for this version of HTTP"),
+    Key::later("gzip_comp_level", Text, "how hard to compress"),
+    Key::later("gzip_proxied", Text, "compression for proxies"),
+    Key::later("gzip_types", List, "compressed media types"),
+    Key::later("referrer_policy", Text, "the Referrer-Policy header"),
+    Key::later("request_buffering_off_path_regex", Text, "paths without buffering"),
+];
+
+const DAEMON: &[Key] = &[
+    Key::later("enable", Flag, "supervise nginx"),
+    Key::later("worker_processes", Count(1), "worker processes"),
+    Key::later("worker_connections", Count(1), "connections a worker"),
+    Key::later("log_format", Text, "the access log's form"),
+    Key::later("keepalive_timeout", Count(0), "seconds of an idle connection"),
+    Key::later("keepalive_time", Text, "the longest connection"),
+    Key::later("server_names_hash_bucket_size", Count(1), "room for host names"),
+    Key::later("hide_server_tokens", Text, "hide the version"),
+    Key::later("custom_nginx_config", Text, "directives for the http block"),
+    Key::later("status", Table, "the status page"),
+    Key::later("dir", Path, "nginx's folder"),
+    Key::later("log_directory", Path, "the folder of logs"),
+];

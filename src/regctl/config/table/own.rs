@@ -1,0 +1,84 @@
+//! Tables that `gitlab.rb` has no words for.
+
+use super::{
+    Key,
+    Kind::{Choice, Duration, Flag, List, Size, Table, Text},
+    Section,
+};
+
+pub(super) const SECTIONS: &[Section] = &[
+    Section::new(
+        "garbage_collect",
+        None,
+        "defaults of collections",
+        &[
+            Key::later("schedule", Text, "when to collect, as cron says it"),
+            Key::later(
+                "mode",
+                Choice(&["stop", "read-only", "online"]),
+                "what happens to pushes meanwhile",
+            ),
+            Key::later("delete_untagged", Flag, "the scheduled run removes untagged manifests"),
+            Key::later("quarantine", Duration, "how long removed content can be brought back"),
+            Key::later("grace", Duration, "how young content is kept"),
+        ],
+    )
+    .not_yet(),
+    Section::new(
+        "cleanup_policy",
+        None,
+        "which tags go, as [[cleanup_policy]]",
+        &[
+            Key::later("repositories", List, "the repositories it is for"),
+            Key::later("cadence", Duration, "how often it runs"),
+            Key::later("keep_n", Table, "how many tags stay"),
+            Key::later("older_than", Duration, "how old a tag must be to go"),
+            Key::later("name_regex_delete", Text, "which tags may go"),
+            Key::later("name_regex_keep", Text, "which tags stay"),
+        ],
+    )
+    .not_yet(),
+    Section::new(
+        "quota",
+        None,
+        "how much a repository may hold, as [[quota]]",
+        &[
+            Key::later("repositories", List, "the repositories it is for"),
+            Key::later("size", Size, "the limit"),
+        ],
+    )
+    .not_yet(),
+    Section::new(
+        "immutable_tag",
+        None,
+        "tags that never change, as [[immutable_tag]]",
+        &[
+            Key::later("repositories", List, "the repositories it is for"),
+            Key::later("tags", List, "the tags"),
+        ],
+    )
+    .not_yet(),
+    Section::new(
+        "migrate",
+        None,
+        "migrations",
+        &[Key::later("to", Table, "the storage that a migration goes to")],
+    )
+    .not_yet(),
+    Section::new("cluster", None, "more than one machine", &[]).not_yet(),
+    Section::new("backup", None, "backups", &[]).not_yet(),
+    Section::new(
+        "manage_accounts",
+        Some("manage_accounts"),
+        "accounts",
+        &[Key::later("enable", Flag, "create the service's account")],
+    )
+    .not_yet(),
+    Section::new(
+        "manage_storage_directories",
+        Some("manage_storage_directories"),
+        "storage folders",
+        &[Key::later("enable", Flag, "create the storage folder")],
+    )
+    .not_yet(),
+];

@@ -1,0 +1,283 @@
+//! The top of the file, `[registry]` and the registry's own tables except storage.
+
+use super::{
+    Key,
+    Kind::{
+        Address, Choice, Count, Duration, Environment, Flag, Headers, List, Path, Prefix, Secret,
+        Size, Table, Text, Url,
+    },
+    Section,
+};
+
+pub(in crate::config) const NO_DATABASE: &str = "there is no metadata database here; collection works on the storage itself: \
+    remove it";
+
+pub(super) const SECTIONS: &[Section] = &[
+    Section::new(
+        "",
+        Some(""),
+        "what users see",
+        &[
+            Key::new("registry_external_url", Url, None, "the URL that users type"),
+            Key::later("external_url", Url, "the GitLab that issues tokens"),
+        ],
+    ),
+    Section::new("registry", Some("registry"), "the registry", REGISTRY),
+    Section::new(
+        "registry.http",
+        None,
+        "the registry's HTTP server",
+        &[
+            Key::new("relativeurls", Flag, Some("false"), "`Location` holds a path only"),
+            Key::new("host", Url, None, "scheme and host of the URLs in answers"),
+            Key::new("prefix", Prefix, None, "the path under which the registry is served"),
+            Key::new(
+                "headers",
+                Headers,
+                Some("{ X-Content-Type-Options = [\"nosniff\"] }"),
+                "sent with every answer",
+            ),
+            Key::later("net", Text, "tcp or unix"),
+        ],
+    ),
+    Section::new(
+        "registry.http.tls",
+        None,
+        "TLS ended by the registry itself",
+        &[
+            Key::later("certificate", Path, "the certificate"),
+            Key::later("key", Path, "its private key"),
+            Key::later("clientcas", List, "certificate authorities of clients"),
+            Key::later("clientauth", Text, "whether clients need a certificate"),
+            Key::later("minimumtls", Text, "the oldest version of TLS"),
+            Key::later("ciphersuites", List, "the cipher suites"),
+            Key::later("letsencrypt", Table, "certificates from Let's Encrypt"),
+        ],
+    )
+    .not_yet(),
+    Section::new(
+        "registry.http.http2",
+        None,
+        "HTTP/2",
+        &[Key::later("disabled", Flag, "no HTTP/2 over TLS")],
+    )
+    .not_yet(),
+    Section::new(
+        "registry.http.h2c",
+        None,
+        "HTTP/2 without TLS",
+        &[Key::later("enabled", Flag, "HTTP/2 without TLS, by prior knowledge")],
+    )
+    .not_yet(),
+    Section::new(
+        "registry.http.debug",
+        None,
+        "the debug server",
+        &[Key::later("addr", Address, "its address"), Key::later("prometheus", Table, "metrics")],
+    )
+    .not_yet(),
+    Section::new(
+        "registry.auth",
+        None,
+        "who may do what",
+        &[Key::new(
+            "none",
+            Flag,
+            Some("false"),
+            "anyone who reaches the registry may read and write",
+        )],
+    ),
+    Section::new(
+        "registry.auth.htpasswd",
+        None,
+        "users in a file",
+        &[
+            Key::later("realm", Text, "the realm that clients show"),
+            Key::later("path", Path, "the file of users and passwords"),
+        ],
+    )
+    .not_yet(),
+    Section::new(
+        "registry.auth.token",
+        None,
+        "tokens from another server",
+        &[
+            Key::later("realm", Url, "the URL that issues tokens"),
+            Key::later("service", Text, "this registry's name in tokens"),
+            Key::later("issuer", Text, "the issuer's name in tokens"),
+            Key::later("rootcertbundle", Path, "certificates that verify tokens"),
+            Key::later("jwks", Path, "keys that verify tokens"),
+            Key::later("signingalgorithms", List, "accepted algorithms"),
+            Key::later("autoredirect", Flag, "the realm follows the request's host"),
+            Key::later("autoredirectpath", Prefix, "the realm's path then"),
+        ],
+    )
+    .not_yet(),
+    Section::new(
+        "registry.auth.silly",
+        None,
+        "a test double of Distribution",
+        &[
+            Key::later("realm", Text, "the realm that clients show"),
+            Key::later("service", Text, "this registry's name"),
+        ],
+    )
+    .not_yet(),
+    Section::new(
+        "registry.health",
+        None,
+        "health checks",
+        &[
+            Key::later("storagedriver", Table, "a probe of the storage"),
+            Key::later("file", Table, "files whose existence means illness"),
+            Key::later("http", Table, "URLs that must answer"),
+            Key::later("tcp", Table, "addresses that must accept"),
+        ],
+    )
+    .not_yet(),
+    Section::new(
+        "registry.log",
+        None,
+        "the registry's log",
+        &[
+            Key::later("accesslog", Table, "the access log"),
+            Key::later("fields", Table, "fields of every line"),
+            Key::later("hooks", Table, "mail on errors"),
+            Key::later("reportcaller", Flag, "the place in the source"),
+        ],
+    )
+    .not_yet(),
+    Section::new(
+        "registry.proxy",
+        None,
+        "pull-through proxy",
+        &[
+            Key::later("remoteurl", Url, "the registry behind"),
+            Key::later("username", Text, "its user"),
+            Key::later("password", Secret, "the user's password"),
+            Key::later("ttl", Duration, "how long content is kept"),
+        ],
+    )
+    .not_yet(),
+    Section::new(
+        "registry.redis",
+        Some("registry['redis']"),
+        "a shared cache in Redis",
+        &[
+            Key::later("cache", Table, "the descriptor cache"),
+            Key::refused("loadbalancing", "database load balancing", NO_DATABASE),
+        ],
+    )
+    .not_yet(),
+    Section::new(
+        "registry.database",
+        Some("registry['database']"),
+        "the metadata database",
+        DATABASE,
+    ),
+    Section::new("registry.gc", Some("registry['gc']"), "the metadata database's collector", &[])
+        .refused(NO_DATABASE),
+];
+
+const REGISTRY: &[Key] = &[
+    Key::new("enable", Flag, Some("true"), "run the registry"),
+    Key::new(
+        "registry_http_addr",
+        Address,
+        Some("\"127.0.0.1:5000\""),
+        "where the registry listens",
+    ),
+    Key::new(
+        "log_level",
+        Choice(&["error", "warn", "info", "debug"]),
+        Some("\"info\""),
+        "how much is logged",
+    )
+    .live(),
+    Key::new(
+        "log_formatter",
+        Choice(&["text", "json", "logstash"]),
+        Some("\"text\""),
+        "the form of a log line",
+    ),
+    Key::new("http_secret", Secret, None, "signs the state of uploads; generated when unset"),
+    Key::new("storage_delete_enabled", Flag, Some("true"), "whether clients may delete"),
+    Key::new(
+        "http_draintimeout",
+        Duration,
+        Some("\"30s\""),
+        "how long a stopping registry finishes requests",
+    ),
+    Key::new("env", Environment, Some("{}"), "the registry's environment, `REGISTRY_*` included"),
+    Key::later("username", Text, "the service's account"),
+    Key::later("group", Text, "the service's group"),
+    Key::later("uid", Count(0), "the account's id"),
+    Key::later("gid", Count(0), "the group's id"),
+    Key::later("shell", Path, "the account's shell"),
+    Key::refused(
+        "dir",
+        "the working folder",
+        "it is var/opt/regctl/registry under the root: move the root with --root",
+    ),
+    Key::later("debug_addr", Address, "the debug server's address"),
+    Key::later("log_directory", Path, "the folder of logs"),
+    Key::later("log_group", Text, "who else may read logs"),
+    Key::refused(
+        "env_directory",
+        "the folder of environment files",
+        "there are no environment files: write env in [registry]",
+    ),
+    Key::later("rootcertbundle", Path, "certificates that verify tokens"),
+    Key::later("internal_key", Secret, "the key that signs tokens"),
+    Key::later("internal_certificate", Text, "its certificate"),
+    Key::later("token_realm", Url, "the server that issues tokens"),
+    Key::later("autoredirect", Flag, "the realm follows the request's host"),
+    Key::later("health_storagedriver_enabled", Flag, "a probe of the storage"),
+    Key::later("middleware", Table, "Distribution's middleware"),
+    Key::later("validation_enabled", Flag, "checks of URLs in manifests"),
+    Key::later("compatibility_schema1_enabled", Flag, "Docker's schema 1 manifests"),
+    Key::refused("auto_migrate", "migrations of the metadata database", NO_DATABASE),
+    Key::later("reporting", Table, "error reports"),
+    Key::later("notifications", Table, "webhooks"),
+    Key::later("default_notifications_timeout", Duration, "a webhook's timeout"),
+    Key::later("default_notifications_maxretries", Count(0), "a webhook's retries"),
+    Key::later(
+        "default_notifications_threshold",
+        Count(0),
+        "the old name of default_notifications_maxretries",
+    ),
+    Key::later("default_notifications_backoff", Duration, "a webhook's pause"),
+    Key::later("default_notifications_headers", Headers, "a webhook's headers"),
+    Key::later("svlogd_size", Size, "a log file's size"),
+    Key::later("svlogd_num", Count(0), "how many log files are kept"),
+    Key::later("svlogd_timeout", Duration, "a log file's age"),
+    Key::later("svlogd_filter", Text, "what compresses log files"),
+    Key::later("svlogd_udp", Text, "where log lines are sent"),
+    Key::later("svlogd_prefix", Text, "what log lines start with"),
+    Key::later("logrotate_frequency", Text, "how often logs are rotated"),
+    Key::later("logrotate_maxsize", Size, "rotated when larger"),
+    Key::later("logrotate_size", Size, "rotated only when larger"),
+    Key::later("logrotate_rotate", Count(0), "how many rotated logs are kept"),
+    Key::later("logrotate_compress", Text, "whether rotated logs are compressed"),
+    Key::later("logrotate_method", Text, "how logs are rotated"),
+    Key::later("logrotate_postrotate", Text, "what runs after a rotation"),
+    Key::later("logrotate_dateformat", Text, "names of rotated logs"),
+];
+
+const DATABASE: &[Key] = &[
+    Key::new("enabled", Flag, Some("false"), "whether there is one; only false is possible"),
+    Key::refused("host", "a setting of the metadata database", NO_DATABASE),
+    Key::refused("port", "a setting of the metadata database", NO_DATABASE),
+    Key::refused("user", "a setting of the metadata database", NO_DATABASE),
+    Key::refused("password", "a setting of the metadata database", NO_DATABASE),
+    Key::refused("dbname", "a setting of the metadata database", NO_DATABASE),
+    Key::refused("sslmode", "a setting of the metadata database", NO_DATABASE),
+    Key::refused("sslcert", "a setting of the metadata database", NO_DATABASE),
+    Key::refused("sslkey", "a setting of the metadata database", NO_DATABASE),
+    Key::refused("sslrootcert", "a setting of the metadata database", NO_DATABASE),
+    Key::refused("connecttimeout", "a setting of the metadata database", NO_DATABASE),
+    Key::refused("draintimeout", "a setting of the metadata database", NO_DATABASE),
+    Key::refused("preparedstatements", "a setting of the metadata database", NO_DATABASE),
+    Key::refused("primary", "a setting of the metadata database", NO_DATABASE),
+    Key::refused("pool", "a setting of the metadata database", NO_DATABASE),
+];

@@ -1,0 +1,228 @@
+//! How commands end: documented codes, and the one place that chooses among them.
+
+use std::{error::Error as StdError, fmt, io::ErrorKind, path::PathBuf, process::ExitCode};
+
+use crate::{
+    config::{Invalid, load},
+    output::Verdict,
+    reconfigure::{InitError, PlanError},
+    state::secrets,
+    supervise,
+    sys::fs,
+};
+
+/// The exit codes of regctl, as its man page lists them.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Exit {
+    /// Done.
+    Done = 0,
+    /// Not done.
+    Failed = 1,
+    /// The command line was wrong. Clap says it; regctl says it of values.
+    Usage = 2,
+    /// Permission denied.
+    Permission = 77,
+    /// The configuration is invalid.
+    ConfigInvalid = 78,
+}
+
+impl From<Verdict> for Exit {
+    fn from(verdict: Verdict) -> Self {
+        match verdict {
+            Verdict::Good => Self::Done,
+            Verdict::ConfigInvalid => Self::ConfigInvalid,
+        }
+    }
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        Self::from(exit as u8)
+    }
+}
+
+/// Why a command did not do what it was asked.
+#[derive(Debug)]
+pub(crate) enum Failure {
+    /// A value on the command line that clap cannot check.
+    Usage(String),
+    /// There is no `instance.toml`.
+    NoInstance(PathBuf),
+    /// `instance.toml` has problems.
+    Config(Invalid),
+    /// `instance.toml` is there and must not be overwritten.
+    InstanceExists(PathBuf),
+    /// A starter from the command line's values would not be a good `instance.toml`.
+    Starter(Invalid),
+    /// The registry is switched off.
+    Disabled(PathBuf),
+    /// No port was free.
+    NoFreePort(u16),
+    File(fs::Error),
+    Secrets(secrets::Error),
+    /// A file could not be rendered, or its reader would refuse it.
+    Render(PlanError),
+    Serve(supervise::Error),
+    /// Stdout cannot be written.
+    Output(std::io::Error),
+}
+
+impl Failure {
+    /// Chooses the exit code.
+    pub(crate) fn exit(&self) -> Exit {
+        match self {
+            Self::Usage(_) => Exit::Usage,
+            Self::NoInstance(_) | Self::Config(_) | Self::Render(PlanError::Refused(_)) => {
+                Exit::ConfigInvalid
+            }
+            Self::Starter(_) => Exit::Usage,
+            Self::File(error) => denied(error.kind()),
+            Self::Secrets(secrets::Error::File(error)) => denied(error.kind()),
+            Self::Serve(error) => serve_exit(error),
+            Self::InstanceExists(_)
+            | Self::Disabled(_)
+            | Self::NoFreePort(_)
+            | Self::Secrets(_)
+            | Self::Render(PlanError::Render(_))
+            | Self::Output(_) => Exit::Failed,
+        }
+    }
+
+    /// Returns what helps, when that is known.
+    pub(crate) fn hint(&self) -> Option<String> {
+        match self {
+            Self::NoInstance(_) => {
+                Some("`regctl init` writes one, `regctl run` writes one and starts it".to_owned())
+            }
+            Self::InstanceExists(_) => Some(
+                "edit it, or move it away to start over; `regctl check-config` checks it"
+                    .to_owned(),
+            ),
+            Self::Disabled(path) => {
+                Some(format!("set `enable = true` in [registry] of `{}`", path.display()))
+            }
+            Self::NoFreePort(_) => Some("choose an address with --http-addr".to_owned()),
+            Self::Serve(error) => serve_hint(error),
+            _ if self.exit() == Exit::Permission => Some(
+                "run it as root, or give a folder of your own: --root DIR needs no root rights"
+                    .to_owned(),
+            ),
+            _ => None,
+        }
+    }
+}
+
+fn denied(kind: ErrorKind) -> Exit {
+    match kind {
+        ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem => Exit::Permission,
+        _ => Exit::Failed,
+    }
+}
+
+fn serve_exit(error: &supervise::Error) -> Exit {
+    match error {
+        supervise::Error::Config(_) => Exit::ConfigInvalid,
+        supervise::Error::Listen { source, .. } => denied(source.kind()),
+        supervise::Error::Runtime(_) | supervise::Error::Open(_) | supervise::Error::Run(_) => {
+            Exit::Failed
+        }
+    }
+}
+
+fn serve_hint(error: &supervise::Error) -> Option<String> {
+    match error {
+        supervise::Error::Listen { key, source, .. } if source.kind() == ErrorKind::AddrInUse => {
+            Some(format!("stop what listens there, or change {key}"))
+        }
+        _ => None,
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Usage(message) => f.write_str(message),
+            Self::NoInstance(path) => {
+                write!(f, "there is no instance: `{}` does not exist", path.display())
+            }
+            Self::Config(invalid) => invalid.fmt(f),
+            Self::InstanceExists(path) => {
+                write!(f, "`{}` exists and is never overwritten", path.display())
+            }
+            Self::Starter(invalid) => {
+                f.write_str("these values make no good instance.toml; nothing was written")?;
+                invalid.problems.iter().try_for_each(|problem| write!(f, "\n  {}", problem.message))
+            }
+            Self::Disabled(path) => {
+                write!(
+                    f,
+                    "`registry.enable = false` in `{}`: there is nothing to run",
+                    path.display()
+                )
+            }
+            Self::NoFreePort(first) => write!(f, "no port is free from {first} upwards"),
+            Self::File(error) => chain(f, error),
+            Self::Secrets(error) => chain(f, error),
+            Self::Render(error) => chain(f, error),
+            Self::Serve(error) => chain(f, error),
+            Self::Output(error) => write!(f, "failed to write to stdout: {error}"),
+        }
+    }
+}
+
+/// Writes an error with its causes, each of which speaks for its own layer.
+fn chain(f: &mut fmt::Formatter<'_>, error: &dyn StdError) -> fmt::Result {
+    write!(f, "{error}")?;
+    let mut source = error.source();
+    while let Some(cause) = source {
+        write!(f, ": {cause}")?;
+        source = cause.source();
+    }
+    Ok(())
+}
+
+impl From<load::Error> for Failure {
+    fn from(error: load::Error) -> Self {
+        match error {
+            load::Error::Missing(path) => Self::NoInstance(path),
+            load::Error::File(error) => Self::File(error),
+            load::Error::Invalid(invalid) => Self::Config(invalid),
+        }
+    }
+}
+
+impl From<fs::Error> for Failure {
+    fn from(error: fs::Error) -> Self {
+        Self::File(error)
+    }
+}
+
+impl From<secrets::Error> for Failure {
+    fn from(error: secrets::Error) -> Self {
+        Self::Secrets(error)
+    }
+}
+
+impl From<PlanError> for Failure {
+    fn from(error: PlanError) -> Self {
+        Self::Render(error)
+    }
+}
+
+impl From<supervise::Error> for Failure {
+    fn from(error: supervise::Error) -> Self {
+        Self::Serve(error)
+    }
+}
+
+impl From<InitError> for Failure {
+    fn from(error: InitError) -> Self {
+        match error {
+            InitError::Exists(path) => Self::InstanceExists(path),
+            InitError::NoFreePort(first) => Self::NoFreePort(first),
+            InitError::Starter(invalid) => Self::Starter(invalid),
+            InitError::Render(error) => Self::Render(error.into()),
+            InitError::File(error) => Self::File(error),
+        }
+    }
+}

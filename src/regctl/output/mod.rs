@@ -1,0 +1,7 @@
+//! The only way out: what is data goes to stdout, what is talk goes to stderr.
+
+mod printer;
+mod report;
+
+pub(crate) use printer::{Format, Printer, Volume};
+pub(crate) use report::{Document, Report, Verdict};

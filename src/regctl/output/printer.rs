@@ -1,0 +1,104 @@
+//! The printer is a value: who has none cannot print.
+
+use std::{
+    fmt::Display,
+    io::{self, ErrorKind, IsTerminal as _, Write},
+};
+
+use super::{
+    Report,
+    report::{Body, Verdict},
+};
+
+/// The form of reports.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Format {
+    Text,
+    Json,
+}
+
+/// How much is said.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Volume {
+    Normal,
+    /// Nothing unless something needs a look; what was asked for as JSON or as a file is printed.
+    Quiet,
+}
+
+/// Whether words may be colored; never the only carrier of a meaning.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Color {
+    Never,
+    Allowed,
+}
+
+/// The way to stdout and stderr.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Printer {
+    format: Format,
+    volume: Volume,
+    color: Color,
+}
+
+const RED: &str = "31";
+const YELLOW: &str = "33";
+const CYAN: &str = "36";
+
+impl Printer {
+    pub(crate) fn new(format: Format, volume: Volume, no_color: bool) -> Self {
+        let colorless = no_color || !io::stderr().is_terminal();
+        Self { format, volume, color: if colorless { Color::Never } else { Color::Allowed } }
+    }
+
+    /// Prints a report on stdout.
+    pub(crate) fn report(&self, report: &Report) -> io::Result<()> {
+        let quiet = self.volume == Volume::Quiet && report.verdict == Verdict::Good;
+        let text = match (&report.body, self.format) {
+            (Body::Document { json, .. }, Format::Json) => format!("{json:#}\n"),
+            (Body::Document { .. }, Format::Text) if quiet => String::new(),
+            (Body::Document { text, .. }, Format::Text) | (Body::File(text), _) => text.clone(),
+            (Body::Nothing, _) => String::new(),
+        };
+        written(io::stdout().lock(), &text)
+    }
+
+    /// Says something that is not data, unless told to be quiet.
+    pub(crate) fn say(&self, text: impl Display) {
+        if self.volume == Volume::Normal {
+            self.talk(&format!("{text}\n"));
+        }
+    }
+
+    /// Points to something that works and that somebody may want to look at.
+    pub(crate) fn warn(&self, text: impl Display) {
+        self.talk(&format!("{}: {text}\n", self.painted("warning", YELLOW)));
+    }
+
+    /// Says why the command failed, and what helps.
+    pub(crate) fn error(&self, text: impl Display, hint: Option<&str>) {
+        self.talk(&format!("{}: {text}\n", self.painted("error", RED)));
+        if let Some(hint) = hint {
+            self.talk(&format!("{}: {hint}\n", self.painted("hint", CYAN)));
+        }
+    }
+
+    fn painted(&self, word: &str, color: &str) -> String {
+        match self.color {
+            Color::Allowed => format!("\x1b[1;{color}m{word}\x1b[0m"),
+            Color::Never => word.to_owned(),
+        }
+    }
+
+    fn talk(&self, text: &str) {
+        // There is nowhere left to complain about a stderr that cannot be written.
+        let _ = written(io::stderr().lock(), text);
+    }
+}
+
+/// Writes a text; a reader that went away is no error.
+fn written(mut stream: impl Write, text: &str) -> io::Result<()> {
+    match stream.write_all(text.as_bytes()).and_then(|()| stream.flush()) {
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
+        result => result,
+    }
+}

@@ -1,0 +1,121 @@
+//! The registry's `config.yml`, as Docker Distribution reads it.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use serde::Serialize;
+
+use super::engine::{self, Error};
+use crate::{
+    config::instance::{Driver, Instance, UploadPurging},
+    state::{Layout, Secrets},
+};
+
+const TEMPLATE: &str = include_str!("../../../templates/config.yml.j2");
+
+/// What the template can name.
+#[derive(Serialize)]
+struct Context<'a> {
+    instance_toml: String,
+    log_level: &'a str,
+    log_formatter: &'a str,
+    /// The driver's name.
+    driver: &'static str,
+    /// The driver's options.
+    options: BTreeMap<&'static str, String>,
+    delete: bool,
+    read_only: bool,
+    upload_purging: Purging,
+    address: String,
+    secret: &'a str,
+    relative_urls: bool,
+    host: Option<String>,
+    prefix: Option<&'a str>,
+    drain_timeout: String,
+    headers: &'a BTreeMap<String, Vec<String>>,
+}
+
+#[derive(Serialize)]
+struct Purging {
+    enabled: bool,
+    age: String,
+    interval: String,
+    dry_run: bool,
+}
+
+/// Renders `config.yml`.
+pub(crate) fn config_yml(
+    instance: &Instance,
+    secrets: &Secrets,
+    layout: &Layout,
+) -> Result<String, Error> {
+    let registry = &instance.registry;
+    let (driver, options) = driver(&registry.storage.driver, layout);
+    let context = Context {
+        instance_toml: layout.instance_toml().display().to_string(),
+        log_level: &registry.log_level,
+        log_formatter: &registry.log_formatter,
+        driver,
+        options,
+        delete: registry.storage.delete,
+        read_only: registry.storage.read_only,
+        upload_purging: purging(registry.storage.upload_purging),
+        address: registry.address.to_string(),
+        secret: registry.http.secret.as_ref().unwrap_or(&secrets.http_secret).reveal(),
+        relative_urls: registry.http.relative_urls,
+        host: registry.http.host.as_ref().map(ToString::to_string),
+        prefix: registry.http.prefix.as_deref(),
+        drain_timeout: go_duration(registry.http.drain_timeout),
+        headers: &registry.http.headers,
+    };
+    engine::render("config.yml.j2", TEMPLATE, context)
+}
+
+fn driver(driver: &Driver, layout: &Layout) -> (&'static str, BTreeMap<&'static str, String>) {
+    match driver {
+        Driver::Filesystem { root_directory, max_threads } => {
+            let root_directory = layout.resolve(root_directory).to_string_lossy().into_owned();
+            let options = [
+                // JSON strings are YAML strings.
+                ("rootdirectory", serde_json::Value::from(root_directory).to_string()),
+                ("maxthreads", max_threads.to_string()),
+            ];
+            ("filesystem", options.into())
+        }
+        Driver::InMemory => ("inmemory", BTreeMap::new()),
+    }
+}
+
+fn purging(purging: UploadPurging) -> Purging {
+    Purging {
+        enabled: purging.enabled,
+        age: go_duration(purging.age),
+        interval: go_duration(purging.interval),
+        dry_run: purging.dry_run,
+    }
+}
+
+/// Spells a duration for Go, which knows no days.
+fn go_duration(duration: Duration) -> String {
+    let milliseconds = duration.as_millis();
+    match milliseconds {
+        0 => "0s".to_owned(),
+        ms if ms % 3_600_000 == 0 => format!("{}h", ms / 3_600_000),
+        ms if ms % 60_000 == 0 => format!("{}m", ms / 60_000),
+        ms if ms % 1000 == 0 => format!("{}s", ms / 1000),
+        ms => format!("{ms}ms"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn go_reads_every_duration() {
+        for (milliseconds, text) in
+            [(0, "0s"), (1, "1ms"), (30_000, "30s"), (90_000, "90s"), (604_800_000, "168h")]
+        {
+            assert_eq!(go_duration(Duration::from_millis(milliseconds)), text);
+        }
+    }
+}

@@ -1,0 +1,47 @@
+//! The template engine: strict, so that a misspelled variable is an error and not an empty line in a
+//! configuration file.
+
+use minijinja::{
+    AutoEscape, Environment, ErrorKind, UndefinedBehavior, Value, syntax::SyntaxConfig,
+    value::Serde,
+};
+use serde::Serialize;
+
+/// A template that could not be rendered.
+#[derive(Debug, thiserror::Error)]
+#[error("failed to render `{template}`")]
+pub(crate) struct Error {
+    pub(crate) template: &'static str,
+    pub(crate) source: minijinja::Error,
+}
+
+/// Renders one template.
+///
+/// The filter `quoted` writes any value as JSON, which is valid YAML and, for strings, valid TOML: a value
+/// cannot break out of its place.
+pub(super) fn render(
+    template: &'static str,
+    text: &str,
+    context: impl Serialize,
+) -> Result<String, Error> {
+    let mut engine = Environment::new();
+    engine.set_undefined_behavior(UndefinedBehavior::Strict);
+    engine.set_auto_escape_callback(|_| AutoEscape::None);
+    engine.set_syntax(lines_of_their_own());
+    engine.add_filter("quoted", quoted);
+    engine
+        .render_named_str(template, text, Serde(context))
+        .map_err(|source| Error { template, source })
+}
+
+fn quoted(value: Value) -> Result<String, minijinja::Error> {
+    serde_json::to_string(&value)
+        .map_err(|error| minijinja::Error::new(ErrorKind::BadSerialization, error.to_string()))
+}
+
+/// A line with nothing but a block leaves nothing behind.
+fn lines_of_their_own() -> SyntaxConfig {
+    let mut syntax = SyntaxConfig::builder();
+    syntax.trim_blocks(true).lstrip_blocks(true).keep_trailing_newline(true);
+    syntax.build().expect("the delimiters are the default ones")
+}

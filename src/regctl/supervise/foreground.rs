@@ -1,0 +1,57 @@
+//! One registry in the foreground: it serves until Ctrl-C or TERM.
+
+use std::{error::Error as StdError, io};
+
+use registry::{Config, Listener, Server, config::Address};
+
+use crate::sys::runtime::{self, StopSignals};
+
+type Source = Box<dyn StdError + Send + Sync>;
+
+/// Why a registry does not serve, or no longer does.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Error {
+    #[error("the registry cannot be configured")]
+    Config(#[source] Source),
+    #[error("failed to listen on `{address}`, set by {key}")]
+    Listen {
+        address: String,
+        /// The key to change, with its file.
+        key: String,
+        source: io::Error,
+    },
+    #[error("failed to prepare the process")]
+    Runtime(#[source] io::Error),
+    #[error("failed to open the registry")]
+    Open(#[source] Source),
+    #[error("the registry failed")]
+    Run(#[source] Source),
+}
+
+/// Serves until told to stop; `ready` is called with the address once connections are accepted.
+///
+/// `key` names the setting of the address, for the message when the address is taken.
+pub(crate) fn serve(config: &Config, key: &str, ready: impl FnOnce(&str)) -> Result<(), Error> {
+    runtime::block_on(async {
+        let stop = StopSignals::watch().map_err(Error::Runtime)?;
+        let _log = registry::log::init(&config.log).map_err(|error| Error::Open(error.into()))?;
+        let address = shown(&config.http.address);
+        let listener = Listener::bind(&config.http.address).map_err(|source| Error::Listen {
+            address,
+            key: key.to_owned(),
+            source,
+        })?;
+        let address = listener.address().to_string();
+        let server = Server::open(config).map_err(|error| Error::Open(error.into()))?;
+        ready(&address);
+        server.run(listener, stop.received()).await.map_err(|error| Error::Run(error.into()))
+    })
+    .map_err(Error::Runtime)?
+}
+
+fn shown(address: &Address) -> String {
+    match address {
+        Address::Tcp(address) => address.to_string(),
+        Address::Unix(path) => path.display().to_string(),
+    }
+}

@@ -1,0 +1,130 @@
+//! Files that are there or are not.
+//!
+//! A write is staged beside its target, synced, moved into place, and its folder is synced, so that a
+//! power cut leaves the old file or the new one. Every error names its path.
+
+use std::{
+    fs::{self, DirBuilder, File, OpenOptions, Permissions},
+    io::{self, ErrorKind, Write as _},
+    os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _},
+    path::{Path, PathBuf},
+};
+
+use super::random;
+
+/// The largest file that is read whole; nothing a person edits comes near.
+const READ_BYTES_MAX: u64 = 8 << 20;
+
+/// What happens to a file that stands where another is to be written.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Existing {
+    /// It stays, and the write fails with [`ErrorKind::AlreadyExists`].
+    Keep,
+    Replace,
+}
+
+/// A file operation that failed, with the path it failed on.
+#[derive(Debug, thiserror::Error)]
+#[error("failed to {operation} `{}`", path.display())]
+pub(crate) struct Error {
+    pub(crate) operation: &'static str,
+    pub(crate) path: PathBuf,
+    pub(crate) source: io::Error,
+}
+
+impl Error {
+    pub(crate) fn kind(&self) -> ErrorKind {
+        self.source.kind()
+    }
+}
+
+/// Reads a whole text file; `None` when there is none.
+pub(crate) fn read_to_string(path: &Path) -> Result<Option<String>, Error> {
+    let failed = |source| Error { operation: "read", path: path.to_owned(), source };
+    let file = match File::open(path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(failed(error)),
+    };
+    if file.metadata().map_err(failed)?.len() > READ_BYTES_MAX {
+        let reason = format!("larger than {} MiB", READ_BYTES_MAX >> 20);
+        return Err(failed(io::Error::new(ErrorKind::FileTooLarge, reason)));
+    }
+    io::read_to_string(file).map(Some).map_err(failed)
+}
+
+/// Writes a file with exactly this mode, whole or not at all.
+pub(crate) fn write_atomic(
+    path: &Path,
+    bytes: &[u8],
+    mode: u32,
+    existing: Existing,
+) -> Result<(), Error> {
+    let failed = |source| Error { operation: "write", path: path.to_owned(), source };
+    let mut staged = Staged::create(path, mode).map_err(failed)?;
+    staged.file.write_all(bytes).map_err(failed)?;
+    staged.commit(path, existing).map_err(failed)
+}
+
+/// Creates a folder and what is missing above it; says whether the folder was missing.
+///
+/// Only folders created here get a mode: `mode` for the last, 0755 for those above. What exists is never
+/// changed.
+pub(crate) fn create_folder(path: &Path, mode: u32) -> Result<bool, Error> {
+    if path.is_dir() {
+        return Ok(false);
+    }
+    if let Some(parent) = path.parent() {
+        create_folder(parent, 0o755)?;
+    }
+    let failed = |source| Error { operation: "create the folder", path: path.to_owned(), source };
+    match DirBuilder::new().mode(mode).create(path) {
+        Ok(()) => {}
+        // Somebody else was as fast; a file in its place is still an error.
+        Err(error) if error.kind() == ErrorKind::AlreadyExists && path.is_dir() => {
+            return Ok(false);
+        }
+        Err(error) => return Err(failed(error)),
+    }
+    fs::set_permissions(path, Permissions::from_mode(mode)).map_err(failed)?;
+    Ok(true)
+}
+
+/// A file that is gone if dropped and in place if committed.
+struct Staged {
+    file: File,
+    temporary: PathBuf,
+}
+
+impl Staged {
+    fn create(target: &Path, mode: u32) -> io::Result<Self> {
+        let name = target.file_name().unwrap_or_default().to_string_lossy();
+        let nonce = random::hex(8)?;
+        let temporary = target.with_file_name(format!(".{name}.regctl-{nonce}"));
+        let file = OpenOptions::new().write(true).create_new(true).mode(mode).open(&temporary)?;
+        let staged = Self { file, temporary };
+        // The mode given to open is cut by the umask.
+        staged.file.set_permissions(Permissions::from_mode(mode))?;
+        Ok(staged)
+    }
+
+    fn commit(self, target: &Path, existing: Existing) -> io::Result<()> {
+        self.file.sync_all()?;
+        match existing {
+            Existing::Replace => fs::rename(&self.temporary, target)?,
+            // A link fails where a rename would replace; dropping removes the staged name.
+            Existing::Keep => fs::hard_link(&self.temporary, target)?,
+        }
+        match target.parent() {
+            Some(folder) => File::open(folder)?.sync_all(),
+            None => Ok(()),
+        }
+    }
+}
+
+impl Drop for Staged {
+    fn drop(&mut self) {
+        // After a rename there is nothing to remove, and a destructor has no one to tell.
+        let _ = fs::remove_file(&self.temporary);
+    }
+}

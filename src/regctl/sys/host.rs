@@ -1,0 +1,8 @@
+//! The host that regctl runs on.
+
+use nix::unistd;
+
+/// Returns the host's name, if it has one that is text.
+pub(crate) fn name() -> Option<String> {
+    unistd::gethostname().ok()?.into_string().ok().filter(|name| !name.is_empty())
+}

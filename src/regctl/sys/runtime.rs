@@ -1,0 +1,38 @@
+//! The async runtime. Async stops here: nothing else of regctl builds a runtime or awaits a signal.
+
+use std::{future::Future, io};
+
+use tokio::{
+    runtime::Builder,
+    signal::unix::{Signal, SignalKind, signal},
+};
+
+/// Runs a future to its end on a runtime of its own.
+pub(crate) fn block_on<F: Future>(future: F) -> io::Result<F::Output> {
+    Ok(Builder::new_multi_thread().enable_all().build()?.block_on(future))
+}
+
+/// The signals that ask a foreground process to stop, watched from the moment this exists.
+#[derive(Debug)]
+pub(crate) struct StopSignals {
+    interrupt: Signal,
+    terminate: Signal,
+}
+
+impl StopSignals {
+    /// Starts to watch; until then a signal kills the process as it always does.
+    pub(crate) fn watch() -> io::Result<Self> {
+        Ok(Self {
+            interrupt: signal(SignalKind::interrupt())?,
+            terminate: signal(SignalKind::terminate())?,
+        })
+    }
+
+    /// Waits for Ctrl-C or TERM.
+    pub(crate) async fn received(mut self) {
+        tokio::select! {
+            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => {}
+        }
+    }
+}

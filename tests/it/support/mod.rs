@@ -1,0 +1,122 @@
+//! A world of its own for each test: a root in a temporary folder, and the binary.
+
+pub(crate) mod server;
+
+use std::{
+    fs,
+    net::{Ipv4Addr, TcpListener},
+    os::unix::fs::PermissionsExt as _,
+    path::{Path, PathBuf},
+    process::{Command, Output, Stdio},
+    sync::{Mutex, MutexGuard, PoisonError},
+};
+
+pub(crate) use server::Server;
+
+/// The root of one instance, removed when dropped.
+pub(crate) struct World {
+    folder: tempfile::TempDir,
+}
+
+/// How a command ended and what it said, with the root shown as `[ROOT]`.
+#[derive(Debug)]
+pub(crate) struct Ran {
+    pub(crate) exit: i32,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
+}
+
+impl World {
+    pub(crate) fn new() -> Self {
+        Self { folder: tempfile::tempdir().unwrap() }
+    }
+
+    /// A world whose instance.toml has this text.
+    pub(crate) fn with(instance_toml: &str) -> Self {
+        let world = Self::new();
+        fs::create_dir_all(world.path("etc/regctl")).unwrap();
+        fs::write(world.path("etc/regctl/instance.toml"), instance_toml).unwrap();
+        world
+    }
+
+    /// A world whose registry listens on a free port, and the port.
+    pub(crate) fn on_free_port() -> (Self, u16) {
+        let port = free_port();
+        let text = format!("[registry]\nregistry_http_addr = \"127.0.0.1:{port}\"\n");
+        (Self::with(&text), port)
+    }
+
+    pub(crate) fn root(&self) -> &Path {
+        self.folder.path()
+    }
+
+    pub(crate) fn path(&self, relative: &str) -> PathBuf {
+        self.root().join(relative)
+    }
+
+    pub(crate) fn read(&self, relative: &str) -> String {
+        fs::read_to_string(self.path(relative)).unwrap()
+    }
+
+    /// Returns the permission bits of a file or folder.
+    pub(crate) fn mode(&self, relative: &str) -> u32 {
+        fs::metadata(self.path(relative)).unwrap().permissions().mode() & 0o7777
+    }
+
+    /// Prepares a command on this root.
+    pub(crate) fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = binary();
+        command.arg("--root").arg(self.root()).args(arguments);
+        command
+    }
+
+    /// Runs a command on this root to its end.
+    pub(crate) fn run(&self, arguments: &[&str]) -> Ran {
+        self.finish(self.command(arguments))
+    }
+
+    /// Runs a prepared command to its end.
+    pub(crate) fn finish(&self, mut command: Command) -> Ran {
+        Ran::new(command.output().unwrap(), self.root())
+    }
+
+    /// Starts a server and waits until it says that it listens.
+    pub(crate) fn serve(&self, arguments: &[&str]) -> Server {
+        Server::start(self.command(arguments), self.root())
+    }
+}
+
+impl Ran {
+    pub(crate) fn new(output: Output, root: &Path) -> Self {
+        let text = |bytes: Vec<u8>| {
+            String::from_utf8(bytes).unwrap().replace(root.to_str().unwrap(), "[ROOT]")
+        };
+        let Output { status, stdout, stderr } = output;
+        // A signal shows as shells show it.
+        let signal = std::os::unix::process::ExitStatusExt::signal(&status).unwrap_or(0);
+        let exit = status.code().unwrap_or(128 + signal);
+        Self { exit, stdout: text(stdout), stderr: text(stderr) }
+    }
+}
+
+/// The binary, without what the environment would tell it.
+pub(crate) fn binary() -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_regctl"));
+    command.stdin(Stdio::null());
+    for name in ["REGCTL_ROOT", "REGISTRY_CONFIGURATION_PATH", "NO_COLOR"] {
+        command.env_remove(name);
+    }
+    command
+}
+
+/// Returns a port that nothing listens on.
+pub(crate) fn free_port() -> u16 {
+    TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap().port()
+}
+
+/// Keeps other tests from looking at port 5000, which a look takes for a moment.
+pub(crate) fn alone_with_port_5000() -> MutexGuard<'static, ()> {
+    static ALONE: Mutex<()> = Mutex::new(());
+    // A test that failed while it was alone left nothing behind.
+    ALONE.lock().unwrap_or_else(PoisonError::into_inner)
+}
