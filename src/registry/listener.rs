@@ -3,8 +3,11 @@
 use std::{
     fs, io,
     net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener},
-    os::unix::{fs::FileTypeExt, net::UnixListener},
-    path::PathBuf,
+    os::unix::{
+        fs::FileTypeExt,
+        net::{UnixListener, UnixStream},
+    },
+    path::{Path, PathBuf},
 };
 
 use crate::config::Address;
@@ -40,13 +43,7 @@ impl Listener {
     pub fn bind(address: &Address) -> io::Result<Self> {
         match address {
             Address::Tcp(address) => bind_tcp(*address).map(Self::Tcp),
-            Address::Unix(path) => {
-                // A socket that a former process has left; a living one's would be in use all the same.
-                if fs::symlink_metadata(path).is_ok_and(|found| found.file_type().is_socket()) {
-                    fs::remove_file(path)?;
-                }
-                UnixListener::bind(path).map(|listener| Self::Unix(listener, path.clone()))
-            }
+            Address::Unix(path) => bind_unix(path),
         }
     }
 
@@ -85,6 +82,20 @@ fn bind_tcp(address: SocketAddr) -> io::Result<TcpListener> {
     }
 }
 
+/// A socket that a former process has left is replaced; one that somebody answers on is taken.
+fn bind_unix(path: &Path) -> io::Result<Listener> {
+    if fs::symlink_metadata(path).is_ok_and(|found| found.file_type().is_socket()) {
+        match UnixStream::connect(path) {
+            Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => {
+                fs::remove_file(path)?;
+            }
+            Ok(_) | Err(_) => return Err(io::ErrorKind::AddrInUse.into()),
+        }
+    }
+    let listener = UnixListener::bind(path)?;
+    Ok(Listener::Unix(listener, path.to_owned()))
+}
+
 fn is_without_ipv6(error: &io::Error) -> bool {
     error.kind() == io::ErrorKind::AddrNotAvailable
         || error.raw_os_error() == Some(rustix::io::Errno::AFNOSUPPORT.raw_os_error())
@@ -111,5 +122,30 @@ impl Accepted {
             Self::Tcp(_, remote) => remote.ip().to_canonical().to_string(),
             Self::Unix(_) => "@".to_owned(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_socket_left_behind_is_replaced_and_a_living_one_is_not() {
+        let scratch = tempfile::tempdir().unwrap();
+        let address = Address::Unix(scratch.path().join("socket"));
+        let living = Listener::bind(&address).unwrap();
+        let second = Listener::bind(&address).unwrap_err();
+        assert_eq!(second.kind(), io::ErrorKind::AddrInUse);
+        drop(living);
+        Listener::bind(&address).unwrap();
+    }
+
+    #[test]
+    fn a_file_in_the_way_of_a_socket_stays() {
+        let scratch = tempfile::tempdir().unwrap();
+        let path = scratch.path().join("file");
+        fs::File::create(&path).unwrap();
+        assert!(Listener::bind(&Address::Unix(path.clone())).is_err());
+        assert!(path.exists());
     }
 }

@@ -10,7 +10,7 @@ use hyper_util::{
 };
 use tokio::{
     io::{AsyncRead, AsyncWrite},
-    sync::Semaphore,
+    sync::{OwnedSemaphorePermit, Semaphore},
     time::{sleep, timeout},
 };
 
@@ -91,10 +91,8 @@ impl Server {
         let graceful = GracefulShutdown::new();
         let mut shutdown = std::pin::pin!(shutdown);
         loop {
-            let permit =
-                Arc::clone(&connections).acquire_owned().await.map_err(io::Error::other)?;
-            let accepted = tokio::select! {
-                accepted = accept(&mut listener) => accepted,
+            let (accepted, permit) = tokio::select! {
+                next = next(&mut listener, &connections) => next?,
                 () = &mut shutdown => break,
             };
             let connection = Connection {
@@ -131,7 +129,16 @@ impl Server {
     }
 }
 
-/// The next connection. Running out of descriptors is waited out, not died of.
+/// The next connection, once there is room for it.
+async fn next(
+    listener: &mut Incomings,
+    connections: &Arc<Semaphore>,
+) -> io::Result<(Accepted, OwnedSemaphorePermit)> {
+    let permit = Arc::clone(connections).acquire_owned().await.map_err(io::Error::other)?;
+    Ok((accept(listener).await, permit))
+}
+
+/// Accepts a connection. Running out of descriptors is waited out, not died of.
 async fn accept(listener: &mut Incomings) -> Accepted {
     loop {
         match listener.accept().await {
@@ -174,7 +181,7 @@ fn serve<S>(
     graceful: &GracefulShutdown,
     connection: Connection,
     stream: S,
-    permit: tokio::sync::OwnedSemaphorePermit,
+    permit: OwnedSemaphorePermit,
 ) where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {

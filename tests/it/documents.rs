@@ -28,12 +28,12 @@ fn compare(folder: &str, generated: Vec<(String, Vec<u8>)>) {
 }
 
 #[test]
-fn the_man_pages_are_those_of_the_command_line() {
+fn generated_man_pages_are_those_of_the_command_line() {
     compare("man", regctl::man_pages());
 }
 
 #[test]
-fn the_completions_are_those_of_the_command_line() {
+fn generated_completions_are_those_of_the_command_line() {
     compare("completions", regctl::completion_scripts());
 }
 

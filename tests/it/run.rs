@@ -18,7 +18,7 @@ settings  [ROOT]/etc/regctl/instance.toml
 
 push an image:
   docker push 127.0.0.1:{port}/my/image:tag
-  skopeo copy --dest-tls-verify=false docker://docker.io/library/alpine docker://127.0.0.1:{port}/my/image:tag
+  skopeo copy --dest-tls-verify=false docker-daemon:my/image:tag docker://127.0.0.1:{port}/my/image:tag
 
 listening on 127.0.0.1:{port}; Ctrl-C stops it
 "

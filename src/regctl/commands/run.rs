@@ -77,7 +77,7 @@ fn welcome(instance: &Instance, context: &Context) -> String {
          \n\
          push an image:\n  \
          docker push {image}\n  \
-         skopeo copy --dest-tls-verify=false docker://docker.io/library/alpine docker://{image}\n\
+         skopeo copy --dest-tls-verify=false docker-daemon:my/image:tag docker://{image}\n\
          \n\
          listening on {address}; Ctrl-C stops it",
         settings = context.layout.instance_toml().display(),

@@ -3,12 +3,15 @@
 //! The length of a session is what the storage holds, never what a client or a token claims. A request
 //! that breaks off leaves the bytes that arrived; the next one goes on from there.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use http_body::Body;
 use http_body_util::BodyExt;
 use oci::{Algorithm, Digest, RepositoryName};
 use storage::{Driver, Key, Kind, UploadId, Writer};
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
+use tokio::time::timeout;
 
 use super::{
     BodyError, Content, Error,
@@ -39,6 +42,9 @@ pub(crate) enum Position {
 
 /// RFC 3339 in UTC takes 20 bytes; with nanoseconds, as others may write it, up to 35.
 const STARTED_AT_BYTES: usize = 64;
+
+/// A client that sends nothing for so long is gone, though its connection may look alive.
+const IDLE: Duration = Duration::from_secs(300);
 
 impl Content {
     /// Begins a session.
@@ -204,7 +210,9 @@ where
     let mut received = 0;
     loop {
         let frame = tokio::select! {
-            frame = body.frame() => frame,
+            frame = timeout(IDLE, body.frame()) => {
+                frame.map_err(|_| BodyError::new("no data for five minutes"))?
+            }
             () = turn.wanted_by_another() => {
                 return Err(BodyError::new("another request has taken over the upload").into());
             }

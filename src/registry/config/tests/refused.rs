@@ -23,7 +23,7 @@ fn what_is_not_there_yet_is_refused_by_name() {
         (with_http("addr: ':0', tls: {certificate: /c, key: /k}"), "`http.tls.certificate`"),
         (with_http("addr: ':0', tls: {letsencrypt: {email: e}}"), "`http.tls.letsencrypt`"),
         (with_http("addr: ':0', letsencrypt: {email: e}"), "`http.letsencrypt`"),
-        (with("proxy: {remoteurl: 'https://registry-1.docker.io'}"), "`proxy.remoteurl`"),
+        (with("proxy: {remoteurl: 'https://registry.example.com'}"), "`proxy.remoteurl`"),
         (with("notifications: {endpoints: [{name: a, url: u}]}"), "`notifications.endpoints`"),
         (with("middleware: {registry: [{name: a}]}"), "`middleware.registry`"),
         (with("middleware: {repository: [{name: a}]}"), "`middleware.repository`"),
