@@ -6,7 +6,7 @@ use bytes::Bytes;
 use oci::{Digest, RepositoryName};
 
 use crate::{
-    Config, Driver, Entry, Error, Folder, Key, Object, Stat, UploadId, Writer,
+    Config, Driver, Entry, Error, Folder, Key, Object, Staged, Stat, UploadId, Writer,
     filesystem::Filesystem, inmemory::InMemory,
 };
 
@@ -56,6 +56,22 @@ impl Driver for Backend {
 
     async fn put(&self, key: Key<'_>, bytes: Bytes) -> Result<(), Error> {
         each!(self, driver => driver.put(key, bytes))
+    }
+
+    async fn stage(&self, key: Key<'_>, bytes: Bytes) -> Result<Staged, Error> {
+        each!(self, driver => driver.stage(key, bytes))
+    }
+
+    async fn stage_folder(
+        &self,
+        folder: Folder<'_>,
+        objects: Vec<(Key<'_>, Bytes)>,
+    ) -> Result<Staged, Error> {
+        each!(self, driver => driver.stage_folder(folder, objects))
+    }
+
+    async fn commit(&self, staged: Staged) -> Result<(), Error> {
+        each!(self, driver => driver.commit(staged))
     }
 
     async fn delete(&self, key: Key<'_>) -> Result<(), Error> {

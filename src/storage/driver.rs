@@ -5,7 +5,7 @@ use std::{future::Future, time::SystemTime};
 use bytes::Bytes;
 use oci::{Digest, RepositoryName};
 
-use crate::{Error, Folder, Key, Object, UploadId, Writer};
+use crate::{Error, Folder, Key, Object, Staged, UploadId, Writer};
 
 /// A store of objects under Distribution's keys.
 ///
@@ -29,6 +29,29 @@ pub trait Driver: Send + Sync {
     /// Readers see the old bytes or the new ones, never a part. On return the object, and every
     /// folder on the way to it, survives a loss of power.
     fn put(&self, key: Key<'_>, bytes: Bytes) -> impl Future<Output = Result<(), Error>> + Send;
+
+    /// Does of a [`put`](Driver::put) all that needs space, and shows nothing of it yet.
+    ///
+    /// Several objects that belong together are staged first and then committed in order: a store
+    /// that is full says so before the first one is there. What is not committed leaves no trace
+    /// but folders.
+    fn stage(
+        &self,
+        key: Key<'_>,
+        bytes: Bytes,
+    ) -> impl Future<Output = Result<Staged, Error>> + Send;
+
+    /// Stages a folder that is not there, with all its objects.
+    ///
+    /// Where the store can, the folder appears whole; elsewhere its objects appear in the order given.
+    fn stage_folder(
+        &self,
+        folder: Folder<'_>,
+        objects: Vec<(Key<'_>, Bytes)>,
+    ) -> impl Future<Output = Result<Staged, Error>> + Send;
+
+    /// Makes what was staged appear, as durably as [`put`](Driver::put).
+    fn commit(&self, staged: Staged) -> impl Future<Output = Result<(), Error>> + Send;
 
     /// Deletes one object, durably. Folders stay.
     fn delete(&self, key: Key<'_>) -> impl Future<Output = Result<(), Error>> + Send;

@@ -13,7 +13,8 @@ use bytes::{Bytes, BytesMut};
 use oci::{Algorithm, Digest, Digester, RepositoryName};
 
 use crate::{
-    Driver, Entry, Error, Folder, Key, Kind, Object, Stat, UploadId, Writer,
+    Driver, Entry, Error, Folder, Key, Kind, Object, Staged, Stat, UploadId, Writer,
+    staged::Place,
     writer::{Progress, Sink},
 };
 
@@ -100,6 +101,28 @@ impl Driver for InMemory {
 
     async fn put(&self, key: Key<'_>, bytes: Bytes) -> Result<(), Error> {
         self.lock().objects.insert(key.to_string(), (bytes, SystemTime::now()));
+        Ok(())
+    }
+
+    async fn stage(&self, key: Key<'_>, bytes: Bytes) -> Result<Staged, Error> {
+        Ok(Staged { place: Place::Memory(vec![(key.to_string(), bytes)]) })
+    }
+
+    async fn stage_folder(
+        &self,
+        _folder: Folder<'_>,
+        objects: Vec<(Key<'_>, Bytes)>,
+    ) -> Result<Staged, Error> {
+        let objects = objects.into_iter().map(|(key, bytes)| (key.to_string(), bytes));
+        Ok(Staged { place: Place::Memory(objects.collect()) })
+    }
+
+    async fn commit(&self, staged: Staged) -> Result<(), Error> {
+        let Place::Memory(objects) = staged.place else {
+            return Err(Error::new(Kind::Other, "commit", "object of another store"));
+        };
+        let objects = objects.into_iter().map(|(key, bytes)| (key, (bytes, SystemTime::now())));
+        self.lock().objects.extend(objects);
         Ok(())
     }
 

@@ -11,6 +11,7 @@ mod filesystem;
 mod inmemory;
 mod key;
 mod object;
+mod staged;
 mod writer;
 
 pub use backend::Backend;
@@ -21,4 +22,5 @@ pub use filesystem::Filesystem;
 pub use inmemory::InMemory;
 pub use key::{Folder, Key, UploadId, UploadIdError};
 pub use object::{Chunks, Object};
+pub use staged::Staged;
 pub use writer::Writer;

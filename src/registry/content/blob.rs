@@ -1,7 +1,7 @@
 //! Blobs of a repository: what its layer links name.
 
 use oci::{Digest, RepositoryName};
-use storage::{Driver, Key, Object};
+use storage::{Driver, Key, Object, Staged};
 
 use super::{
     Content, Error,
@@ -47,7 +47,8 @@ impl Content {
             if !content.holds_blob(&from, &digest).await? {
                 return Ok(false);
             }
-            content.link_blob(&repository, &digest).await?;
+            let link = content.stage_layer(&repository, &digest).await?;
+            content.backend().commit(link).await?;
             Ok(true)
         })
         .await
@@ -88,13 +89,13 @@ impl Content {
         self.exists(Key::Blob(digest)).await
     }
 
-    /// Links a blob whose bytes are durable. The caller holds the digest's lock.
-    pub(super) async fn link_blob(
+    /// Prepares the link of a blob in a repository, and the repository where it is new.
+    pub(super) async fn stage_layer(
         &self,
         repository: &RepositoryName,
         digest: &Digest,
-    ) -> Result<(), Error> {
+    ) -> Result<Staged, Error> {
         self.make_repository(repository).await?;
-        self.write_link(Key::LayerLink(repository, digest), digest).await
+        self.stage_link(Key::LayerLink(repository, digest), digest).await
     }
 }

@@ -5,7 +5,7 @@
 
 use bytes::Bytes;
 use oci::Digest;
-use storage::{Driver, Key, Kind};
+use storage::{Driver, Key, Kind, Staged};
 
 use super::{Content, Error};
 
@@ -28,9 +28,8 @@ impl Content {
         Ok(digest)
     }
 
-    /// Writes a link, durably.
-    pub(super) async fn write_link(&self, key: Key<'_>, digest: &Digest) -> Result<(), Error> {
-        self.backend().put(key, Bytes::from(digest.to_string())).await?;
-        Ok(())
+    /// Prepares a link: only its rename is left to do.
+    pub(super) async fn stage_link(&self, key: Key<'_>, digest: &Digest) -> Result<Staged, Error> {
+        Ok(self.backend().stage(key, Bytes::from(digest.to_string())).await?)
     }
 }

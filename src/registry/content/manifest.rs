@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use oci::{Algorithm, Digest, Manifest, Reference, RepositoryName, Role};
-use storage::{Driver, Folder, Key};
+use storage::{Driver, Folder, Key, Staged};
 
 use super::{
     Content, Error,
@@ -67,11 +67,8 @@ impl Content {
         self.shielded(move |content| async move {
             let _locks = content.lock_for_push(&repository, &reference, &digest, &manifest).await;
             content.check_references(&repository, &manifest).await?;
-            content.make_repository(&repository).await?;
-            content.backend().put(Key::Blob(&digest), bytes).await?;
-            content.write_link(Key::RevisionLink(&repository, &digest), &digest).await?;
-            if let Reference::Tag(tag) = &reference {
-                content.write_tag(&repository, tag, &digest).await?;
+            for staged in content.stage_manifest(&repository, &reference, &digest, bytes).await? {
+                content.backend().commit(staged).await?;
             }
             Ok(digest)
         })
@@ -123,6 +120,27 @@ impl Content {
             .references()
             .map(|(_, descriptor)| (Subject::Digest(&descriptor.digest), Mode::Shared));
         self.shared.locks.acquire_all(own.into_iter().chain(tag).chain(references)).await
+    }
+
+    /// Prepares all that a manifest consists of, in the order in which it may appear.
+    async fn stage_manifest(
+        &self,
+        repository: &RepositoryName,
+        reference: &Reference,
+        digest: &Digest,
+        bytes: Bytes,
+    ) -> Result<Vec<Staged>, Error> {
+        self.make_repository(repository).await?;
+        let blob = async { Ok(self.backend().stage(Key::Blob(digest), bytes).await?) };
+        let revision = self.stage_link(Key::RevisionLink(repository, digest), digest);
+        let tag = async {
+            match reference {
+                Reference::Tag(tag) => self.stage_tag(repository, tag, digest).await,
+                Reference::Digest(_) => Ok(Vec::new()),
+            }
+        };
+        let (blob, revision, tag) = tokio::try_join!(blob, revision, tag)?;
+        Ok([blob, revision].into_iter().chain(tag).collect())
     }
 
     /// Says everything that is missing. The caller holds the locks of what the manifest refers to.

@@ -1,7 +1,8 @@
 //! Tags of a repository.
 
+use bytes::Bytes;
 use oci::{Digest, Reference, RepositoryName, Tag};
-use storage::{Driver, Folder, Key};
+use storage::{Driver, Folder, Key, Staged};
 
 use super::{
     Content, Error,
@@ -52,15 +53,27 @@ impl Content {
         .await
     }
 
-    /// Points a tag to a manifest that is durable. The caller holds the tag's lock.
-    pub(super) async fn write_tag(
+    /// Prepares a tag. The caller holds the tag's lock.
+    ///
+    /// A new tag appears as one folder: whoever lists the tags meanwhile sees none without its link.
+    pub(super) async fn stage_tag(
         &self,
         repository: &RepositoryName,
         tag: &Tag,
         digest: &Digest,
-    ) -> Result<(), Error> {
-        self.write_link(Key::TagIndexLink(repository, tag, digest), digest).await?;
-        self.write_link(Key::TagLink(repository, tag), digest).await
+    ) -> Result<Vec<Staged>, Error> {
+        let folder = Folder::Tag(repository, tag);
+        let index = Key::TagIndexLink(repository, tag, digest);
+        let current = Key::TagLink(repository, tag);
+        if self.backend().folder_exists(folder).await? {
+            let (index, current) =
+                (self.stage_link(index, digest), self.stage_link(current, digest));
+            let (index, current) = tokio::try_join!(index, current)?;
+            return Ok(vec![index, current]);
+        }
+        let link = Bytes::from(digest.to_string());
+        let objects = vec![(index, link.clone()), (current, link)];
+        Ok(vec![self.backend().stage_folder(folder, objects).await?])
     }
 
     /// The tags that point to a manifest. The caller holds the repository's tags.

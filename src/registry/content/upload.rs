@@ -172,8 +172,10 @@ impl Content {
         digest: &Digest,
     ) -> Result<(), Error> {
         let lock = self.shared.locks.acquire(Subject::Digest(digest), Mode::Exclusive).await;
+        // A full disk says so here, while the session is whole.
+        let link = self.stage_layer(repository, digest).await?;
         self.backend().publish(writer, digest).await?;
-        self.link_blob(repository, digest).await?;
+        self.backend().commit(link).await?;
         drop(lock);
         self.shared.sessions.forget(id);
         if let Err(error) = self.backend().end_upload(repository, id).await {

@@ -8,6 +8,7 @@
 mod cached;
 mod folders;
 mod stage;
+mod staged;
 mod store;
 mod upload;
 
@@ -18,10 +19,13 @@ use oci::{Digest, RepositoryName};
 use tokio::{sync::Semaphore, task::spawn_blocking};
 
 use crate::{
-    Driver, Entry, Error, FilesystemConfig, Folder, Key, Kind, Object, Stat, UploadId, Writer,
+    Driver, Entry, Error, FilesystemConfig, Folder, Key, Kind, Object, Staged, Stat, UploadId,
+    Writer,
     error::Context,
+    staged::Place,
     writer::{Progress, Sink},
 };
+pub(crate) use staged::StagedFile;
 use store::Store;
 pub(crate) use upload::UploadFile;
 
@@ -96,7 +100,32 @@ impl Driver for Filesystem {
 
     async fn put(&self, key: Key<'_>, bytes: Bytes) -> Result<(), Error> {
         let key = key.to_string();
-        self.blocking(move |store| store.put(&key, &bytes)).await
+        self.blocking(move |store| StagedFile::write(store, key, &bytes)?.commit()).await
+    }
+
+    async fn stage(&self, key: Key<'_>, bytes: Bytes) -> Result<Staged, Error> {
+        let key = key.to_string();
+        let file = self.blocking(move |store| StagedFile::write(store, key, &bytes)).await?;
+        Ok(Staged { place: Place::File(file) })
+    }
+
+    async fn stage_folder(
+        &self,
+        folder: Folder<'_>,
+        objects: Vec<(Key<'_>, Bytes)>,
+    ) -> Result<Staged, Error> {
+        let folder = folder.to_string();
+        let objects: Vec<_> =
+            objects.into_iter().map(|(key, bytes)| (key.to_string(), bytes)).collect();
+        let work = move |store: &Arc<Store>| StagedFile::write_folder(store, folder, &objects);
+        Ok(Staged { place: Place::File(self.blocking(work).await?) })
+    }
+
+    async fn commit(&self, staged: Staged) -> Result<(), Error> {
+        match staged.place {
+            Place::File(file) => self.blocking(move |_| file.commit()).await,
+            Place::Memory(_) => Err(Error::new(Kind::Other, "commit", "object of another store")),
+        }
     }
 
     async fn delete(&self, key: Key<'_>) -> Result<(), Error> {

@@ -2,7 +2,7 @@
 
 use std::{
     fs::File,
-    io::{self, Read, Write},
+    io::{self, Read},
     os::fd::OwnedFd,
     sync::{Arc, Mutex, OnceLock},
     time::{Duration, SystemTime},
@@ -13,7 +13,7 @@ use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags, openat, renameat, statat,
 
 use super::{
     folders::{Folders, parent},
-    stage::Stage,
+    stage::{Stage, remove_tree},
 };
 use crate::{Entry, Error, Kind, Object, Stat, buffer::Pool, error::Context};
 
@@ -70,26 +70,6 @@ impl Store {
         Ok(to_stat(&stat))
     }
 
-    /// Stage, sync, rename, sync the folders.
-    pub(super) fn put(&self, key: &str, bytes: &[u8]) -> Result<(), Error> {
-        let staged = Stage::of(self)?.name();
-        let result = self.put_by(&staged, key, bytes);
-        if result.is_err() {
-            // A stage that stays is swept at the next start.
-            let _ = unlinkat(&self.root, &staged, AtFlags::empty());
-        }
-        result
-    }
-
-    fn put_by(&self, staged: &str, key: &str, bytes: &[u8]) -> Result<(), Error> {
-        let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC;
-        let mut file =
-            File::from(openat(&self.root, staged, flags, FILE_MODE).during("write", key)?);
-        file.write_all(bytes).during("write", key)?;
-        file.sync_data().during("sync", key)?;
-        self.rename_into(staged, key)
-    }
-
     /// Renames a durable file to its place and makes the place durable.
     pub(super) fn rename_into(&self, from: &str, key: &str) -> Result<(), Error> {
         let folder = parent(key);
@@ -127,7 +107,7 @@ impl Store {
         self.folders.forget(folder);
         renameat(&self.root, folder, &self.root, &trash).during("delete", folder)?;
         self.sync_folder(parent(folder))?;
-        super::stage::remove_tree(&self.root, &trash).during("delete", folder)
+        remove_tree(&self.root, &trash).during("delete", folder)
     }
 
     pub(super) fn list(&self, folder: &str) -> Result<Vec<Entry>, Error> {

@@ -32,6 +32,8 @@ conformance! {
     a_missing_object_is_not_found,
     what_was_put_is_read_back,
     put_replaces,
+    what_is_staged_is_there_only_once_committed,
+    a_staged_folder_appears_with_all_its_objects,
     get_refuses_what_is_larger_than_its_limit,
     a_deleted_object_is_gone_and_a_second_delete_is_not_found,
     an_open_object_outlives_its_deletion,
@@ -114,6 +116,34 @@ async fn put_replaces(driver: Backend) {
     driver.put(key, Bytes::from_static(b"a longer first value")).await.unwrap();
     driver.put(key, Bytes::from_static(b"second")).await.unwrap();
     assert_eq!(driver.get(key, 100).await.unwrap(), "second");
+}
+
+async fn what_is_staged_is_there_only_once_committed(driver: Backend) {
+    let (name, tag) = (name("a/b"), tag("v1"));
+    let key = Key::TagLink(&name, &tag);
+    driver.put(key, Bytes::from_static(b"old")).await.unwrap();
+    let staged = driver.stage(key, Bytes::from_static(b"new")).await.unwrap();
+    let dropped = driver.stage(key, Bytes::from_static(b"dropped")).await.unwrap();
+    assert_eq!(driver.get(key, 100).await.unwrap(), "old");
+    drop(dropped);
+    driver.commit(staged).await.unwrap();
+    assert_eq!(driver.get(key, 100).await.unwrap(), "new");
+}
+
+async fn a_staged_folder_appears_with_all_its_objects(driver: Backend) {
+    let (name, tag) = (name("a/b"), tag("v1"));
+    let digest = Digest::of(Algorithm::Sha256, b"x");
+    let folder = Folder::Tag(&name, &tag);
+    let (index, current) = (Key::TagIndexLink(&name, &tag, &digest), Key::TagLink(&name, &tag));
+    let objects = || vec![(index, Bytes::from_static(b"1")), (current, Bytes::from_static(b"2"))];
+    drop(driver.stage_folder(folder, objects()).await.unwrap());
+    assert!(!driver.folder_exists(folder).await.unwrap());
+    let staged = driver.stage_folder(folder, objects()).await.unwrap();
+    assert!(!driver.folder_exists(folder).await.unwrap());
+    driver.commit(staged).await.unwrap();
+    assert_eq!(driver.get(index, 100).await.unwrap(), "1");
+    assert_eq!(driver.get(current, 100).await.unwrap(), "2");
+    assert_eq!(driver.list(folder).await.unwrap().len(), 2);
 }
 
 async fn get_refuses_what_is_larger_than_its_limit(driver: Backend) {
@@ -309,6 +339,11 @@ async fn a_crashed_process_leaves_a_stage_that_the_next_start_sweeps() {
     assert!(!left.exists());
     let digest = Digest::of(Algorithm::Sha256, b"x");
     living.put(Key::Blob(&digest), Bytes::from_static(b"x")).await.unwrap();
+    let stage = std::fs::read_dir(&stages).unwrap().next().unwrap().unwrap().path();
+    let staged = living.stage(Key::Blob(&digest), Bytes::from_static(b"z")).await.unwrap();
+    assert_eq!(std::fs::read_dir(&stage).unwrap().count(), 1);
+    drop(staged);
+    assert_eq!(std::fs::read_dir(&stage).unwrap().count(), 0);
     // A second process on the same folder leaves the living one's stage alone.
     let _second = filesystem_at(scratch.path());
     assert_eq!(std::fs::read_dir(&stages).unwrap().count(), 1);
