@@ -12,6 +12,9 @@ use std::{
 
 use crate::config::Address;
 
+/// The kernel cuts this to `net.core.somaxconn`.
+const BACKLOG: i32 = 4096;
+
 /// A socket that listens.
 #[derive(Debug)]
 pub enum Listener {
@@ -72,11 +75,18 @@ impl Listener {
     }
 }
 
+/// Listens with a queue that holds a burst; the standard library asks for 128.
+fn listen(address: SocketAddr) -> io::Result<TcpListener> {
+    let listener = TcpListener::bind(address)?;
+    rustix::net::listen(&listener, BACKLOG)?;
+    Ok(listener)
+}
+
 /// `[::]` takes IPv4 too; where IPv6 is switched off, IPv4 is what is meant.
 fn bind_tcp(address: SocketAddr) -> io::Result<TcpListener> {
-    match TcpListener::bind(address) {
+    match listen(address) {
         Err(error) if address.ip() == Ipv6Addr::UNSPECIFIED && is_without_ipv6(&error) => {
-            TcpListener::bind((Ipv4Addr::UNSPECIFIED, address.port()))
+            listen((Ipv4Addr::UNSPECIFIED, address.port()).into())
         }
         result => result,
     }

@@ -8,11 +8,13 @@ use hyper_util::{
     rt::{TokioExecutor, TokioIo, TokioTimer},
     server::{conn::auto::Builder, graceful::GracefulShutdown},
 };
+use rustix::process::Resource;
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     sync::{OwnedSemaphorePermit, Semaphore},
     time::{sleep, timeout},
 };
+use tokio_io_timeout::TimeoutStream;
 
 use crate::{
     access::{AccessLog, Logged},
@@ -23,11 +25,22 @@ use crate::{
     upload::Signer,
 };
 
-/// A client that has not sent its headers by then is none.
-const HEADER_TIMEOUT: Duration = Duration::from_secs(30);
+/// A client that has not sent its headers by then is none. Longer than nginx keeps an idle connection
+/// (60 s), so that the registry is never the first to close one that nginx is about to use.
+const HEADER_TIMEOUT: Duration = Duration::from_secs(75);
 
-/// Connections at once; the next one waits in the kernel's queue.
+/// A client that takes nothing for so long is gone.
+const WRITE_TIMEOUT: Duration = Duration::from_secs(300);
+
+/// How often a client of HTTP/2 is asked whether it is still there.
+const PING_INTERVAL: Duration = Duration::from_secs(30);
+
+/// Connections at once, where the limit of descriptors allows them; the next one waits in the
+/// kernel's queue.
 const CONNECTIONS: usize = 16 * 1024;
+
+/// A connection that is served holds itself, a blob and another file for a moment.
+const DESCRIPTORS: usize = 3;
 
 /// A registry, opened.
 #[derive(Debug)]
@@ -87,7 +100,7 @@ impl Server {
     ) -> io::Result<()> {
         let mut listener = listener.into_tokio()?;
         let builder = Arc::new(self.builder());
-        let connections = Arc::new(Semaphore::new(CONNECTIONS));
+        let connections = Arc::new(Semaphore::new(connections()));
         let graceful = GracefulShutdown::new();
         let mut shutdown = std::pin::pin!(shutdown);
         loop {
@@ -124,9 +137,17 @@ impl Server {
             .timer(TokioTimer::new())
             .header_read_timeout(HEADER_TIMEOUT)
             .http2()
-            .timer(TokioTimer::new());
+            .timer(TokioTimer::new())
+            .keep_alive_interval(PING_INTERVAL);
         if self.h2c { builder } else { builder.http1_only() }
     }
+}
+
+/// How many connections the process can serve.
+fn connections() -> usize {
+    let limit = rustix::process::getrlimit(Resource::Nofile).current;
+    let descriptors = limit.and_then(|limit| usize::try_from(limit).ok()).unwrap_or(usize::MAX);
+    (descriptors / DESCRIPTORS).clamp(1, CONNECTIONS)
 }
 
 /// The next connection, once there is room for it.
@@ -183,14 +204,17 @@ fn serve<S>(
     stream: S,
     permit: OwnedSemaphorePermit,
 ) where
-    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    S: AsyncRead + AsyncWrite + Send + 'static,
 {
     let connection = Arc::new(connection);
     let service = service_fn(move |request| {
         let connection = Arc::clone(&connection);
         async move { connection.answer(request).await }
     });
-    let serving = builder.serve_connection(TokioIo::new(stream), service).into_owned();
+    let mut stream = TimeoutStream::new(stream);
+    stream.set_write_timeout(Some(WRITE_TIMEOUT));
+    let stream = TokioIo::new(Box::pin(stream));
+    let serving = builder.serve_connection(stream, service).into_owned();
     let serving = graceful.watch(serving);
     tokio::spawn(async move {
         // A broken connection is the client's affair.

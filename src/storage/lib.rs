@@ -4,6 +4,7 @@
 
 mod backend;
 mod buffer;
+mod caches;
 mod config;
 mod driver;
 mod error;

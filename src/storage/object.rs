@@ -12,12 +12,12 @@ use std::{
 };
 
 use bytes::Bytes;
-use rustix::io::ReadWriteFlags;
 use tokio::task::{JoinHandle, spawn_blocking};
 
 use crate::{
     Error, Kind, Stat,
     buffer::{BUFFER_BYTES, Pool},
+    caches::Caches,
 };
 
 /// An object that is open for reading: it stays readable when it is deleted meanwhile.
@@ -30,7 +30,16 @@ pub struct Object {
 #[derive(Clone, Debug)]
 enum Source {
     Memory(Bytes),
-    File { file: Arc<File>, key: Arc<str>, pool: Arc<Pool> },
+    File(Arc<Reader>),
+}
+
+/// An open file, with what reading it takes.
+#[derive(Debug)]
+pub(crate) struct Reader {
+    pub(crate) file: File,
+    pub(crate) key: String,
+    pub(crate) pool: Arc<Pool>,
+    pub(crate) caches: Arc<Caches>,
 }
 
 impl Object {
@@ -38,8 +47,8 @@ impl Object {
         Self { stat, source: Source::Memory(bytes) }
     }
 
-    pub(crate) fn of_file(file: File, key: Arc<str>, stat: Stat, pool: Arc<Pool>) -> Self {
-        Self { stat, source: Source::File { file: Arc::new(file), key, pool } }
+    pub(crate) fn of_file(reader: Reader, stat: Stat) -> Self {
+        Self { stat, source: Source::File(Arc::new(reader)) }
     }
 
     /// Length in bytes.
@@ -117,12 +126,12 @@ impl Chunks {
                 let rest = bytes.slice(range);
                 Poll::Ready(Ok(rest.slice(..wanted.min(rest.len()))))
             }
-            Source::File { file, pool, .. } => {
-                if let Some(bytes) = read_cached(file, pool, self.next, wanted) {
+            Source::File(reader) => {
+                if let Some(bytes) = reader.read_cached(self.next, wanted) {
                     return Poll::Ready(Ok(bytes));
                 }
-                let (file, pool, at) = (Arc::clone(file), Arc::clone(pool), self.next);
-                self.reading = Some(spawn_blocking(move || read_at(&file, &pool, at, wanted)));
+                let (reader, at) = (Arc::clone(reader), self.next);
+                self.reading = Some(spawn_blocking(move || reader.read(at, wanted)));
                 self.poll_read(context)
             }
         }
@@ -133,30 +142,33 @@ impl Source {
     fn key(&self) -> &str {
         match self {
             Self::Memory(_) => "object in memory",
-            Self::File { key, .. } => key,
+            Self::File(reader) => &reader.key,
         }
     }
 }
 
-/// Reads what the page cache holds; none if that would wait for the disk, or the kernel cannot tell.
-fn read_cached(file: &File, pool: &Arc<Pool>, at: u64, wanted: usize) -> Option<Bytes> {
-    let mut buffer = pool.take(wanted);
-    let limit = wanted.min(BUFFER_BYTES);
-    let space = &mut buffer.space()[..limit];
-    match rustix::io::preadv2(file, &mut [io::IoSliceMut::new(space)], at, ReadWriteFlags::NOWAIT) {
-        Ok(read) if read > 0 => Some(buffer.into_bytes(read)),
-        Ok(_) | Err(_) => None,
+impl Reader {
+    /// Reads what the page cache holds; none if that would wait for the disk.
+    fn read_cached(&self, at: u64, wanted: usize) -> Option<Bytes> {
+        if !self.caches.can_read() {
+            return None;
+        }
+        let mut buffer = self.pool.take(wanted);
+        let limit = wanted.min(BUFFER_BYTES);
+        let read = self.caches.read(&self.file, &mut buffer.space()[..limit], at)?;
+        // Nothing can be the end, or a kernel that does not tell it from an empty cache.
+        (read > 0).then(|| buffer.into_bytes(read))
     }
-}
 
-fn read_at(file: &File, pool: &Arc<Pool>, at: u64, wanted: usize) -> io::Result<Bytes> {
-    let mut buffer = pool.take(wanted);
-    let limit = wanted.min(BUFFER_BYTES);
-    loop {
-        match file.read_at(&mut buffer.space()[..limit], at) {
-            Ok(read) => return Ok(buffer.into_bytes(read)),
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(error),
+    fn read(&self, at: u64, wanted: usize) -> io::Result<Bytes> {
+        let mut buffer = self.pool.take(wanted);
+        let limit = wanted.min(BUFFER_BYTES);
+        loop {
+            match self.file.read_at(&mut buffer.space()[..limit], at) {
+                Ok(read) => return Ok(buffer.into_bytes(read)),
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
         }
     }
 }

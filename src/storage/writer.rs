@@ -7,7 +7,7 @@
 
 use std::mem;
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use oci::{Algorithm, Digest, Digester};
 use tokio::task::{JoinHandle, spawn_blocking};
 
@@ -16,10 +16,16 @@ use crate::{Error, Kind, filesystem, inmemory};
 /// A batch: large enough to make the hop cheap, small enough to bound memory.
 const BATCH_BYTES: usize = 512 * 1024;
 
+/// Smaller pieces are copied together.
+const SMALL_BYTES: usize = 16 * 1024;
+
 /// The writing end of an upload session. Dropping it keeps what was written and frees the session.
 #[derive(Debug)]
 pub struct Writer {
     pending: Vec<Bytes>,
+    /// Small pieces that follow the pending ones, in one.
+    gathered: BytesMut,
+    /// The length of both.
     pending_bytes: usize,
     state: State,
 }
@@ -37,7 +43,7 @@ enum State {
 pub(crate) struct Progress {
     pub(crate) sink: Sink,
     /// How many bytes the session holds.
-    offset: u64,
+    pub(crate) offset: u64,
     /// The hash of these bytes; none until it is made, or after a failed write.
     digester: Option<Digester>,
 }
@@ -51,7 +57,12 @@ pub(crate) enum Sink {
 impl Writer {
     pub(crate) fn new(sink: Sink, offset: u64) -> Self {
         let progress = Progress { sink, offset, digester: None };
-        Self { pending: Vec::new(), pending_bytes: 0, state: State::Idle(Box::new(progress)) }
+        Self {
+            pending: Vec::new(),
+            gathered: BytesMut::new(),
+            pending_bytes: 0,
+            state: State::Idle(Box::new(progress)),
+        }
     }
 
     /// How many bytes the session holds, what waits in memory included.
@@ -103,8 +114,12 @@ impl Writer {
     /// # Errors
     /// The store did not take this or an earlier batch; what it took remains.
     pub async fn write(&mut self, bytes: Bytes) -> Result<(), Error> {
-        if !bytes.is_empty() {
-            self.pending_bytes += bytes.len();
+        self.pending_bytes += bytes.len();
+        if bytes.len() < SMALL_BYTES {
+            // A small piece may keep a large buffer alive, and would be a write of its own.
+            self.gathered.extend_from_slice(&bytes);
+        } else {
+            self.push_gathered();
             self.pending.push(bytes);
         }
         if self.pending_bytes >= BATCH_BYTES {
@@ -120,7 +135,7 @@ impl Writer {
     /// The store did not take all of it.
     pub async fn flush(&mut self) -> Result<(), Error> {
         self.settle().await?;
-        if !self.pending.is_empty() {
+        if self.pending_bytes > 0 {
             self.dispatch_pending();
         }
         self.settle().await.map(drop)
@@ -138,12 +153,22 @@ impl Writer {
         digester.map(Digester::finish).ok_or_else(|| lost("hash"))
     }
 
+    /// Hands everything to the store and waits for the disk.
+    ///
+    /// # Errors
+    /// The store did not take all of it, or the disk did not: then the session is gone.
+    pub async fn sync(&mut self) -> Result<(), Error> {
+        self.flush().await?;
+        self.settle().await?.sink.rest().await?;
+        self.dispatch(|progress| progress.sink.sync(progress.offset));
+        self.settle().await.map(drop)
+    }
+
     /// Flushes, frees the session, and returns its length and hash for [`Writer::resume`].
     ///
     /// # Errors
     /// The store did not take all of it; what it took remains.
-    pub async fn close(mut self) -> Result<(u64, Option<Digester>), Error> {
-        self.flush().await?;
+    pub async fn close(self) -> Result<(u64, Option<Digester>), Error> {
         let progress = self.finish().await?;
         Ok((progress.offset, progress.digester))
     }
@@ -151,13 +176,21 @@ impl Writer {
     /// Flushes, and hands over the store's side.
     pub(crate) async fn finish(mut self) -> Result<Progress, Error> {
         self.flush().await?;
+        self.settle().await?.sink.rest().await?;
         match mem::replace(&mut self.state, State::Failed) {
             State::Idle(progress) => Ok(*progress),
             State::Writing(_) | State::Failed => Err(lost("finish")),
         }
     }
 
+    fn push_gathered(&mut self) {
+        if !self.gathered.is_empty() {
+            self.pending.push(self.gathered.split().freeze());
+        }
+    }
+
     fn dispatch_pending(&mut self) {
+        self.push_gathered();
         let batch = mem::take(&mut self.pending);
         self.pending_bytes = 0;
         self.dispatch(move |progress| progress.write(&batch));
@@ -185,6 +218,7 @@ impl Writer {
             self.state = State::Idle(progress);
             if result.is_err() {
                 self.pending.clear();
+                self.gathered.clear();
                 self.pending_bytes = 0;
             }
             result?;
@@ -217,6 +251,20 @@ impl Sink {
         match self {
             Self::File(file) => file.write(at, bytes),
             Self::Memory(memory) => memory.write(bytes),
+        }
+    }
+
+    async fn rest(&mut self) -> Result<(), Error> {
+        match self {
+            Self::File(file) => file.rest().await,
+            Self::Memory(_) => Ok(()),
+        }
+    }
+
+    fn sync(&mut self, length: u64) -> Result<(), Error> {
+        match self {
+            Self::File(file) => file.sync(length),
+            Self::Memory(_) => Ok(()),
         }
     }
 

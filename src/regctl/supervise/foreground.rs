@@ -4,7 +4,10 @@ use std::{error::Error as StdError, io};
 
 use registry::{Config, Listener, Server, config::Address};
 
-use crate::sys::runtime::{self, StopSignals};
+use crate::sys::{
+    limits,
+    runtime::{self, StopSignals},
+};
 
 type Source = Box<dyn StdError + Send + Sync>;
 
@@ -32,6 +35,7 @@ pub(crate) enum Error {
 ///
 /// `key` names the setting of the address, for the message when the address is taken.
 pub(crate) fn serve(config: &Config, key: &str, ready: impl FnOnce(&str)) -> Result<(), Error> {
+    limits::raise_open_files().map_err(Error::Runtime)?;
     runtime::block_on(async {
         let stop = StopSignals::watch().map_err(Error::Runtime)?;
         let _log = registry::log::init(&config.log).map_err(|error| Error::Open(error.into()))?;

@@ -110,39 +110,26 @@ impl Failure {
 
     /// What is not there is everyday life: every push asks first. The rest is worth a line.
     fn log(&self, parts: &Parts) {
-        let Some(entry) = self.facts.errors.first() else { return };
-        let (method, path) = (parts.method.as_str(), parts.uri.path());
-        let (code, message) = (entry.code.as_str(), entry.message.as_str());
         let status = self.facts.status;
-        if status.is_server_error() {
-            let cause = self.facts.cause.as_ref().map(chain);
-            tracing::error!(
-                http.request.method = method,
-                http.request.uri = path,
-                http.response.status = status.as_u16(),
-                err.code = code,
-                err.message = message,
-                err.cause = cause,
-                "response completed with error"
-            );
-        } else if status == StatusCode::NOT_FOUND {
-            tracing::debug!(
-                http.request.method = method,
-                http.request.uri = path,
-                http.response.status = status.as_u16(),
-                err.code = code,
-                err.message = message,
-                "response completed with error"
-            );
-        } else {
-            tracing::info!(
-                http.request.method = method,
-                http.request.uri = path,
-                http.response.status = status.as_u16(),
-                err.code = code,
-                err.message = message,
-                "response completed with error"
-            );
+        let Some(entry) = self.facts.errors.first() else { return };
+        // The level is compiled into each place that logs.
+        macro_rules! log {
+            ($log:ident) => {
+                tracing::$log!(
+                    http.request.method = parts.method.as_str(),
+                    http.request.uri = parts.uri.path(),
+                    http.response.status = status.as_u16(),
+                    err.code = entry.code.as_str(),
+                    err.message = entry.message,
+                    err.cause = self.facts.cause.as_ref().map(chain),
+                    "response completed with error"
+                )
+            };
+        }
+        match status {
+            StatusCode::NOT_FOUND => log!(debug),
+            _ if status.is_server_error() => log!(error),
+            _ => log!(info),
         }
     }
 }
@@ -190,6 +177,9 @@ impl From<Error> for Failure {
             Error::ForeignLayer(digest) => Self::new(ErrorCode::ManifestInvalid)
                 .because(&error)
                 .with_detail(json!(digest.to_string())),
+            Error::TooManyReferences { .. } => {
+                Self::new(ErrorCode::ManifestInvalid).because(&error)
+            }
             Error::Manifest(reason) => Self::new(ErrorCode::ManifestInvalid).because(reason),
             Error::WrongOffset { .. } => Self::new(ErrorCode::RangeInvalid).because(&error),
             Error::WrongLength { .. } => Self::new(ErrorCode::SizeInvalid).because(&error),

@@ -1,5 +1,7 @@
 //! Manifests: GET, HEAD, PUT, DELETE, by tag or digest.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use http::{
     HeaderValue, Response, StatusCode,
@@ -8,6 +10,8 @@ use http::{
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use hyper::body::Incoming;
 use oci::{ErrorCode, Manifest, Reference, RepositoryName};
+
+use tokio::time::timeout;
 
 use super::{
     Answer, Body, Call,
@@ -19,6 +23,9 @@ use crate::content::{BodyError, Error, StoredManifest};
 /// What Distribution takes, and what the OCI specification asks registries to take at least.
 const MANIFEST_BYTES: usize = 4 * 1024 * 1024;
 
+/// 4 MiB in a minute are 70 kB a second.
+const BODY_TIME: Duration = Duration::from_secs(60);
+
 impl Call<'_> {
     /// Serves the manifest as it was pushed, whatever `Accept` says: a client that cannot read it says so
     /// better than a 404 would.
@@ -27,7 +34,10 @@ impl Call<'_> {
         let mut response = if matches_etag(&self.parts.headers, &digest) {
             not_modified()
         } else {
-            let kind = Manifest::sniff(&bytes).map_err(Error::from)?;
+            let kind = Manifest::sniff(&bytes).map_err(|error| {
+                tracing::error!(%digest, %error, "stored manifest cannot be read");
+                Failure::new(ErrorCode::Unknown)
+            })?;
             let mut response = Response::new(Body::full(bytes));
             let content_type = HeaderValue::from_static(kind.as_str());
             response.headers_mut().insert(CONTENT_TYPE, content_type);
@@ -82,10 +92,15 @@ impl Call<'_> {
         if length.is_some_and(|length| length > MANIFEST_BYTES) {
             return Err(too_large());
         }
-        match Limited::new(body, MANIFEST_BYTES).collect().await {
-            Ok(collected) => Ok(collected.to_bytes()),
-            Err(error) if error.is::<LengthLimitError>() => Err(too_large()),
-            Err(error) => Err(Failure::new(ErrorCode::ManifestInvalid)
+        // A few bodies at once are in memory, whoever sends how many.
+        let _permit = self.api.manifest_bodies.acquire().await;
+        match timeout(BODY_TIME, Limited::new(body, MANIFEST_BYTES).collect()).await {
+            Err(_) => Err(Failure::new(ErrorCode::ManifestInvalid)
+                .because("it did not arrive within a minute")
+                .with_status(StatusCode::REQUEST_TIMEOUT)),
+            Ok(Ok(collected)) => Ok(collected.to_bytes()),
+            Ok(Err(error)) if error.is::<LengthLimitError>() => Err(too_large()),
+            Ok(Err(error)) => Err(Failure::new(ErrorCode::ManifestInvalid)
                 .because(Error::from(BodyError::new(error)))),
         }
     }

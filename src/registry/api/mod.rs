@@ -27,6 +27,7 @@ use http_body::Body as _;
 use hyper::body::Incoming;
 use oci::ErrorCode;
 use serde_json::json;
+use tokio::sync::Semaphore;
 
 use crate::{
     config::Config,
@@ -41,6 +42,9 @@ use location::External;
 pub use range::{ByteRanges, RangeError};
 
 const API_VERSION: HeaderName = HeaderName::from_static("docker-distribution-api-version");
+
+/// How many bodies of manifests, of 4 MiB at most, are received at once.
+const MANIFEST_BODIES: usize = 64;
 
 /// What a handler returns.
 type Answer = Result<Response<Body>, Failure>;
@@ -58,6 +62,7 @@ pub(crate) struct Api {
     read_only: AtomicBool,
     catalog_max_entries: usize,
     tags_max: usize,
+    manifest_bodies: Semaphore,
 }
 
 /// One request, without its body.
@@ -86,6 +91,7 @@ impl Api {
             read_only: AtomicBool::new(config.storage.read_only),
             catalog_max_entries: config.catalog_max_entries,
             tags_max: config.tags_max,
+            manifest_bodies: Semaphore::new(MANIFEST_BODIES),
         }
     }
 
@@ -94,10 +100,11 @@ impl Api {
         let (parts, body) = request.into_parts();
         let answer = self.route(&parts, body).await;
         let mut response = answer.unwrap_or_else(|failure| failure.into_response(&parts));
-        for (name, value) in &self.headers {
+        for name in self.headers.keys() {
             // A handler's own word is more exact than a header for all answers.
             if !response.headers().contains_key(name) {
-                response.headers_mut().append(name, value.clone());
+                let values = self.headers.get_all(name).iter().cloned();
+                response.headers_mut().extend(values.map(|value| (name.clone(), value)));
             }
         }
         if parts.method == Method::HEAD {

@@ -5,13 +5,20 @@ use http::{
     header::{CONTENT_TYPE, LINK},
 };
 use oci::{RepositoryName, Tag};
-use serde_json::json;
+use serde::Serialize;
 
 use super::{
     Answer, Body, Call,
     failure::JSON,
     page::{self, Page},
 };
+
+/// The document that clients read.
+#[derive(Serialize)]
+struct TagList<'a> {
+    name: &'a RepositoryName,
+    tags: &'a [Tag],
+}
 
 impl Call<'_> {
     /// Without `n` all of them, as everybody expects.
@@ -26,13 +33,13 @@ impl Call<'_> {
         let n = page.n.map(|n| n.min(self.api.tags_max));
         let rest = &tags[first..];
         let shown = &rest[..n.unwrap_or(rest.len()).min(rest.len())];
-        let names: Vec<_> = shown.iter().map(Tag::as_str).collect();
-        let document = json!({ "name": name.as_str(), "tags": names });
-        let mut response = Response::new(Body::full(document.to_string()));
+        let document = serde_json::to_vec(&TagList { name, tags: shown })
+            .expect("names and tags are always JSON");
+        let mut response = Response::new(Body::full(document));
         response.headers_mut().insert(CONTENT_TYPE, JSON);
-        if let (Some(n), Some(last), true) = (n, names.last(), shown.len() < rest.len()) {
+        if let (Some(n), Some(last), true) = (n, shown.last(), shown.len() < rest.len()) {
             let path = format!("{}v2/{name}/tags/list", self.api.external.prefix);
-            response.headers_mut().insert(LINK, page::next(&path, last, n));
+            response.headers_mut().insert(LINK, page::next(&path, last.as_str(), n));
         }
         Ok(response)
     }

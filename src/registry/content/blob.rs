@@ -44,7 +44,9 @@ impl Content {
         self.shielded(move |content| async move {
             let subject = Subject::Digest(&digest);
             let _lock = content.shared.locks.acquire(subject, Mode::Shared).await;
-            if !content.holds_blob(&from, &digest).await? {
+            // An alias of another digest is not copied: upstream's collector reads it as that one.
+            let link = content.read_link(Key::LayerLink(&from, &digest)).await?;
+            if link != Some(digest) || !content.has_bytes(&digest).await? {
                 return Ok(false);
             }
             let link = content.stage_layer(&repository, &digest).await?;

@@ -21,6 +21,8 @@ pub(crate) enum Error {
     References(Vec<Digest>),
     #[error("layer `{0}` is to be fetched from its URLs, and is not in this repository")]
     ForeignLayer(Digest),
+    #[error("manifest refers to {count} others, more than {most}")]
+    TooManyReferences { count: usize, most: usize },
     #[error(transparent)]
     Manifest(#[from] ManifestError),
     /// A chunk that does not begin where the session ends.

@@ -13,7 +13,7 @@ use std::{
 use oci::{Digest, RepositoryName, Tag};
 use tokio::sync::{RwLock, RwLockReadGuard, RwLockWriteGuard};
 
-const STRIPES: usize = 1024;
+const STRIPES: usize = 4096;
 
 /// What can be locked.
 #[derive(Clone, Copy, Debug, Hash)]

@@ -12,6 +12,15 @@ use super::{
 /// The largest manifest that is read; more than any that is accepted, for what others have stored.
 const MANIFEST_BYTES: usize = 16 * 1024 * 1024;
 
+/// How often a tag is read again that moves while it is followed.
+const TAG_READS: usize = 4;
+
+/// More than any image or index has; each is looked up while others wait for its lock.
+const REFERENCES: usize = 4096;
+
+/// As many as anybody reads.
+const REPORTED: usize = 100;
+
 /// A manifest as it is stored.
 #[derive(Debug)]
 pub(crate) struct StoredManifest {
@@ -27,18 +36,40 @@ impl Content {
         reference: &Reference,
     ) -> Result<StoredManifest, Error> {
         let unknown = || Error::ManifestUnknown(reference.clone());
-        let digest = match reference {
-            Reference::Digest(digest) => *digest,
-            Reference::Tag(tag) => {
-                self.read_link(Key::TagLink(repository, tag)).await?.ok_or_else(unknown)?
+        let tag = match reference {
+            Reference::Digest(digest) => {
+                return self.revision(repository, digest).await?.ok_or_else(unknown);
             }
+            Reference::Tag(tag) => tag,
         };
-        let _lock = self.shared.locks.acquire(Subject::Digest(&digest), Mode::Shared).await;
-        let link = self.read_link(Key::RevisionLink(repository, &digest)).await?;
-        let canonical = link.ok_or_else(unknown)?;
+        let mut last = None;
+        for _ in 0..TAG_READS {
+            let digest = self.read_link(Key::TagLink(repository, tag)).await?;
+            let digest = digest.ok_or_else(unknown)?;
+            if last == Some(digest) {
+                break;
+            }
+            if let Some(manifest) = self.revision(repository, &digest).await? {
+                return Ok(manifest);
+            }
+            // The tag may have moved on, and the manifest been deleted, since the link was read.
+            last = Some(digest);
+        }
+        Err(unknown())
+    }
+
+    /// The manifest of a digest, if the repository has it.
+    async fn revision(
+        &self,
+        repository: &RepositoryName,
+        digest: &Digest,
+    ) -> Result<Option<StoredManifest>, Error> {
+        let _lock = self.shared.locks.acquire(Subject::Digest(digest), Mode::Shared).await;
+        let link = self.read_link(Key::RevisionLink(repository, digest)).await?;
+        let Some(canonical) = link else { return Ok(None) };
         match self.backend().get(Key::Blob(&canonical), MANIFEST_BYTES).await {
-            Ok(bytes) => Ok(StoredManifest { digest: canonical, bytes }),
-            Err(error) if error.is_not_found() => Err(unknown()),
+            Ok(bytes) => Ok(Some(StoredManifest { digest: canonical, bytes })),
+            Err(error) if error.is_not_found() => Ok(None),
             Err(error) => Err(error.into()),
         }
     }
@@ -53,6 +84,10 @@ impl Content {
         manifest: Manifest,
         bytes: Bytes,
     ) -> Result<Digest, Error> {
+        let count = manifest.references().count();
+        if count > REFERENCES {
+            return Err(Error::TooManyReferences { count, most: REFERENCES });
+        }
         let digest = match reference {
             Reference::Tag(_) => Digest::of(Algorithm::Sha256, &bytes),
             Reference::Digest(claimed) => {
@@ -143,7 +178,7 @@ impl Content {
         Ok([blob, revision].into_iter().chain(tag).collect())
     }
 
-    /// Says everything that is missing. The caller holds the locks of what the manifest refers to.
+    /// Says what is missing. The caller holds the locks of what the manifest refers to.
     async fn check_references(
         &self,
         repository: &RepositoryName,
@@ -161,6 +196,7 @@ impl Content {
             match role {
                 _ if there => {}
                 Role::ForeignLayer => return Err(Error::ForeignLayer(*digest)),
+                Role::Config | Role::Layer | Role::Child if missing.len() == REPORTED => break,
                 Role::Config | Role::Layer | Role::Child => missing.push(*digest),
             }
         }

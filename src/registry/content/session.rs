@@ -31,8 +31,8 @@ pub(super) struct Sessions {
 #[derive(Debug, Default)]
 struct Slot {
     hash: Arc<Mutex<Option<(u64, Digester)>>>,
-    /// Counts the requests that wanted the session from its writer.
-    wanted: watch::Sender<u64>,
+    /// The number of the last request that asked for the session.
+    asked: watch::Sender<u64>,
 }
 
 /// The right to write to a session within this process.
@@ -41,7 +41,8 @@ pub(super) struct Turn {
     /// Keeps the sender alive.
     _slot: Arc<Slot>,
     hash: OwnedMutexGuard<Option<(u64, Digester)>>,
-    wanted: watch::Receiver<u64>,
+    number: u64,
+    asked: watch::Receiver<u64>,
 }
 
 impl Sessions {
@@ -49,17 +50,14 @@ impl Sessions {
     /// given up its older connection, though the server may not have noticed. None: it did not stop.
     pub(super) async fn take(&self, id: UploadId) -> Option<Turn> {
         let slot = self.slot(id);
-        let mutex = Arc::clone(&slot.hash);
-        let hash = match Arc::clone(&mutex).try_lock_owned() {
-            Ok(hash) => hash,
-            Err(_) => {
-                slot.wanted.send_modify(|wanted| *wanted += 1);
-                timeout(TAKE_OVER, mutex.lock_owned()).await.ok()?
-            }
-        };
-        // Subscribed only now: what was wanted before this turn does not end it.
-        let wanted = slot.wanted.subscribe();
-        Some(Turn { _slot: slot, hash, wanted })
+        let mut number = 0;
+        slot.asked.send_modify(|asked| {
+            *asked += 1;
+            number = *asked;
+        });
+        let hash = timeout(TAKE_OVER, Arc::clone(&slot.hash).lock_owned()).await.ok()?;
+        let asked = slot.asked.subscribe();
+        Some(Turn { _slot: slot, hash, number, asked })
     }
 
     pub(super) fn forget(&self, id: UploadId) {
@@ -86,10 +84,11 @@ impl Turn {
         *self.hash = digester.map(|digester| (offset, digester));
     }
 
-    /// Returns when another request wants the session.
+    /// Returns when a later request has asked for the session.
     pub(super) async fn wanted_by_another(&mut self) {
+        let number = self.number;
         // The sender is alive as long as this turn.
-        let _ = self.wanted.changed().await;
+        let _ = self.asked.wait_for(|asked| *asked > number).await;
     }
 }
 
@@ -109,6 +108,28 @@ mod tests {
         first.wanted_by_another().await;
         drop(first);
         assert!(second.await.unwrap());
+    }
+
+    #[tokio::test]
+    async fn of_several_requests_the_last_one_gets_the_session() {
+        let sessions = Arc::new(Sessions::default());
+        let id = UploadId::random();
+        let first = sessions.take(id).await.unwrap();
+        let waiting = || {
+            let sessions = Arc::clone(&sessions);
+            tokio::spawn(async move { sessions.take(id).await.unwrap() })
+        };
+        let second = waiting();
+        tokio::task::yield_now().await;
+        let third = waiting();
+        tokio::task::yield_now().await;
+        drop(first);
+        let mut second = second.await.unwrap();
+        second.wanted_by_another().await;
+        drop(second);
+        let mut third = third.await.unwrap();
+        let wanted = timeout(Duration::from_millis(1), third.wanted_by_another()).await;
+        assert!(wanted.is_err(), "nobody came later");
     }
 
     #[tokio::test(start_paused = true)]

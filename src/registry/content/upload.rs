@@ -140,7 +140,9 @@ impl Content {
     ) -> Result<(), Error> {
         let repository = repository.clone();
         self.shielded(move |content| async move {
-            let (_turn, _writer) = content.open_upload(&repository, id).await?;
+            let (_turn, writer) = content.open_upload(&repository, id).await?;
+            // A file that is open cannot go everywhere: NFS keeps it under another name.
+            drop(writer);
             content.shared.sessions.forget(id);
             Ok(content.backend().end_upload(&repository, id).await?)
         })
@@ -168,12 +170,16 @@ impl Content {
         &self,
         repository: &RepositoryName,
         id: UploadId,
-        writer: Writer,
+        mut writer: Writer,
         digest: &Digest,
     ) -> Result<(), Error> {
-        let lock = self.shared.locks.acquire(Subject::Digest(digest), Mode::Exclusive).await;
-        // A full disk says so here, while the session is whole.
+        // What takes long is done before others have to wait, and a full disk says so while the
+        // session is whole. A blob that is there needs no second copy on disk.
+        if !self.has_bytes(digest).await? {
+            writer.sync().await?;
+        }
         let link = self.stage_layer(repository, digest).await?;
+        let lock = self.shared.locks.acquire(Subject::Digest(digest), Mode::Exclusive).await;
         self.backend().publish(writer, digest).await?;
         self.backend().commit(link).await?;
         drop(lock);

@@ -192,9 +192,9 @@ impl Driver for Filesystem {
 
     async fn publish(&self, upload: Writer, digest: &Digest) -> Result<(), Error> {
         let target = Key::Blob(digest).to_string();
-        let Progress { sink, .. } = upload.finish().await?;
+        let Progress { sink, offset, .. } = upload.finish().await?;
         match sink {
-            Sink::File(file) => self.blocking(move |store| file.publish(store, &target)).await,
+            Sink::File(file) => self.blocking(move |_| file.publish(&target, offset)).await,
             Sink::Memory(_) => Err(Error::new(Kind::Other, "publish", target)),
         }
     }

@@ -1,7 +1,7 @@
 //! A folder of this process's own, outside of what Distribution reads: files are made here before they
 //! are renamed to their place, and folders go here before they are removed.
 //!
-//! It is `docker/registry/regctl/<uuid>`, locked for the life of the process. At start the folders
+//! It is `docker/registry/v2/regctl/<uuid>`, on the filesystem that holds the rest, locked for the life of the process. At start the folders
 //! that nobody locks are swept: a crash leaves nothing for long, and a process that still drains
 //! loses nothing.
 
@@ -10,7 +10,7 @@ use std::{
     io,
     os::fd::OwnedFd,
     sync::{
-        PoisonError,
+        Arc, PoisonError,
         atomic::{AtomicU64, Ordering},
     },
 };
@@ -22,9 +22,12 @@ use rustix::{
 use uuid::Uuid;
 
 use super::store::Store;
-use crate::{Error, error::Context};
+use crate::{Error, Kind, error::Context};
 
-const STAGES: &str = "docker/registry/regctl";
+const STAGES: &str = "docker/registry/v2/regctl";
+
+/// Being swept while starting is rare, twice in a row nearly impossible.
+const ATTEMPTS: usize = 8;
 
 /// The folder, locked.
 #[derive(Debug)]
@@ -37,16 +40,27 @@ pub(super) struct Stage {
 
 impl Stage {
     /// This process's stage, made at the first use: a store that is only read is not written to.
-    pub(super) fn of(store: &Store) -> Result<&Self, Error> {
-        if let Some(stage) = store.stage.get() {
-            return Ok(stage);
+    pub(super) fn of(store: &Store) -> Result<Arc<Self>, Error> {
+        let mut stage = store.stage.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(stage) = &*stage {
+            return Ok(Arc::clone(stage));
         }
-        let _making = store.stage_made.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(stage) = store.stage.get() {
-            return Ok(stage);
+        let made = Arc::new(Self::make(store)?);
+        *stage = Some(Arc::clone(&made));
+        Ok(made)
+    }
+
+    /// Whether the folder still has its name.
+    pub(super) fn is_there(&self, store: &Store) -> bool {
+        statat(&store.root, &self.path, AtFlags::SYMLINK_NOFOLLOW).is_ok()
+    }
+
+    /// Somebody has removed the folder: the next use makes another.
+    pub(super) fn lose(self: &Arc<Self>, store: &Store) {
+        let mut stage = store.stage.lock().unwrap_or_else(PoisonError::into_inner);
+        if stage.as_ref().is_some_and(|stage| Arc::ptr_eq(stage, self)) {
+            *stage = None;
         }
-        let made = Self::make(store)?;
-        Ok(store.stage.get_or_init(|| made))
     }
 
     /// A name that nobody else uses.
@@ -55,16 +69,24 @@ impl Stage {
     }
 
     fn make(store: &Store) -> Result<Self, Error> {
-        let path = format!("{STAGES}/{}", Uuid::new_v4());
-        // Nothing here has to survive a loss of power.
-        let _unsynced = store.folders.make(&store.root, &path)?;
-        let lock = open_folder(&store.root, &path).during("open", &path)?;
-        match flock(&lock, FlockOperation::NonBlockingLockExclusive) {
-            // Some network filesystems know no locks; then nobody sweeps either.
-            Ok(()) | Err(Errno::NOTSUP | Errno::NOLCK | Errno::NOSYS) => {}
-            Err(error) => return Err(Error::io("lock", &path, error.into())),
+        for _ in 0..ATTEMPTS {
+            let path = format!("{STAGES}/{}", Uuid::new_v4());
+            // Nothing here has to survive a loss of power.
+            let _unsynced = store.folders.make(&store.root, &path)?;
+            let lock = open_folder(&store.root, &path).during("open", &path)?;
+            match flock(&lock, FlockOperation::NonBlockingLockExclusive) {
+                // Some network filesystems know no locks; then nobody sweeps either.
+                Ok(()) | Err(Errno::NOTSUP | Errno::NOLCK | Errno::NOSYS) => {}
+                Err(Errno::AGAIN) => continue,
+                Err(error) => return Err(Error::io("lock", &path, error.into())),
+            }
+            // Another process may have swept it before it was locked.
+            let stage = Self { path, next: AtomicU64::new(0), _lock: lock };
+            if stage.is_there(store) {
+                return Ok(stage);
+            }
         }
-        Ok(Self { path, next: AtomicU64::new(0), _lock: lock })
+        Err(Error::new(Kind::Busy, "make a stage in", STAGES))
     }
 }
 
@@ -107,12 +129,16 @@ pub(super) fn remove_tree(root: &OwnedFd, path: &str) -> io::Result<()> {
                 open.pop();
             }
             Err(Errno::NOTEMPTY | Errno::EXIST) => {
+                let before = open.len();
                 for entry in Dir::read_from(open_folder(root, &at)?)? {
                     let name = entry?.file_name().to_owned();
                     let name = name.to_str().map_err(io::Error::other)?;
                     if name != "." && name != ".." {
                         open.push(format!("{at}/{name}"));
                     }
+                }
+                if open.len() == before {
+                    return Err(Errno::NOTEMPTY.into());
                 }
             }
             Err(error) => return Err(error.into()),

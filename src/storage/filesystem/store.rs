@@ -4,7 +4,7 @@ use std::{
     fs::File,
     io::{self, Read},
     os::fd::OwnedFd,
-    sync::{Arc, Mutex, OnceLock},
+    sync::{Arc, Mutex},
     time::{Duration, SystemTime},
 };
 
@@ -15,7 +15,9 @@ use super::{
     folders::{Folders, parent},
     stage::{Stage, remove_tree},
 };
-use crate::{Entry, Error, Kind, Object, Stat, buffer::Pool, error::Context};
+use crate::{
+    Entry, Error, Kind, Object, Stat, buffer::Pool, caches::Caches, error::Context, object::Reader,
+};
 
 /// As Distribution: readable by the group and others where the umask lets them.
 pub(super) const FILE_MODE: Mode = Mode::from_raw_mode(0o644);
@@ -27,22 +29,20 @@ pub(crate) struct Store {
     pub(super) folders: Folders,
     pub(super) buffers: Arc<Pool>,
     /// Where files are made before they are renamed; there once something was written.
-    pub(super) stage: OnceLock<Stage>,
-    /// Two first writers make one stage.
-    pub(super) stage_made: Mutex<()>,
-    /// Set when the kernel cannot look up paths in its caches only.
-    pub(super) uncached: OnceLock<()>,
+    pub(super) stage: Mutex<Option<Arc<Stage>>>,
+    /// What the kernel's caches can answer here.
+    pub(super) caches: Arc<Caches>,
 }
 
 impl Store {
     pub(super) fn new(root: OwnedFd) -> Self {
+        let caches = Caches::of(&root);
         Self {
             root,
             folders: Folders::default(),
             buffers: Arc::default(),
-            stage: OnceLock::new(),
-            stage_made: Mutex::new(()),
-            uncached: OnceLock::new(),
+            stage: Mutex::new(None),
+            caches: Arc::new(caches),
         }
     }
 
@@ -80,7 +80,7 @@ impl Store {
     }
 
     /// Makes an object durable that another request, or a process that was killed, has put there.
-    pub(super) fn settle(&self, key: &str) -> Result<(), Error> {
+    pub(super) fn make_durable(&self, key: &str) -> Result<(), Error> {
         let file = self.open_file(key).during("open", key)?;
         file.sync_data().during("sync", key)?;
         let folder = parent(key);
@@ -156,7 +156,13 @@ pub(super) fn object(store: &Store, file: File, key: &str) -> Result<Object, Err
     if !FileType::from_raw_mode(stat.st_mode).is_file() {
         return Err(Error::new(Kind::NotFound, "open", key));
     }
-    Ok(Object::of_file(file, key.into(), to_stat(&stat), Arc::clone(&store.buffers)))
+    let reader = Reader {
+        file,
+        key: key.into(),
+        pool: Arc::clone(&store.buffers),
+        caches: Arc::clone(&store.caches),
+    };
+    Ok(Object::of_file(reader, to_stat(&stat)))
 }
 
 pub(super) fn to_stat(stat: &rustix::fs::Stat) -> Stat {

@@ -3,14 +3,16 @@
 use std::{
     fs::File,
     io,
-    os::{fd::AsFd, unix::fs::FileExt},
-    sync::Arc,
+    os::unix::fs::FileExt,
+    sync::{Arc, OnceLock},
 };
 
 use bytes::Bytes;
 use oci::{Algorithm, Digester};
 use rustix::{
-    fs::{FlockOperation, Mode, OFlags, fdatasync, flock, openat},
+    fs::{
+        AtFlags, FlockOperation, Mode, OFlags, fdatasync, flock, fstat, openat, statat, unlinkat,
+    },
     io::Errno,
 };
 use tokio::task::{JoinHandle, spawn_blocking};
@@ -27,11 +29,20 @@ const WRITE_BACK_BYTES: u64 = 32 * 1024 * 1024;
 /// The data of one session, open and locked: no other process or request appends to it.
 #[derive(Debug)]
 pub(crate) struct UploadFile {
+    store: Arc<Store>,
     file: Arc<File>,
     key: String,
-    /// Up to where a sync was begun.
-    synced: u64,
-    syncing: Option<JoinHandle<io::Result<()>>>,
+    /// Up to where the file is known to be durable.
+    durable: u64,
+    write_back: WriteBack,
+}
+
+/// The sync that runs beside the writing.
+#[derive(Debug, Default)]
+struct WriteBack {
+    running: Option<JoinHandle<()>>,
+    /// The kernel reports a failed write-back once, to whoever asks first: it must not be lost.
+    failed: Arc<OnceLock<io::Error>>,
 }
 
 pub(super) fn begin(store: &Store, data: &str, started: &str, text: &str) -> Result<(), Error> {
@@ -45,7 +56,7 @@ pub(super) fn begin(store: &Store, data: &str, started: &str, text: &str) -> Res
 
 impl UploadFile {
     /// Opens and locks the file; also returns its length.
-    pub(super) fn open(store: &Store, key: String) -> Result<(Self, u64), Error> {
+    pub(super) fn open(store: &Arc<Store>, key: String) -> Result<(Self, u64), Error> {
         let flags = OFlags::RDWR | OFlags::CLOEXEC;
         let file =
             File::from(openat(&store.root, &key, flags, Mode::empty()).during("open", &key)?);
@@ -53,14 +64,58 @@ impl UploadFile {
             Ok(()) | Err(Errno::NOTSUP | Errno::NOLCK | Errno::NOSYS) => {}
             Err(error) => return Err(Error::io("lock", &key, error.into())),
         }
-        let length = file.metadata().during("open", &key)?.len();
-        Ok((Self { file: Arc::new(file), key, synced: length, syncing: None }, length))
+        // Who held the lock before may have made the file a blob meanwhile.
+        let named = statat(&store.root, &key, AtFlags::empty()).during("open", &key)?;
+        let opened = fstat(&file).during("open", &key)?;
+        if (named.st_dev, named.st_ino) != (opened.st_dev, opened.st_ino) {
+            return Err(Error::new(Kind::NotFound, "open", &key));
+        }
+        let length = u64::try_from(opened.st_size).unwrap_or(0);
+        let (store, file) = (Arc::clone(store), Arc::new(file));
+        let write_back = WriteBack::default();
+        Ok((Self { store, file, key, durable: 0, write_back }, length))
     }
 
     pub(crate) fn write(&mut self, at: u64, bytes: &Bytes) -> Result<(), Error> {
         self.file.write_all_at(bytes, at).during("write", &self.key)?;
-        self.write_back(at + bytes.len() as u64);
+        let end = at + bytes.len() as u64;
+        if end / WRITE_BACK_BYTES != at / WRITE_BACK_BYTES {
+            self.write_back.begin(&self.file);
+        }
         Ok(())
+    }
+
+    /// Waits for the sync that runs beside the writing: only then is the session free for others.
+    pub(crate) async fn rest(&mut self) -> Result<(), Error> {
+        if let Some(running) = self.write_back.running.take() {
+            running.await.map_err(io::Error::other).during("sync", &self.key)?;
+        }
+        match self.write_back.failed.get() {
+            None => Ok(()),
+            Some(error) => {
+                let error = io::Error::new(error.kind(), error.to_string());
+                Err(self.distrust(error))
+            }
+        }
+    }
+
+    /// Syncs the first `length` bytes.
+    pub(crate) fn sync(&mut self, length: u64) -> Result<(), Error> {
+        if self.durable < length {
+            if let Err(error) = fdatasync(&self.file) {
+                return Err(self.distrust(error.into()));
+            }
+            self.durable = length;
+        }
+        Ok(())
+    }
+
+    /// Ends the session: after a failed sync the page cache and the disk may differ, and a second sync
+    /// would say that all is well.
+    fn distrust(&self, error: io::Error) -> Error {
+        // Whoever sees the error starts again; what stays is purged when it is old.
+        let _ = unlinkat(&self.store.root, &self.key, AtFlags::empty());
+        Error::io("sync", &self.key, error)
     }
 
     /// Hashes the first `length` bytes.
@@ -83,30 +138,36 @@ impl UploadFile {
         Ok(digester)
     }
 
-    /// Syncs the data and gives it the blob's name.
-    pub(super) fn publish(self, store: &Store, target: &str) -> Result<(), Error> {
-        fdatasync(&self.file).during("sync", &self.key)?;
-        let size = self.file.metadata().during("stat", &self.key)?.len();
+    /// Gives the `length` bytes the blob's name, synced.
+    pub(super) fn publish(mut self, target: &str, length: u64) -> Result<(), Error> {
+        // Somebody who takes no lock has appended: the digest does not speak for that.
+        if self.file.metadata().during("stat", &self.key)?.len() != length {
+            return Err(Error::new(Kind::Busy, "publish", &self.key));
+        }
+        let store = Arc::clone(&self.store);
         match store.stat(target) {
-            Ok(stat) if stat.size == size => return store.settle(target),
+            Ok(stat) if stat.size == length => return store.make_durable(target),
             Ok(_) => {}
             Err(error) if error.is_not_found() => {}
             Err(error) => return Err(error),
         }
+        self.sync(length)?;
         store.rename_into(&self.key, target)
     }
+}
 
-    /// Sets the disk to work on what was written, beside the writing.
-    fn write_back(&mut self, end: u64) {
-        if end - self.synced < WRITE_BACK_BYTES {
+impl WriteBack {
+    /// Begins a sync unless one is running.
+    fn begin(&mut self, file: &Arc<File>) {
+        if self.running.as_ref().is_some_and(|running| !running.is_finished()) {
             return;
         }
-        if self.syncing.as_ref().is_some_and(|syncing| !syncing.is_finished()) {
-            return;
-        }
-        let file = Arc::clone(&self.file);
-        self.synced = end;
-        // An error shows again in the sync at the end.
-        self.syncing = Some(spawn_blocking(move || Ok(fdatasync(file.as_fd())?)));
+        let (file, failed) = (Arc::clone(file), Arc::clone(&self.failed));
+        self.running = Some(spawn_blocking(move || {
+            if let Err(error) = fdatasync(&file) {
+                // The first one is enough.
+                let _ = failed.set(error.into());
+            }
+        }));
     }
 }

@@ -44,6 +44,8 @@ conformance! {
     an_upload_becomes_a_blob,
     an_upload_goes_on_where_it_stopped,
     an_upload_has_one_writer,
+    an_upload_is_free_when_its_writer_is_closed,
+    small_pieces_keep_their_order,
     an_upload_resumed_with_its_hash_has_the_right_digest,
     a_blob_of_another_size_is_replaced,
     an_unknown_upload_is_not_found,
@@ -271,6 +273,35 @@ async fn an_upload_has_one_writer(driver: Backend) {
     driver.append(&repository, id).await.unwrap();
 }
 
+async fn an_upload_is_free_when_its_writer_is_closed(driver: Backend) {
+    let repository = name("a");
+    let (id, mut writer) = begin(&driver, &repository).await;
+    let piece = pattern(1024 * 1024);
+    // Enough for the store to work ahead.
+    for _ in 0..80 {
+        writer.write(piece.clone()).await.unwrap();
+    }
+    writer.close().await.unwrap();
+    let mut writer = driver.append(&repository, id).await.unwrap();
+    assert_eq!(writer.offset().await.unwrap(), 80 * 1024 * 1024);
+}
+
+async fn small_pieces_keep_their_order(driver: Backend) {
+    let repository = name("a");
+    let (_, mut writer) = begin(&driver, &repository).await;
+    let bytes = pattern(200_000);
+    let mut rest = bytes.clone();
+    for size in [1, 20_000, 3, 4, 16_383, 16_384, 1, 50_000].into_iter().cycle() {
+        let piece = rest.split_to(size.min(rest.len()));
+        writer.write(piece).await.unwrap();
+        if rest.is_empty() {
+            break;
+        }
+    }
+    let digest = writer.digest(Algorithm::Sha256).await.unwrap();
+    assert_eq!(digest, Digest::of(Algorithm::Sha256, &bytes));
+}
+
 async fn an_upload_resumed_with_its_hash_has_the_right_digest(driver: Backend) {
     let repository = name("a");
     let (id, mut writer) = begin(&driver, &repository).await;
@@ -329,7 +360,7 @@ async fn writers_of_one_key_leave_one_of_their_values(driver: Backend) {
 #[tokio::test]
 async fn a_crashed_process_leaves_a_stage_that_the_next_start_sweeps() {
     let scratch = tempfile::tempdir().unwrap();
-    let stages = scratch.path().join("docker/registry/regctl");
+    let stages = scratch.path().join("docker/registry/v2/regctl");
     let left = stages.join("0f6ff9ca-7d3c-4b0e-b2d3-2b64c0b3c1a5");
     std::fs::create_dir_all(left.join("3/current")).unwrap();
     std::fs::File::create(left.join("3/current/link")).unwrap();
@@ -344,6 +375,9 @@ async fn a_crashed_process_leaves_a_stage_that_the_next_start_sweeps() {
     assert_eq!(std::fs::read_dir(&stage).unwrap().count(), 1);
     drop(staged);
     assert_eq!(std::fs::read_dir(&stage).unwrap().count(), 0);
+    // Somebody tidies up: the next write makes another stage.
+    std::fs::remove_dir_all(&stages).unwrap();
+    living.put(Key::Blob(&digest), Bytes::from_static(b"x")).await.unwrap();
     // A second process on the same folder leaves the living one's stage alone.
     let _second = filesystem_at(scratch.path());
     assert_eq!(std::fs::read_dir(&stages).unwrap().count(), 1);
@@ -355,4 +389,20 @@ async fn opening_a_store_writes_nothing() {
     let scratch = tempfile::tempdir().unwrap();
     let _driver = filesystem_at(scratch.path());
     assert_eq!(std::fs::read_dir(scratch.path()).unwrap().count(), 0);
+}
+
+#[tokio::test]
+async fn what_another_program_appended_is_not_published() {
+    let scratch = tempfile::tempdir().unwrap();
+    let driver = filesystem_at(scratch.path());
+    let repository = name("a");
+    let (id, mut writer) = begin(&driver, &repository).await;
+    writer.write(Bytes::from_static(b"hello")).await.unwrap();
+    let digest = writer.digest(Algorithm::Sha256).await.unwrap();
+    let path = scratch.path().join(Key::UploadData(&repository, &id).to_string());
+    let mut file = std::fs::OpenOptions::new().append(true).open(path).unwrap();
+    std::io::Write::write_all(&mut file, b" world").unwrap();
+    let error = driver.publish(writer, &digest).await.unwrap_err();
+    assert_eq!(error.kind(), Kind::Busy);
+    assert!(driver.stat(Key::Blob(&digest)).await.unwrap_err().is_not_found());
 }

@@ -33,6 +33,7 @@ pub(crate) const TEST: &[Package] = &[
     package("skopeo", &["skopeo"], "pushes, copies and pulls images"),
     DOCKER_REGISTRY,
     package("docker.io", &["dockerd", "docker"], "a real Docker daemon that pushes and pulls"),
+    package("containerd", &["containerd", "ctr"], "pulls and pushes as a Kubernetes node does"),
     package("podman", &["podman"], "pushes and pulls as containers/image does"),
     package("buildah", &["buildah"], "builds an image from nothing and pushes it"),
     package("curl", &["curl"], "asks over HTTP/1.1, HTTP/2 and TLS as a stranger would"),
