@@ -6,11 +6,15 @@
     reason = "a test that cannot go on panics"
 )]
 
+mod api;
 mod check_config;
 mod cli;
+mod clients;
 mod documents;
+mod faults;
 mod init;
 mod instance_toml;
+mod interop;
 mod registry;
 mod run;
 mod support;

@@ -1,5 +1,13 @@
 //! A world of its own for each test: a root in a temporary folder, and the binary.
 
+pub(crate) mod daemon;
+pub(crate) mod demo;
+pub(crate) mod dockerd;
+pub(crate) mod http;
+pub(crate) mod image;
+pub(crate) mod peer;
+pub(crate) mod program;
+pub(crate) mod pusher;
 pub(crate) mod server;
 
 use std::{
@@ -11,6 +19,10 @@ use std::{
     sync::{Mutex, MutexGuard, PoisonError},
 };
 
+pub(crate) use demo::{Demo, Stopped};
+pub(crate) use dockerd::Docker;
+pub(crate) use image::Layout;
+pub(crate) use peer::Peer;
 pub(crate) use server::Server;
 
 /// The root of one instance, removed when dropped.

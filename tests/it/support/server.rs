@@ -1,7 +1,7 @@
 //! A server in its own process, from its readiness line to its end.
 
 use std::{
-    io::{BufRead as _, BufReader, Read as _},
+    io::{BufRead as _, BufReader, Read},
     path::{Path, PathBuf},
     process::{Child, Command, Output, Stdio},
     thread::{self, JoinHandle},
@@ -20,6 +20,8 @@ pub(crate) struct Server {
     root: PathBuf,
     /// What it said until it listened.
     pub(crate) greeting: String,
+    /// Both are read all the time: a pipe that is full stops whoever writes to it.
+    stdout: Option<JoinHandle<String>>,
     rest: Option<JoinHandle<String>>,
 }
 
@@ -27,6 +29,7 @@ impl Server {
     /// Starts a command and waits for a line on stderr that begins with `listening on`.
     pub(crate) fn start(mut command: Command, root: &Path) -> Self {
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let stdout = Some(drain(child.stdout.take().unwrap()));
         let mut stderr = BufReader::new(child.stderr.take().unwrap());
         let mut greeting = String::new();
         loop {
@@ -39,23 +42,19 @@ impl Server {
                 break;
             }
         }
-        let rest = thread::spawn(move || {
-            let mut rest = String::new();
-            // The process may be killed in the middle of a character.
-            let _ = stderr.read_to_string(&mut rest);
-            rest
-        });
+        let rest = Some(drain(stderr));
         let greeting = greeting.replace(root.to_str().unwrap(), "[ROOT]");
-        Self { child: Some(child), root: root.to_owned(), greeting, rest: Some(rest) }
+        Self { child: Some(child), root: root.to_owned(), greeting, stdout, rest }
     }
 
     /// Sends a signal and waits for the end.
     pub(crate) fn stop(mut self, signal: Signal) -> Ran {
-        let child = self.child.take().unwrap();
+        let mut child = self.child.take().unwrap();
         kill(Pid::from_raw(child.id().try_into().unwrap()), signal).unwrap();
-        let Output { status, stdout, .. } = child.wait_with_output().unwrap();
-        let rest = self.rest.take().unwrap().join().unwrap();
-        Ran::new(Output { status, stdout, stderr: rest.into_bytes() }, &self.root)
+        let status = child.wait().unwrap();
+        let [stdout, stderr] = [self.stdout.take(), self.rest.take()]
+            .map(|reader| reader.unwrap().join().unwrap().into_bytes());
+        Ran::new(Output { status, stdout, stderr }, &self.root)
     }
 }
 
@@ -67,4 +66,14 @@ impl Drop for Server {
             let _ = child.wait();
         }
     }
+}
+
+/// Reads to the end in a thread of its own.
+fn drain(mut pipe: impl Read + Send + 'static) -> JoinHandle<String> {
+    thread::spawn(move || {
+        let mut bytes = Vec::new();
+        // The process may be killed in the middle of a character.
+        let _ = pipe.read_to_end(&mut bytes);
+        String::from_utf8_lossy(&bytes).into_owned()
+    })
 }

@@ -1,0 +1,174 @@
+//! A registry of a test's own, what is in it, and what lies in its folder.
+
+use std::{collections::BTreeMap, fs, path::PathBuf};
+
+use nix::sys::signal::Signal;
+use oci::Digest;
+use serde_json::{Value, json};
+use walkdir::WalkDir;
+
+use crate::support::{
+    Server, World,
+    http::{Answer, Client, Request, sha256},
+};
+
+pub(super) const OCI_MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
+pub(super) const OCI_INDEX: &str = "application/vnd.oci.image.index.v1+json";
+pub(super) const DOCKER_MANIFEST: &str = "application/vnd.docker.distribution.manifest.v2+json";
+pub(super) const DOCKER_LIST: &str = "application/vnd.docker.distribution.manifest.list.v2+json";
+
+/// A registry in its own process, with its storage in a folder of its own.
+pub(super) struct Registry {
+    world: World,
+    server: Server,
+    port: u16,
+}
+
+/// What stands at a path: a folder, or a file with its bytes.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(super) enum Entry {
+    Folder,
+    File(Vec<u8>),
+}
+
+impl Registry {
+    /// A registry with deletes enabled, otherwise as it comes.
+    pub(super) fn start() -> Self {
+        Self::with(&json!({}))
+    }
+
+    /// A registry with other settings laid over these.
+    pub(super) fn with(settings: &Value) -> Self {
+        Self::on(World::new(), settings)
+    }
+
+    fn on(world: World, settings: &Value) -> Self {
+        let mut config = json!({
+            "version": 0.1,
+            "storage": { "delete": { "enabled": true } },
+            "http": { "addr": "127.0.0.1:0", "secret": "of this registry" },
+        });
+        merge(&mut config, settings);
+        let drivers = ["filesystem", "inmemory"];
+        if drivers.iter().all(|driver| config["storage"].get(driver).is_none()) {
+            config["storage"]["filesystem"] = json!({ "rootdirectory": world.path("data") });
+        }
+        // JSON is YAML.
+        fs::write(world.path("config.yml"), config.to_string()).unwrap();
+        let path = world.path("config.yml");
+        let server = world.serve(&["registry", "serve", path.to_str().unwrap()]);
+        let port = server.greeting.trim_end().rsplit(':').next().unwrap().parse().unwrap();
+        Self { world, server, port }
+    }
+
+    /// The same storage under other settings.
+    pub(super) fn restarted(self, settings: &Value) -> Self {
+        assert_eq!(self.server.stop(Signal::SIGTERM).exit, 0);
+        Self::on(self.world, settings)
+    }
+
+    pub(super) fn port(&self) -> u16 {
+        self.port
+    }
+
+    pub(super) fn client(&self) -> Client {
+        Client::new(self.port)
+    }
+
+    pub(super) fn storage(&self) -> PathBuf {
+        self.world.path("data")
+    }
+
+    /// What lies beside the storage, where nothing of a request may come.
+    pub(super) fn beside_the_storage(&self) -> Vec<String> {
+        let entries = fs::read_dir(self.world.root()).unwrap().map(|entry| entry.unwrap());
+        let names = entries.map(|entry| entry.file_name().into_string().unwrap());
+        names.filter(|name| !["config.yml", "data"].contains(&name.as_str())).collect()
+    }
+
+    /// Everything under the root of the storage, by path.
+    pub(super) fn tree(&self) -> BTreeMap<String, Entry> {
+        let mut tree = BTreeMap::new();
+        for entry in WalkDir::new(self.storage()).min_depth(1) {
+            let entry = entry.unwrap();
+            let path = entry.path().strip_prefix(self.storage()).unwrap();
+            let found = match entry.file_type().is_dir() {
+                true => Entry::Folder,
+                false => Entry::File(fs::read(entry.path()).unwrap()),
+            };
+            tree.insert(path.to_str().unwrap().to_owned(), found);
+        }
+        tree
+    }
+
+    /// The text of a file under `docker/registry/v2`; none if it is not there.
+    pub(super) fn file(&self, path: &str) -> Option<String> {
+        fs::read_to_string(self.storage().join("docker/registry/v2").join(path)).ok()
+    }
+}
+
+/// Runs a test against a registry on a folder, then against one in memory.
+pub(super) fn on_each_driver(test: impl Fn(&Registry)) {
+    test(&Registry::start());
+    test(&Registry::with(&json!({ "storage": { "inmemory": {} } })));
+}
+
+/// A small image: a configuration, a layer, and the manifest that names both.
+#[derive(Clone, Debug)]
+pub(super) struct Image {
+    pub(super) config: Vec<u8>,
+    pub(super) layer: Vec<u8>,
+    pub(super) manifest: Vec<u8>,
+}
+
+impl Image {
+    /// An image that differs from those with another text.
+    pub(super) fn of(text: &str) -> Self {
+        let config = format!("{{\"created by\": \"{text}\"}}").into_bytes();
+        let layer = format!("layer of {text}").into_bytes();
+        let manifest = json!({
+            "schemaVersion": 2,
+            "mediaType": OCI_MANIFEST,
+            "config": descriptor("application/vnd.oci.image.config.v1+json", &config),
+            "layers": [descriptor("application/vnd.oci.image.layer.v1.tar", &layer)],
+        });
+        Self { config, layer, manifest: manifest.to_string().into_bytes() }
+    }
+
+    pub(super) fn digest(&self) -> Digest {
+        sha256(&self.manifest)
+    }
+
+    pub(super) fn push_blobs(&self, client: &mut Client, name: &str) {
+        client.push_blob(name, &self.config);
+        client.push_blob(name, &self.layer);
+    }
+
+    /// Pushes blobs and manifest.
+    pub(super) fn push(&self, client: &mut Client, name: &str, reference: &str) -> Answer {
+        self.push_blobs(client, name);
+        client.put_manifest(name, reference, OCI_MANIFEST, &self.manifest).expect(201)
+    }
+}
+
+pub(super) fn descriptor(media_type: &str, content: &[u8]) -> Value {
+    let digest = sha256(content).to_string();
+    json!({ "mediaType": media_type, "digest": digest, "size": content.len() })
+}
+
+/// Asks for something under a header.
+pub(super) fn get_with(client: &mut Client, target: &str, name: &str, value: &str) -> Answer {
+    client.ask(&Request::get(target).header(name, value))
+}
+
+/// Lays one document over another.
+fn merge(below: &mut Value, above: &Value) {
+    match (below, above) {
+        (Value::Object(below), Value::Object(above)) => {
+            for (key, value) in above {
+                merge(below.entry(key).or_insert(Value::Null), value);
+            }
+        }
+        (below, above) => *below = above.clone(),
+    }
+}

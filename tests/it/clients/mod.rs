@@ -1,0 +1,14 @@
+//! The clients people use, each against a demo instance: what they push is what they pull.
+
+mod buildah;
+mod containerd;
+mod docker;
+mod large;
+mod podman;
+pub(crate) mod skopeo;
+
+/// Returns the status in a line of the access log.
+fn status(line: &str) -> &str {
+    let (_, rest) = line.split_once("HTTP/1.1\" ").unwrap();
+    rest.split_once(' ').unwrap().0
+}

@@ -1,0 +1,10 @@
+//! One folder, two registries: what one wrote, the other serves, continues and collects.
+
+mod collected;
+mod ours;
+mod seen;
+mod session;
+mod sha512;
+mod states;
+mod theirs;
+mod wire;

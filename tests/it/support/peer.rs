@@ -1,0 +1,96 @@
+//! The peer: Debian's `docker-registry` 2.8.2, the oracle that shares our storage folder.
+
+use std::{
+    fs,
+    path::Path,
+    process::{Child, Command, Output, Stdio},
+};
+
+use tempfile::TempDir;
+
+use super::daemon::Log;
+
+/// A running `docker-registry`, killed when dropped.
+///
+/// Deletes are on and descriptors are cached in memory, as most admins have it.
+#[derive(Debug)]
+pub(crate) struct Peer {
+    child: Child,
+    port: u16,
+    /// Holds config.yml.
+    _folder: TempDir,
+}
+
+impl Peer {
+    /// Its `http.secret`: a registry that has it too can continue the peer's upload sessions.
+    pub(crate) const SECRET: &'static str = "known to both registries";
+
+    /// Serves a storage folder on a free port of loopback, and returns when `/v2/` answers.
+    pub(crate) fn start(storage: &Path) -> Self {
+        let folder = configured(storage);
+        let mut command = docker_registry("serve", &[], &folder);
+        let mut child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+        let log = Log::follow(child.stderr.take().unwrap());
+        // From here on a panic stops it.
+        let mut peer = Self { child, port: 0, _folder: folder };
+        peer.port = port_in(&log);
+        let answer = reqwest::blocking::get(peer.url("/v2/")).unwrap();
+        assert_eq!(answer.status(), 200);
+        peer
+    }
+
+    pub(crate) fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// Returns the URL of a path, which starts with a slash.
+    pub(crate) fn url(&self, path: &str) -> String {
+        format!("http://127.0.0.1:{}{path}", self.port)
+    }
+
+    /// Runs its garbage collector over a storage folder that nobody writes to.
+    pub(crate) fn garbage_collect(storage: &Path, flags: &[&str]) -> Output {
+        docker_registry("garbage-collect", flags, &configured(storage)).output().unwrap()
+    }
+}
+
+impl Drop for Peer {
+    fn drop(&mut self) {
+        // It may have ended by itself.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn docker_registry(command: &str, flags: &[&str], folder: &TempDir) -> Command {
+    let mut program = Command::new("docker-registry");
+    program.arg(command).args(flags).arg(folder.path().join("config.yml")).stdin(Stdio::null());
+    program
+}
+
+/// A folder with the config.yml for this storage.
+fn configured(storage: &Path) -> TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    let text = format!(
+        r#"version: 0.1
+log: {{level: info, accesslog: {{disabled: true}}}}
+storage:
+  filesystem: {{rootdirectory: "{}"}}
+  delete: {{enabled: true}}
+  cache: {{blobdescriptor: inmemory}}
+http: {{addr: "127.0.0.1:0", secret: "{}"}}
+"#,
+        storage.display(),
+        Peer::SECRET
+    );
+    fs::write(folder.path().join("config.yml"), text).unwrap();
+    folder
+}
+
+/// Reads the log up to the line that names the listening socket.
+fn port_in(log: &Log) -> u16 {
+    const SAYS: &str = "listening on 127.0.0.1:";
+    let line = log.wait_for(SAYS);
+    let (_, rest) = line.split_once(SAYS).unwrap();
+    rest.split(|c: char| !c.is_ascii_digit()).next().unwrap().parse().unwrap()
+}
