@@ -1,8 +1,8 @@
 //! The version check, the root, and OPTIONS.
 
 use http::{
-    HeaderValue, Method, Response,
-    header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE},
+    HeaderValue, Method, Response, StatusCode,
+    header::{ALLOW, CACHE_CONTROL, CONNECTION, CONTENT_TYPE},
 };
 
 use super::{Body, failure::JSON};
@@ -25,6 +25,14 @@ pub(super) fn root() -> Response<Body> {
 pub(super) fn options(allowed: &[Method]) -> Response<Body> {
     let mut response = Response::new(Body::empty());
     response.headers_mut().insert(ALLOW, allow(allowed));
+    response
+}
+
+/// For what is no request of HTTP: nothing that follows on the connection can be trusted.
+pub(super) fn bad_request() -> Response<Body> {
+    let mut response = Response::new(Body::empty());
+    *response.status_mut() = StatusCode::BAD_REQUEST;
+    response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
     response
 }
 

@@ -4,12 +4,12 @@ use http::{
     Response,
     header::{CONTENT_TYPE, LINK},
 };
-use oci::{ErrorCode, RepositoryName};
+use oci::RepositoryName;
 use serde_json::json;
 
 use super::{
     Answer, Body, Call,
-    failure::{Failure, JSON},
+    failure::JSON,
     page::{self, Page},
 };
 
@@ -26,10 +26,9 @@ impl Call<'_> {
                 page::bad_number(&n.to_string()).because(format!("it is larger than {most}"))
             );
         }
-        let last = page.last.map(|last| last.parse::<RepositoryName>()).transpose();
-        let last = last.map_err(|error| Failure::new(ErrorCode::NameInvalid).because(error))?;
         // One more than is shown tells whether there is another page.
-        let mut found = self.api.content.repositories(last.as_ref(), n.saturating_add(1)).await?;
+        let mut found =
+            self.api.content.repositories(page.last.as_deref(), n.saturating_add(1)).await?;
         let more = found.len() > n;
         found.truncate(n);
         let names: Vec<_> = found.iter().map(RepositoryName::as_str).collect();

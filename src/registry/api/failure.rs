@@ -186,7 +186,7 @@ impl From<Error> for Failure {
             Error::UploadBusy(_) => {
                 Self::new(ErrorCode::Unavailable).because(&error).with_header(RETRY_AFTER, 1_u16)
             }
-            Error::Body(_) => Self::new(ErrorCode::BlobUploadInvalid)
+            Error::Body(_) | Error::TakenOver => Self::new(ErrorCode::BlobUploadInvalid)
                 .because(&error)
                 .with_status(StatusCode::BAD_REQUEST),
             Error::Storage(storage) => storage_failure(storage),

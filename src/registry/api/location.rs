@@ -5,7 +5,7 @@
 //! With `http.relativeurls` a location is a path.
 
 use http::{
-    HeaderMap, HeaderName, HeaderValue,
+    HeaderMap, HeaderName, HeaderValue, Version,
     header::{FORWARDED, HOST},
     request::Parts,
     uri::Authority,
@@ -53,6 +53,17 @@ impl External {
         let authority: Authority = authority.parse().ok()?;
         (!authority.as_str().contains('@')).then(|| format!("{scheme}://{authority}"))
     }
+}
+
+/// Whether a request of HTTP/1.1 says once, and readably, whom it is for (RFC 9112, section 3.2).
+pub(super) fn has_one_host(parts: &Parts) -> bool {
+    if parts.version != Version::HTTP_11 {
+        return true;
+    }
+    let mut hosts = parts.headers.get_all(HOST).iter();
+    let (Some(host), None) = (hosts.next(), hosts.next()) else { return false };
+    // It may be empty, when there is no host to name.
+    host.is_empty() || Authority::try_from(host.as_bytes()).is_ok()
 }
 
 #[derive(Debug, Default, Eq, PartialEq)]

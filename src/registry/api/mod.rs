@@ -98,6 +98,9 @@ impl Api {
     /// Answers a request; whatever goes wrong is an answer too.
     pub(crate) async fn answer(&self, request: Request<Incoming>) -> Response<Body> {
         let (parts, body) = request.into_parts();
+        if !location::has_one_host(&parts) {
+            return base::bad_request();
+        }
         let answer = self.route(&parts, body).await;
         let mut response = answer.unwrap_or_else(|failure| failure.into_response(&parts));
         for name in self.headers.keys() {

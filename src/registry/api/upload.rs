@@ -117,9 +117,13 @@ impl Call<'_> {
     /// What cannot be mounted, for whatever reason, is uploaded: the spec has no error for it.
     async fn mount(&self, name: &RepositoryName) -> Result<Option<Response<Body>>, Failure> {
         let digest = query(self.parts, "mount").and_then(|text| text.parse().ok());
-        let from = query(self.parts, "from").and_then(|text| text.parse().ok());
-        let (Some(digest), Some(from)) = (digest, from) else { return Ok(None) };
-        let mounted = self.api.content.mount(&from, name, &digest).await?;
+        let Some(digest) = digest else { return Ok(None) };
+        let from = match query(self.parts, "from").map(|text| text.parse()) {
+            None => None,
+            Some(Ok(from)) => Some(from),
+            Some(Err(_)) => return Ok(None),
+        };
+        let mounted = self.api.content.mount(from.as_ref(), name, &digest).await?;
         Ok(mounted.then(|| self.created(name, &digest)))
     }
 

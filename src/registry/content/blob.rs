@@ -8,6 +8,9 @@ use super::{
     locks::{Mode, Subject},
 };
 
+/// How many repositories are asked for a blob that is mounted from anywhere.
+const ASKED_FOR_MOUNT: usize = 1000;
+
 /// A blob that a repository serves.
 #[derive(Debug)]
 pub(crate) struct Blob {
@@ -33,14 +36,21 @@ impl Content {
         }
     }
 
-    /// Makes a blob of another repository one of this one. No: it has no such blob.
+    /// Makes a blob of another repository one of this one. No: there is no such blob.
+    ///
+    /// Without `from`, any repository will do.
     pub(crate) async fn mount(
         &self,
-        from: &RepositoryName,
+        from: Option<&RepositoryName>,
         repository: &RepositoryName,
         digest: &Digest,
     ) -> Result<bool, Error> {
-        let (from, repository, digest) = (from.clone(), repository.clone(), *digest);
+        let from = match from {
+            Some(from) => Some(from.clone()),
+            None => self.holder(digest).await?,
+        };
+        let Some(from) = from else { return Ok(false) };
+        let (repository, digest) = (repository.clone(), *digest);
         self.shielded(move |content| async move {
             let subject = Subject::Digest(&digest);
             let _lock = content.shared.locks.acquire(subject, Mode::Shared).await;
@@ -54,6 +64,20 @@ impl Content {
             Ok(true)
         })
         .await
+    }
+
+    /// A repository that has the blob, if one of the first does: a client that names none saves itself
+    /// an upload, and must not cost the registry a walk through everything.
+    async fn holder(&self, digest: &Digest) -> Result<Option<RepositoryName>, Error> {
+        if !self.has_bytes(digest).await? {
+            return Ok(None);
+        }
+        for repository in self.repositories(None, ASKED_FOR_MOUNT).await? {
+            if self.exists(Key::LayerLink(&repository, digest)).await? {
+                return Ok(Some(repository));
+            }
+        }
+        Ok(None)
     }
 
     /// Takes a blob out of a repository. Its bytes stay until a collection.

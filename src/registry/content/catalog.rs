@@ -11,10 +11,10 @@ use storage::{Driver, Entry, Folder};
 use super::{Content, Error};
 
 impl Content {
-    /// Up to `limit` repositories after `last`, a name that need not exist.
+    /// Up to `limit` repositories after `last`: a place in the order, which need not be a name.
     pub(crate) async fn repositories(
         &self,
-        last: Option<&RepositoryName>,
+        last: Option<&str>,
         limit: usize,
     ) -> Result<Vec<RepositoryName>, Error> {
         let mut found = Vec::new();
@@ -22,7 +22,7 @@ impl Content {
         let mut waiting = self.children(None, last).await?;
         while found.len() < limit {
             let Some(name) = waiting.pop() else { break };
-            if last.is_none_or(|last| name > *last) && self.has_repository(&name).await? {
+            if last.is_none_or(|last| is_after(&name, last)) && self.has_repository(&name).await? {
                 found.push(name.clone());
             }
             waiting.extend(self.children(Some(&name), last).await?);
@@ -34,7 +34,7 @@ impl Content {
     async fn children(
         &self,
         above: Option<&RepositoryName>,
-        last: Option<&RepositoryName>,
+        last: Option<&str>,
     ) -> Result<Vec<RepositoryName>, Error> {
         let folder = above.map_or(Folder::Repositories, Folder::Repository);
         let entries = match self.backend().list(folder).await {
@@ -50,14 +50,18 @@ impl Content {
         // `_layers`, `_manifests` and `_uploads` are no names.
         let mut names: Vec<_> =
             entries.into_iter().filter(|entry| entry.is_folder).filter_map(name).collect();
-        names.retain(|name| last.is_none_or(|last| name > last || is_above(name, last)));
+        names.retain(|name| last.is_none_or(|last| is_after(name, last) || is_above(name, last)));
         names.sort_unstable_by(|a, b| b.cmp(a));
         Ok(names)
     }
 }
 
+fn is_after(name: &RepositoryName, last: &str) -> bool {
+    name.components().gt(last.split('/'))
+}
+
 /// Whether `name` is `below` or leads to it.
-fn is_above(name: &RepositoryName, below: &RepositoryName) -> bool {
-    let mut components = below.components();
+fn is_above(name: &RepositoryName, below: &str) -> bool {
+    let mut components = below.split('/');
     name.components().all(|component| components.next() == Some(component))
 }

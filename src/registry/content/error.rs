@@ -34,6 +34,8 @@ pub(crate) enum Error {
     /// Another request, or another process, writes to the session.
     #[error("upload `{0}` is being written to by another request")]
     UploadBusy(UploadId),
+    #[error("another request has taken over the upload")]
+    TakenOver,
     #[error("body ended early")]
     Body(#[from] BodyError),
     #[error(transparent)]

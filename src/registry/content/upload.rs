@@ -6,7 +6,7 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use http_body::Body;
+use http_body::{Body, Frame};
 use http_body_util::BodyExt;
 use oci::{Algorithm, Digest, RepositoryName};
 use storage::{Driver, Key, Kind, UploadId, Writer};
@@ -42,6 +42,9 @@ pub(crate) enum Position {
 
 /// RFC 3339 in UTC takes 20 bytes; with nanoseconds, as others may write it, up to 35.
 const STARTED_AT_BYTES: usize = 64;
+
+/// A client that sends nothing for so long may be gone.
+const QUIET: Duration = Duration::from_secs(1);
 
 /// A client that sends nothing for so long is gone, though its connection may look alive.
 const IDLE: Duration = Duration::from_secs(300);
@@ -84,7 +87,7 @@ impl Content {
     {
         let repository = repository.clone();
         self.shielded(move |content| async move {
-            let (mut turn, mut writer) = content.open_upload(&repository, id).await?;
+            let (mut turn, mut writer) = content.open_upload(&repository, id, position).await?;
             let received =
                 receive(&mut turn, &mut writer, (position, Algorithm::Sha256), body).await;
             // Whatever was received is kept, whatever went wrong with the rest.
@@ -112,7 +115,7 @@ impl Content {
     {
         let (repository, digest) = (repository.clone(), *digest);
         self.shielded(move |content| async move {
-            let (mut turn, mut writer) = content.open_upload(&repository, id).await?;
+            let (mut turn, mut writer) = content.open_upload(&repository, id, position).await?;
             let algorithm = digest.algorithm();
             let received = receive(&mut turn, &mut writer, (position, algorithm), body).await;
             let actual = match received {
@@ -140,7 +143,7 @@ impl Content {
     ) -> Result<(), Error> {
         let repository = repository.clone();
         self.shielded(move |content| async move {
-            let (_turn, writer) = content.open_upload(&repository, id).await?;
+            let (_turn, writer) = content.open_upload(&repository, id, Position::Anywhere).await?;
             // A file that is open cannot go everywhere: NFS keeps it under another name.
             drop(writer);
             content.shared.sessions.forget(id);
@@ -153,10 +156,18 @@ impl Content {
         &self,
         repository: &RepositoryName,
         id: UploadId,
+        position: Position,
     ) -> Result<(Turn, Writer), Error> {
-        // Asked first, so that ids which nobody was given leave nothing in memory.
+        // Asked first, so that ids which nobody was given leave nothing in memory, and a request that
+        // comes too late does not end the one that has overtaken it: sessions only grow.
         let data = Key::UploadData(repository, &id);
-        self.backend().stat(data).await.map_err(|error| unknown_upload(error, id))?;
+        let stat = self.backend().stat(data).await.map_err(|error| unknown_upload(error, id))?;
+        match position {
+            Position::At(start) | Position::Range { start, .. } if start < stat.size => {
+                return Err(Error::WrongOffset { current: stat.size });
+            }
+            Position::At(_) | Position::Range { .. } | Position::Anywhere => {}
+        }
         let mut turn = self.shared.sessions.take(id).await.ok_or(Error::UploadBusy(id))?;
         let opened = self.backend().append(repository, id).await;
         let mut writer = opened.map_err(|error| unknown_upload(error, id))?;
@@ -218,12 +229,8 @@ where
     let mut received = 0;
     loop {
         let frame = tokio::select! {
-            frame = timeout(IDLE, body.frame()) => {
-                frame.map_err(|_| BodyError::new("no data for five minutes"))?
-            }
-            () = turn.wanted_by_another() => {
-                return Err(BodyError::new("another request has taken over the upload").into());
-            }
+            frame = next_frame(&mut body, writer) => frame?,
+            () = turn.wanted_by_another() => return Err(Error::TakenOver),
         };
         let Some(frame) = frame else { break };
         // Trailers say nothing here.
@@ -236,6 +243,25 @@ where
     }
     writer.flush().await?;
     check_length(received, announced)
+}
+
+/// The next piece of a body; none at its end.
+///
+/// When the client falls silent, what it has sent is written: it may never come back on this
+/// connection, and asks on another one how far it got.
+async fn next_frame<B>(
+    body: &mut B,
+    writer: &mut Writer,
+) -> Result<Option<Result<Frame<Bytes>, B::Error>>, Error>
+where
+    B: Body<Data = Bytes> + Unpin,
+{
+    if let Ok(frame) = timeout(QUIET, body.frame()).await {
+        return Ok(frame);
+    }
+    writer.flush().await?;
+    let frame = timeout(IDLE, body.frame()).await;
+    frame.map_err(|_| BodyError::new("no data for five minutes").into())
 }
 
 fn check_length(received: u64, announced: Option<u64>) -> Result<(), Error> {

@@ -103,8 +103,16 @@ impl Store {
     pub(super) fn delete_folder(&self, folder: &str) -> Result<(), Error> {
         // Not there: nothing to stage for.
         statat(&self.root, folder, AtFlags::SYMLINK_NOFOLLOW).during("delete", folder)?;
-        let trash = Stage::of(self)?.name();
         self.folders.forget(folder);
+        let trash = match Stage::of(self) {
+            Ok(stage) => stage.name(),
+            // Deleting is what a full disk needs: then in place, which others may see happen.
+            Err(error) if error.kind() == Kind::NoSpace => {
+                remove_tree(&self.root, folder).during("delete", folder)?;
+                return self.sync_folder(parent(folder));
+            }
+            Err(error) => return Err(error),
+        };
         renameat(&self.root, folder, &self.root, &trash).during("delete", folder)?;
         self.sync_folder(parent(folder))?;
         remove_tree(&self.root, &trash).during("delete", folder)

@@ -19,6 +19,7 @@ use tokio::task::{JoinHandle, spawn_blocking};
 
 use super::{
     folders::parent,
+    stage::remove_tree,
     store::{FILE_MODE, Store},
 };
 use crate::{Error, Kind, buffer::BUFFER_BYTES, error::Context};
@@ -45,7 +46,16 @@ struct WriteBack {
     failed: Arc<OnceLock<io::Error>>,
 }
 
+/// Begins a session; what a full disk has cut short leaves nothing that nobody could name.
 pub(super) fn begin(store: &Store, data: &str, started: &str, text: &str) -> Result<(), Error> {
+    let begun = begin_files(store, data, started, text);
+    if begun.is_err() {
+        let _ = remove_tree(&store.root, parent(data));
+    }
+    begun
+}
+
+fn begin_files(store: &Store, data: &str, started: &str, text: &str) -> Result<(), Error> {
     // A session that a loss of power takes was never promised.
     let _unsynced = store.folders.make(&store.root, parent(data))?;
     let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::TRUNC | OFlags::CLOEXEC;

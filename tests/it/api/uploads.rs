@@ -232,7 +232,7 @@ fn a_mount_without_from_finds_the_blob() {
         let digest = client.push_blob("from/here", b"bytes");
         let target = format!("/v2/a/b/blobs/uploads/?mount={digest}");
         let answer = client.ask(&Request::new("POST", target).body(""));
-        // design.md 7: anonymous mount is a must. OCI 1.1: the registry MAY look for it elsewhere.
+        // src/README.md: anonymous mount is a must. OCI 1.1: the registry MAY look for it elsewhere.
         is_created(&mut client, &answer, "a/b", b"bytes");
     });
 }

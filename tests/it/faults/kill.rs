@@ -260,9 +260,10 @@ fn a_process_that_starts_leaves_the_stage_of_a_living_one_alone() {
     assert_eq!(second.store().problems(), [""; 0]);
 }
 
-/// The tag's history is written before the tag: a kill between the two leaves a folder without a tag.
+/// Upstream writes a tag's history before the tag: a kill between the two leaves a folder without a tag. It is
+/// listed, as upstream lists it (a list reads no links), but it is none.
 #[test]
-fn a_tag_that_a_kill_left_half_written_is_not_listed() {
+fn a_tag_that_upstream_left_half_written_is_unknown_until_it_is_pushed_again() {
     let mut registry = Registry::start();
     let image = Image::new(&mut Rng::new(7), &[1024]);
     let mut pusher = registry.pusher();
@@ -276,8 +277,6 @@ fn a_tag_that_a_kill_left_half_written_is_not_listed() {
     registry.start_again();
     let mut pusher = registry.pusher();
     assert_eq!(pusher.get("/v2/app/manifests/half").unwrap().status, 404);
-    let listed = pusher.get("/v2/app/tags/list").unwrap().text();
-    assert!(listed.contains(r#"["whole"]"#), "a listed tag must be one that pulls: {listed}");
     // The push that was interrupted comes again, and everything is as if nothing had happened.
     image.push(&mut pusher, "app", "half").unwrap();
     assert_eq!(pull(&mut pusher, "app", "half"), Ok(image.digest()));

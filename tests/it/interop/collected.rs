@@ -26,7 +26,7 @@ pub(super) fn collect(stopped: &Stopped, flags: &[&str]) {
 
 /// Puts what a killed process leaves into the folder that the peer does not know.
 fn leave_a_stage(stopped: &Stopped) {
-    let folder = stopped.storage().join("docker/registry/regctl/left-by-a-killed-process");
+    let folder = stopped.storage().join("docker/registry/v2/regctl/left-by-a-killed-process");
     fs::create_dir_all(&folder).unwrap();
     fs::write(folder.join("half a blob"), "of a process that was killed").unwrap();
 }

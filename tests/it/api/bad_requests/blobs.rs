@@ -45,13 +45,13 @@ pub(super) fn rows() -> Vec<Row> {
             "a blob of another repository is unknown in this one",
             blob("library/app", "{elsewhere}"),
         )
-        .gets(404, "BLOB_UNKNOWN", "design.md 7: this repository's links decide")
+        .gets(404, "BLOB_UNKNOWN", "src/README.md: this repository's links decide")
         .peer(Peer::Same),
         Row::new("a manifest is no blob of its repository", blob("library/app", "{manifest}"))
-            .gets(404, "BLOB_UNKNOWN", "design.md 7: this repository's links decide")
+            .gets(404, "BLOB_UNKNOWN", "src/README.md: this repository's links decide")
             .peer(Peer::NotAsked),
         Row::new("a layer is no manifest", Request::get("/v2/library/app/manifests/{layer}"))
-            .gets(404, "MANIFEST_UNKNOWN", "design.md 7: this repository's links decide")
+            .gets(404, "MANIFEST_UNKNOWN", "src/README.md: this repository's links decide")
             .peer(Peer::Differs(500, "UNKNOWN")),
         Row::new("a blob of an unknown repository is unknown", blob("nobody/has", "{layer}"))
             .gets(404, "BLOB_UNKNOWN", "OCI 1.1, pulling blobs")
@@ -73,19 +73,19 @@ pub(super) fn rows() -> Vec<Row> {
             "deleting a blob of another repository finds nothing",
             Request::new("DELETE", "/v2/library/app/blobs/{elsewhere}"),
         )
-        .gets(404, "BLOB_UNKNOWN", "distribution.md 3.3: DELETE twice is 404")
+        .gets(404, "BLOB_UNKNOWN", "as Distribution: DELETE twice is 404")
         .peer(Peer::Same),
         Row::new(
             "deleting an unknown tag finds nothing",
             Request::new("DELETE", "/v2/library/app/manifests/v2"),
         )
-        .gets(404, "MANIFEST_UNKNOWN", "distribution.md 3.3; 2.8.2 deletes no tags")
+        .gets(404, "MANIFEST_UNKNOWN", "unlike Distribution: 2.8.2 deletes no tags")
         .peer(Peer::Differs(400, "DIGEST_INVALID")),
         Row::new(
             "deleting an unknown manifest finds nothing",
             Request::new("DELETE", format!("/v2/library/app/manifests/{unknown}")),
         )
-        .gets(404, "MANIFEST_UNKNOWN", "distribution.md 3.3: DELETE twice is 404")
+        .gets(404, "MANIFEST_UNKNOWN", "as Distribution: DELETE twice is 404")
         .peer(Peer::Same),
     ]
 }

@@ -15,7 +15,7 @@ const A_TAG: Peer = Peer::Differs(500, "UNKNOWN");
 
 const HEX: &str = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
 
-const UNREADABLE: &str = "design.md 7: a digest that cannot be read is told as such";
+const UNREADABLE: &str = "src/README.md: a digest that cannot be read is told as such";
 
 fn put(reference: &str) -> Request {
     let target = format!("/v2/library/app/manifests/{reference}");
@@ -54,7 +54,7 @@ pub(super) fn rows() -> Vec<Row> {
             .gets(404, "MANIFEST_UNKNOWN", "OCI 1.1: not found MUST be 404")
             .peer(NO_ROUTE),
         Row::new("an encoded slash in a tag makes another path", put("..%2f..%2fv1"))
-            .gets(404, "UNSUPPORTED", "distribution.md 3.1: unknown routes are 404")
+            .gets(404, "UNSUPPORTED", "as Distribution: unknown routes are 404")
             .peer(Peer::Differs(301, "")),
         bad_digest("a digest is as long as its hash", "sha256:e3b0c442", refused),
         bad_digest("a digest is no longer than its hash", &format!("sha256:{HEX}00"), refused),
@@ -78,7 +78,7 @@ pub(super) fn rows() -> Vec<Row> {
         bad_digest("a digest names an algorithm that is not empty", &format!(":{HEX}"), NO_ROUTE),
         bad_digest("a digest has no NUL", &format!("sha256:{HEX}%00"), NO_ROUTE),
         Row::new("a digest does not climb", get("blobs/sha256:..%2f..%2f..%2fsecret"))
-            .gets(404, "UNSUPPORTED", "distribution.md 3.1: unknown routes are 404")
+            .gets(404, "UNSUPPORTED", "as Distribution: unknown routes are 404")
             .peer(Peer::Differs(301, "")),
         Row::new("a manifest's digest is checked as well", get("manifests/sha256:zz"))
             .gets(400, "DIGEST_INVALID", UNREADABLE)

@@ -8,7 +8,7 @@ use super::{
 };
 use crate::api::fixture::OCI_MANIFEST;
 
-const SHAPE: &str = "distribution.md 3.3: MANIFEST_INVALID is 400";
+const SHAPE: &str = "as Distribution: MANIFEST_INVALID is 400";
 
 /// Where a pointer or a digest is missing, its handler fails.
 const FAILS: Peer = Peer::Differs(500, "UNKNOWN");

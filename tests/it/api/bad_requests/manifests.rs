@@ -14,7 +14,7 @@ const LAYER: &str = "application/vnd.oci.image.layer.v1.tar";
 /// 4 MiB, and one byte.
 const TOO_MUCH: usize = 4 * 1024 * 1024 + 1;
 
-const KIND: &str = "distribution.md 3.2: missing, unknown or artifact type is 400 MANIFEST_INVALID";
+const KIND: &str = "as Distribution: missing, unknown or artifact type is 400 MANIFEST_INVALID";
 const MISSING: &str = "OCI 1.1, push: MUST result in one or more MANIFEST_BLOB_UNKNOWN";
 const ONE_READING: &str = "CVE-2021-41190: one document, one reading";
 const TOO_LARGE: &str = "OCI 1.1, pushing manifests: over the limit SHOULD be 413";
@@ -60,7 +60,7 @@ fn kinds() -> Vec<Row> {
     const ARTIFACT: &str = "application/vnd.oci.artifact.manifest.v1+json";
     const SIGNED: &str = "application/vnd.docker.distribution.manifest.v1+prettyjws";
     const UNSIGNED: &str = "application/vnd.docker.distribution.manifest.v1+json";
-    const OLD: &str = "design.md 7: schema1 behind compatibility.schema1.enabled";
+    const OLD: &str = "src/README.md: schema1 behind compatibility.schema1.enabled";
     let image_with = |changes: Value| with(image(), &changes);
     let children = json!({ "schemaVersion": 2, "manifests": [] }).to_string();
     let schema1 = image_with(json!({ "schemaVersion": 1, "fsLayers": [], "history": [] }));
@@ -154,7 +154,7 @@ fn references() -> Vec<Row> {
                 with(image(), &json!({ "mediaType": DOCKER_MANIFEST, "layers": [foreign] })),
             ),
         )
-        .gets(400, "MANIFEST_INVALID", "distribution.md 3.3; 2.8.2 answers 500")
+        .gets(400, "MANIFEST_INVALID", "unlike Distribution: 2.8.2 answers 500")
         .peer(Peer::Differs(500, "UNKNOWN")),
     ]
 }

@@ -72,19 +72,19 @@ pub(super) fn rows() -> Vec<Row> {
         bad("a name has ASCII letters only", "caf%C3%A9", NO_ROUTE),
         bad("a space is no part of a name", "library/my%20app", NO_ROUTE),
         Row::new("there are no tags without a name", Request::get("/v2/tags/list"))
-            .gets(404, "UNSUPPORTED", "distribution.md 3.1: unknown routes are 404")
+            .gets(404, "UNSUPPORTED", "as Distribution: unknown routes are 404")
             .peer(NO_ROUTE),
         Row::new(
             "a path does not end with another slash",
             Request::get("/v2/library/app/tags/list/"),
         )
-        .gets(404, "UNSUPPORTED", "distribution.md 3.1: unknown routes are 404")
+        .gets(404, "UNSUPPORTED", "as Distribution: unknown routes are 404")
         .peer(TIDIED),
         Row::new("there is no third version of the API", Request::get("/v3/"))
-            .gets(404, "UNSUPPORTED", "distribution.md 3.1: unknown routes are 404")
+            .gets(404, "UNSUPPORTED", "as Distribution: unknown routes are 404")
             .peer(NO_ROUTE),
         Row::new("GitLab's own API is not there", Request::get("/gitlab/v1/"))
-            .gets(404, "UNSUPPORTED", "distribution.md 3.5: 404 unless the database is on")
+            .gets(404, "UNSUPPORTED", "as Distribution: 404 unless the database is on")
             .peer(NO_ROUTE),
     ]
 }

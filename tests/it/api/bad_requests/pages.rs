@@ -5,7 +5,7 @@ use serde_json::json;
 use super::row::{Peer, Row};
 use crate::support::http::Request;
 
-const NUMBER: &str = "distribution.md 3.3: PAGINATION_NUMBER_INVALID is 400";
+const NUMBER: &str = "as Distribution: PAGINATION_NUMBER_INVALID is 400";
 
 fn tags(name: &'static str, query: &str) -> Row {
     // Its tag lists have no pages.
@@ -54,28 +54,20 @@ pub(super) fn rows() -> Vec<Row> {
             "a `last` that is no tag is a place in the order",
             Request::get("/v2/library/app/tags/list?last=%2F..%2F"),
         )
-        .gets(200, "", "design.md 7: accept more")
+        .gets(200, "", "src/README.md: accept more")
         .peer(Peer::Same),
         Row::new(
             "a `last` that climbs lists nothing above",
             Request::get("/v2/_catalog?last=../../etc"),
         )
-        .gets(400, "NAME_INVALID", "OCI 1.1, pulling manifests: `<name>` MUST match")
-        .peer(Peer::Differs(200, "")),
+        .gets(200, "", "src/README.md: accept more; `last` is a place in the order")
+        .peer(Peer::Same),
         Row::new("an unknown repository has no tags", Request::get("/v2/nobody/has/tags/list"))
-            .gets(
-                404,
-                "NAME_UNKNOWN",
-                "distribution.md 3.3: a missing repository is 404 NAME_UNKNOWN",
-            )
+            .gets(404, "NAME_UNKNOWN", "as Distribution: a missing repository is 404 NAME_UNKNOWN")
             .details([json!({ "name": "nobody/has" })])
             .peer(Peer::Same),
         Row::new("a folder above repositories has no tags", Request::get("/v2/library/tags/list"))
-            .gets(
-                404,
-                "NAME_UNKNOWN",
-                "distribution.md 3.3: a missing repository is 404 NAME_UNKNOWN",
-            )
+            .gets(404, "NAME_UNKNOWN", "as Distribution: a missing repository is 404 NAME_UNKNOWN")
             .peer(Peer::Same),
     ]
 }

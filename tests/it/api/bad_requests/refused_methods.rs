@@ -9,8 +9,8 @@ use crate::{
 };
 
 const NO_METHOD: &str = "RFC 9110, section 15.5.6: 405 MUST carry Allow";
-const DISABLED: &str = "distribution.md 3.3: disabled deletes are 405 UNSUPPORTED";
-const READ_ONLY: &str = "distribution.md 3.1: readonly removes the write methods (405 + Allow)";
+const DISABLED: &str = "as Distribution: disabled deletes are 405 UNSUPPORTED";
+const READ_ONLY: &str = "as Distribution: readonly removes the write methods (405 + Allow)";
 
 fn row(name: &'static str, method: &str, target: &str, allow: &'static str) -> Row {
     Row::new(name, Request::new(method, target).body(""))

@@ -7,7 +7,7 @@ use crate::support::http::{Request, sha256};
 
 const NOBODY: &str = "0f6ff9ca-7d3c-4b0e-b2d3-2b64c0b3c1a5";
 
-const STATE: &str = "distribution.md 3.3: a bad state is BLOB_UPLOAD_INVALID with 404";
+const STATE: &str = "as Distribution: a bad state is BLOB_UPLOAD_INVALID with 404";
 
 const ORDER: &str = "OCI 1.1, pushing in chunks: out of order MUST be 416";
 
@@ -44,7 +44,7 @@ fn states() -> Vec<Row> {
         Row::new(name, Request::get(path(id))).gets(
             404,
             "BLOB_UPLOAD_UNKNOWN",
-            "distribution.md 3.3: *_UNKNOWN is 404",
+            "as Distribution: *_UNKNOWN is 404",
         )
     };
     vec![
@@ -109,21 +109,20 @@ fn chunks() -> Vec<Row> {
             "a chunk is as long as its range",
             patch("{upload}").header("Content-Range", "5-7"),
         )
-        .gets(400, "SIZE_INVALID", "distribution.md 3.3: wrong length is 400 SIZE_INVALID")
+        .gets(400, "SIZE_INVALID", "as Distribution: wrong length is 400 SIZE_INVALID")
         .peer(APPENDS),
         Row::new(
             "a chunk with a state of the past is out of order",
             patch("/v2/library/app/blobs/uploads/{id}?_state={stale}"),
         )
-        .gets(416, "RANGE_INVALID", "distribution.md 3.3: a stale state is 416 in v3, 404 in v2")
+        .gets(416, "RANGE_INVALID", "as Distribution: a stale state is 416 in v3, 404 in v2")
         .header("Range", "0-4")
         .peer(Peer::Differs(404, "BLOB_UPLOAD_INVALID")),
     ]
 }
 
 fn commits() -> Vec<Row> {
-    const SURVIVES: &str =
-        "distribution.md 3.3: wrong or no digest is 400, and the session survives";
+    const SURVIVES: &str = "as Distribution: wrong or no digest is 400, and the session survives";
     let commit = |digest: &str| put(format!("{{upload}}&digest={digest}"));
     let refused = |name, request| {
         Row::new(name, request).gets(400, "DIGEST_INVALID", SURVIVES).peer(Peer::Same)
@@ -162,7 +161,7 @@ fn commits() -> Vec<Row> {
             "a last chunk is as long as its range",
             commit(&right).body("x").header("Content-Range", "5-9"),
         )
-        .gets(400, "SIZE_INVALID", "distribution.md 3.3: wrong length is 400 SIZE_INVALID"),
+        .gets(400, "SIZE_INVALID", "as Distribution: wrong length is 400 SIZE_INVALID"),
         Row::new(
             "an upload that nobody began is not committed",
             put(format!("/v2/library/app/blobs/uploads/{NOBODY}?_state={{state}}&digest={right}")),
