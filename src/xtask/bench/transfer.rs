@@ -61,7 +61,11 @@ fn pushes(bench: &mut Bench, push: Push) -> Result<[Pair<Sample>; 2]> {
     let servers = bench.start_both()?;
     let samples = bench.turns(|side| {
         let blob = pattern.blob();
-        measured(servers.of(side), blob.size(), |connection| push(connection, REPOSITORY, &blob))
+        let server = servers.of(side);
+        let sample =
+            measured(server, blob.size(), |connection| push(connection, REPOSITORY, &blob))?;
+        server.forget(&blob.digest)?;
+        Ok(sample)
     })?;
     bench.retire(servers)?;
     Ok(samples)
