@@ -11,6 +11,7 @@ pub mod config;
 mod content;
 mod listener;
 pub mod log;
+mod purging;
 mod route;
 mod server;
 mod upload;

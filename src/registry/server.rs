@@ -19,9 +19,10 @@ use tokio_io_timeout::TimeoutStream;
 use crate::{
     access::{AccessLog, Logged},
     api::{Api, Body},
-    config::Config,
+    config::{Config, UploadPurging},
     content::Content,
     listener::{Accepted, Incomings, Listener},
+    purging,
     upload::Signer,
 };
 
@@ -46,6 +47,8 @@ const DESCRIPTORS: usize = 3;
 #[derive(Debug)]
 pub struct Server {
     api: Arc<Api>,
+    content: Content,
+    purging: UploadPurging,
     access: Option<Arc<AccessLog>>,
     drain_timeout: Duration,
     h2c: bool,
@@ -82,7 +85,9 @@ impl Server {
             false => None,
         };
         Ok(Self {
-            api: Arc::new(Api::new(config, content, signer)),
+            api: Arc::new(Api::new(config, content.clone(), signer)),
+            content,
+            purging: config.storage.upload_purging,
             access,
             drain_timeout: config.http.drain_timeout,
             h2c: config.http.h2c,
@@ -103,9 +108,12 @@ impl Server {
         let connections = Arc::new(Semaphore::new(connections()));
         let graceful = GracefulShutdown::new();
         let mut shutdown = std::pin::pin!(shutdown);
+        let mut purging =
+            std::pin::pin!(purging::run(&self.api, self.content.clone(), self.purging));
         loop {
             let (accepted, permit) = tokio::select! {
                 next = next(&mut listener, &connections) => next?,
+                never = &mut purging => match never {},
                 () = &mut shutdown => break,
             };
             let connection = Connection {

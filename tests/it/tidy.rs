@@ -66,6 +66,23 @@ const RANKS: &[(&str, u8)] = &[
     ("secret", 6),
 ];
 
+/// The modules of the registry, likewise.
+const REGISTRY_RANKS: &[(&str, u8)] = &[
+    ("server", 0),
+    ("access", 1),
+    ("purging", 1),
+    ("api", 2),
+    ("listener", 3),
+    ("route", 3),
+    ("content", 4),
+    ("upload", 4),
+    ("log", 5),
+    ("config", 6),
+];
+
+/// What the registry may name of the storage outside of the door, `content`.
+const STORAGE_OUTSIDE_THE_DOOR: &[&str] = &["Config", "Error", "FilesystemConfig"];
+
 /// The crates, the upper ones first.
 const CRATES: &[&str] = &["regctl", "registry", "storage", "oci"];
 
@@ -158,6 +175,50 @@ fn modules_of_regctl_import_downwards_only() {
             let failure = own == "commands" && import == "exit";
             if !downwards && !failure {
                 breaches.push(format!("{}:{line}: `{own}` imports `{import}`", file.path));
+            }
+        }
+    }
+    check(&breaches);
+}
+
+#[test]
+fn modules_of_the_registry_import_downwards_only() {
+    let mut breaches = Vec::new();
+    let rank = |module: &str| {
+        REGISTRY_RANKS.iter().find(|(name, _)| *name == module).map(|(_, rank)| *rank)
+    };
+    for file in sources() {
+        let Some(inside) = file.path.strip_prefix("src/registry/") else { continue };
+        let own = inside.split('/').next().unwrap().trim_end_matches(".rs");
+        if own == "lib" {
+            continue;
+        }
+        let from = rank(own).unwrap_or_else(|| panic!("`{own}` has no place in the registry"));
+        for (line, import) in imports(&file.lines) {
+            if rank(&import).is_some_and(|rank| from >= rank && own != import) {
+                breaches.push(format!("{}:{line}: `{own}` imports `{import}`", file.path));
+            }
+        }
+    }
+    check(&breaches);
+}
+
+#[test]
+fn only_the_door_touches_the_storage() {
+    let mut breaches = Vec::new();
+    for file in sources() {
+        let inside = file.path.strip_prefix("src/registry/");
+        if inside.is_none_or(|inside| inside.starts_with("content/")) {
+            continue;
+        }
+        for (index, line) in file.lines.iter().enumerate() {
+            for (at, word) in line.match_indices("storage::") {
+                let named = first_word(&line[at + word.len()..]);
+                let is_crate = has_word(line, "storage::");
+                if is_crate && !STORAGE_OUTSIDE_THE_DOOR.contains(&named.as_str()) {
+                    let at = format!("{}:{}", file.path, index + 1);
+                    breaches.push(format!("{at}: `storage::{named}` belongs to `content`"));
+                }
             }
         }
     }

@@ -95,6 +95,11 @@ impl Api {
         }
     }
 
+    /// `storage.maintenance.readonly.enabled`, as it is now.
+    pub(crate) fn is_read_only(&self) -> bool {
+        self.read_only.load(Ordering::Relaxed)
+    }
+
     /// Answers a request; whatever goes wrong is an answer too.
     pub(crate) async fn answer(&self, request: Request<Incoming>) -> Response<Body> {
         let (parts, body) = request.into_parts();
@@ -154,7 +159,7 @@ impl Api {
 
     /// The methods that the route takes now: read-only and disabled deletes are told truthfully.
     fn allowed(&self, route: &Route) -> Vec<Method> {
-        let read_only = self.read_only.load(Ordering::Relaxed);
+        let read_only = self.is_read_only();
         let (read, write, delete): (_, &[Method], bool) = match route {
             Route::Root | Route::Base | Route::Catalog | Route::Tags(_) | Route::Redirect(_) => {
                 (true, &[], false)
@@ -180,7 +185,7 @@ impl Api {
 
     fn not_allowed(&self, method: &Method, allowed: &[Method]) -> Failure {
         let writes = matches!(*method, Method::PUT | Method::POST | Method::PATCH | Method::DELETE);
-        let why = if writes && self.read_only.load(Ordering::Relaxed) {
+        let why = if writes && self.is_read_only() {
             "the registry is read-only"
         } else if *method == Method::DELETE && !self.delete {
             "deletes are disabled (storage.delete.enabled)"

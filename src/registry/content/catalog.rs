@@ -10,10 +10,29 @@ use storage::{Driver, Entry, Folder};
 
 use super::{Content, Error};
 
+/// What makes a path a name that is listed.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Holding {
+    /// Blobs or manifests: a repository.
+    Content,
+    /// Upload sessions, perhaps the first ones of a repository to be.
+    Uploads,
+}
+
 impl Content {
     /// Up to `limit` repositories after `last`: a place in the order, which need not be a name.
     pub(crate) async fn repositories(
         &self,
+        last: Option<&str>,
+        limit: usize,
+    ) -> Result<Vec<RepositoryName>, Error> {
+        self.names(Holding::Content, last, limit).await
+    }
+
+    /// The same for names that hold something.
+    pub(super) async fn names(
+        &self,
+        holding: Holding,
         last: Option<&str>,
         limit: usize,
     ) -> Result<Vec<RepositoryName>, Error> {
@@ -22,12 +41,19 @@ impl Content {
         let mut waiting = self.children(None, last).await?;
         while found.len() < limit {
             let Some(name) = waiting.pop() else { break };
-            if last.is_none_or(|last| is_after(&name, last)) && self.has_repository(&name).await? {
+            if last.is_none_or(|last| is_after(&name, last)) && self.holds(&name, holding).await? {
                 found.push(name.clone());
             }
             waiting.extend(self.children(Some(&name), last).await?);
         }
         Ok(found)
+    }
+
+    async fn holds(&self, name: &RepositoryName, holding: Holding) -> Result<bool, Error> {
+        match holding {
+            Holding::Content => self.has_repository(name).await,
+            Holding::Uploads => Ok(self.backend().folder_exists(Folder::Uploads(name)).await?),
+        }
     }
 
     /// The names one component longer, in reverse, without those whose whole subtree was listed before.

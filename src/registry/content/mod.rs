@@ -11,6 +11,7 @@ mod error;
 mod link;
 mod locks;
 mod manifest;
+mod purge;
 mod session;
 mod tag;
 mod upload;
@@ -23,6 +24,7 @@ use storage::{Backend, Driver, Folder};
 pub(crate) use blob::Blob;
 pub(crate) use error::{BodyError, Error};
 pub(crate) use manifest::StoredManifest;
+pub(crate) use purge::{Purge, before};
 pub(crate) use storage::{Chunks, Kind as StorageKind, Object, UploadId};
 pub(crate) use upload::{Position, Session};
 

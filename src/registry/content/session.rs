@@ -60,6 +60,15 @@ impl Sessions {
         Some(Turn { _slot: slot, hash, number, asked })
     }
 
+    /// Takes the session if nobody has it, without asking for it.
+    pub(super) fn try_take(&self, id: UploadId) -> Option<Turn> {
+        let slot = self.slot(id);
+        let hash = Arc::clone(&slot.hash).try_lock_owned().ok()?;
+        let asked = slot.asked.subscribe();
+        let number = *asked.borrow();
+        Some(Turn { _slot: slot, hash, number, asked })
+    }
+
     pub(super) fn forget(&self, id: UploadId) {
         self.slots.lock().unwrap_or_else(PoisonError::into_inner).remove(&id);
     }

@@ -1,0 +1,156 @@
+//! Upload sessions that were given up: `storage.maintenance.uploadpurging`.
+//!
+//! A session goes when it began, and was last written to, longer ago than the age, and nobody holds it now.
+//! Whatever cannot be read or removed stays, is counted, and is tried again at the next run.
+
+use std::time::{Duration, SystemTime};
+
+use oci::RepositoryName;
+use storage::{Driver, Folder, Key, UploadId};
+use time::{OffsetDateTime, format_description::well_known::Rfc3339};
+
+use super::{Content, Error, catalog::Holding};
+
+/// How many names are in memory at once.
+const PAGE: usize = 1000;
+
+/// What a run did.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub(crate) struct Purged {
+    /// Sessions that are gone, or would be.
+    pub(crate) ended: u64,
+    /// Sessions that are younger, or in use.
+    pub(crate) kept: u64,
+    /// Sessions that could not be read or removed.
+    pub(crate) failed: u64,
+}
+
+/// Whether a run removes anything.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Purge {
+    Remove,
+    /// `dryrun`.
+    OnlyCount,
+}
+
+impl Content {
+    /// Ends the sessions that were given up before `before`.
+    pub(crate) async fn purge_uploads(
+        &self,
+        before: SystemTime,
+        purge: Purge,
+    ) -> Result<Purged, Error> {
+        let mut purged = Purged::default();
+        let mut last: Option<RepositoryName> = None;
+        loop {
+            let after = last.as_ref().map(RepositoryName::as_str);
+            let names = self.names(Holding::Uploads, after, PAGE).await?;
+            for name in &names {
+                self.purge_repository(name, before, purge, &mut purged).await?;
+            }
+            match names.into_iter().next_back() {
+                Some(name) => last = Some(name),
+                None => return Ok(purged),
+            }
+        }
+    }
+
+    async fn purge_repository(
+        &self,
+        repository: &RepositoryName,
+        before: SystemTime,
+        purge: Purge,
+        purged: &mut Purged,
+    ) -> Result<(), Error> {
+        let entries = match self.backend().list(Folder::Uploads(repository)).await {
+            Ok(entries) => entries,
+            Err(error) if error.is_not_found() => return Ok(()),
+            Err(error) => return Err(error.into()),
+        };
+        for id in entries.into_iter().filter_map(|entry| entry.name.parse().ok()) {
+            match self.purge_session(repository, id, before, purge).await {
+                Ok(true) => purged.ended += 1,
+                Ok(false) | Err(Error::UploadUnknown(_)) => purged.kept += 1,
+                Err(error) => {
+                    tracing::warn!(upload = %id, %repository, %error, "upload could not be purged");
+                    purged.failed += 1;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether the session was, or would be, ended.
+    async fn purge_session(
+        &self,
+        repository: &RepositoryName,
+        id: UploadId,
+        before: SystemTime,
+        purge: Purge,
+    ) -> Result<bool, Error> {
+        // A turn is taken without asking anybody to stop: who writes has not given up.
+        let Some(_turn) = self.shared.sessions.try_take(id) else { return Ok(false) };
+        let session = self.upload(repository, id).await?;
+        let written = self.backend().stat(Key::UploadData(repository, &id)).await?.modified;
+        let began = OffsetDateTime::parse(&session.started_at, &Rfc3339);
+        let began = began.map_or(written, SystemTime::from);
+        if began.max(written) >= before {
+            return Ok(false);
+        }
+        if purge == Purge::Remove {
+            // Another process may write to it: its lock says so.
+            match self.backend().append(repository, id).await {
+                Ok(writer) => drop(writer),
+                Err(error) if error.kind() == storage::Kind::Busy => return Ok(false),
+                Err(error) => return Err(error.into()),
+            }
+            self.shared.sessions.forget(id);
+            self.backend().end_upload(repository, id).await?;
+        }
+        Ok(true)
+    }
+}
+
+/// The moment before which a session of this age began.
+pub(crate) fn before(age: Duration) -> SystemTime {
+    SystemTime::now().checked_sub(age).unwrap_or(SystemTime::UNIX_EPOCH)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    async fn sessions(content: &Content, name: &RepositoryName) -> usize {
+        content.backend().list(Folder::Uploads(name)).await.unwrap_or_default().len()
+    }
+
+    #[tokio::test]
+    async fn only_what_is_old_and_free_is_purged() {
+        let scratch = tempfile::tempdir().unwrap();
+        let options = storage::FilesystemConfig {
+            root_directory: scratch.path().to_owned(),
+            max_threads: 25,
+        };
+        let content = Content::open(&storage::Config::Filesystem(options)).unwrap();
+        let name: RepositoryName = "group/app".parse().unwrap();
+        let given_up = content.begin_upload(&name).await.unwrap();
+        let busy = content.begin_upload(&name).await.unwrap();
+        let elsewhere = content.begin_upload(&name).await.unwrap();
+        let _turn = content.shared.sessions.take(busy.id).await.unwrap();
+        let _writer = content.backend().append(&name, elsewhere.id).await.unwrap();
+
+        let young = content.purge_uploads(before(Duration::from_secs(3600)), Purge::Remove).await;
+        assert_eq!(young.unwrap(), Purged { ended: 0, kept: 3, failed: 0 });
+
+        let later = SystemTime::now() + Duration::from_secs(3600);
+        let counted = content.purge_uploads(later, Purge::OnlyCount).await.unwrap();
+        assert_eq!(counted, Purged { ended: 2, kept: 1, failed: 0 });
+        assert_eq!(sessions(&content, &name).await, 3);
+
+        let purged = content.purge_uploads(later, Purge::Remove).await.unwrap();
+        assert_eq!(purged, Purged { ended: 1, kept: 2, failed: 0 });
+        assert!(content.upload(&name, given_up.id).await.is_err());
+        assert!(content.upload(&name, busy.id).await.is_ok());
+        assert!(content.upload(&name, elsewhere.id).await.is_ok());
+    }
+}
