@@ -16,8 +16,6 @@ mod range;
 mod tags;
 mod upload;
 
-use std::sync::atomic::{AtomicBool, Ordering};
-
 use http::{
     HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode,
     header::{ALLOW, CONTENT_LENGTH, LOCATION},
@@ -58,8 +56,8 @@ pub(crate) struct Api {
     headers: HeaderMap,
     /// `storage.delete.enabled`.
     delete: bool,
-    /// `storage.maintenance.readonly.enabled`; can change while the process runs.
-    read_only: AtomicBool,
+    /// `storage.maintenance.readonly.enabled`.
+    read_only: bool,
     catalog_max_entries: usize,
     tags_max: usize,
     manifest_bodies: Semaphore,
@@ -88,16 +86,16 @@ impl Api {
             external: External::new(&config.http),
             headers,
             delete: config.storage.delete,
-            read_only: AtomicBool::new(config.storage.read_only),
+            read_only: config.storage.read_only,
             catalog_max_entries: config.catalog_max_entries,
             tags_max: config.tags_max,
             manifest_bodies: Semaphore::new(MANIFEST_BODIES),
         }
     }
 
-    /// `storage.maintenance.readonly.enabled`, as it is now.
+    /// Whether the registry takes no writes.
     pub(crate) fn is_read_only(&self) -> bool {
-        self.read_only.load(Ordering::Relaxed)
+        self.read_only
     }
 
     /// Answers a request; whatever goes wrong is an answer too.
