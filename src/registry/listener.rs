@@ -28,7 +28,18 @@ pub enum Listener {
 #[derive(Debug)]
 pub(crate) enum Incomings {
     Tcp(tokio::net::TcpListener),
-    Unix(tokio::net::UnixListener),
+    Unix { listener: tokio::net::UnixListener, _file: SocketFile },
+}
+
+/// The file of a unix socket, removed with its listener.
+#[derive(Debug)]
+pub(crate) struct SocketFile(PathBuf);
+
+impl Drop for SocketFile {
+    fn drop(&mut self) {
+        // One that stays is replaced by the next process.
+        let _ = fs::remove_file(&self.0);
+    }
 }
 
 /// A connection that came in.
@@ -61,15 +72,26 @@ impl Listener {
         }
     }
 
+    /// Whether other machines can reach it.
+    pub(crate) fn is_public(&self) -> bool {
+        match self {
+            Self::Tcp(listener) => {
+                !listener.local_addr().is_ok_and(|at| at.ip().to_canonical().is_loopback())
+            }
+            Self::Unix(..) => false,
+        }
+    }
+
     pub(crate) fn into_tokio(self) -> io::Result<Incomings> {
         match self {
             Self::Tcp(listener) => {
                 listener.set_nonblocking(true)?;
                 tokio::net::TcpListener::from_std(listener).map(Incomings::Tcp)
             }
-            Self::Unix(listener, _) => {
+            Self::Unix(listener, path) => {
                 listener.set_nonblocking(true)?;
-                tokio::net::UnixListener::from_std(listener).map(Incomings::Unix)
+                let listener = tokio::net::UnixListener::from_std(listener)?;
+                Ok(Incomings::Unix { listener, _file: SocketFile(path) })
             }
         }
     }
@@ -120,7 +142,7 @@ impl Incomings {
                 stream.set_nodelay(true)?;
                 Ok(Accepted::Tcp(stream, remote))
             }
-            Self::Unix(listener) => Ok(Accepted::Unix(listener.accept().await?.0)),
+            Self::Unix { listener, .. } => Ok(Accepted::Unix(listener.accept().await?.0)),
         }
     }
 }

@@ -30,6 +30,9 @@ use crate::{
 /// (60 s), so that the registry is never the first to close one that nginx is about to use.
 const HEADER_TIMEOUT: Duration = Duration::from_secs(75);
 
+/// What is received of one connection at a time: all of a request's headers, or a piece of its body.
+const BUFFER_BYTES: usize = 128 * 1024;
+
 /// A client that takes nothing for so long is gone.
 const WRITE_TIMEOUT: Duration = Duration::from_secs(300);
 
@@ -60,9 +63,6 @@ pub enum OpenError {
     /// The storage is not usable.
     #[error("failed to open the storage")]
     Storage(#[source] storage::Error),
-    /// The system gives no random numbers.
-    #[error("failed to make a random `http.secret`")]
-    Random,
     /// The thread that writes the access log could not be started.
     #[error("failed to start the access log")]
     AccessLog(#[source] io::Error),
@@ -103,6 +103,10 @@ impl Server {
         listener: Listener,
         shutdown: impl Future<Output = ()> + Send,
     ) -> io::Result<()> {
+        if listener.is_public() {
+            let address = listener.address();
+            tracing::warn!(%address, "there is no authentication: whoever reaches it may pull and push");
+        }
         let mut listener = listener.into_tokio()?;
         let builder = Arc::new(self.builder());
         let connections = Arc::new(Semaphore::new(connections()));
@@ -144,6 +148,7 @@ impl Server {
             .title_case_headers(true)
             .timer(TokioTimer::new())
             .header_read_timeout(HEADER_TIMEOUT)
+            .max_buf_size(BUFFER_BYTES)
             .http2()
             .timer(TokioTimer::new())
             .keep_alive_interval(PING_INTERVAL);

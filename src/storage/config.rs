@@ -16,6 +16,7 @@ pub enum Config {
 pub struct Filesystem {
     /// `rootdirectory`: the folder that holds `docker/registry/v2`; `/var/lib/registry` when unset.
     pub root_directory: PathBuf,
-    /// `maxthreads`: how many blocking file operations may run at once; 100 when unset, at least 25.
+    /// `maxthreads`: how many file operations may wait for the disk at once, besides the reading and
+    /// writing of blobs' bytes; 100 when unset, at least 25.
     pub max_threads: usize,
 }

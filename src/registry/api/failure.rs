@@ -72,7 +72,8 @@ impl Failure {
     /// Adds the reason to the message: clients print the message and seldom the detail.
     pub(super) fn because(mut self, reason: impl fmt::Display) -> Self {
         for entry in &mut self.facts.errors {
-            entry.message = format!("{}: {reason}", entry.code.message());
+            let message = entry.code.message().trim_end_matches('.');
+            entry.message = format!("{message}: {reason}");
         }
         self
     }

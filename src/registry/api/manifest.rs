@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use http::{
     HeaderValue, Response, StatusCode,
     header::{CONTENT_LENGTH, CONTENT_TYPE, ETAG, LOCATION},
 };
-use http_body_util::{BodyExt, LengthLimitError, Limited};
+use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use oci::{ErrorCode, Manifest, Reference, RepositoryName};
 
@@ -22,6 +22,9 @@ use crate::content::{BodyError, Error, StoredManifest};
 
 /// What Distribution takes, and what the OCI specification asks registries to take at least.
 const MANIFEST_BYTES: usize = 4 * 1024 * 1024;
+
+/// Nearly all manifests are smaller.
+const SMALL_BYTES: usize = 64 * 1024;
 
 /// 4 MiB in a minute are 70 kB a second.
 const BODY_TIME: Duration = Duration::from_secs(60);
@@ -92,17 +95,34 @@ impl Call<'_> {
         if length.is_some_and(|length| length > MANIFEST_BYTES) {
             return Err(too_large());
         }
-        // A few bodies at once are in memory, whoever sends how many.
-        let _permit = self.api.manifest_bodies.acquire().await;
-        match timeout(BODY_TIME, Limited::new(body, MANIFEST_BYTES).collect()).await {
+        match timeout(BODY_TIME, self.receive(body)).await {
+            Ok(received) => received,
             Err(_) => Err(Failure::new(ErrorCode::ManifestInvalid)
                 .because("it did not arrive within a minute")
                 .with_status(StatusCode::REQUEST_TIMEOUT)),
-            Ok(Ok(collected)) => Ok(collected.to_bytes()),
-            Ok(Err(error)) if error.is::<LengthLimitError>() => Err(too_large()),
-            Ok(Err(error)) => Err(Failure::new(ErrorCode::ManifestInvalid)
-                .because(Error::from(BodyError::new(error)))),
         }
+    }
+
+    /// Receives a body. Only a few large ones at once are in memory, whoever sends how many; a client
+    /// that sends nothing keeps nobody waiting.
+    async fn receive(&self, mut body: Incoming) -> Result<Bytes, Failure> {
+        let mut received = BytesMut::new();
+        let mut permit = None;
+        while let Some(frame) = body.frame().await {
+            let frame = frame.map_err(|error| {
+                let reason = Error::from(BodyError::new(error));
+                Failure::new(ErrorCode::ManifestInvalid).because(reason)
+            })?;
+            let Ok(bytes) = frame.into_data() else { continue };
+            if received.len() + bytes.len() > MANIFEST_BYTES {
+                return Err(too_large());
+            }
+            if permit.is_none() && received.len() + bytes.len() > SMALL_BYTES {
+                permit = Some(self.api.large_manifests.acquire().await);
+            }
+            received.extend_from_slice(&bytes);
+        }
+        Ok(received.freeze())
     }
 }
 

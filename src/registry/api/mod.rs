@@ -41,8 +41,8 @@ pub use range::{ByteRanges, RangeError};
 
 const API_VERSION: HeaderName = HeaderName::from_static("docker-distribution-api-version");
 
-/// How many bodies of manifests, of 4 MiB at most, are received at once.
-const MANIFEST_BODIES: usize = 64;
+/// How many manifests of more than 64 KiB, and 4 MiB at most, are received at once.
+const LARGE_MANIFESTS: usize = 64;
 
 /// What a handler returns.
 type Answer = Result<Response<Body>, Failure>;
@@ -60,7 +60,7 @@ pub(crate) struct Api {
     read_only: bool,
     catalog_max_entries: usize,
     tags_max: usize,
-    manifest_bodies: Semaphore,
+    large_manifests: Semaphore,
 }
 
 /// One request, without its body.
@@ -89,7 +89,7 @@ impl Api {
             read_only: config.storage.read_only,
             catalog_max_entries: config.catalog_max_entries,
             tags_max: config.tags_max,
-            manifest_bodies: Semaphore::new(MANIFEST_BODIES),
+            large_manifests: Semaphore::new(LARGE_MANIFESTS),
         }
     }
 

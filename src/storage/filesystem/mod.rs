@@ -12,7 +12,7 @@ mod staged;
 mod store;
 mod upload;
 
-use std::{fs, io, sync::Arc};
+use std::{fs, io, path::Path, sync::Arc};
 
 use bytes::Bytes;
 use oci::{Digest, RepositoryName};
@@ -51,6 +51,9 @@ impl Filesystem {
             return Err(Error::io("open folder", path.display(), error));
         }
         let store = Store::new(root.into());
+        if !path.join("docker").exists() {
+            sync_above(path);
+        }
         stage::sweep(&store)?;
         let permits = Semaphore::new(options.max_threads.clamp(1, Semaphore::MAX_PERMITS));
         Ok(Self { store: Arc::new(store), permits: Arc::new(permits) })
@@ -197,6 +200,16 @@ impl Driver for Filesystem {
             Sink::File(file) => self.blocking(move |_| file.publish(&target, offset)).await,
             Sink::Memory(_) => Err(Error::new(Kind::Other, "publish", target)),
         }
+    }
+}
+
+/// Makes the name of a new root, and of the folders above it, durable.
+///
+/// Folders that this process may not open were not made by it.
+fn sync_above(path: &Path) {
+    let path = path.canonicalize().unwrap_or_else(|_| path.to_owned());
+    for folder in path.ancestors().skip(1) {
+        let _ = fs::File::open(folder).and_then(|folder| folder.sync_all());
     }
 }
 

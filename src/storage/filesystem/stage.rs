@@ -39,10 +39,11 @@ pub(super) struct Stage {
 }
 
 impl Stage {
-    /// This process's stage, made at the first use: a store that is only read is not written to.
+    /// This process's stage, made at the first use: a store that is only read is not written to. When
+    /// somebody has removed it, another one is made.
     pub(super) fn of(store: &Store) -> Result<Arc<Self>, Error> {
         let mut stage = store.stage.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(stage) = &*stage {
+        if let Some(stage) = stage.as_ref().filter(|stage| stage.is_there(store)) {
             return Ok(Arc::clone(stage));
         }
         let made = Arc::new(Self::make(store)?);
@@ -53,14 +54,6 @@ impl Stage {
     /// Whether the folder still has its name.
     pub(super) fn is_there(&self, store: &Store) -> bool {
         statat(&store.root, &self.path, AtFlags::SYMLINK_NOFOLLOW).is_ok()
-    }
-
-    /// Somebody has removed the folder: the next use makes another.
-    pub(super) fn lose(self: &Arc<Self>, store: &Store) {
-        let mut stage = store.stage.lock().unwrap_or_else(PoisonError::into_inner);
-        if stage.as_ref().is_some_and(|stage| Arc::ptr_eq(stage, self)) {
-            *stage = None;
-        }
     }
 
     /// A name that nobody else uses.

@@ -67,12 +67,8 @@ impl StagedFile {
     fn begin(store: &Arc<Store>, key: String) -> Result<Self, Error> {
         // Synced together with the name that is yet to come.
         let _unsynced = store.folders.make(&store.root, parent(&key))?;
-        let mut stage = Stage::of(store)?;
-        if !stage.is_there(store) {
-            stage.lose(store);
-            stage = Stage::of(store)?;
-        }
-        Ok(Self { store: Arc::clone(store), path: stage.name(), key, committed: false })
+        let path = Stage::of(store)?.name();
+        Ok(Self { store: Arc::clone(store), path, key, committed: false })
     }
 }
 

@@ -378,6 +378,10 @@ async fn a_crashed_process_leaves_a_stage_that_the_next_start_sweeps() {
     // Somebody tidies up: the next write makes another stage.
     std::fs::remove_dir_all(&stages).unwrap();
     living.put(Key::Blob(&digest), Bytes::from_static(b"x")).await.unwrap();
+    std::fs::remove_dir_all(&stages).unwrap();
+    let name = name("a");
+    living.create_folder(Folder::Tags(&name)).await.unwrap();
+    living.delete_folder(Folder::Tags(&name)).await.unwrap();
     // A second process on the same folder leaves the living one's stage alone.
     let _second = filesystem_at(scratch.path());
     assert_eq!(std::fs::read_dir(&stages).unwrap().count(), 1);

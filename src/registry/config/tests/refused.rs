@@ -131,7 +131,7 @@ fn all_problems_are_reported_at_once_with_their_places() {
         problems(text),
         [
             "line 6, column 8: `http.net` is `udp`: must be one of tcp, unix",
-            "line 10, column 13: `auth.htpasswd`: not supported yet; remove it, or stay with Distribution for now",
+            "line 10, column 13: `auth.htpasswd`: not supported yet; stay with Distribution for now",
             "line 8, column 10: `log.level` is `loud`: must be one of error, warn, info, debug",
             "line 5, column 9: `http.addr` is `nowhere`: the port is missing; write `host:port`, or `:5000`",
         ]
