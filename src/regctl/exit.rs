@@ -1,12 +1,20 @@
 //! How commands end: documented codes, and the one place that chooses among them.
 
-use std::{error::Error as StdError, fmt, io::ErrorKind, path::PathBuf, process::ExitCode};
+use std::{
+    error::Error as StdError,
+    fmt,
+    io::{self, ErrorKind},
+    path::PathBuf,
+    process::ExitCode,
+};
 
 use crate::{
     config::{Invalid, load},
     output::Verdict,
-    reconfigure::{InitError, PlanError},
-    state::secrets,
+    reconfigure::{
+        self, ApplyError, CopiesError, DesiredError, GenerateError, InitError, NginxError,
+    },
+    state::{journal, lock, secrets},
     supervise,
     sys::fs,
 };
@@ -20,6 +28,10 @@ pub(crate) enum Exit {
     Failed = 1,
     /// The command line was wrong. Clap says it; regctl says it of values.
     Usage = 2,
+    /// Done, with findings that need a look.
+    Findings = 5,
+    /// Somebody else holds a lock.
+    Locked = 75,
     /// Permission denied.
     Permission = 77,
     /// The configuration is invalid.
@@ -30,6 +42,7 @@ impl From<Verdict> for Exit {
     fn from(verdict: Verdict) -> Self {
         match verdict {
             Verdict::Good => Self::Done,
+            Verdict::Findings => Self::Findings,
             Verdict::ConfigInvalid => Self::ConfigInvalid,
         }
     }
@@ -60,8 +73,13 @@ pub(crate) enum Failure {
     NoFreePort(u16),
     File(fs::Error),
     Secrets(secrets::Error),
-    /// A file could not be rendered, or its reader would refuse it.
-    Render(PlanError),
+    Lock(lock::Error),
+    /// `secrets.json` is there and must not be overwritten.
+    SecretsExist(PathBuf),
+    /// It is not known what the files should be.
+    Desired(DesiredError),
+    /// The files are not as they should be.
+    Apply(ApplyError),
     Serve(supervise::Error),
     /// Stdout cannot be written.
     Output(std::io::Error),
@@ -72,18 +90,19 @@ impl Failure {
     pub(crate) fn exit(&self) -> Exit {
         match self {
             Self::Usage(_) => Exit::Usage,
-            Self::NoInstance(_) | Self::Config(_) | Self::Render(PlanError::Refused(_)) => {
-                Exit::ConfigInvalid
-            }
+            Self::NoInstance(_) | Self::Config(_) => Exit::ConfigInvalid,
             Self::Starter(_) => Exit::Usage,
             Self::File(error) => denied(error.kind()),
-            Self::Secrets(secrets::Error::File(error)) => denied(error.kind()),
+            Self::Secrets(error) => secrets_exit(error),
+            Self::Lock(lock::Error::Held { .. }) => Exit::Locked,
+            Self::Lock(lock::Error::File(error)) => denied(error.kind()),
+            Self::Desired(error) => desired_exit(error),
+            Self::Apply(error) => apply_exit(error),
             Self::Serve(error) => serve_exit(error),
             Self::InstanceExists(_)
             | Self::Disabled(_)
             | Self::NoFreePort(_)
-            | Self::Secrets(_)
-            | Self::Render(PlanError::Render(_))
+            | Self::SecretsExist(_)
             | Self::Output(_) => Exit::Failed,
         }
     }
@@ -103,6 +122,18 @@ impl Failure {
             }
             Self::NoFreePort(_) => Some("choose an address with --http-addr".to_owned()),
             Self::Serve(error) => serve_hint(error),
+            Self::SecretsExist(_) => {
+                Some("move it away first; uploads under way and all nodes depend on it".to_owned())
+            }
+            Self::Secrets(secrets::Error::Exposed { path, .. }) => {
+                Some(format!("chmod 0600 {}", path.display()))
+            }
+            Self::Desired(DesiredError::Copies(CopiesError::Writable { path, .. })) => {
+                Some(format!("chown root {path} && chmod go-w {path}", path = path.display()))
+            }
+            Self::Lock(lock::Error::Held { .. }) => {
+                Some("wait for it with --wait DURATION".to_owned())
+            }
             _ if self.exit() == Exit::Permission => Some(
                 "run it as root, or give a folder of your own: --root DIR needs no root rights"
                     .to_owned(),
@@ -119,14 +150,71 @@ fn denied(kind: ErrorKind) -> Exit {
     }
 }
 
+fn secrets_exit(error: &secrets::Error) -> Exit {
+    match error {
+        secrets::Error::File(error) => denied(error.kind()),
+        secrets::Error::Malformed { .. }
+        | secrets::Error::Empty { .. }
+        | secrets::Error::Exposed { .. }
+        | secrets::Error::Random(_) => Exit::Failed,
+    }
+}
+
+/// What the files are made from is the administrator's to mend.
+fn desired_exit(error: &DesiredError) -> Exit {
+    match error {
+        DesiredError::Load(load::Error::File(error))
+        | DesiredError::Copies(CopiesError::File(error))
+        | DesiredError::Nginx(NginxError::File(error)) => denied(error.kind()),
+        DesiredError::Secrets(error) => secrets_exit(error),
+        DesiredError::Journal(error) => journal_exit(error),
+        DesiredError::Load(load::Error::Missing(_) | load::Error::Invalid(_))
+        | DesiredError::Copies(CopiesError::Writable { .. })
+        | DesiredError::Render(_)
+        | DesiredError::Registry(_)
+        | DesiredError::Nginx(NginxError::Render(_) | NginxError::Refused(_)) => {
+            Exit::ConfigInvalid
+        }
+        DesiredError::Nginx(NginxError::Run { .. }) => Exit::Failed,
+    }
+}
+
+fn journal_exit(error: &journal::Error) -> Exit {
+    match error {
+        journal::Error::File(error) => denied(error.kind()),
+        journal::Error::Malformed { .. } | journal::Error::Foreign { .. } => Exit::Failed,
+    }
+}
+
+fn apply_exit(error: &ApplyError) -> Exit {
+    match error {
+        ApplyError::File(error) | ApplyError::Begun(error) => denied(error.kind()),
+        ApplyError::Journal(error) => journal_exit(error),
+        ApplyError::Random(_) => Exit::Failed,
+    }
+}
+
 fn serve_exit(error: &supervise::Error) -> Exit {
     match error {
-        supervise::Error::Config(_) => Exit::ConfigInvalid,
+        supervise::Error::Config(source) => caused(source.as_ref(), Exit::ConfigInvalid),
         supervise::Error::Listen { source, .. } => denied(source.kind()),
-        supervise::Error::Runtime(_) | supervise::Error::Open(_) | supervise::Error::Run(_) => {
-            Exit::Failed
-        }
+        supervise::Error::Open(source) => caused(source.as_ref(), Exit::Failed),
+        supervise::Error::Runtime(_) | supervise::Error::Run(_) => Exit::Failed,
     }
+}
+
+/// What was not permitted somewhere below is that, and everything else is `otherwise`.
+fn caused(error: &(dyn StdError + 'static), otherwise: Exit) -> Exit {
+    let mut cause = Some(error);
+    while let Some(error) = cause {
+        if let Some(error) = error.downcast_ref::<io::Error>()
+            && denied(error.kind()) == Exit::Permission
+        {
+            return Exit::Permission;
+        }
+        cause = error.source();
+    }
+    otherwise
 }
 
 fn serve_hint(error: &supervise::Error) -> Option<String> {
@@ -163,7 +251,12 @@ impl fmt::Display for Failure {
             Self::NoFreePort(first) => write!(f, "no port is free from {first} upwards"),
             Self::File(error) => chain(f, error),
             Self::Secrets(error) => chain(f, error),
-            Self::Render(error) => chain(f, error),
+            Self::SecretsExist(path) => {
+                write!(f, "`{}` exists and is never overwritten", path.display())
+            }
+            Self::Lock(error) => chain(f, error),
+            Self::Desired(error) => chain(f, error),
+            Self::Apply(error) => chain(f, error),
             Self::Serve(error) => chain(f, error),
             Self::Output(error) => write!(f, "failed to write to stdout: {error}"),
         }
@@ -203,9 +296,29 @@ impl From<secrets::Error> for Failure {
     }
 }
 
-impl From<PlanError> for Failure {
-    fn from(error: PlanError) -> Self {
-        Self::Render(error)
+impl From<lock::Error> for Failure {
+    fn from(error: lock::Error) -> Self {
+        Self::Lock(error)
+    }
+}
+
+impl From<DesiredError> for Failure {
+    fn from(error: DesiredError) -> Self {
+        match error {
+            DesiredError::Load(error) => error.into(),
+            DesiredError::Secrets(error) => error.into(),
+            error => Self::Desired(error),
+        }
+    }
+}
+
+impl From<reconfigure::Error> for Failure {
+    fn from(error: reconfigure::Error) -> Self {
+        match error {
+            reconfigure::Error::Desired(error) => error.into(),
+            reconfigure::Error::Lock(error) => error.into(),
+            reconfigure::Error::Apply(error) => Self::Apply(error),
+        }
     }
 }
 
@@ -221,8 +334,20 @@ impl From<InitError> for Failure {
             InitError::Exists(path) => Self::InstanceExists(path),
             InitError::NoFreePort(first) => Self::NoFreePort(first),
             InitError::Starter(invalid) => Self::Starter(invalid),
-            InitError::Render(error) => Self::Render(error.into()),
+            InitError::Render(error) => Self::Desired(error.into()),
+            InitError::Lock(error) => Self::Lock(error),
             InitError::File(error) => Self::File(error),
+        }
+    }
+}
+
+impl From<GenerateError> for Failure {
+    fn from(error: GenerateError) -> Self {
+        match error {
+            GenerateError::Exists(path) => Self::SecretsExist(path),
+            GenerateError::Secrets(error) => Self::Secrets(error),
+            GenerateError::Lock(error) => Self::Lock(error),
+            GenerateError::File(error) => Self::File(error),
         }
     }
 }

@@ -64,12 +64,12 @@ fn json_has_every_problem_with_its_place() {
 
 #[test]
 fn a_url_that_nothing_answers_is_a_warning() {
-    let text = "registry_external_url = \"http://registry.example.com\"\n";
+    let text = "registry_external_url = \"http://localhost:8080\"\n";
     let ran = World::with(text).run(&["check-config"]);
     let expected = "\
-[ROOT]/etc/regctl/instance.toml:warning: 1:25: `registry_external_url = \"http://registry.example.com\"`: \
-the registry itself listens on 127.0.0.1:5000 only, and the nginx in front of it is not supported yet
-  hint: put a proxy of your own before it
+[ROOT]/etc/regctl/instance.toml:warning: 1:25: `registry_external_url = \"http://localhost:8080\"`: \
+nginx is off, and the registry itself listens on 127.0.0.1:5000
+  hint: write the registry's port, or `enable = true` in [registry.nginx]
 [ROOT]/etc/regctl/instance.toml: no problems, 1 warning
 ";
     assert_eq!((ran.exit, ran.stdout.as_str()), (0, expected));

@@ -101,7 +101,8 @@ fn init_writes_what_it_is_told() {
 fn init_writes_nothing_that_its_reader_would_refuse() {
     let _alone = alone_with_port_5000();
     for (arguments, says) in [
-        (["--url", "https://registry.example.com"], "https is not supported yet"),
+        (["--url", "https://localhost"], "nothing ends TLS, because nginx is off"),
+        (["--url", "http://r.example.com:7000/x"], "without a path"),
         (["--url", "registry.example.com"], "must be a URL that starts with http:// or https://"),
         (["--http-addr", "0.0.0.0:5000"], "anyone who reaches this address"),
         (["--http-addr", "5000"], "must be an address such as"),
@@ -136,4 +137,16 @@ fn a_root_that_is_a_file_is_named() {
     assert_eq!(ran.exit, 1);
     let start = "error: failed to create the folder `[ROOT]/root";
     assert!(ran.stderr.starts_with(start), "{}", ran.stderr);
+}
+
+#[test]
+fn a_url_beyond_loopback_opens_nothing_before_somebody_says_so() {
+    let _alone = alone_with_port_5000();
+    let world = World::new();
+    let ran = world.run(&["init", "--url", "https://registry.example.com"]);
+    assert_eq!((ran.exit, ran.stderr.as_str()), (0, ""));
+    assert!(
+        world.read("etc/regctl/instance.toml").contains("\nlisten_addresses = [\"127.0.0.1\"]")
+    );
+    assert_eq!(world.run(&["check-config"]).exit, 0);
 }

@@ -61,3 +61,19 @@ fn without_a_config_yml_it_says_how_to_name_one() {
     assert_eq!(ran.exit, 2);
     assert!(ran.stderr.contains("REGISTRY_CONFIGURATION_PATH"), "{}", ran.stderr);
 }
+
+#[test]
+fn a_folder_that_may_not_be_used_is_a_matter_of_permission() {
+    let (world, port) = (World::new(), free_port());
+    let config = config_yml(&world, port);
+    // A file in the way of the folder is no matter of permission.
+    fs::write(world.path("data"), "").unwrap();
+    assert_eq!(world.run(&["registry", "serve", &config]).exit, 1);
+    // Nobody may make folders there, not even root.
+    let text = fs::read_to_string(&config).unwrap();
+    let data = world.path("data");
+    fs::write(&config, text.replace(data.to_str().unwrap(), "/sys/kernel/registry")).unwrap();
+    let ran = world.run(&["registry", "serve", &config]);
+    assert_eq!(ran.exit, 77, "{}", ran.stderr);
+    assert!(ran.stderr.contains("/sys/kernel/registry"), "{}", ran.stderr);
+}

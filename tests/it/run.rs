@@ -1,6 +1,11 @@
 //! `regctl run`.
 
-use std::{fs, net::TcpListener};
+use std::{
+    fs,
+    io::{Read as _, Write as _},
+    net::{TcpListener, TcpStream},
+    os::unix::fs::PermissionsExt as _,
+};
 
 use nix::sys::signal::Signal;
 
@@ -108,8 +113,8 @@ log:
   level: "warn"
   formatter: "json"
   fields:
-    service: registry
-    environment: production
+    "environment": "production"
+    "service": "registry"
 storage:
   filesystem:
     maxthreads: 30
@@ -207,7 +212,9 @@ hint: set `enable = true` in [registry] of `[ROOT]/etc/regctl/instance.toml`
 #[test]
 fn a_broken_secrets_file_is_named_and_kept() {
     let (world, _) = World::on_free_port();
-    fs::write(world.path("etc/regctl/secrets.json"), "{").unwrap();
+    let secrets = world.path("etc/regctl/secrets.json");
+    fs::write(&secrets, "{").unwrap();
+    fs::set_permissions(&secrets, fs::Permissions::from_mode(0o600)).unwrap();
     let ran = world.run(&["run"]);
     assert_eq!(ran.exit, 1);
     assert!(
@@ -216,4 +223,27 @@ fn a_broken_secrets_file_is_named_and_kept() {
         ran.stderr
     );
     assert_eq!(world.read("etc/regctl/secrets.json"), "{");
+}
+
+#[test]
+fn a_second_signal_does_not_wait_for_requests_under_way() {
+    let (world, port) = World::on_free_port();
+    let server = world.serve(&["run"]);
+    // A request whose body never comes keeps the registry for as long as it drains, 30 seconds.
+    let mut stream = TcpStream::connect(("127.0.0.1", port)).unwrap();
+    let head = "PUT /v2/a/manifests/v1 HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 9\r\n\r\n";
+    stream.write_all(head.as_bytes()).unwrap();
+    let mut interim = [0; 12];
+    stream.read_exact(&mut interim).unwrap();
+    assert_eq!(&interim, b"HTTP/1.1 100");
+    server.signal(Signal::SIGTERM);
+    // The listener is gone: the drain has begun.
+    while TcpStream::connect(("127.0.0.1", port)).is_ok() {
+        std::thread::yield_now();
+    }
+    assert_eq!(server.stop(Signal::SIGTERM).exit, 0);
+    let mut rest = Vec::new();
+    // Cut off, not answered.
+    let _ = stream.read_to_end(&mut rest);
+    assert!(!rest.windows(8).any(|window| window == b"HTTP/1.1"), "{rest:?}");
 }

@@ -9,8 +9,7 @@ use crate::{
     config::{Problem, load},
     exit::Failure,
     output::{Document, Report, Verdict},
-    reconfigure::Plan,
-    state::Secrets,
+    reconfigure::Desired,
 };
 
 /// Check instance.toml and list every problem
@@ -38,7 +37,7 @@ pub(crate) fn run(args: Args, context: &Context) -> Result<Report, Failure> {
     let (problems, warnings) = match load::load(&instance) {
         Ok(parsed) => {
             // The registry has the last word: a variable in `env` can still spoil its configuration.
-            Plan::new(&parsed.instance, &Secrets::placeholder(), &context.layout)?;
+            Desired::check(&context.layout, parsed.instance)?;
             (Vec::new(), parsed.warnings)
         }
         Err(load::Error::Invalid(invalid)) => (invalid.problems, Vec::new()),

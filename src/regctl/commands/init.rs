@@ -7,7 +7,10 @@ use std::{
 
 use serde::Serialize;
 
-use super::Context;
+use super::{
+    Context,
+    waiting::{self, Waiting},
+};
 use crate::{
     exit::Failure,
     output::{Document, Report},
@@ -32,6 +35,8 @@ pub(crate) struct Args {
     /// The address the registry listens on [default: 127.0.0.1:5000, or the next free port]
     #[arg(long, value_name = "HOST:PORT")]
     http_addr: Option<String>,
+    #[command(flatten)]
+    waiting: Waiting,
 }
 
 /// What was made, and what comes next.
@@ -46,9 +51,10 @@ struct Made {
 }
 
 pub(crate) fn run(args: Args, context: &Context) -> Result<Report, Failure> {
-    let Args { url, storage, http_addr } = args;
+    let Args { url, storage, http_addr, waiting } = args;
     let request = Request { url, storage, address: http_addr };
-    let made = reconfigure::init(&context.layout, &request)?;
+    let waits = waiting::announce(context.printer);
+    let made = reconfigure::init(&context.layout, &request, waiting.claim("init"), waits)?;
     let Initialized { instance_toml, storage, address, taken } = made;
     Ok(Report::good(&Made {
         instance: instance_toml,

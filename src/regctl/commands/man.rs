@@ -5,32 +5,39 @@ use std::fmt::Write as _;
 use clap::{Command, ValueEnum};
 use clap_mangen::Man;
 
+use super::instance_toml_page;
 use crate::{exit::Failure, output::Report};
 
 /// Print a page of the manual
 ///
-/// Without a name it is the page regctl(1), else the page of that command.
+/// Without a name it is the page regctl(1), else the page of that command or file.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
   regctl man | man -l -
   regctl man init > /usr/local/share/man/man1/regctl-init.1")]
 pub(crate) struct Args {
-    /// The command
+    /// The command, or the file
     #[arg(value_enum)]
     command: Option<Page>,
 }
 
-/// The pages besides regctl(1).
+/// The pages besides regctl(1): those of commands, and of the file.
 #[derive(Clone, Copy, Debug, ValueEnum)]
 enum Page {
     Init,
     Run,
+    Reconfigure,
+    GenerateSecrets,
     CheckConfig,
+    ShowConfig,
+    DiffConfig,
     Registry,
     RegistryServe,
     Completions,
     Man,
+    #[value(name = "instance.toml")]
+    InstanceToml,
 }
 
 impl Page {
@@ -38,7 +45,12 @@ impl Page {
         match self {
             Self::Init => include_str!("../../../man/regctl-init.1"),
             Self::Run => include_str!("../../../man/regctl-run.1"),
+            Self::Reconfigure => include_str!("../../../man/regctl-reconfigure.1"),
+            Self::GenerateSecrets => include_str!("../../../man/regctl-generate-secrets.1"),
             Self::CheckConfig => include_str!("../../../man/regctl-check-config.1"),
+            Self::ShowConfig => include_str!("../../../man/regctl-show-config.1"),
+            Self::DiffConfig => include_str!("../../../man/regctl-diff-config.1"),
+            Self::InstanceToml => include_str!("../../../man/instance.toml.5"),
             Self::Registry => include_str!("../../../man/regctl-registry.1"),
             Self::RegistryServe => include_str!("../../../man/regctl-registry-serve.1"),
             Self::Completions => include_str!("../../../man/regctl-completions.1"),
@@ -54,7 +66,7 @@ pub(crate) fn run(args: Args) -> Result<Report, Failure> {
 }
 
 /// The files of an instance, for the section FILES.
-const FILES: [(&str, &str); 4] = [
+const FILES: [(&str, &str); 6] = [
     ("/etc/regctl/instance.toml", "The one file to edit."),
     ("/etc/regctl/secrets.json", "Generated secrets; every node of a cluster has the same."),
     (
@@ -62,28 +74,51 @@ const FILES: [(&str, &str); 4] = [
         "The registry's configuration, rendered from instance.toml.",
     ),
     (
+        "/etc/regctl/templates",
+        "An administrator's own copies of templates; each takes the place of the built-in one.",
+    ),
+    (
+        "/var/opt/regctl/nginx/conf/registry.conf",
+        "The vhost in front of the registry, rendered from instance.toml.",
+    ),
+    (
         "/var/opt/regctl/storage",
         "The default folder for blobs, manifests and tags, in Docker Distribution's layout.",
     ),
 ];
 
+/// The same for the commands of upstream.
+const UPSTREAM_FILES: [(&str, &str); 1] =
+    [("/etc/docker/registry/config.yml", "Where Docker Distribution 2.8 is used to have it.")];
+
+/// The variables that are read, for the section ENVIRONMENT.
+const ENVIRONMENT: [(&str, &str); 4] = [
+    ("REGCTL_ROOT", "The root of the instance, unless --root names one."),
+    ("NO_COLOR", "Set and not empty: no color."),
+    ("REGISTRY_CONFIGURATION_PATH", "The config.yml of `registry serve`, when none is named."),
+    ("REGISTRY_*", "`registry serve` only: each overrides a key of config.yml."),
+];
+
 /// The exit codes, for the section EXIT STATUS.
-const EXITS: [(&str, &str); 5] = [
+const EXITS: [(&str, &str); 7] = [
     ("0", "Done."),
     ("1", "Not done."),
     ("2", "The command line is wrong."),
+    ("5", "Done, with findings that need a look."),
+    ("75", "Another command holds a lock; the message says which one, and since when."),
     ("77", "Permission denied."),
     ("78", "The configuration is invalid, or there is none."),
 ];
 
 /// Why no writer here returns an error.
-const NEVER: &str = "writing to memory cannot fail";
+pub(super) const NEVER: &str = "writing to memory cannot fail";
 
 /// Generates every page from the command line's definition.
 pub(crate) fn generate(mut command: Command) -> Vec<(String, Vec<u8>)> {
     command.build();
     let mut pages = Vec::new();
     add_pages(&command, "regctl", &mut pages);
+    pages.push(("instance.toml.5".to_owned(), instance_toml_page::page()));
     pages
 }
 
@@ -108,10 +143,13 @@ fn page(command: &Command, name: &str) -> Vec<u8> {
     man.render_options_section(&mut page).expect(NEVER);
     page.extend(commands.into_bytes());
     page.extend(examples_section(&examples).into_bytes());
-    page.extend(
-        table_section("FILES", "All of them are under the root that --root names.", &FILES)
-            .into_bytes(),
-    );
+    let (lead, files): (_, &[_]) = if name.starts_with("regctl-registry") {
+        ("No file of an instance is read.", &UPSTREAM_FILES)
+    } else {
+        ("All of them are under the root that --root names.", &FILES)
+    };
+    page.extend(table_section("ENVIRONMENT", "", &ENVIRONMENT).into_bytes());
+    page.extend(table_section("FILES", lead, files).into_bytes());
     page.extend(table_section("EXIT STATUS", "", &EXITS).into_bytes());
     page
 }
@@ -138,7 +176,7 @@ fn examples_section(after_help: &str) -> String {
     section
 }
 
-fn table_section(title: &str, lead: &str, rows: &[(&str, &str)]) -> String {
+pub(super) fn table_section(title: &str, lead: &str, rows: &[(&str, &str)]) -> String {
     let mut section = format!(".SH {title:?}\n");
     if !lead.is_empty() {
         writeln!(section, "{}", escaped(lead)).expect(NEVER);
@@ -150,7 +188,7 @@ fn table_section(title: &str, lead: &str, rows: &[(&str, &str)]) -> String {
 }
 
 /// Escapes a line for roff.
-fn escaped(line: &str) -> String {
+pub(super) fn escaped(line: &str) -> String {
     let line = line.replace('\\', "\\e").replace('-', "\\-");
     match line.starts_with(['.', '\'']) {
         true => format!("\\&{line}"),

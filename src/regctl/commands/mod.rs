@@ -3,10 +3,16 @@
 
 pub(crate) mod check_config;
 pub(crate) mod completions;
+pub(crate) mod diff_config;
+pub(crate) mod generate_secrets;
 pub(crate) mod init;
+mod instance_toml_page;
 pub(crate) mod man;
+pub(crate) mod reconfigure;
 pub(crate) mod registry;
 pub(crate) mod run;
+pub(crate) mod show_config;
+mod waiting;
 
 use clap::Subcommand;
 
@@ -30,7 +36,11 @@ pub(crate) struct Context {
 pub(crate) enum Command {
     Init(init::Args),
     Run(run::Args),
+    Reconfigure(reconfigure::Args),
+    GenerateSecrets(generate_secrets::Args),
     CheckConfig(check_config::Args),
+    ShowConfig(show_config::Args),
+    DiffConfig(diff_config::Args),
     Registry(registry::Args),
     Completions(completions::Args),
     Man(man::Args),
@@ -41,7 +51,11 @@ pub(crate) fn run(command: Command, context: &Context) -> Result<Report, Failure
     match command {
         Command::Init(args) => init::run(args, context),
         Command::Run(args) => run::run(args, context),
+        Command::Reconfigure(args) => reconfigure::run(args, context),
+        Command::GenerateSecrets(args) => generate_secrets::run(args, context),
         Command::CheckConfig(args) => check_config::run(args, context),
+        Command::ShowConfig(args) => show_config::run(args, context),
+        Command::DiffConfig(args) => diff_config::run(args, context),
         Command::Registry(args) => registry::run(args, context),
         Command::Completions(args) => completions::run(args),
         Command::Man(args) => man::run(args),

@@ -30,6 +30,10 @@ pub(crate) enum Command {
     /// Serve a registry until TERM or Ctrl-C
     ///
     /// Variables such as `REGISTRY_HTTP_ADDR` override what the file says.
+    #[command(after_help = "\
+Examples:
+  regctl registry serve /etc/docker/registry/config.yml
+  REGISTRY_HTTP_ADDR=127.0.0.1:5001 regctl registry serve config.yml")]
     Serve {
         #[arg(help = "The registry's config.yml [env: REGISTRY_CONFIGURATION_PATH]")]
         config: Option<PathBuf>,

@@ -1,49 +1,50 @@
 //! `regctl run`: the quick start, and the entry point of containers.
 
-use super::Context;
+use super::{
+    Context,
+    waiting::{self, Waiting},
+};
 use crate::{
-    config::{Instance, instance::Driver, load},
+    config::{Instance, instance::Driver},
     exit::Failure,
     output::Report,
-    reconfigure::{self, Plan, Request},
-    state::Secrets,
+    reconfigure::{self, Request},
     supervise,
 };
 
 /// Run the registry in the foreground until Ctrl-C
 ///
 /// Writes a starter instance.toml if there is none, renders the registry's config.yml, and serves. TERM and
-/// Ctrl-C finish the requests under way, for at most `http_draintimeout`.
+/// Ctrl-C finish the requests under way, for at most `http_draintimeout`; at the second one it stops at once.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
   regctl --root ~/registry run
   regctl run --quiet")]
-pub(crate) struct Args {}
+pub(crate) struct Args {
+    #[command(flatten)]
+    waiting: Waiting,
+}
 
 pub(crate) fn run(args: Args, context: &Context) -> Result<Report, Failure> {
-    let Args {} = args;
+    let Args { waiting } = args;
     let Context { layout, printer, .. } = context;
+    let claim = waiting.claim("run");
     if !layout.instance_toml().exists() {
-        announce(context, reconfigure::init(layout, &Request::default())?);
+        let made =
+            reconfigure::init(layout, &Request::default(), claim, waiting::announce(*printer))?;
+        announce(context, made);
     }
-    let parsed = load::load(&layout.instance_toml())?;
-    let path = layout.instance_toml().display().to_string();
-    parsed.warnings.iter().for_each(|warning| printer.warn(format!("{path}:{warning}")));
-    let instance = parsed.instance;
+    let (desired, _) = reconfigure::converge(layout, claim, waiting::announce(*printer))?;
+    desired.warnings.iter().for_each(|warning| printer.warn(warning));
+    let instance = desired.instance;
     if !instance.registry.enable {
         return Err(Failure::Disabled(layout.instance_toml()));
     }
-    let plan = Plan::new(&instance, &Secrets::load_or_generate(layout)?, layout)?;
-    plan.registry
-        .warnings
-        .iter()
-        .for_each(|warning| printer.warn(format!("config.yml: {warning}")));
-    reconfigure::complete(layout, &instance.registry.storage.driver)?;
-    plan.apply(layout)?;
+    let path = layout.instance_toml().display().to_string();
     let key = format!("`registry.registry_http_addr` in `{path}`");
     let ready = |_: &str| printer.say(welcome(&instance, context));
-    supervise::serve(&plan.registry.config, &key, ready)?;
+    supervise::serve(&desired.registry.config, &key, ready)?;
     printer.say("stopped");
     Ok(Report::silent())
 }

@@ -1,15 +1,16 @@
 //! What a key takes, applied to what was written.
 
-use std::{collections::BTreeMap, ops::Range, path::PathBuf, time::Duration};
+use std::{collections::BTreeMap, net::IpAddr, ops::Range, path::PathBuf, time::Duration};
 
 use toml::{
     Spanned,
-    de::{DeInteger, DeTable, DeValue},
+    de::{DeInteger, DeValue},
 };
 
 use super::{
+    composite::{entries, field, header, hosts, list, variable},
     table::Kind,
-    values::{self, Expected, ExternalUrl, ListenAddress},
+    values::{self, Expected, ExternalUrl, Host, ListenAddress},
 };
 use crate::Secret;
 
@@ -20,11 +21,16 @@ pub(super) enum Value {
     Secret(Secret),
     Flag(bool),
     Count(u64),
+    Port(u16),
+    List(Vec<String>),
+    Hosts(Vec<Host>),
     Duration(Duration),
     Address(ListenAddress),
     Url(ExternalUrl),
     Path(PathBuf),
     Environment(BTreeMap<String, String>),
+    /// None: the default field of this name is left out.
+    Fields(BTreeMap<String, Option<String>>),
     Headers(BTreeMap<String, Vec<String>>),
 }
 
@@ -40,7 +46,7 @@ pub(super) struct Misfit {
 }
 
 impl Misfit {
-    fn new(value: &Spanned<DeValue<'_>>, expected: impl Into<String>) -> Self {
+    pub(super) fn new(value: &Spanned<DeValue<'_>>, expected: impl Into<String>) -> Self {
         Self { span: value.span(), entry: None, expected: expected.into(), hint: None }
     }
 }
@@ -50,19 +56,35 @@ pub(super) fn check(kind: Kind, value: &Spanned<DeValue<'_>>) -> Result<Value, V
     let one = |result: Result<Value, Misfit>| result.map_err(|misfit| vec![misfit]);
     match kind {
         Kind::Environment => entries(value, variable).map(Value::Environment),
+        Kind::Fields => entries(value, field).map(Value::Fields),
         Kind::Headers => entries(value, header).map(Value::Headers),
+        Kind::Directives => {
+            list(value, "a string or a list of strings", directive).map(Value::List)
+        }
+        Kind::Networks => list(value, "a list of addresses", network).map(Value::List),
+        Kind::Hosts => hosts(value),
+        Kind::Id => one(id(value)),
+        Kind::Port => one(port(value)),
+        Kind::Size => one(size(value)),
+        Kind::Directive => one(parsed(value, |text| directive(text).map(Value::Text))),
+        Kind::Lines => one(parsed(value, lines)),
+        Kind::Account => one(parsed(value, account)),
+        Kind::Pem => one(parsed(value, |text| pem(text, CERTIFICATE).map(Value::Text))),
+        Kind::SecretPem => {
+            one(parsed(value, |text| pem(text, KEY).map(|text| Value::Secret(Secret::new(text)))))
+        }
         Kind::Duration => one(duration(value)),
         Kind::Flag => one(flag(value)),
         Kind::Count(least) => one(count(value, least)),
         Kind::Secret => one(secret(value)),
         Kind::Choice(allowed) => one(choice(value, allowed)),
-        Kind::Text => one(parsed(value, |text| Ok(Value::Text(text.to_owned())))),
+        Kind::Text => one(parsed(value, text)),
         Kind::Address => one(parsed(value, |text| text.parse().map(Value::Address))),
         Kind::Url => one(parsed(value, |text| text.parse().map(Value::Url))),
         Kind::Path => one(parsed(value, |text| values::path(text).map(Value::Path))),
         Kind::Prefix => one(parsed(value, prefix)),
         // No supported key has these kinds yet, and an unsupported key is refused before its value is read.
-        Kind::Size | Kind::List | Kind::Table => Err(vec![Misfit::new(value, "left out")]),
+        Kind::List | Kind::Table => Err(vec![Misfit::new(value, "left out")]),
     }
 }
 
@@ -74,12 +96,91 @@ fn parsed(
     parse(text).map_err(|Expected(expected)| Misfit::new(value, expected))
 }
 
+fn text(text: &str) -> Result<Value, Expected> {
+    match text.chars().any(char::is_control) {
+        true => Err(Expected("text on one line")),
+        false => Ok(Value::Text(text.to_owned())),
+    }
+}
+
 fn prefix(text: &str) -> Result<Value, Expected> {
     let allowed = |c: char| c.is_ascii_alphanumeric() || "/-._~".contains(c);
     if text.starts_with('/') && text.chars().all(allowed) {
         return Ok(Value::Text(text.to_owned()));
     }
     Err(Expected("a path that starts with a slash, such as \"/registry/\""))
+}
+
+/// Text that stands in nginx's configuration as it is: it must not end a directive or open a block.
+fn directive(text: &str) -> Result<String, Expected> {
+    let plain = |c: char| (c.is_ascii_graphic() || c == ' ') && !";{}\"'#$\\".contains(c);
+    match !text.trim().is_empty() && text.chars().all(plain) {
+        true => Ok(text.to_owned()),
+        false => Err(Expected("text for nginx, without quotes, `;`, `{`, `}`, `#`, `$` and `\\`")),
+    }
+}
+
+/// Lines for nginx. What they mean is nginx's to check; they must only not reach out of their block.
+fn lines(text: &str) -> Result<Value, Expected> {
+    let mut depth = 0_i64;
+    let mut lowest = 0_i64;
+    for character in text.chars() {
+        depth += i64::from(character == '{') - i64::from(character == '}');
+        lowest = lowest.min(depth);
+    }
+    let printable = text.chars().all(|c| c == '\n' || c == '\t' || !c.is_control());
+    match depth == 0 && lowest == 0 && printable {
+        true => Ok(Value::Text(text.to_owned())),
+        false => Err(Expected("directives for nginx, each `{` with its `}`")),
+    }
+}
+
+/// An address or a network that `set_real_ip_from` takes.
+fn network(text: &str) -> Result<String, Expected> {
+    const EXPECTED: Expected =
+        Expected("an address or a network, such as \"10.0.0.1\" or \"10.0.0.0/8\", or \"unix:\"");
+    if text == "unix:" {
+        return Ok(text.to_owned());
+    }
+    let (address, bits) = match text.split_once('/') {
+        Some((address, bits)) => (address, Some(bits)),
+        None => (text, None),
+    };
+    let address: IpAddr = address.parse().map_err(|_| EXPECTED)?;
+    let bits_max = if address.is_ipv4() { 32 } else { 128 };
+    match bits.map(|bits| bits.parse::<u8>().ok().filter(|bits| *bits <= bits_max)) {
+        Some(None) => Err(EXPECTED),
+        _ => Ok(text.to_owned()),
+    }
+}
+
+/// The name of an account, as useradd takes it.
+fn account(text: &str) -> Result<Value, Expected> {
+    let first = |c: char| c.is_ascii_lowercase() || c == '_';
+    let rest = |c: char| first(c) || c.is_ascii_digit() || c == '-';
+    match text.starts_with(first) && text.chars().all(rest) && text.len() <= 32 {
+        true => Ok(Value::Text(text.to_owned())),
+        false => Err(Expected(
+            "a name of at most 32 lowercase letters, digits, dashes and underscores, a letter first",
+        )),
+    }
+}
+
+const CERTIFICATE: &str = "CERTIFICATE-----";
+const KEY: &str = "PRIVATE KEY-----";
+
+/// PEM that holds what it should; whether key and certificate match is seen when they are used.
+fn pem(text: &str, kind: &str) -> Result<String, Expected> {
+    let text = text.trim();
+    match text.starts_with("-----BEGIN ") && text.contains(kind) && text.ends_with("-----") {
+        true => Ok(format!("{text}\n")),
+        false if kind == CERTIFICATE => {
+            Err(Expected("a certificate in PEM, from -----BEGIN CERTIFICATE----- to its end"))
+        }
+        false => {
+            Err(Expected("a private key in PEM, from -----BEGIN … PRIVATE KEY----- to its end"))
+        }
+    }
 }
 
 fn flag(value: &Spanned<DeValue<'_>>) -> Result<Value, Misfit> {
@@ -110,7 +211,37 @@ fn count(value: &Spanned<DeValue<'_>>, least: i64) -> Result<Value, Misfit> {
     number.and_then(|number| u64::try_from(number).ok()).map(Value::Count).ok_or_else(misfit)
 }
 
-fn integer(written: &DeInteger<'_>) -> Option<i64> {
+fn id(value: &Spanned<DeValue<'_>>) -> Result<Value, Misfit> {
+    /// The last number stands for "no id".
+    const ID_MAX: u64 = 0xffff_fffe;
+    let expected = format!("an id from 1 to {ID_MAX}");
+    match count(value, 1) {
+        Ok(Value::Count(id)) if id <= ID_MAX => Ok(Value::Count(id)),
+        _ => Err(Misfit::new(value, expected)),
+    }
+}
+
+fn port(value: &Spanned<DeValue<'_>>) -> Result<Value, Misfit> {
+    let number = match value.get_ref() {
+        DeValue::Integer(number) => integer(number).and_then(|number| u16::try_from(number).ok()),
+        DeValue::String(text) => values::port_number(text),
+        _ => None,
+    };
+    let misfit = || Misfit::new(value, "a port from 1 to 65535");
+    number.filter(|port| *port != 0).map(Value::Port).ok_or_else(misfit)
+}
+
+fn size(value: &Spanned<DeValue<'_>>) -> Result<Value, Misfit> {
+    let bytes = match value.get_ref() {
+        DeValue::Integer(number) => integer(number).and_then(|number| u64::try_from(number).ok()),
+        DeValue::String(text) => values::size(text),
+        _ => None,
+    };
+    let expected = "a size in bytes, or with a unit, such as \"25MB\" or \"25MiB\"";
+    bytes.map(Value::Count).ok_or_else(|| Misfit::new(value, expected))
+}
+
+pub(super) fn integer(written: &DeInteger<'_>) -> Option<i64> {
     i64::from_str_radix(written.as_str(), written.radix()).ok()
 }
 
@@ -131,67 +262,27 @@ fn duration(value: &Spanned<DeValue<'_>>) -> Result<Value, Misfit> {
 const SECRET_CHARS_MIN: usize = 16;
 
 fn secret(value: &Spanned<DeValue<'_>>) -> Result<Value, Misfit> {
-    let expected = format!("a string of at least {SECRET_CHARS_MIN} characters");
-    match value.get_ref().as_str().filter(|text| text.chars().count() >= SECRET_CHARS_MIN) {
-        Some(text) => Ok(Value::Secret(Secret::new(text.to_owned()))),
-        None => Err(Misfit::new(value, expected)),
-    }
+    let expected = format!("a string of at least {SECRET_CHARS_MIN} characters on one line");
+    let secret = value.get_ref().as_str().and_then(secret_text);
+    secret.map(Value::Secret).ok_or_else(|| Misfit::new(value, expected))
 }
 
-/// Checks each entry of a table.
-fn entries<T>(
-    value: &Spanned<DeValue<'_>>,
-    entry: impl Fn(&str, &Spanned<DeValue<'_>>) -> Result<T, Misfit>,
-) -> Result<BTreeMap<String, T>, Vec<Misfit>> {
-    let table: &DeTable<'_> = match value.get_ref().as_table() {
-        Some(table) => table,
-        None => return Err(vec![Misfit::new(value, "a table, such as { NAME = \"value\" }")]),
-    };
-    let mut good = BTreeMap::new();
-    let mut misfits = Vec::new();
-    for (name, value) in table {
-        match entry(name.get_ref(), value) {
-            Ok(fit) => {
-                good.insert(name.get_ref().clone().into_owned(), fit);
-            }
-            Err(misfit) => {
-                let entry = Some(name.get_ref().clone().into_owned());
-                misfits.push(Misfit { entry, ..misfit });
-            }
+/// Takes a secret that is long enough and stands on one line.
+fn secret_text(text: &str) -> Option<Secret> {
+    let is_long = text.chars().count() >= SECRET_CHARS_MIN;
+    (is_long && !text.chars().any(char::is_control)).then(|| Secret::new(text.to_owned()))
+}
+
+/// Checks the content of a file that stands for a value.
+pub(super) fn check_file(kind: Kind, content: &str) -> Result<Value, String> {
+    let content = content.trim_end();
+    let checked = match kind {
+        Kind::Pem => pem(content, CERTIFICATE).map(Value::Text),
+        Kind::SecretPem => pem(content, KEY).map(|text| Value::Secret(Secret::new(text))),
+        _ => {
+            let expected = || format!("one line of at least {SECRET_CHARS_MIN} characters");
+            return secret_text(content).map(Value::Secret).ok_or_else(expected);
         }
-    }
-    if misfits.is_empty() { Ok(good) } else { Err(misfits) }
-}
-
-fn variable(name: &str, value: &Spanned<DeValue<'_>>) -> Result<String, Misfit> {
-    let valid = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
-    if name.is_empty() || name.starts_with(|c: char| c.is_ascii_digit()) || !name.chars().all(valid)
-    {
-        return Err(Misfit::new(value, "named with letters, digits and underscores"));
-    }
-    match value.get_ref() {
-        DeValue::String(text) if !text.contains('\0') => Ok(text.clone().into_owned()),
-        DeValue::Boolean(flag) => Ok(flag.to_string()),
-        DeValue::Integer(number) => integer(number)
-            .map(|number| number.to_string())
-            .ok_or_else(|| Misfit::new(value, "an integer of 64 bits")),
-        _ => Err(Misfit::new(value, "a string, true, false or an integer")),
-    }
-}
-
-fn header(name: &str, value: &Spanned<DeValue<'_>>) -> Result<Vec<String>, Misfit> {
-    let expected = "a string or a list of strings, each on one line";
-    if name.is_empty() || !name.chars().all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c)) {
-        return Err(Misfit::new(value, "named with letters, digits and dashes"));
-    }
-    let one = |value: &Spanned<DeValue<'_>>| match value.get_ref().as_str() {
-        Some(text) if text.chars().all(|c| c == '\t' || !c.is_control()) => Ok(text.to_owned()),
-        _ => Err(Misfit::new(value, expected)),
     };
-    match value.get_ref() {
-        DeValue::Array(list) => list.iter().map(one).collect(),
-        // TOML has no nil: `false` removes a default header.
-        DeValue::Boolean(false) => Ok(Vec::new()),
-        _ => one(value).map(|text| vec![text]),
-    }
+    checked.map_err(|Expected(expected)| expected.to_owned())
 }

@@ -3,11 +3,12 @@
 //! No other file of regctl reads an environment variable.
 
 use std::{
-    env,
+    env, io,
+    os::unix::fs::PermissionsExt as _,
     path::{Path, PathBuf},
 };
 
-use super::{Invalid, Parsed, parse};
+use super::{Invalid, Parsed, parse::parse_with, secret_files::ReadRequest};
 use crate::sys::fs;
 
 /// The environment variables that mean something to regctl.
@@ -49,9 +50,28 @@ pub(crate) enum Error {
     Invalid(#[from] Invalid),
 }
 
-/// Reads and parses `instance.toml`.
+/// Reads and parses `instance.toml`, and the files that it names for its secrets.
 pub(crate) fn load(path: &Path) -> Result<Parsed, Error> {
     let text = fs::read_to_string(path)?.ok_or_else(|| Error::Missing(path.to_owned()))?;
     let invalid = |problems| Invalid { path: path.to_owned(), problems };
-    Ok(parse(&text).map_err(invalid)?)
+    Ok(parse_with(&text, &|file| secret_file(path, file)).map_err(invalid)?)
+}
+
+/// Reads a file named in `instance.toml`; a relative path is under the root.
+fn secret_file(instance_toml: &Path, file: &ReadRequest<'_>) -> Result<String, String> {
+    // The file is etc/regctl/instance.toml under the root.
+    let root = instance_toml.ancestors().nth(3).unwrap_or(Path::new("/"));
+    let path = root.join(file.path);
+    let reason = |error: io::Error| error.to_string();
+    if file.is_secret {
+        let mode = path.metadata().map_err(reason)?.permissions().mode();
+        if mode & 0o007 != 0 {
+            return Err(format!("everybody can reach it (mode {:04o})", mode & 0o7777));
+        }
+    }
+    match fs::read_to_string(&path) {
+        Ok(Some(text)) => Ok(text),
+        Ok(None) => Err("there is no such file".to_owned()),
+        Err(error) => Err(reason(error.source)),
+    }
 }

@@ -1,37 +1,102 @@
-//! The checked settings of one file, before they are compared with each other.
+//! The checked settings of one file: what was written, what follows from it, and where each came from.
 
-use std::{collections::BTreeMap, ops::Range, path::PathBuf, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    ops::Range,
+    path::PathBuf,
+    time::Duration,
+};
 
+use serde::Serialize;
 use toml::de::DeValue;
 
 use super::{
     kind::{self, Value},
     table,
-    values::{ExternalUrl, ListenAddress},
+    values::{ExternalUrl, Host, ListenAddress},
 };
 use crate::Secret;
 
-/// What was written, by whole key name.
-#[derive(Debug, Default)]
-pub(super) struct Settings {
+/// Every setting by whole key name.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Settings {
     keys: BTreeMap<String, Setting>,
+    derived: BTreeMap<String, Derived>,
     tables: BTreeMap<String, Range<usize>>,
+    /// Keys that were written with a value they do not take.
+    spoiled: BTreeSet<String>,
 }
 
-/// A value, where its key stands, and how it was written.
-#[derive(Debug)]
-pub(super) struct Setting {
-    pub(super) value: Value,
-    pub(super) span: Range<usize>,
+/// A written value and where it stands.
+#[derive(Clone, Debug)]
+struct Setting {
+    value: Value,
+    span: Range<usize>,
+    line: usize,
+}
+
+/// A value that follows from another key.
+#[derive(Clone, Debug)]
+struct Derived {
+    value: Value,
+    from: &'static str,
+}
+
+/// Where a value came from.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize)]
+#[serde(tag = "kind", rename_all = "lowercase")]
+pub(crate) enum Origin {
+    /// The file says so.
+    File {
+        line: usize,
+    },
+    /// It follows from another key.
+    Derived {
+        from: &'static str,
+    },
+    Default,
 }
 
 impl Settings {
-    pub(super) fn set(&mut self, path: String, value: Value, span: Range<usize>) {
-        self.keys.insert(path, Setting { value, span });
+    pub(super) fn set(&mut self, path: String, value: Value, span: Range<usize>, line: usize) {
+        self.keys.insert(path, Setting { value, span, line });
     }
 
     pub(super) fn open(&mut self, path: String, span: Range<usize>) {
         self.tables.insert(path, span);
+    }
+
+    /// Notes that a key has no value because the written one is wrong.
+    pub(super) fn spoil(&mut self, path: String) {
+        self.spoiled.insert(path);
+    }
+
+    pub(super) fn is_spoiled(&self, path: &str) -> bool {
+        self.spoiled.contains(path)
+    }
+
+    /// Gives an unwritten key a value.
+    pub(super) fn derive(&mut self, path: &str, value: Value, from: &'static str) {
+        if !self.keys.contains_key(path) {
+            self.derived.insert(path.to_owned(), Derived { value, from });
+        }
+    }
+
+    /// Replaces a written value by what it means, as a table merged over the default one.
+    pub(super) fn complete(&mut self, path: &str, value: Value) {
+        if let Some(setting) = self.keys.get_mut(path) {
+            setting.value = value;
+        }
+    }
+
+    /// Moves a written key to another name; what stands there already stays.
+    pub(super) fn rename(&mut self, old: &str, new: &str) {
+        if let Some(setting) = self.keys.remove(old) {
+            self.keys.entry(new.to_owned()).or_insert(setting);
+        }
+        if self.spoiled.remove(old) {
+            self.spoiled.insert(new.to_owned());
+        }
     }
 
     /// Returns the value's place, if the file sets the key.
@@ -39,17 +104,38 @@ impl Settings {
         self.keys.get(path).map(|setting| setting.span.clone())
     }
 
+    /// Returns the written keys of a table, with their places.
+    pub(super) fn written_below(&self, prefix: &str) -> Vec<(String, Range<usize>)> {
+        self.keys
+            .iter()
+            .filter(|(path, _)| path.starts_with(prefix))
+            .map(|(path, setting)| (path.clone(), setting.span.clone()))
+            .collect()
+    }
+
     /// Returns the tables the file names, with where they are opened.
     pub(super) fn tables(&self) -> impl Iterator<Item = (&str, &Range<usize>)> {
         self.tables.iter().map(|(path, span)| (path.as_str(), span))
     }
 
-    /// Returns the value of a key: written, else the table's default.
-    fn get(&self, path: &str) -> Option<Value> {
-        match self.keys.get(path) {
-            Some(setting) => Some(setting.value.clone()),
-            None => default(path),
+    pub(super) fn has_table(&self, path: &str) -> bool {
+        self.tables.contains_key(path)
+    }
+
+    /// Returns where the value of a key comes from.
+    pub(super) fn origin(&self, path: &str) -> Origin {
+        match (self.keys.get(path), self.derived.get(path)) {
+            (Some(setting), _) => Origin::File { line: setting.line },
+            (None, Some(derived)) => Origin::Derived { from: derived.from },
+            (None, None) => Origin::Default,
         }
+    }
+
+    /// Returns the value of a key: written, else derived, else the table's default.
+    pub(super) fn get(&self, path: &str) -> Option<Value> {
+        let written = self.keys.get(path).map(|setting| setting.value.clone());
+        let derived = || self.derived.get(path).map(|derived| derived.value.clone());
+        written.or_else(derived).or_else(|| default(path))
     }
 }
 
@@ -72,11 +158,15 @@ getters! {
     secret: Secret -> Secret;
     flag: Flag -> bool;
     count: Count -> u64;
+    port: Port -> u16;
     duration: Duration -> Duration;
     address: Address -> ListenAddress;
     url: Url -> ExternalUrl;
     path: Path -> PathBuf;
+    hosts: Hosts -> Vec<Host>;
+    list: List -> Vec<String>;
     environment: Environment -> BTreeMap<String, String>;
+    fields: Fields -> BTreeMap<String, Option<String>>;
     headers: Headers -> BTreeMap<String, Vec<String>>;
 }
 

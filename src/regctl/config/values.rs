@@ -4,7 +4,7 @@
 
 use std::{
     fmt,
-    net::{IpAddr, Ipv6Addr},
+    net::{IpAddr, Ipv4Addr, Ipv6Addr},
     path::PathBuf,
     str::FromStr,
     time::Duration,
@@ -28,8 +28,35 @@ impl Host {
         self.0.eq_ignore_ascii_case("localhost") || self.ip().is_some_and(|ip| ip.is_loopback())
     }
 
+    /// Reads what nginx listens on: a host, or `*` for every IPv4 address.
+    pub(super) fn to_listen(text: &str) -> Option<Self> {
+        match text {
+            "*" => Some(Self(text.to_owned())),
+            text => text.parse().ok(),
+        }
+    }
+
+    /// Returns the address on loopback that a local host means.
+    pub(super) fn loopback_address(&self) -> Self {
+        match self.ip() {
+            Some(_) => self.clone(),
+            None => Self(Ipv4Addr::LOCALHOST.to_string()),
+        }
+    }
+
+    /// Returns the host as it stands in file names: without brackets.
+    pub(crate) fn file_stem(&self) -> &str {
+        self.0.trim_start_matches('[').trim_end_matches(']')
+    }
+
     fn is_unspecified(&self) -> bool {
         self.0.is_empty() || self.ip().is_some_and(|ip| ip.is_unspecified())
+    }
+}
+
+impl fmt::Display for Host {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
     }
 }
 
@@ -111,7 +138,7 @@ impl fmt::Display for ListenAddress {
     }
 }
 
-fn port_number(text: &str) -> Option<u16> {
+pub(super) fn port_number(text: &str) -> Option<u16> {
     // `parse` alone would take "+80".
     let digits = text.chars().all(|c| c.is_ascii_digit());
     text.parse().ok().filter(|port| digits && *port != 0)
@@ -129,7 +156,8 @@ pub(crate) enum Scheme {
 pub(crate) struct ExternalUrl {
     pub(crate) scheme: Scheme,
     pub(crate) host: Host,
-    port: Option<u16>,
+    /// None: the scheme's own.
+    pub(crate) port: Option<u16>,
 }
 
 impl ExternalUrl {
@@ -186,7 +214,7 @@ impl fmt::Display for ExternalUrl {
 }
 
 /// Reads a duration: numbers with units, largest first, as `"90s"`, `"1h30m"` or `"7d"`.
-pub(super) fn duration(text: &str) -> Option<Duration> {
+pub(crate) fn duration(text: &str) -> Option<Duration> {
     const UNITS: [(&str, u64); 6] = [
         ("ms", 1),
         ("s", 1000),
@@ -211,9 +239,45 @@ pub(super) fn duration(text: &str) -> Option<Duration> {
     (!text.is_empty() && total <= MILLISECONDS_MAX).then(|| Duration::from_millis(total))
 }
 
+/// Spells a duration as settings do: `1h30m`.
+pub(super) fn duration_text(duration: Duration) -> String {
+    const UNITS: [(&str, u128); 5] =
+        [("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1000), ("ms", 1)];
+    let mut rest = duration.as_millis();
+    let mut text = String::new();
+    for (unit, milliseconds) in UNITS {
+        if rest >= milliseconds {
+            text.push_str(&(rest / milliseconds).to_string());
+            text.push_str(unit);
+            rest %= milliseconds;
+        }
+    }
+    if text.is_empty() { "0s".to_owned() } else { text }
+}
+
+/// Reads a size: a number with a unit, powers of 1000 or 1024, as `"25MB"` or `"25MiB"`.
+pub(super) fn size(text: &str) -> Option<u64> {
+    const UNITS: [(&str, u64); 9] = [
+        ("B", 1),
+        ("kB", 1000),
+        ("KB", 1000),
+        ("MB", 1_000_000),
+        ("GB", 1_000_000_000),
+        ("KiB", 1 << 10),
+        ("MiB", 1 << 20),
+        ("GiB", 1 << 30),
+        ("TiB", 1 << 40),
+    ];
+    let digits = text.find(|c: char| !c.is_ascii_digit())?;
+    let (_, factor) = UNITS.iter().find(|(unit, _)| *unit == text[digits..].trim_start())?;
+    // What a file can hold, so that no reader of the number overflows.
+    let fits = |bytes: &u64| i64::try_from(*bytes).is_ok();
+    text[..digits].parse::<u64>().ok()?.checked_mul(*factor).filter(fits)
+}
+
 /// Reads a path from a setting.
 pub(super) fn path(text: &str) -> Result<PathBuf, Expected> {
-    if text.is_empty() || text.contains('\0') {
+    if text.is_empty() || text.chars().any(char::is_control) {
         return Err(Expected("a path; a relative one is under the root"));
     }
     Ok(PathBuf::from(text))
@@ -276,6 +340,21 @@ mod tests {
             ["registry.example.com", "ftp://a", "http://", "http://a/b", "http://u@a", "http://a:0"]
         {
             assert!(text.parse::<ExternalUrl>().is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_size_has_a_unit_of_1000_or_1024() {
+        for (text, bytes) in [
+            ("25MB", Some(25_000_000)),
+            ("25MiB", Some(25 << 20)),
+            ("1 GiB", Some(1 << 30)),
+            ("25", None),
+            ("25m", None),
+            ("MB", None),
+            ("99999999999TiB", None),
+        ] {
+            assert_eq!(size(text), bytes, "{text}");
         }
     }
 

@@ -93,7 +93,7 @@ impl Walk<'_> {
                         format!("[{}] ({}) is not supported yet", entry.path, section.doc);
                     return self.problem(entry, message, None);
                 }
-                Support::NotYet | Support::Yes => {}
+                Support::NotYet | Support::Only(_) | Support::Yes => {}
             }
         }
         self.entries(&Here { path: &entry.path, opened: Some(entry.value.span()) }, tree);
@@ -102,6 +102,7 @@ impl Walk<'_> {
     fn key(&mut self, key: &Key, entry: &Entry<'_, '_>) {
         match key.support {
             Support::Yes => self.value(key, entry),
+            Support::Only(word) => self.only(key, word, entry),
             Support::NotYet => {
                 let message = format!("`{}` ({}) is not supported yet", entry.path, key.doc);
                 self.problem(entry, message, None);
@@ -115,12 +116,27 @@ impl Walk<'_> {
 
     fn value(&mut self, key: &Key, entry: &Entry<'_, '_>) {
         match kind::check(key.kind, entry.value) {
-            Ok(value) => self.settings.set(entry.path.clone(), value, entry.value.span()),
+            Ok(value) => {
+                let line = self.source.line(entry.span.start);
+                self.settings.set(entry.path.clone(), value, entry.value.span(), line);
+            }
             Err(misfits) => {
+                self.settings.spoil(entry.path.clone());
                 let problems = misfits.iter().map(|misfit| self.misfit(key, entry, misfit));
                 self.problems.extend(problems.collect::<Vec<_>>());
             }
         }
+    }
+
+    /// A key that takes one value so far: anything else that fits its kind is not supported yet.
+    fn only(&mut self, key: &Key, word: &str, entry: &Entry<'_, '_>) {
+        let written = self.source.slice(&entry.value.span());
+        if written == word || kind::check(key.kind, entry.value).is_err() {
+            return self.value(key, entry);
+        }
+        let message =
+            format!("`{} = {}` ({}) is not supported yet", entry.path, shown(written), key.doc);
+        self.problem(entry, message, Some(format!("write `{} = {word}`, or remove it", key.name)));
     }
 
     fn misfit(&self, key: &Key, entry: &Entry<'_, '_>, misfit: &Misfit) -> Problem {
@@ -129,7 +145,7 @@ impl Walk<'_> {
             None => entry.path.clone(),
         };
         let written = match key.kind {
-            Kind::Secret | Kind::Environment => REDACTED.to_owned(),
+            Kind::Secret | Kind::SecretPem | Kind::Environment => REDACTED.to_owned(),
             _ => shown(self.source.slice(&misfit.span)),
         };
         let message = format!("`{path} = {written}`: must be {}", misfit.expected);

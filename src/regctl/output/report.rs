@@ -9,6 +9,8 @@ use serde_json::{Value, json};
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Verdict {
     Good,
+    /// Something needs a look, and the report says what.
+    Findings,
     /// The configuration has problems, and the report lists them.
     ConfigInvalid,
 }

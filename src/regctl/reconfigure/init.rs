@@ -5,10 +5,11 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use super::converge::Claim;
 use crate::{
-    config::{Invalid, instance::Driver, parse},
+    config::{Invalid, parse},
     render::{self, Starter},
-    state::{Layout, layout::STORAGE_MODE},
+    state::{InstanceLock, Layout, layout::STORAGE_MODE, lock},
     sys::{
         fs::{self, Existing},
         host, port,
@@ -48,11 +49,19 @@ pub(crate) enum InitError {
     #[error(transparent)]
     Render(#[from] render::Error),
     #[error(transparent)]
+    Lock(#[from] lock::Error),
+    #[error(transparent)]
     File(#[from] fs::Error),
 }
 
-/// Writes the starter, never over an existing file, and creates the folders.
-pub(crate) fn init(layout: &Layout, request: &Request) -> Result<Initialized, InitError> {
+/// Writes the starter, never over an existing file, and creates the folders; `waits` is told who holds the
+/// instance lock.
+pub(crate) fn init(
+    layout: &Layout,
+    request: &Request,
+    claim: Claim<'_>,
+    waits: impl FnOnce(&str),
+) -> Result<Initialized, InitError> {
     let path = layout.instance_toml();
     if path.symlink_metadata().is_ok() {
         return Err(InitError::Exists(path));
@@ -66,6 +75,7 @@ pub(crate) fn init(layout: &Layout, request: &Request) -> Result<Initialized, In
         None => layout.storage(),
     };
     let text = starter(&path, request.url.as_deref(), &address, &storage)?;
+    let _lock = InstanceLock::acquire(layout, claim.command, claim.patience, waits)?;
     layout.create_folders()?;
     fs::create_folder(&storage, STORAGE_MODE)?;
     match fs::write_atomic(&path, text.as_bytes(), 0o600, Existing::Keep) {
@@ -95,13 +105,4 @@ fn starter(
         Ok(_) => Ok(text),
         Err(problems) => Err(InitError::Starter(Invalid { path: path.to_owned(), problems })),
     }
-}
-
-/// Creates the folders of an instance that somebody else made, its storage folder included.
-pub(crate) fn complete(layout: &Layout, driver: &Driver) -> Result<(), fs::Error> {
-    layout.create_folders()?;
-    if let Driver::Filesystem { root_directory, .. } = driver {
-        fs::create_folder(&layout.resolve(root_directory), STORAGE_MODE)?;
-    }
-    Ok(())
 }

@@ -4,13 +4,15 @@ use std::{collections::BTreeMap, time::Duration};
 
 use serde::Serialize;
 
-use super::engine::{self, Error};
-use crate::{
-    config::instance::{Driver, Instance, UploadPurging},
-    state::{Layout, Secrets},
+use super::{
+    engine::{self, Error},
+    file::{Inputs, View},
+    template::Name,
 };
-
-const TEMPLATE: &str = include_str!("../../../templates/config.yml.j2");
+use crate::{
+    config::instance::{Driver, UploadPurging},
+    state::Layout,
+};
 
 /// What the template can name.
 #[derive(Serialize)]
@@ -18,6 +20,8 @@ struct Context<'a> {
     instance_toml: String,
     log_level: &'a str,
     log_formatter: &'a str,
+    log_fields: &'a BTreeMap<String, String>,
+    access_log: bool,
     /// The driver's name.
     driver: &'static str,
     /// The driver's options.
@@ -28,6 +32,7 @@ struct Context<'a> {
     address: String,
     secret: &'a str,
     relative_urls: bool,
+    h2c: bool,
     host: Option<String>,
     prefix: Option<&'a str>,
     drain_timeout: String,
@@ -43,31 +48,32 @@ struct Purging {
 }
 
 /// Renders `config.yml`.
-pub(crate) fn config_yml(
-    instance: &Instance,
-    secrets: &Secrets,
-    layout: &Layout,
-) -> Result<String, Error> {
+pub(crate) fn config_yml(inputs: &Inputs<'_>, view: View) -> Result<String, Error> {
+    let Inputs { instance, secrets, layout, templates, .. } = inputs;
     let registry = &instance.registry;
     let (driver, options) = driver(&registry.storage.driver, layout);
     let context = Context {
         instance_toml: layout.instance_toml().display().to_string(),
         log_level: &registry.log_level,
         log_formatter: &registry.log_formatter,
+        log_fields: &registry.log_fields,
+        access_log: registry.access_log,
         driver,
         options,
         delete: registry.storage.delete,
         read_only: registry.storage.read_only,
         upload_purging: purging(registry.storage.upload_purging),
         address: registry.address.to_string(),
-        secret: registry.http.secret.as_ref().unwrap_or(&secrets.http_secret).reveal(),
+        secret: view.reveal(registry.http.secret.as_ref().unwrap_or(&secrets.http_secret)),
         relative_urls: registry.http.relative_urls,
+        h2c: registry.http.h2c,
         host: registry.http.host.as_ref().map(ToString::to_string),
         prefix: registry.http.prefix.as_deref(),
         drain_timeout: go_duration(registry.http.drain_timeout),
         headers: &registry.http.headers,
     };
-    engine::render("config.yml.j2", TEMPLATE, context)
+    let (name, text) = templates.get(Name::ConfigYml);
+    engine::render(name, text, context)
 }
 
 fn driver(driver: &Driver, layout: &Layout) -> (&'static str, BTreeMap<&'static str, String>) {

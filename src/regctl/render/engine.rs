@@ -11,32 +11,39 @@ use serde::Serialize;
 #[derive(Debug, thiserror::Error)]
 #[error("failed to render `{template}`")]
 pub(crate) struct Error {
-    pub(crate) template: &'static str,
+    /// The file of an administrator's copy, or the name of an embedded template.
+    pub(crate) template: String,
     pub(crate) source: minijinja::Error,
 }
 
 /// Renders one template.
 ///
 /// The filter `quoted` writes any value as JSON, which is valid YAML and, for strings, valid TOML: a value
-/// cannot break out of its place.
-pub(super) fn render(
-    template: &'static str,
-    text: &str,
-    context: impl Serialize,
-) -> Result<String, Error> {
+/// cannot break out of its place. The filter `nginx` does the same for one argument of an nginx directive,
+/// in which variables still are variables.
+pub(super) fn render(template: &str, text: &str, context: impl Serialize) -> Result<String, Error> {
     let mut engine = Environment::new();
     engine.set_undefined_behavior(UndefinedBehavior::Strict);
     engine.set_auto_escape_callback(|_| AutoEscape::None);
     engine.set_syntax(lines_of_their_own());
     engine.add_filter("quoted", quoted);
+    engine.add_filter("nginx", nginx);
     engine
         .render_named_str(template, text, Serde(context))
-        .map_err(|source| Error { template, source })
+        .map_err(|source| Error { template: template.to_owned(), source })
 }
 
 fn quoted(value: Value) -> Result<String, minijinja::Error> {
     serde_json::to_string(&value)
         .map_err(|error| minijinja::Error::new(ErrorKind::BadSerialization, error.to_string()))
+}
+
+fn nginx(value: &str) -> Result<String, minijinja::Error> {
+    if value.chars().any(char::is_control) {
+        let reason = "an argument of an nginx directive stands on one line";
+        return Err(minijinja::Error::new(ErrorKind::InvalidOperation, reason));
+    }
+    Ok(format!("\"{}\"", value.replace('\\', "\\\\").replace('"', "\\\"")))
 }
 
 /// A line with nothing but a block leaves nothing behind.

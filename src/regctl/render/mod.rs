@@ -2,8 +2,13 @@
 
 mod config_yml;
 mod engine;
+mod file;
+mod nginx;
 mod starter;
+mod template;
 
-pub(crate) use config_yml::config_yml;
 pub(crate) use engine::Error;
+pub(crate) use file::{Content, File, Inputs, files};
+pub(crate) use nginx::{NginxPlaces, NginxVersion, nginx_conf, registry_conf};
 pub(crate) use starter::{Starter, starter};
+pub(crate) use template::{Copy, Name, Templates};

@@ -37,6 +37,54 @@ impl Layout {
         self.root.join("var/opt/regctl/registry/config.yml")
     }
 
+    /// The rendered configuration of the nginx process that regctl supervises.
+    pub(crate) fn nginx_conf(&self) -> PathBuf {
+        self.root.join("var/opt/regctl/nginx/conf/nginx.conf")
+    }
+
+    /// The rendered vhost, for that process or for an administrator's own nginx to include.
+    pub(crate) fn registry_conf(&self) -> PathBuf {
+        self.root.join("var/opt/regctl/nginx/conf/registry.conf")
+    }
+
+    /// Where nginx keeps requests and answers under way.
+    pub(crate) fn nginx(&self) -> PathBuf {
+        self.root.join("var/opt/regctl/nginx")
+    }
+
+    pub(crate) fn nginx_pid(&self) -> PathBuf {
+        self.run().join("nginx.pid")
+    }
+
+    /// The files that regctl writes, in the order in which they are replaced.
+    pub(crate) fn managed(&self) -> Vec<PathBuf> {
+        vec![self.secrets_json(), self.config_yml(), self.registry_conf(), self.nginx_conf()]
+    }
+
+    /// An administrator's own copies of templates.
+    pub(crate) fn templates(&self) -> PathBuf {
+        self.root.join("etc/regctl/templates")
+    }
+
+    /// What survives a reboot and is nobody's to edit.
+    pub(crate) fn state(&self) -> PathBuf {
+        self.root.join("var/opt/regctl/state")
+    }
+
+    /// The change that has begun.
+    pub(crate) fn journal(&self) -> PathBuf {
+        self.state().join("reconfigure.json")
+    }
+
+    /// Sockets, pid files and locks.
+    pub(crate) fn run(&self) -> PathBuf {
+        self.root.join("run/regctl")
+    }
+
+    pub(crate) fn instance_lock(&self) -> PathBuf {
+        self.run().join("instance.lock")
+    }
+
     /// The default root of the filesystem driver.
     pub(crate) fn storage(&self) -> PathBuf {
         self.root.join("var/opt/regctl/storage")
@@ -56,10 +104,13 @@ impl Layout {
             ("var/opt/regctl", 0o755),
             ("var/opt/regctl/registry", 0o750),
             ("var/opt/regctl/registry/events", 0o700),
+            ("var/opt/regctl/nginx", 0o755),
+            ("var/opt/regctl/nginx/conf", 0o755),
             ("var/opt/regctl/state", 0o750),
             ("var/log/regctl", 0o750),
             ("var/log/regctl/registry", 0o750),
-            ("run/regctl", 0o750),
+            ("var/log/regctl/nginx", 0o750),
+            ("run/regctl", RUN_MODE),
         ]
         .into_iter()
         .map(|(path, mode)| (self.root.join(path), mode))
@@ -74,6 +125,9 @@ impl Layout {
         Ok(())
     }
 }
+
+/// The mode of the folder of sockets and locks.
+pub(crate) const RUN_MODE: u32 = 0o750;
 
 /// The mode of a storage root that regctl creates.
 pub(crate) const STORAGE_MODE: u32 = 0o750;

@@ -1,7 +1,12 @@
-//! What an instance keeps on disk besides its configuration: its layout and its generated secrets.
+//! What an instance keeps on disk besides its configuration: its layout, its generated secrets, the lock on
+//! its configuration, and the journal of a change that has begun.
 
+pub(crate) mod journal;
 pub(crate) mod layout;
+pub(crate) mod lock;
 pub(crate) mod secrets;
 
+pub(crate) use journal::Journal;
 pub(crate) use layout::Layout;
+pub(crate) use lock::{InstanceLock, Patience};
 pub(crate) use secrets::Secrets;

@@ -1,4 +1,6 @@
 //! Generated secrets: made once, then only read, because every node and every restart must agree on them.
+//!
+//! They are one file and one unit: it is there whole, or it is not, and nothing adds to it in place.
 
 use std::{io, path::PathBuf};
 
@@ -7,20 +9,30 @@ use serde::{Deserialize, Serialize};
 use super::Layout;
 use crate::{
     Secret,
-    sys::{
-        fs::{self, Existing},
-        random,
-    },
+    sys::{fs, managed, random},
 };
 
 /// The random bytes behind `http_secret`, as omnibus has them.
 const HTTP_SECRET_BYTES: usize = 64;
+
+/// The mode of a secrets file that regctl writes.
+pub(crate) const MODE: u32 = 0o600;
 
 /// What `secrets.json` holds.
 #[derive(Clone, Debug)]
 pub(crate) struct Secrets {
     /// Signs the state of uploads in URLs, where the instance sets none itself.
     pub(crate) http_secret: Secret,
+    pub(crate) origin: Origin,
+}
+
+/// Where secrets come from.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Origin {
+    /// A file, which is kept as it is: it may hold more than this version knows.
+    Stored,
+    /// Nowhere: they are still to be stored.
+    Generated,
 }
 
 /// Why there are no secrets.
@@ -32,6 +44,8 @@ pub(crate) enum Error {
     Malformed { path: PathBuf, source: serde_json::Error },
     #[error("`registry.http_secret` in `{}` is empty", path.display())]
     Empty { path: PathBuf },
+    #[error("`{}` has mode {mode:04o}: every user of this machine may use its secrets", path.display())]
+    Exposed { path: PathBuf, mode: u32 },
     #[error("failed to generate the http secret")]
     Random(#[source] io::Error),
 }
@@ -50,15 +64,18 @@ struct Registry {
 impl Secrets {
     /// Secrets of no instance, for checking files that are not written.
     pub(crate) fn placeholder() -> Self {
-        Self { http_secret: Secret::new("placeholder".to_owned()) }
+        Self { http_secret: Secret::new("placeholder".to_owned()), origin: Origin::Stored }
     }
 
-    /// Reads the secrets; generates and stores them if there are none.
-    pub(crate) fn load_or_generate(layout: &Layout) -> Result<Self, Error> {
+    /// Reads the secrets; `None` when there are none yet.
+    pub(crate) fn load(layout: &Layout) -> Result<Option<Self>, Error> {
         let path = layout.secrets_json();
-        match fs::read_to_string(&path)? {
-            Some(text) => Self::parse(&text, path),
-            None => Self::generate(layout),
+        match managed::read(&path)? {
+            Some(found) if found.mode & 0o007 != 0 => {
+                Err(Error::Exposed { path, mode: found.mode })
+            }
+            Some(found) => Self::parse(&found.text, path).map(Some),
+            None => Ok(None),
         }
     }
 
@@ -70,24 +87,30 @@ impl Secrets {
         if http_secret.is_empty() {
             return Err(Error::Empty { path });
         }
-        Ok(Self { http_secret: Secret::new(http_secret) })
+        Ok(Self { http_secret: Secret::new(http_secret), origin: Origin::Stored })
     }
 
-    fn generate(layout: &Layout) -> Result<Self, Error> {
+    /// Makes new secrets, which are nowhere yet.
+    pub(crate) fn generate() -> Result<Self, Error> {
         let http_secret = random::hex(HTTP_SECRET_BYTES).map_err(Error::Random)?;
-        let stored = OnDisk { registry: Registry { http_secret } };
-        let mut text =
-            serde_json::to_string_pretty(&stored).expect("strings under text keys are always JSON");
-        text.push('\n');
-        // Two first starts at once must not end with two secrets: the second one reads the first one's.
-        match fs::write_atomic(&layout.secrets_json(), text.as_bytes(), 0o600, Existing::Keep) {
-            Ok(()) => Ok(Self { http_secret: Secret::new(stored.registry.http_secret) }),
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
-                let path = layout.secrets_json();
-                let text = fs::read_to_string(&path)?.unwrap_or_default();
-                Self::parse(&text, path)
-            }
-            Err(error) => Err(error.into()),
-        }
+        Ok(Self { http_secret: Secret::new(http_secret), origin: Origin::Generated })
     }
+
+    /// Returns the text of the file that holds them.
+    pub(crate) fn to_json(&self) -> String {
+        let http_secret = self.http_secret.reveal().to_owned();
+        json(&OnDisk { registry: Registry { http_secret } })
+    }
+
+    /// Returns that text without the secrets, line for line.
+    pub(crate) fn to_redacted_json(&self) -> String {
+        let http_secret = self.http_secret.to_string();
+        json(&OnDisk { registry: Registry { http_secret } })
+    }
+}
+
+fn json(stored: &OnDisk) -> String {
+    let text =
+        serde_json::to_string_pretty(stored).expect("strings under text keys are always JSON");
+    format!("{text}\n")
 }

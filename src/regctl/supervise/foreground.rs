@@ -31,13 +31,14 @@ pub(crate) enum Error {
     Run(#[source] Source),
 }
 
-/// Serves until told to stop; `ready` is called with the address once connections are accepted.
+/// Serves until told to stop, and at the second time stops without finishing what is under way; `ready` is called with the address once connections are accepted.
 ///
 /// `key` names the setting of the address, for the message when the address is taken.
 pub(crate) fn serve(config: &Config, key: &str, ready: impl FnOnce(&str)) -> Result<(), Error> {
     limits::raise_open_files().map_err(Error::Runtime)?;
     runtime::block_on(async {
-        let stop = StopSignals::watch().map_err(Error::Runtime)?;
+        let mut stop = StopSignals::watch().map_err(Error::Runtime)?;
+        let impatient = StopSignals::watch().map_err(Error::Runtime)?;
         let _log = registry::log::init(&config.log).map_err(|error| Error::Open(error.into()))?;
         let address = shown(&config.http.address);
         let listener = Listener::bind(&config.http.address).map_err(|source| Error::Listen {
@@ -48,7 +49,10 @@ pub(crate) fn serve(config: &Config, key: &str, ready: impl FnOnce(&str)) -> Res
         let address = listener.address().to_string();
         let server = Server::open(config).map_err(|error| Error::Open(error.into()))?;
         ready(&address);
-        server.run(listener, stop.received()).await.map_err(|error| Error::Run(error.into()))
+        match impatient.unless_repeated(server.run(listener, stop.received())).await {
+            Some(ended) => ended.map_err(|error| Error::Run(error.into())),
+            None => Ok(()),
+        }
     })
     .map_err(Error::Runtime)?
 }

@@ -10,10 +10,10 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::random;
+use super::{random, stage};
 
 /// The largest file that is read whole; nothing a person edits comes near.
-const READ_BYTES_MAX: u64 = 8 << 20;
+pub(super) const READ_BYTES_MAX: u64 = 8 << 20;
 
 /// What happens to a file that stands where another is to be written.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -51,6 +51,22 @@ pub(crate) fn read_to_string(path: &Path) -> Result<Option<String>, Error> {
         return Err(failed(io::Error::new(ErrorKind::FileTooLarge, reason)));
     }
     io::read_to_string(file).map(Some).map_err(failed)
+}
+
+/// Removes a file, if it is there.
+pub(crate) fn remove(path: &Path) -> Result<(), Error> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != ErrorKind::NotFound => {
+            Err(Error { operation: "remove", path: path.to_owned(), source: error })
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Makes the names in a folder durable.
+pub(crate) fn sync_folder(path: &Path) -> Result<(), Error> {
+    let synced = File::open(path).and_then(|folder| folder.sync_all());
+    synced.map_err(|source| Error { operation: "sync the folder", path: path.to_owned(), source })
 }
 
 /// Writes a file with exactly this mode, whole or not at all.
@@ -98,9 +114,7 @@ struct Staged {
 
 impl Staged {
     fn create(target: &Path, mode: u32) -> io::Result<Self> {
-        let name = target.file_name().unwrap_or_default().to_string_lossy();
-        let nonce = random::hex(8)?;
-        let temporary = target.with_file_name(format!(".{name}.regctl-{nonce}"));
+        let temporary = stage::path(target, &random::hex(stage::NONCE_BYTES)?);
         let file = OpenOptions::new().write(true).create_new(true).mode(mode).open(&temporary)?;
         let staged = Self { file, temporary };
         // The mode given to open is cut by the umask.

@@ -6,3 +6,8 @@ use nix::unistd;
 pub(crate) fn name() -> Option<String> {
     unistd::gethostname().ok()?.into_string().ok().filter(|name| !name.is_empty())
 }
+
+/// Whether this process may do everything.
+pub(crate) fn is_root() -> bool {
+    unistd::geteuid().is_root()
+}

@@ -28,8 +28,20 @@ impl StopSignals {
         })
     }
 
-    /// Waits for Ctrl-C or TERM.
-    pub(crate) async fn received(mut self) {
+    /// Waits for the end of `work`, at most until the second Ctrl-C or TERM: none then.
+    pub(crate) async fn unless_repeated<T>(mut self, work: impl Future<Output = T>) -> Option<T> {
+        let repeated = async {
+            self.received().await;
+            self.received().await;
+        };
+        tokio::select! {
+            ended = work => Some(ended),
+            () = repeated => None,
+        }
+    }
+
+    /// Waits for the next Ctrl-C or TERM.
+    pub(crate) async fn received(&mut self) {
         tokio::select! {
             _ = self.interrupt.recv() => {}
             _ = self.terminate.recv() => {}

@@ -24,6 +24,7 @@ use std::{
 };
 
 pub(crate) use image::Image;
+pub(crate) use mount::Mount;
 pub(crate) use registry::Registry;
 pub(crate) use rng::Rng;
 pub(crate) use store::Store;

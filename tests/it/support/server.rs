@@ -47,6 +47,12 @@ impl Server {
         Self { child: Some(child), root: root.to_owned(), greeting, stdout, rest }
     }
 
+    /// Sends a signal.
+    pub(crate) fn signal(&self, signal: Signal) {
+        let pid = self.child.as_ref().unwrap().id();
+        kill(Pid::from_raw(pid.try_into().unwrap()), signal).unwrap();
+    }
+
     /// Sends a signal and waits for the end.
     pub(crate) fn stop(mut self, signal: Signal) -> Ran {
         let mut child = self.child.take().unwrap();

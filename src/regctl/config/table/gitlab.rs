@@ -2,11 +2,13 @@
 
 use super::{
     Key,
-    Kind::{Count, Flag, Path, Secret, Text, Url},
+    Kind::{Path, Secret, Text},
     Section,
 };
 
 const GITLAB_SIDE: &str = "it configures GitLab itself: keep it in gitlab.rb";
+
+const FOLLOWS: &str = "it follows from registry_external_url: remove it";
 
 pub(super) const SECTIONS: &[Section] = &[Section::new(
     "gitlab_rails",
@@ -14,11 +16,16 @@ pub(super) const SECTIONS: &[Section] = &[Section::new(
     "the GitLab side",
     &[
         Key::new("registry_path", Path, None, "the folder of the filesystem driver"),
-        Key::later("registry_enabled", Flag, "whether GitLab uses the registry"),
-        Key::later("registry_host", Text, "the host that users see"),
-        Key::later("registry_port", Count(1), "the port that users see"),
-        Key::later("registry_api_url", Url, "the address that GitLab itself uses"),
-        Key::later("registry_key_path", Path, "where GitLab finds the key that signs tokens"),
+        Key::refused("registry_enabled", "whether GitLab uses the registry", GITLAB_SIDE),
+        Key::refused("registry_host", "the host that users see", FOLLOWS),
+        Key::refused("registry_port", "the port that users see", FOLLOWS),
+        Key::refused("registry_api_url", "the address that GitLab itself uses", GITLAB_SIDE),
+        Key::new(
+            "registry_key_path",
+            Path,
+            None,
+            "where the key that signs tokens is written for GitLab",
+        ),
         Key::later("registry_issuer", Text, "the issuer's name in tokens"),
         Key::later("registry_notification_secret", Secret, "what GitLab expects in notifications"),
         Key::refused(

@@ -39,7 +39,7 @@ const LOGGING: &[Key] = &[
 ];
 
 const LETSENCRYPT: &[Key] = &[
-    Key::later("enable", Flag, "certificates from Let's Encrypt"),
+    Key::new("enable", Flag, Some("false"), "certificates from Let's Encrypt").only("false"),
     Key::later("contact_emails", List, "who hears of problems"),
     Key::later("group", Text, "the group of the key file"),
     Key::later("key_size", Count(2048), "bits of the key"),

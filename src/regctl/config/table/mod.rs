@@ -62,6 +62,28 @@ pub enum Kind {
     Duration,
     /// A size in bytes, or with a unit in a string.
     Size,
+    /// A port, which may stand in quotes.
+    Port,
+    /// A word or a few that stand in nginx's configuration.
+    Directive,
+    /// One of those, or a list of them.
+    Directives,
+    /// Lines of a configuration.
+    Lines,
+    /// A list of addresses to listen on; `*` is every IPv4 address.
+    Hosts,
+    /// A list of addresses and networks.
+    Networks,
+    /// The name of an account or a group.
+    Account,
+    /// The id of an account or a group, not root's.
+    Id,
+    /// A certificate in PEM.
+    Pem,
+    /// A private key in PEM, which is never shown.
+    SecretPem,
+    /// Names to texts, booleans or integers.
+    Fields,
     /// `HOST:PORT`.
     Address,
     /// `http://HOST[:PORT]`.
@@ -94,6 +116,8 @@ pub enum Change {
 pub enum Support {
     /// It can.
     Yes,
+    /// It can, to this value alone; the others will follow.
+    Only(&'static str),
     /// It will: until then setting it is an error.
     NotYet,
     /// It cannot: the reason, and what to use instead.
@@ -165,6 +189,10 @@ impl Key {
 
     const fn refused(name: &'static str, doc: &'static str, reason: &'static str) -> Self {
         Self { support: Support::Refused(reason), ..Self::new(name, Kind::Table, None, doc) }
+    }
+
+    const fn only(self, value: &'static str) -> Self {
+        Self { support: Support::Only(value), ..self }
     }
 
     const fn live(self) -> Self {

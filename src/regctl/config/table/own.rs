@@ -71,14 +71,12 @@ pub(super) const SECTIONS: &[Section] = &[
         "manage_accounts",
         Some("manage_accounts"),
         "accounts",
-        &[Key::later("enable", Flag, "create the service's account")],
-    )
-    .not_yet(),
+        &[Key::new("enable", Flag, Some("true"), "create the service's account")],
+    ),
     Section::new(
         "manage_storage_directories",
         Some("manage_storage_directories"),
         "storage folders",
-        &[Key::later("enable", Flag, "create the storage folder")],
-    )
-    .not_yet(),
+        &[Key::new("enable", Flag, Some("true"), "create the storage folder")],
+    ),
 ];

@@ -3,8 +3,8 @@
 use super::{
     Key,
     Kind::{
-        Address, Choice, Count, Duration, Environment, Flag, Headers, List, Path, Prefix, Secret,
-        Size, Table, Text, Url,
+        Account, Address, Choice, Count, Duration, Environment, Fields, Flag, Headers, Id, List,
+        Path, Pem, Prefix, Secret, SecretPem, Size, Table, Text, Url,
     },
     Section,
 };
@@ -66,9 +66,8 @@ pub(super) const SECTIONS: &[Section] = &[
         "registry.http.h2c",
         None,
         "HTTP/2 without TLS",
-        &[Key::later("enabled", Flag, "HTTP/2 without TLS, by prior knowledge")],
-    )
-    .not_yet(),
+        &[Key::new("enabled", Flag, Some("false"), "HTTP/2 without TLS, by prior knowledge")],
+    ),
     Section::new(
         "registry.http.debug",
         None,
@@ -140,13 +139,22 @@ pub(super) const SECTIONS: &[Section] = &[
         None,
         "the registry's log",
         &[
-            Key::later("accesslog", Table, "the access log"),
-            Key::later("fields", Table, "fields of every line"),
+            Key::new(
+                "fields",
+                Fields,
+                Some("{ service = \"registry\", environment = \"production\" }"),
+                "fields of every line; `NAME = false` removes a default one",
+            ),
             Key::later("hooks", Table, "mail on errors"),
             Key::later("reportcaller", Flag, "the place in the source"),
         ],
-    )
-    .not_yet(),
+    ),
+    Section::new(
+        "registry.log.accesslog",
+        None,
+        "the access log",
+        &[Key::new("disabled", Flag, Some("false"), "no access log")],
+    ),
     Section::new(
         "registry.proxy",
         None,
@@ -201,6 +209,7 @@ const REGISTRY: &[Key] = &[
         "the form of a log line",
     ),
     Key::new("http_secret", Secret, None, "signs the state of uploads; generated when unset"),
+    Key::new("http_secret_file", Path, None, "a file that holds http_secret"),
     Key::new("storage_delete_enabled", Flag, Some("true"), "whether clients may delete"),
     Key::new(
         "http_draintimeout",
@@ -209,11 +218,11 @@ const REGISTRY: &[Key] = &[
         "how long a stopping registry finishes requests",
     ),
     Key::new("env", Environment, Some("{}"), "the registry's environment, `REGISTRY_*` included"),
-    Key::later("username", Text, "the service's account"),
-    Key::later("group", Text, "the service's group"),
-    Key::later("uid", Count(0), "the account's id"),
-    Key::later("gid", Count(0), "the group's id"),
-    Key::later("shell", Path, "the account's shell"),
+    Key::new("username", Account, Some("\"registry\""), "the service's account"),
+    Key::new("group", Account, Some("\"registry\""), "the service's group"),
+    Key::new("uid", Id, None, "the account's id; unset: the system chooses"),
+    Key::new("gid", Id, None, "the group's id; unset: the system chooses"),
+    Key::new("shell", Path, Some("\"/usr/sbin/nologin\""), "the account's shell"),
     Key::refused(
         "dir",
         "the working folder",
@@ -228,14 +237,19 @@ const REGISTRY: &[Key] = &[
         "there are no environment files: write env in [registry]",
     ),
     Key::later("rootcertbundle", Path, "certificates that verify tokens"),
-    Key::later("internal_key", Secret, "the key that signs tokens"),
-    Key::later("internal_certificate", Text, "its certificate"),
+    Key::new("internal_key", SecretPem, None, "the key that signs tokens; generated when unset"),
+    Key::new("internal_key_file", Path, None, "a file that holds internal_key"),
+    Key::new("internal_certificate", Pem, None, "its certificate; generated when unset"),
+    Key::new("internal_certificate_file", Path, None, "a file that holds internal_certificate"),
     Key::later("token_realm", Url, "the server that issues tokens"),
     Key::later("autoredirect", Flag, "the realm follows the request's host"),
-    Key::later("health_storagedriver_enabled", Flag, "a probe of the storage"),
+    Key::new("health_storagedriver_enabled", Flag, Some("false"), "a probe of the storage")
+        .only("false"),
     Key::later("middleware", Table, "Distribution's middleware"),
-    Key::later("validation_enabled", Flag, "checks of URLs in manifests"),
-    Key::later("compatibility_schema1_enabled", Flag, "Docker's schema 1 manifests"),
+    Key::new("validation_enabled", Flag, Some("false"), "checks of URLs in manifests")
+        .only("false"),
+    Key::new("compatibility_schema1_enabled", Flag, Some("false"), "Docker's schema 1 manifests")
+        .only("false"),
     Key::refused("auto_migrate", "migrations of the metadata database", NO_DATABASE),
     Key::later("reporting", Table, "error reports"),
     Key::later("notifications", Table, "webhooks"),

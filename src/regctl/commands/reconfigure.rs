@@ -1,0 +1,151 @@
+//! `regctl reconfigure`: makes the instance's files say what `instance.toml` says.
+
+use std::{fmt, path::PathBuf};
+
+use clap::ValueEnum;
+use serde::Serialize;
+
+use super::{
+    Context,
+    waiting::{self, Waiting},
+};
+use crate::{
+    exit::Failure,
+    output::{Document, Report, Verdict},
+    reconfigure::{self, Change, Desired, Plan},
+    render::Name,
+};
+
+/// Apply instance.toml: render, check and replace the files made from it
+///
+/// Every file is rendered and read by its reader before anything is replaced, and all of them change together:
+/// a reconfigure that is interrupted, even by a power cut, is completed by the next command. Without
+/// changes nothing is touched.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  regctl reconfigure --dry-run       show what would change, secrets redacted
+  regctl reconfigure --dry-run --exit-code || regctl reconfigure
+  regctl reconfigure --print-template registry.conf.j2 > /etc/regctl/templates/registry.conf.j2")]
+pub(crate) struct Args {
+    /// Show what would change as a unified diff, and change nothing
+    #[arg(long, short = 'n')]
+    dry_run: bool,
+    /// With --dry-run: exit 5 when something would change
+    #[arg(long, requires = "dry_run")]
+    exit_code: bool,
+    /// Print a built-in template, to be copied to etc/regctl/templates and edited there
+    #[arg(long, value_name = "NAME", value_enum, conflicts_with_all = ["dry_run", "exit_code"])]
+    print_template: Option<Template>,
+    #[command(flatten)]
+    waiting: Waiting,
+}
+
+/// The templates that an administrator may replace.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Template {
+    #[value(name = "config.yml.j2")]
+    ConfigYml,
+    #[value(name = "nginx.conf.j2")]
+    NginxConf,
+    #[value(name = "registry.conf.j2")]
+    RegistryConf,
+}
+
+/// What changed, or would change.
+#[derive(Debug, Serialize)]
+struct Reconfigured {
+    dry_run: bool,
+    changes: Vec<Changed>,
+    /// Folders that were missing.
+    folders: Vec<PathBuf>,
+    /// Staged files that an interrupted change left behind.
+    leftovers: Vec<PathBuf>,
+    warnings: Vec<String>,
+}
+
+/// One file.
+#[derive(Debug, Serialize)]
+struct Changed {
+    path: PathBuf,
+    change: &'static str,
+    /// A unified diff without secrets.
+    diff: String,
+}
+
+pub(crate) fn run(args: Args, context: &Context) -> Result<Report, Failure> {
+    let Args { dry_run, exit_code, print_template, waiting } = args;
+    if let Some(template) = print_template {
+        return Ok(Report::file(Name::from(template).copy()));
+    }
+    let Context { layout, printer, .. } = context;
+    let (desired, plan) = match dry_run {
+        true => reconfigure::preview(layout)?,
+        false => {
+            let claim = waiting.claim("reconfigure");
+            reconfigure::converge(layout, claim, waiting::announce(*printer))?
+        }
+    };
+    desired.warnings.iter().for_each(|warning| printer.warn(warning));
+    if dry_run && plan.interrupted {
+        printer.warn("an interrupted change would be completed first, and is not in this diff");
+    }
+    let changes = !plan.is_empty();
+    let document = Reconfigured::new(dry_run, desired, &plan);
+    if !dry_run {
+        // Nothing is supervised yet, so that there is nothing to restart and nothing to ask.
+        printer.say("nothing is running: start with 'regctl run'");
+    }
+    let verdict = if exit_code && changes { Verdict::Findings } else { Verdict::Good };
+    Ok(Report::of(&document, verdict))
+}
+
+impl Reconfigured {
+    fn new(dry_run: bool, desired: Desired, plan: &Plan) -> Self {
+        let changed = |change: &Change| Changed {
+            path: change.path.clone(),
+            change: change.done(),
+            diff: reconfigure::unified(change),
+        };
+        Self {
+            dry_run,
+            changes: plan.changes.iter().map(changed).collect(),
+            folders: plan.folders.iter().map(|(path, _)| path.clone()).collect(),
+            leftovers: plan.leftovers.clone(),
+            warnings: desired.warnings,
+        }
+    }
+}
+
+impl From<Template> for Name {
+    fn from(template: Template) -> Self {
+        match template {
+            Template::ConfigYml => Self::ConfigYml,
+            Template::NginxConf => Self::NginxConf,
+            Template::RegistryConf => Self::RegistryConf,
+        }
+    }
+}
+
+impl Document for Reconfigured {
+    const SCHEMA: u32 = 1;
+}
+
+impl fmt::Display for Reconfigured {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { dry_run, changes, folders, leftovers, .. } = self;
+        if changes.is_empty() && folders.is_empty() && leftovers.is_empty() {
+            return writeln!(f, "nothing to change");
+        }
+        for Changed { path, change, diff } in changes {
+            match dry_run {
+                true => f.write_str(diff)?,
+                false => writeln!(f, "{change} {}", path.display())?,
+            }
+        }
+        let [create, remove] =
+            if *dry_run { ["would create", "would remove"] } else { ["created", "removed"] };
+        folders.iter().try_for_each(|path| writeln!(f, "{create} {}/", path.display()))?;
+        leftovers.iter().try_for_each(|path| writeln!(f, "{remove} {}", path.display()))
+    }
+}

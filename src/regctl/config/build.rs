@@ -1,0 +1,250 @@
+//! From settings that have passed every check to the [`Instance`] they mean.
+
+use std::{collections::BTreeMap, path::PathBuf, time::Duration};
+
+use super::{
+    instance::{
+        Account, Driver, Gitlab, Http, Instance, Registry, Storage, TokenKey, UploadPurging,
+    },
+    settings::Settings,
+    values::ExternalUrl,
+    vhost::{Hsts, Nginx, RealIp, Tls, Vhost},
+};
+
+const HAS_DEFAULT: &str = "the key has a default";
+
+/// Builds the instance.
+pub(super) fn instance(settings: &Settings) -> Instance {
+    Instance {
+        external_url: settings.url("registry_external_url"),
+        registry: registry(settings),
+        nginx: nginx(settings),
+        gitlab: Gitlab {
+            token_key: token_key(settings),
+            key_path: settings.path("gitlab_rails.registry_key_path"),
+        },
+        manage_accounts: flag(settings, "manage_accounts.enable"),
+        manage_storage_directories: flag(settings, "manage_storage_directories.enable"),
+    }
+}
+
+/// Whether regctl runs nginx.
+pub(super) fn runs_nginx(settings: &Settings) -> bool {
+    let on = |path| settings.flag(path) == Some(true);
+    on("registry.enable") && on("nginx.enable") && on("registry.nginx.enable")
+}
+
+fn flag(settings: &Settings, path: &str) -> bool {
+    settings.flag(path).expect(HAS_DEFAULT)
+}
+
+fn text(settings: &Settings, path: &str) -> String {
+    settings.text(path).expect(HAS_DEFAULT)
+}
+
+fn duration(settings: &Settings, path: &str) -> Duration {
+    settings.duration(path).expect(HAS_DEFAULT)
+}
+
+fn registry(settings: &Settings) -> Registry {
+    let fields = settings.fields("registry.log.fields").unwrap_or_default();
+    Registry {
+        enable: flag(settings, "registry.enable"),
+        address: settings.address("registry.registry_http_addr").expect(HAS_DEFAULT),
+        log_level: text(settings, "registry.log_level"),
+        log_formatter: text(settings, "registry.log_formatter"),
+        log_fields: fields.into_iter().filter_map(|(name, value)| Some((name, value?))).collect(),
+        access_log: !flag(settings, "registry.log.accesslog.disabled"),
+        env: settings.environment("registry.env").unwrap_or_default(),
+        account: account(settings),
+        http: http(settings),
+        storage: storage(settings),
+    }
+}
+
+fn account(settings: &Settings) -> Account {
+    let id = |path| {
+        settings.count(path).map(|id| u32::try_from(id).expect("the kind of the key bounds it"))
+    };
+    Account {
+        username: text(settings, "registry.username"),
+        group: text(settings, "registry.group"),
+        uid: id("registry.uid"),
+        gid: id("registry.gid"),
+        shell: settings.path("registry.shell").expect(HAS_DEFAULT),
+    }
+}
+
+fn http(settings: &Settings) -> Http {
+    Http {
+        secret: settings.secret("registry.http_secret"),
+        relative_urls: flag(settings, "registry.http.relativeurls"),
+        host: settings.url("registry.http.host"),
+        prefix: settings.text("registry.http.prefix"),
+        headers: settings.headers("registry.http.headers").unwrap_or_default(),
+        drain_timeout: duration(settings, "registry.http_draintimeout"),
+        h2c: flag(settings, "registry.http.h2c.enabled"),
+    }
+}
+
+fn storage(settings: &Settings) -> Storage {
+    Storage {
+        driver: driver(settings),
+        delete: flag(settings, "registry.storage.delete.enabled"),
+        read_only: flag(settings, "registry.storage.maintenance.readonly.enabled"),
+        upload_purging: upload_purging(settings),
+    }
+}
+
+fn driver(settings: &Settings) -> Driver {
+    if settings.has_table("registry.storage.inmemory") {
+        return Driver::InMemory;
+    }
+    let path = |name: &str| format!("registry.storage.filesystem.{name}");
+    Driver::Filesystem {
+        root_directory: settings.path(&path("rootdirectory")).expect(HAS_DEFAULT),
+        max_threads: settings.count(&path("maxthreads")).expect(HAS_DEFAULT),
+    }
+}
+
+fn upload_purging(settings: &Settings) -> UploadPurging {
+    let path = |name: &str| format!("registry.storage.maintenance.uploadpurging.{name}");
+    UploadPurging {
+        enabled: flag(settings, &path("enabled")),
+        age: duration(settings, &path("age")),
+        interval: duration(settings, &path("interval")),
+        dry_run: flag(settings, &path("dryrun")),
+    }
+}
+
+fn token_key(settings: &Settings) -> Option<TokenKey> {
+    Some(TokenKey {
+        key: settings.secret("registry.internal_key")?,
+        certificate: settings.text("registry.internal_certificate")?,
+    })
+}
+
+fn nginx(settings: &Settings) -> Nginx {
+    let count = |name: &str| settings.count(&format!("nginx.{name}"));
+    let enable = runs_nginx(settings);
+    Nginx {
+        enable,
+        vhost: settings
+            .url("registry_external_url")
+            .filter(|_| enable || !takes_the_registrys_port(settings))
+            .map(|url| vhost(settings, &url)),
+        worker_processes: count("worker_processes"),
+        worker_connections: count("worker_connections").expect(HAS_DEFAULT),
+        log_format: text(settings, "nginx.log_format"),
+        keepalive_timeout: duration(settings, "nginx.keepalive_timeout"),
+        keepalive_time: duration(settings, "nginx.keepalive_time"),
+        server_names_hash_bucket_size: count("server_names_hash_bucket_size").expect(HAS_DEFAULT),
+        custom_config: settings.text("nginx.custom_nginx_config"),
+        log_directory: settings.path("nginx.log_directory").expect(HAS_DEFAULT),
+    }
+}
+
+/// Whether the vhost and the registry name one port.
+pub(super) fn takes_the_registrys_port(settings: &Settings) -> bool {
+    let address = settings.address("registry.registry_http_addr");
+    address.map(|address| address.port()) == settings.port("registry.nginx.listen_port")
+}
+
+/// Reads keys of `[registry.nginx]` by their own names.
+struct Keys<'a>(&'a Settings);
+
+impl Keys<'_> {
+    fn of(name: &str) -> String {
+        format!("registry.nginx.{name}")
+    }
+
+    fn flag(&self, name: &str) -> bool {
+        flag(self.0, &Self::of(name))
+    }
+
+    fn text(&self, name: &str) -> Option<String> {
+        self.0.text(&Self::of(name))
+    }
+
+    fn path(&self, name: &str) -> Option<PathBuf> {
+        self.0.path(&Self::of(name))
+    }
+
+    fn count(&self, name: &str) -> u64 {
+        self.0.count(&Self::of(name)).expect(HAS_DEFAULT)
+    }
+
+    fn duration(&self, name: &str) -> Duration {
+        duration(self.0, &Self::of(name))
+    }
+
+    fn list(&self, name: &str) -> Vec<String> {
+        self.0.list(&Self::of(name)).unwrap_or_default()
+    }
+
+    fn is_on(&self, name: &str) -> Option<bool> {
+        self.text(name).map(|word| word == "on")
+    }
+}
+
+const FOLLOWS: &str = "the key follows from the URL";
+
+fn vhost(settings: &Settings, url: &ExternalUrl) -> Vhost {
+    let keys = Keys(settings);
+    let tls = keys.flag("listen_https").then(|| tls(&keys));
+    let port = |name: &str| settings.port(&Keys::of(name));
+    let redirects = keys.flag("redirect_http_to_https") && tls.is_some();
+    Vhost {
+        server_name: url.host.clone(),
+        scheme: url.scheme,
+        public_port: url.port,
+        listen_addresses: settings.hosts(&Keys::of("listen_addresses")).expect(FOLLOWS),
+        listen_port: port("listen_port").expect(FOLLOWS),
+        redirect_port: port("redirect_http_to_https_port").filter(|_| redirects),
+        tls,
+        http2: keys.flag("http2_enabled"),
+        proxy_protocol: keys.flag("proxy_protocol"),
+        real_ip: RealIp {
+            header: keys.text("real_ip_header"),
+            recursive: keys.is_on("real_ip_recursive"),
+            trusted: keys.list("real_ip_trusted_addresses"),
+        },
+        hsts: Hsts {
+            max_age: keys.count("hsts_max_age"),
+            include_subdomains: keys.flag("hsts_include_subdomains"),
+        },
+        proxy_set_headers: request_headers(settings),
+        error_log_level: keys.text("error_log_level").expect(HAS_DEFAULT),
+        log_directory: keys.path("log_directory").expect(HAS_DEFAULT),
+        client_max_body_size: keys.count("client_max_body_size"),
+        proxy_read_timeout: keys.duration("proxy_read_timeout"),
+        proxy_connect_timeout: keys.duration("proxy_connect_timeout"),
+        custom_config: keys.text("custom_gitlab_server_config"),
+    }
+}
+
+fn request_headers(settings: &Settings) -> BTreeMap<String, String> {
+    let headers = settings.headers(&Keys::of("proxy_set_headers")).unwrap_or_default();
+    headers.into_iter().filter_map(|(name, values)| Some((name, values.first()?.clone()))).collect()
+}
+
+fn tls(keys: &Keys<'_>) -> Tls {
+    let text = |name| keys.text(name).expect(HAS_DEFAULT);
+    Tls {
+        certificate: keys.path("ssl_certificate").expect(FOLLOWS),
+        certificate_key: keys.path("ssl_certificate_key").expect(FOLLOWS),
+        client_certificate: keys.path("ssl_client_certificate"),
+        verify_client: keys.text("ssl_verify_client"),
+        verify_depth: keys.count("ssl_verify_depth"),
+        ciphers: text("ssl_ciphers"),
+        protocols: text("ssl_protocols"),
+        prefer_server_ciphers: keys.is_on("ssl_prefer_server_ciphers").expect(HAS_DEFAULT),
+        session_cache: text("ssl_session_cache"),
+        session_tickets: keys.is_on("ssl_session_tickets").expect(HAS_DEFAULT),
+        session_timeout: keys.duration("ssl_session_timeout"),
+        dhparam: keys.path("ssl_dhparam"),
+        ecdh_curve: keys.text("ssl_ecdh_curve"),
+        password_file: keys.path("ssl_password_file"),
+        conf_commands: keys.list("ssl_conf_command"),
+    }
+}

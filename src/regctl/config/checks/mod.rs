@@ -1,0 +1,107 @@
+//! Checks between settings: each is right by itself, and they must also agree.
+
+mod network;
+mod nginx;
+mod registry;
+
+use std::ops::Range;
+
+use super::{
+    problem::{Problem, shown},
+    settings::Settings,
+    source::Source,
+    table::{self, Kind},
+};
+use crate::secret::REDACTED;
+
+/// What has been found so far.
+pub(super) struct Findings<'a> {
+    pub(super) source: &'a Source<'a>,
+    pub(super) problems: Vec<Problem>,
+    pub(super) warnings: Vec<Problem>,
+}
+
+impl Findings<'_> {
+    pub(super) fn problem(&mut self, at: &Range<usize>, key: &str, message: String, hint: &str) {
+        let problem = self.source.problem(at.start, key, message, Some(hint.to_owned()));
+        self.problems.push(problem);
+    }
+
+    pub(super) fn warn(&mut self, at: &Range<usize>, key: &str, message: String, hint: &str) {
+        let problem = self.source.problem(at.start, key, message, Some(hint.to_owned()));
+        self.warnings.push(problem);
+    }
+
+    pub(super) fn line(&self, at: &Range<usize>) -> usize {
+        self.source.line(at.start)
+    }
+
+    /// Returns how messages show a key and its written value.
+    pub(super) fn assignment(&self, key: &str, value: &Range<usize>) -> String {
+        let kind = table::find(key).map(|(_, row)| row.kind);
+        match kind {
+            Some(Kind::Secret | Kind::SecretPem | Kind::Environment) => {
+                format!("`{key} = {REDACTED}`")
+            }
+            _ => format!("`{key} = {}`", shown(self.source.slice(value))),
+        }
+    }
+}
+
+/// Keys that are read and that nothing acts on yet, each with why.
+const WITHOUT_EFFECT: [(&str, &str); 11] = [
+    ("registry.username", NO_ACCOUNTS),
+    ("registry.group", NO_ACCOUNTS),
+    ("registry.uid", NO_ACCOUNTS),
+    ("registry.gid", NO_ACCOUNTS),
+    ("registry.shell", NO_ACCOUNTS),
+    ("registry.internal_key", NO_TOKENS),
+    ("registry.internal_key_file", NO_TOKENS),
+    ("registry.internal_certificate", NO_TOKENS),
+    ("registry.internal_certificate_file", NO_TOKENS),
+    ("gitlab_rails.registry_key_path", NO_TOKENS),
+    ("manage_accounts.enable", NO_ACCOUNTS),
+];
+const NO_ACCOUNTS: &str = "accounts are not created yet: the registry runs as whoever starts it";
+const NO_TOKENS: &str = "the registry takes no tokens yet";
+
+/// A setting is never ignored in silence.
+fn without_effect(settings: &Settings, findings: &mut Findings<'_>) {
+    for (key, reason) in WITHOUT_EFFECT {
+        if let Some(at) = settings.written(key) {
+            let message = format!("{} has no effect yet", findings.assignment(key, &at));
+            findings.warn(&at, key, message, reason);
+        }
+    }
+}
+
+/// Runs every check.
+pub(super) fn run(settings: &Settings, findings: &mut Findings<'_>) {
+    without_effect(settings, findings);
+    registry::check(settings, findings);
+    network::check(settings, findings);
+    nginx::check(settings, findings);
+}
+
+/// Takes the old name of a table for the new one; one key under both names is an error.
+pub(super) fn old_names(settings: &mut Settings, findings: &mut Findings<'_>) {
+    const OLD: &str = "registry_nginx";
+    let Some(opened) = settings.tables().find(|(path, _)| *path == OLD).map(|(_, at)| at.clone())
+    else {
+        return;
+    };
+    let message = "[registry_nginx] is the old name of [registry.nginx]".to_owned();
+    findings.warn(&opened, OLD, message, "write [registry.nginx]");
+    for (old, span) in settings.written_below("registry_nginx.") {
+        let new = old.replacen(OLD, "registry.nginx", 1);
+        if let Some(other) = settings.written(&new) {
+            let line = findings.line(&other);
+            let message = format!(
+                "{} sets what `{new}` on line {line} sets already",
+                findings.assignment(&old, &span)
+            );
+            findings.problem(&span, &old, message, "remove [registry_nginx], the old name");
+        }
+        settings.rename(&old, &new);
+    }
+}

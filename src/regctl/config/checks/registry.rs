@@ -1,0 +1,124 @@
+//! The registry by itself: its storage, its environment and its secrets.
+
+use super::{super::table, Findings, Settings};
+
+pub(super) fn check(settings: &Settings, findings: &mut Findings<'_>) {
+    drivers(settings, findings);
+    delete_twice(settings, findings);
+    zero_durations(settings, findings);
+    database(settings, findings);
+    environment(settings, findings);
+    token_key(settings, findings);
+}
+
+/// Whether a table names a storage driver.
+fn is_driver(path: &str) -> bool {
+    const DRIVERS: [&str; 8] =
+        ["filesystem", "inmemory", "s3", "s3aws", "azure", "gcs", "swift", "oss"];
+    path.strip_prefix("registry.storage.").is_some_and(|name| DRIVERS.contains(&name))
+}
+
+fn drivers(settings: &Settings, findings: &mut Findings<'_>) {
+    let mut drivers: Vec<_> = settings
+        .tables()
+        .filter(|(path, _)| is_driver(path))
+        .map(|(path, span)| (path.to_owned(), span.clone()))
+        .collect();
+    drivers.sort_by_key(|(_, span)| span.start);
+    let Some(((first, first_span), others)) = drivers.split_first() else { return };
+    let line = findings.line(first_span);
+    for (other, span) in others {
+        let message =
+            format!("[{other}] is a second storage driver: line {line} already opened [{first}]");
+        findings.problem(span, other, message, "a registry has one: remove one of the tables");
+    }
+    const PATH: &str = "gitlab_rails.registry_path";
+    if let Some(span) = settings.written(PATH) {
+        let assignment = findings.assignment(PATH, &span);
+        let message =
+            format!("{assignment} names the storage, and so does [{first}] on line {line}");
+        findings.problem(&span, PATH, message, "remove one of the two");
+    }
+}
+
+fn delete_twice(settings: &Settings, findings: &mut Findings<'_>) {
+    const OLD: &str = "registry.storage_delete_enabled";
+    const NEW: &str = "registry.storage.delete.enabled";
+    let (Some(span), Some(winner)) = (settings.written(OLD), settings.written(NEW)) else {
+        return;
+    };
+    if settings.flag(OLD) != settings.flag(NEW) {
+        let line = findings.line(&winner);
+        let assignment = findings.assignment(OLD, &span);
+        let message = format!("{assignment} is ignored: line {line} sets `{NEW}`");
+        findings.warn(&span, OLD, message, "remove one of the two");
+    }
+}
+
+fn zero_durations(settings: &Settings, findings: &mut Findings<'_>) {
+    for name in ["age", "interval"] {
+        let path = format!("registry.storage.maintenance.uploadpurging.{name}");
+        let zero = settings.duration(&path).is_some_and(|duration| duration.is_zero());
+        if let Some(span) = settings.written(&path).filter(|_| zero) {
+            let assignment = findings.assignment(&path, &span);
+            let message = format!("{assignment}: must be longer than nothing");
+            let hint = "to keep abandoned uploads, write `enabled = false` here";
+            findings.problem(&span, &path, message, hint);
+        }
+    }
+}
+
+fn database(settings: &Settings, findings: &mut Findings<'_>) {
+    const PATH: &str = "registry.database.enabled";
+    let enabled = settings.flag(PATH) == Some(true);
+    if let Some(span) = settings.written(PATH).filter(|_| enabled) {
+        let message = format!("{}: must be false", findings.assignment(PATH, &span));
+        findings.problem(&span, PATH, message, table::NO_DATABASE);
+    }
+}
+
+fn environment(settings: &Settings, findings: &mut Findings<'_>) {
+    const PATH: &str = "registry.env";
+    let Some(span) = settings.written(PATH) else { return };
+    let names = settings.environment(PATH).unwrap_or_default().into_keys();
+    for name in names.filter(|name| is_decided_elsewhere(name)) {
+        let message = format!(
+            "`{PATH}.{name}` would change where the registry listens, who may use it or where its bytes live without regctl knowing"
+        );
+        let hint = "use the keys of [registry], [registry.storage] and [registry.auth]";
+        findings.problem(&span, &format!("{PATH}.{name}"), message, hint);
+    }
+}
+
+/// Whether a variable would override what regctl checks and must know.
+fn is_decided_elsewhere(variable: &str) -> bool {
+    const WHOLE: [&str; 2] = ["REGISTRY_HTTP", "REGISTRY_VERSION"];
+    const PREFIXES: [&str; 5] = [
+        "REGISTRY_HTTP_ADDR",
+        "REGISTRY_HTTP_NET",
+        "REGISTRY_HTTP_DEBUG",
+        "REGISTRY_STORAGE",
+        "REGISTRY_AUTH",
+    ];
+    let variable = variable.to_ascii_uppercase();
+    WHOLE.contains(&variable.as_str()) || PREFIXES.iter().any(|prefix| variable.starts_with(prefix))
+}
+
+/// Half a pair would be completed by a generated half that does not match.
+fn token_key(settings: &Settings, findings: &mut Findings<'_>) {
+    const KEY: &str = "registry.internal_key";
+    const CERTIFICATE: &str = "registry.internal_certificate";
+    for (half, other) in [(KEY, CERTIFICATE), (CERTIFICATE, KEY)] {
+        if settings.get(other).is_some() || settings.is_spoiled(other) {
+            continue;
+        }
+        let written = [half.to_owned(), format!("{half}_file")]
+            .into_iter()
+            .find_map(|key| settings.written(&key).map(|span| (key, span)));
+        if let Some((key, span)) = written {
+            let message = format!("{} is set without `{other}`", findings.assignment(&key, &span));
+            let hint = "they are one pair: set both, or neither for a generated pair";
+            findings.problem(&span, &key, message, hint);
+        }
+    }
+}

@@ -1,0 +1,55 @@
+//! From an edited `instance.toml` to files that say the same, under the instance lock.
+
+use super::{
+    apply,
+    desired::{self, Desired},
+    plan::Plan,
+};
+use crate::state::{InstanceLock, Layout, Patience, lock};
+
+/// Who wants the change, and how long they wait for somebody else's.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Claim<'a> {
+    /// The command, as others are told it.
+    pub(crate) command: &'a str,
+    pub(crate) patience: Patience,
+}
+
+/// Why the files are not as they should be.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Error {
+    #[error(transparent)]
+    Desired(#[from] desired::Error),
+    #[error(transparent)]
+    Lock(#[from] lock::Error),
+    #[error(transparent)]
+    Apply(#[from] apply::Error),
+}
+
+/// Looks at what would change, and changes nothing.
+pub(crate) fn preview(layout: &Layout) -> Result<(Desired, Plan), Error> {
+    let desired = Desired::load(layout)?;
+    let plan = desired.plan(layout)?;
+    Ok((desired, plan))
+}
+
+/// Makes the files what they should be, and returns what was changed; `waits` is told who holds the lock.
+///
+/// Nothing to do needs no lock: it was true when it was looked at, and an instance that is left alone is not
+/// touched at all.
+pub(crate) fn converge(
+    layout: &Layout,
+    claim: Claim<'_>,
+    waits: impl FnOnce(&str),
+) -> Result<(Desired, Plan), Error> {
+    let (desired, plan) = preview(layout)?;
+    if plan.is_empty() {
+        return Ok((desired, plan));
+    }
+    let _lock = InstanceLock::acquire(layout, claim.command, claim.patience, waits)?;
+    // Everything may have changed since the look.
+    apply::complete(layout)?;
+    let (desired, plan) = preview(layout)?;
+    apply::apply(layout, &plan)?;
+    Ok((desired, plan))
+}

@@ -1,0 +1,61 @@
+//! What an instance's files are now, read once, so that a plan is made from a value.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::{Path, PathBuf},
+};
+
+use crate::{
+    render::File,
+    state::{Journal, Layout, journal},
+    sys::{
+        managed::{self, Found},
+        stage,
+    },
+};
+
+/// The files and folders that a plan is about, as they are.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub(crate) struct Disk {
+    pub(crate) files: BTreeMap<PathBuf, Found>,
+    /// The folders that exist.
+    pub(crate) folders: BTreeSet<PathBuf>,
+    /// Staged files that no change under way speaks of.
+    pub(crate) stages: Vec<PathBuf>,
+    /// Whether a change has begun and is not complete.
+    pub(crate) interrupted: bool,
+}
+
+impl Disk {
+    /// Reads what is there.
+    pub(crate) fn read(
+        layout: &Layout,
+        files: &[File],
+        folders: &[(PathBuf, u32)],
+    ) -> Result<Self, journal::Error> {
+        let journal = Journal::load(layout)?;
+        let mut disk = Self { interrupted: journal.is_some(), ..Self::default() };
+        for file in files {
+            if let Some(found) = managed::read(&file.path)? {
+                disk.files.insert(file.path.clone(), found);
+            }
+        }
+        let existing = folders.iter().map(|(path, _)| path).filter(|path| path.is_dir());
+        disk.folders = existing.cloned().collect();
+        for folder in staging_folders(layout) {
+            disk.stages.extend(stage::list(&folder)?);
+        }
+        if let Some(journal) = journal {
+            let awaited = |target: &PathBuf| stage::path(target, &journal.nonce);
+            let awaited: Vec<_> = journal.replace.iter().map(awaited).collect();
+            disk.stages.retain(|stage| !awaited.contains(stage));
+        }
+        Ok(disk)
+    }
+}
+
+/// Returns the folders in which regctl stages files.
+fn staging_folders(layout: &Layout) -> BTreeSet<PathBuf> {
+    let written = layout.managed().into_iter().chain([layout.journal(), layout.instance_toml()]);
+    written.filter_map(|path| path.parent().map(Path::to_owned)).collect()
+}

@@ -1,0 +1,78 @@
+//! The installed nginx: its version, and what it says about a configuration before that is used.
+
+use std::{ffi::OsStr, io, path::PathBuf};
+
+use crate::{
+    render::{self, Inputs, NginxPlaces, NginxVersion},
+    sys::{fs, host, program, scratch::Scratch},
+};
+
+/// Why nginx's configuration is not known to be good.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Error {
+    #[error(transparent)]
+    Render(#[from] render::Error),
+    #[error(transparent)]
+    File(#[from] fs::Error),
+    #[error("failed to run `{}`", program.display())]
+    Run { program: PathBuf, source: io::Error },
+    #[error("nginx would refuse the files made from this instance:\n{0}")]
+    Refused(String),
+}
+
+/// The nginx that is installed, if any.
+#[derive(Debug)]
+pub(crate) struct Nginx {
+    program: Option<PathBuf>,
+    pub(crate) version: NginxVersion,
+}
+
+impl Nginx {
+    /// Looks for nginx and asks for its version.
+    pub(crate) fn find() -> Self {
+        let program = program::find("nginx");
+        // One that does not answer fails the check, with its reason.
+        let said = program.as_ref().and_then(|path| program::ask(path, &[OsStr::new("-v")]).ok());
+        let version = NginxVersion::read(&said.map(|answer| answer.said).unwrap_or_default());
+        Self { program, version }
+    }
+
+    /// No nginx, for instances that need none.
+    pub(crate) fn none() -> Self {
+        Self { program: None, version: NginxVersion::Unknown }
+    }
+
+    /// Has nginx read a rendering of its files in a folder of their own, when nginx is installed.
+    pub(crate) fn check(&self, inputs: &Inputs<'_>) -> Result<(), Error> {
+        let nginx = &inputs.instance.nginx;
+        let (Some(program), Some(vhost)) = (&self.program, &nginx.vhost) else { return Ok(()) };
+        // The check binds ports and reads keys, as an administrator's own nginx may do and this user may not.
+        if !nginx.enable && !host::is_root() {
+            return Ok(());
+        }
+        let scratch = Scratch::create()?;
+        let folder = scratch.path();
+        let places = NginxPlaces::within(folder);
+        let process = render::nginx_conf(inputs, &places)?;
+        let vhost = render::registry_conf(inputs, vhost, &places)?;
+        write(folder.join("registry.conf"), &vhost)?;
+        let conf = folder.join("nginx.conf");
+        write(conf.clone(), &process)?;
+        let arguments = ["-t", "-q", "-p"].map(OsStr::new);
+        let arguments =
+            [&arguments[..], &[folder.as_os_str(), "-c".as_ref(), conf.as_ref()]].concat();
+        let answer = program::ask(program, &arguments)
+            .map_err(|source| Error::Run { program: program.clone(), source })?;
+        if answer.success {
+            return Ok(());
+        }
+        let real = inputs.layout.nginx_conf();
+        let real = real.parent().unwrap_or(&real).to_string_lossy();
+        let said = answer.said.replace(&*folder.to_string_lossy(), &real);
+        Err(Error::Refused(said.trim_end().to_owned()))
+    }
+}
+
+fn write(path: PathBuf, text: &str) -> Result<(), fs::Error> {
+    fs::write_atomic(&path, text.as_bytes(), 0o600, fs::Existing::Replace)
+}

@@ -1,0 +1,159 @@
+//! The files that come of an instance, and the diffs that announce them.
+
+use std::fs;
+
+use nix::sys::signal::Signal;
+
+use super::{CONFIG_YML, SECRETS_JSON, applied, edit, stages, touched};
+use crate::support::World;
+
+const NOTHING_RUNS: &str = "nothing is running: start with 'regctl run'\n";
+
+#[test]
+fn reconfigure_writes_the_files_of_a_new_instance() {
+    let world = World::with("[registry]\n");
+    let ran = world.run(&["reconfigure"]);
+    let expected = format!("created [ROOT]/{SECRETS_JSON}\ncreated [ROOT]/{CONFIG_YML}\n");
+    assert!(ran.stdout.starts_with(&expected), "{}", ran.stdout);
+    assert!(ran.stdout.contains("created [ROOT]/var/opt/regctl/storage/\n"), "{}", ran.stdout);
+    assert_eq!((ran.exit, ran.stderr.as_str()), (0, NOTHING_RUNS));
+    assert_eq!((world.mode(SECRETS_JSON), world.mode(CONFIG_YML)), (0o600, 0o640));
+    assert!(stages(&world).is_empty(), "{:?}", stages(&world));
+    assert!(!world.path("var/opt/regctl/state/reconfigure.json").exists());
+}
+
+#[test]
+fn a_run_without_changes_touches_no_file() {
+    let world = applied();
+    let before = touched(&world);
+    for arguments in [["reconfigure", "--wait", "1s"], ["reconfigure", "--dry-run", "--exit-code"]]
+    {
+        let ran = world.run(&arguments);
+        assert_eq!((ran.exit, ran.stdout.as_str()), (0, "nothing to change\n"), "{}", ran.stderr);
+    }
+    assert_eq!(touched(&world), before);
+}
+
+#[test]
+fn a_dry_run_shows_the_difference_and_changes_nothing() {
+    let world = applied();
+    edit(&world, "[registry]\nlog_level = \"debug\"\n");
+    let before = touched(&world);
+    let ran = world.run(&["reconfigure", "--dry-run"]);
+    let expected = format!(
+        "\
+--- [ROOT]/{CONFIG_YML}
++++ [ROOT]/{CONFIG_YML}
+@@ -1,7 +1,7 @@
+ # Written by regctl from \"[ROOT]/etc/regctl/instance.toml\": edit that file instead.
+ version: 0.1
+ log:
+-  level: \"info\"
++  level: \"debug\"
+   formatter: \"text\"
+   fields:
+     \"environment\": \"production\"
+"
+    );
+    assert_eq!((ran.exit, ran.stdout.as_str(), ran.stderr.as_str()), (0, &*expected, ""));
+    assert_eq!(world.run(&["reconfigure", "--dry-run", "--exit-code"]).exit, 5);
+    assert_eq!(touched(&world), before);
+    let ran = world.run(&["reconfigure"]);
+    assert_eq!(ran.stdout, format!("replaced [ROOT]/{CONFIG_YML}\n"));
+    assert_eq!(world.run(&["reconfigure", "--dry-run", "--exit-code"]).exit, 0);
+}
+
+#[test]
+fn a_dry_run_of_a_new_instance_writes_nothing() {
+    let world = World::with("[registry]\n");
+    let before = touched(&world);
+    let ran = world.run(&["reconfigure", "--dry-run", "--exit-code"]);
+    assert_eq!(ran.exit, 5, "{}", ran.stderr);
+    assert!(ran.stdout.contains("+    \"http_secret\": \"[redacted]\"\n"), "{}", ran.stdout);
+    assert_eq!(touched(&world), before);
+}
+
+#[test]
+fn no_diff_shows_a_secret_old_or_new() {
+    let world = applied();
+    let generated: serde_json::Value = serde_json::from_str(&world.read(SECRETS_JSON)).unwrap();
+    let old = generated["registry"]["http_secret"].as_str().unwrap();
+    edit(&world, "[registry]\nhttp_secret = \"chosen by a person\"\n");
+    for arguments in [&["reconfigure", "--dry-run"][..], &["reconfigure", "--json"][..]] {
+        let ran = world.run(arguments);
+        assert!(ran.stdout.contains("secret: [redacted]"), "{}", ran.stdout);
+        for secret in [old, "chosen by a person"] {
+            assert!(!ran.stdout.contains(secret), "{arguments:?} shows a secret:\n{}", ran.stdout);
+            assert!(!ran.stderr.contains(secret), "{arguments:?} shows a secret:\n{}", ran.stderr);
+        }
+    }
+    assert!(world.read(CONFIG_YML).contains("chosen by a person"));
+}
+
+#[test]
+fn json_has_every_change_with_its_diff() {
+    let world = applied();
+    edit(&world, "[registry]\nlog_level = \"debug\"\n");
+    let ran = world.run(&["reconfigure", "--dry-run", "--json"]);
+    let document: serde_json::Value = serde_json::from_str(&ran.stdout).unwrap();
+    assert_eq!((&document["schema"], &document["dry_run"]), (&1.into(), &true.into()));
+    let change = &document["changes"][0];
+    assert_eq!(
+        (&change["change"], &change["path"]),
+        (&"replaced".into(), &format!("[ROOT]/{CONFIG_YML}").into())
+    );
+    assert!(change["diff"].as_str().unwrap().contains("+  level: \"debug\"\n"), "{change}");
+}
+
+#[test]
+fn a_bad_instance_changes_nothing() {
+    let world = applied();
+    edit(&world, "[registry]\nlog_level = \"loud\"\n");
+    let before = touched(&world);
+    for arguments in [&["reconfigure"][..], &["reconfigure", "--dry-run"]] {
+        let ran = world.run(arguments);
+        assert_eq!((ran.exit, ran.stdout.as_str()), (78, ""));
+        assert!(ran.stderr.contains("`registry.log_level = \"loud\"`"), "{}", ran.stderr);
+    }
+    assert_eq!(touched(&world), before);
+}
+
+#[test]
+fn what_the_registry_would_refuse_replaces_nothing() {
+    let world = applied();
+    edit(&world, "[registry]\nenv = { REGISTRY_HTTP_DRAINTIMEOUT = \"soon\" }\n");
+    let before = touched(&world);
+    let ran = world.run(&["reconfigure"]);
+    assert_eq!(ran.exit, 78, "{}", ran.stderr);
+    assert!(ran.stderr.contains("the registry would refuse the config.yml"), "{}", ran.stderr);
+    assert_eq!(touched(&world), before);
+}
+
+#[test]
+fn a_file_edited_by_hand_or_with_another_mode_is_put_right() {
+    let world = applied();
+    let config = world.read(CONFIG_YML);
+    fs::write(world.path(CONFIG_YML), config.replace("info", "warn")).unwrap();
+    let ran = world.run(&["reconfigure"]);
+    assert_eq!(ran.stdout, format!("replaced [ROOT]/{CONFIG_YML}\n"));
+    let mut permissions = fs::metadata(world.path(CONFIG_YML)).unwrap().permissions();
+    std::os::unix::fs::PermissionsExt::set_mode(&mut permissions, 0o644);
+    fs::set_permissions(world.path(CONFIG_YML), permissions).unwrap();
+    let ran = world.run(&["reconfigure", "--dry-run"]);
+    let expected =
+        format!("--- [ROOT]/{CONFIG_YML} (mode 0644)\n+++ [ROOT]/{CONFIG_YML} (mode 0640)\n");
+    assert_eq!(ran.stdout, expected);
+    let ran = world.run(&["reconfigure"]);
+    assert_eq!(ran.stdout, format!("changed the mode of [ROOT]/{CONFIG_YML}\n"));
+    assert_eq!((world.read(CONFIG_YML), world.mode(CONFIG_YML)), (config, 0o640));
+}
+
+#[test]
+fn run_finds_nothing_to_change_after_reconfigure() {
+    let (world, _) = World::on_free_port();
+    assert_eq!(world.run(&["reconfigure"]).exit, 0);
+    let config = fs::metadata(world.path(CONFIG_YML)).unwrap().modified().unwrap();
+    assert_eq!(world.serve(&["run"]).stop(Signal::SIGTERM).exit, 0);
+    assert_eq!(fs::metadata(world.path(CONFIG_YML)).unwrap().modified().unwrap(), config);
+    assert_eq!(world.run(&["reconfigure", "--dry-run", "--exit-code"]).exit, 0);
+}

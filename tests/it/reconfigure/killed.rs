@@ -1,0 +1,57 @@
+//! A reconfigure that is killed: the next command finds the old files or the new ones.
+
+use std::process::Command;
+
+use super::{CONFIG_YML, edit, stages};
+use crate::support::World;
+
+const VHOST: &str = "var/opt/regctl/nginx/conf/registry.conf";
+const JOURNAL: &str = "var/opt/regctl/state/reconfigure.json";
+
+/// The calls that change what is on disk.
+const CALLS: &str = "rename,unlink,fsync,write,fchmod,mkdir,ftruncate";
+
+/// An instance of two rendered files, both of which say which version they are.
+fn version(level: &str, host: &str) -> String {
+    format!(
+        "registry_external_url = \"http://{host}.example.com:8081\"\n[registry]\nlog_level = \"{level}\"\n[registry.nginx]\nenable = false\n"
+    )
+}
+
+/// The versions that the two files say they are.
+fn found(world: &World) -> [bool; 2] {
+    let (config, vhost) = (world.read(CONFIG_YML), world.read(VHOST));
+    [config.contains("level: \"debug\""), vhost.contains("server_name new.example.com;")]
+}
+
+#[test]
+#[ignore = "needs strace: run cargo xtask test"]
+fn a_kill_at_any_call_leaves_the_old_files_or_the_new_ones() {
+    let mut kills = 0;
+    for call in CALLS.split(',') {
+        for count in 1.. {
+            let world = World::with(&version("info", "old"));
+            assert_eq!(world.run(&["reconfigure"]).exit, 0);
+            edit(&world, &version("debug", "new"));
+            let mut command = Command::new("strace");
+            let inject = format!("inject={call}:signal=SIGKILL:when={count}");
+            command.args(["-qq", "-o", "/dev/null", "-e", &format!("trace={call}"), "-e", &inject]);
+            command.arg(env!("CARGO_BIN_EXE_regctl")).arg("--root").arg(world.root());
+            command.arg("reconfigure");
+            let killed = world.finish(command).exit != 0;
+            if !killed {
+                break;
+            }
+            kills += 1;
+            let [config, vhost] = found(&world);
+            let has_begun = world.path(JOURNAL).exists();
+            assert!(has_begun || config == vhost, "a mix after {call} {count}");
+            let ran = world.run(&["reconfigure", "--no-wait"]);
+            assert_eq!(ran.exit, 0, "after {call} {count}: {}", ran.stderr);
+            assert_eq!(found(&world), [true, true], "after {call} {count}");
+            assert!(stages(&world).is_empty() && !world.path(JOURNAL).exists(), "{call} {count}");
+            assert_eq!(world.run(&["reconfigure", "--dry-run", "--exit-code"]).exit, 0);
+        }
+    }
+    assert!(kills > 15, "only {kills} kills");
+}
