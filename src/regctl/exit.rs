@@ -82,7 +82,7 @@ pub(crate) enum Failure {
     Apply(ApplyError),
     Serve(supervise::Error),
     /// Stdout cannot be written.
-    Output(std::io::Error),
+    Output(io::Error),
 }
 
 impl Failure {
