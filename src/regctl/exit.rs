@@ -14,8 +14,8 @@ use crate::{
     reconfigure::{
         self, ApplyError, CopiesError, DesiredError, GenerateError, InitError, NginxError,
     },
-    state::{journal, lock, secrets},
-    supervise,
+    state::{journal, lock, secrets, services},
+    supervise::{self, LogError, ServiceError, SupervisorError},
     sys::fs,
 };
 
@@ -81,6 +81,12 @@ pub(crate) enum Failure {
     /// The files are not as they should be.
     Apply(ApplyError),
     Serve(supervise::Error),
+    /// There is no supervisor.
+    Supervisor(SupervisorError),
+    /// The process of a service.
+    Service(ServiceError),
+    /// The process of a log.
+    Log(LogError),
     /// Stdout cannot be written.
     Output(io::Error),
 }
@@ -99,6 +105,9 @@ impl Failure {
             Self::Desired(error) => desired_exit(error),
             Self::Apply(error) => apply_exit(error),
             Self::Serve(error) => serve_exit(error),
+            Self::Supervisor(error) => supervisor_exit(error),
+            Self::Service(error) => service_exit(error),
+            Self::Log(error) => caused(error, Exit::Failed),
             Self::InstanceExists(_)
             | Self::Disabled(_)
             | Self::NoFreePort(_)
@@ -203,6 +212,29 @@ fn serve_exit(error: &supervise::Error) -> Exit {
     }
 }
 
+fn supervisor_exit(error: &SupervisorError) -> Exit {
+    match error {
+        SupervisorError::Running(_) => Exit::Locked,
+        SupervisorError::Services(services::Error::Missing(_)) => Exit::ConfigInvalid,
+        SupervisorError::File(_)
+        | SupervisorError::Services(_)
+        | SupervisorError::Socket(_)
+        | SupervisorError::Process(_) => caused(error, Exit::Failed),
+    }
+}
+
+fn service_exit(error: &ServiceError) -> Exit {
+    match error {
+        ServiceError::Serve(error) => serve_exit(error),
+        ServiceError::Services(_)
+        | ServiceError::Process(_)
+        | ServiceError::Account { .. }
+        | ServiceError::NoNginx
+        | ServiceError::Nginx(_)
+        | ServiceError::NoSocket => caused(error, Exit::Failed),
+    }
+}
+
 /// What was not permitted somewhere below is that, and everything else is `otherwise`.
 fn caused(error: &(dyn StdError + 'static), otherwise: Exit) -> Exit {
     let mut cause = Some(error);
@@ -258,6 +290,9 @@ impl fmt::Display for Failure {
             Self::Desired(error) => chain(f, error),
             Self::Apply(error) => chain(f, error),
             Self::Serve(error) => chain(f, error),
+            Self::Supervisor(error) => chain(f, error),
+            Self::Service(error) => chain(f, error),
+            Self::Log(error) => chain(f, error),
             Self::Output(error) => write!(f, "failed to write to stdout: {error}"),
         }
     }
@@ -349,5 +384,23 @@ impl From<GenerateError> for Failure {
             GenerateError::Lock(error) => Self::Lock(error),
             GenerateError::File(error) => Self::File(error),
         }
+    }
+}
+
+impl From<SupervisorError> for Failure {
+    fn from(error: SupervisorError) -> Self {
+        Self::Supervisor(error)
+    }
+}
+
+impl From<ServiceError> for Failure {
+    fn from(error: ServiceError) -> Self {
+        Self::Service(error)
+    }
+}
+
+impl From<LogError> for Failure {
+    fn from(error: LogError) -> Self {
+        Self::Log(error)
     }
 }

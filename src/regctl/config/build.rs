@@ -4,7 +4,8 @@ use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 
 use super::{
     instance::{
-        Account, Driver, Gitlab, Http, Instance, Registry, Storage, TokenKey, UploadPurging,
+        Account, Driver, Gitlab, Http, Instance, LogFiles, Logging, Registry, Storage, TokenKey,
+        UploadPurging,
     },
     settings::Settings,
     values::ExternalUrl,
@@ -19,6 +20,7 @@ pub(super) fn instance(settings: &Settings) -> Instance {
         external_url: settings.url("registry_external_url"),
         registry: registry(settings),
         nginx: nginx(settings),
+        logging: logging(settings),
         gitlab: Gitlab {
             token_key: token_key(settings),
             key_path: settings.path("gitlab_rails.registry_key_path"),
@@ -32,6 +34,19 @@ pub(super) fn instance(settings: &Settings) -> Instance {
 pub(super) fn runs_nginx(settings: &Settings) -> bool {
     let on = |path| settings.flag(path) == Some(true);
     on("registry.enable") && on("nginx.enable") && on("registry.nginx.enable")
+}
+
+fn logging(settings: &Settings) -> Logging {
+    let count = |path: &str| settings.count(path);
+    let nginx = LogFiles {
+        size: count("logging.svlogd_size").expect(HAS_DEFAULT),
+        number: count("logging.svlogd_num").expect(HAS_DEFAULT),
+    };
+    let registry = LogFiles {
+        size: count("registry.svlogd_size").unwrap_or(nginx.size),
+        number: count("registry.svlogd_num").unwrap_or(nginx.number),
+    };
+    Logging { registry, nginx }
 }
 
 fn flag(settings: &Settings, path: &str) -> bool {

@@ -17,6 +17,7 @@ pub(crate) struct Instance {
     pub(crate) external_url: Option<ExternalUrl>,
     pub(crate) registry: Registry,
     pub(crate) nginx: Nginx,
+    pub(crate) logging: Logging,
     #[expect(dead_code, reason = "the registry takes no tokens yet, and setting one warns")]
     pub(crate) gitlab: Gitlab,
     /// Whether reconfigure creates the service's account, when it is root.
@@ -93,6 +94,22 @@ pub(crate) struct UploadPurging {
     pub(crate) age: Duration,
     pub(crate) interval: Duration,
     pub(crate) dry_run: bool,
+}
+
+/// How the logs of services are kept.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) struct Logging {
+    pub(crate) registry: LogFiles,
+    pub(crate) nginx: LogFiles,
+}
+
+/// How many log files, and how large.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) struct LogFiles {
+    /// In bytes; 0 is no limit.
+    pub(crate) size: u64,
+    /// Full files beside the current one.
+    pub(crate) number: u64,
 }
 
 /// What GitLab shares with the registry.

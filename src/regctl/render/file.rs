@@ -6,6 +6,7 @@ use super::{
     config_yml::config_yml,
     engine::Error,
     nginx::{NginxPlaces, NginxVersion, nginx_conf, registry_conf},
+    services::services_json,
     template::Templates,
 };
 use crate::{
@@ -90,10 +91,15 @@ pub(crate) fn files(inputs: &Inputs<'_>) -> Result<Vec<File>, Error> {
     let process = process.map(|_| nginx_conf(inputs, &places)).transpose()?;
     let vhost = vhost.map(|vhost| registry_conf(inputs, vhost, &places)).transpose()?;
     let public = |text: Option<String>| text.map(|text| Content { shown: text.clone(), text });
+    let services = Content {
+        text: services_json(inputs, View::File),
+        shown: services_json(inputs, View::Redacted),
+    };
     let rendered = [
         File { path: layout.config_yml(), mode: 0o640, content: Some(config) },
         File { path: layout.registry_conf(), mode: 0o644, content: public(vhost) },
         File { path: layout.nginx_conf(), mode: 0o644, content: public(process) },
+        File { path: layout.services_json(), mode: 0o600, content: Some(services) },
     ];
     Ok(secrets_json.into_iter().chain(rendered).collect())
 }

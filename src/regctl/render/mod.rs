@@ -4,6 +4,7 @@ mod config_yml;
 mod engine;
 mod file;
 mod nginx;
+mod services;
 mod starter;
 mod template;
 

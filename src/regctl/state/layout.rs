@@ -58,7 +58,13 @@ impl Layout {
 
     /// The files that regctl writes, in the order in which they are replaced.
     pub(crate) fn managed(&self) -> Vec<PathBuf> {
-        vec![self.secrets_json(), self.config_yml(), self.registry_conf(), self.nginx_conf()]
+        vec![
+            self.secrets_json(),
+            self.config_yml(),
+            self.registry_conf(),
+            self.nginx_conf(),
+            self.services_json(),
+        ]
     }
 
     /// An administrator's own copies of templates.
@@ -69,6 +75,31 @@ impl Layout {
     /// What survives a reboot and is nobody's to edit.
     pub(crate) fn state(&self) -> PathBuf {
         self.root.join("var/opt/regctl/state")
+    }
+
+    /// What the supervisor runs.
+    pub(crate) fn services_json(&self) -> PathBuf {
+        self.state().join("services.json")
+    }
+
+    /// Held by the supervisor as long as it lives.
+    pub(crate) fn supervisor_lock(&self) -> PathBuf {
+        self.run().join("supervisor.lock")
+    }
+
+    /// Where the supervisor is asked.
+    pub(crate) fn supervisor_socket(&self) -> PathBuf {
+        self.run().join("supervisor.sock")
+    }
+
+    /// Where the running registry is asked.
+    pub(crate) fn registry_socket(&self) -> PathBuf {
+        self.run().join("registry.sock")
+    }
+
+    /// The folder of a service's log.
+    pub(crate) fn log(&self, service: &str) -> PathBuf {
+        self.root.join("var/log/regctl").join(service)
     }
 
     /// The change that has begun.

@@ -5,8 +5,10 @@ pub(crate) mod journal;
 pub(crate) mod layout;
 pub(crate) mod lock;
 pub(crate) mod secrets;
+pub(crate) mod services;
 
 pub(crate) use journal::Journal;
 pub(crate) use layout::Layout;
 pub(crate) use lock::{InstanceLock, Patience};
 pub(crate) use secrets::Secrets;
+pub(crate) use services::{Account, LogPolicy, Service, ServiceName, Services};

@@ -4,6 +4,7 @@
 pub(crate) mod clock;
 pub(crate) mod fs;
 pub(crate) mod host;
+pub(crate) mod identity;
 pub(crate) mod limits;
 pub(crate) mod lock;
 pub(crate) mod managed;
@@ -12,4 +13,7 @@ pub(crate) mod program;
 pub(crate) mod random;
 pub(crate) mod runtime;
 pub(crate) mod scratch;
+pub(crate) mod signals;
+pub(crate) mod socket;
+pub(crate) mod spawn;
 pub(crate) mod stage;
