@@ -2,14 +2,17 @@
 
 use std::{error::Error as StdError, io};
 
-use registry::{Config, Listener, Server, config::Address};
+use registry::{Config, Listener, Reloader, Server, config::Address};
 
 use crate::sys::{
     limits,
-    runtime::{self, StopSignals},
+    runtime::{self, HangUps, StopSignals},
 };
 
 type Source = Box<dyn StdError + Send + Sync>;
+
+/// Reads the configuration again; says a line for each problem.
+type Read = Box<dyn Fn() -> Result<Config, String> + Send + Sync>;
 
 /// Why a registry does not serve, or no longer does.
 #[derive(Debug, thiserror::Error)]
@@ -35,10 +38,30 @@ pub(crate) enum Error {
 ///
 /// `key` names the setting of the address, for the message when the address is taken.
 pub(crate) fn serve(config: &Config, key: &str, ready: impl FnOnce(&str)) -> Result<(), Error> {
+    serve_until_stopped(config, key, ready, None)
+}
+
+/// Serves as [`serve`] does, and at every HUP takes over what `read` finds changed, as far as that is possible.
+pub(crate) fn serve_reloading(
+    config: &Config,
+    key: &str,
+    ready: impl FnOnce(&str),
+    read: impl Fn() -> Result<Config, String> + Send + Sync + 'static,
+) -> Result<(), Error> {
+    serve_until_stopped(config, key, ready, Some(Box::new(read)))
+}
+
+fn serve_until_stopped(
+    config: &Config,
+    key: &str,
+    ready: impl FnOnce(&str),
+    read: Option<Read>,
+) -> Result<(), Error> {
     limits::raise_open_files().map_err(Error::Runtime)?;
     runtime::block_on(async {
         let mut stop = StopSignals::watch().map_err(Error::Runtime)?;
         let impatient = StopSignals::watch().map_err(Error::Runtime)?;
+        let hang_ups = read.is_some().then(HangUps::watch).transpose().map_err(Error::Runtime)?;
         let _log = registry::log::init(&config.log).map_err(|error| Error::Open(error.into()))?;
         let address = shown(&config.http.address);
         let listener = Listener::bind(&config.http.address).map_err(|source| Error::Listen {
@@ -49,7 +72,14 @@ pub(crate) fn serve(config: &Config, key: &str, ready: impl FnOnce(&str)) -> Res
         let address = listener.address().to_string();
         let server = Server::open(config).map_err(|error| Error::Open(error.into()))?;
         ready(&address);
-        match impatient.unless_repeated(server.run(listener, stop.received())).await {
+        let reloader = read.map(|read| Reloader::new(server.control(), read));
+        let serving = server.run(listener, stop.received());
+        let serving = async {
+            let Some((hang_ups, reloader)) = hang_ups.zip(reloader) else { return serving.await };
+            // What comes of a reload is in the log.
+            hang_ups.during(serving, async || drop(reloader.reload().await)).await
+        };
+        match impatient.unless_repeated(serving).await {
             Some(ended) => ended.map_err(|error| Error::Run(error.into())),
             None => Ok(()),
         }

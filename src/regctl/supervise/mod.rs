@@ -2,4 +2,4 @@
 
 mod foreground;
 
-pub(crate) use foreground::{Error, serve};
+pub(crate) use foreground::{Error, serve, serve_reloading};
