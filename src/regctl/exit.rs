@@ -230,8 +230,7 @@ fn service_exit(error: &ServiceError) -> Exit {
         | ServiceError::Process(_)
         | ServiceError::Account { .. }
         | ServiceError::NoNginx
-        | ServiceError::Nginx(_)
-        | ServiceError::NoSocket => caused(error, Exit::Failed),
+        | ServiceError::Nginx(_) => caused(error, Exit::Failed),
     }
 }
 

@@ -15,7 +15,7 @@ mod supervisor;
 
 pub(crate) use client::{AskError, ask};
 pub(crate) use control::{Condition, Overview, Request, Sent, ServiceStatus, Wanted};
-pub(crate) use foreground::{Error, serve};
+pub(crate) use foreground::{Error, bind, problems, serve};
 pub(crate) use log::{Error as LogError, run as write_log};
 pub(crate) use service::Echo;
 pub(crate) use shim::{Error as ServiceError, run as become_service};

@@ -6,7 +6,10 @@ use std::{
     fs,
     hash::{Hash as _, Hasher as _},
     io::{self, PipeReader, PipeWriter},
-    os::{fd::OwnedFd, unix::net::UnixListener},
+    os::{
+        fd::{AsFd as _, OwnedFd},
+        unix::net::UnixListener,
+    },
     path::Path,
     process,
     time::{Duration, Instant},
@@ -16,6 +19,7 @@ use nix::sys::signal::Signal;
 use registry::{Config, Listener, config::Address};
 
 use super::{
+    foreground::shown,
     control::{Condition, LastEnd, LogStatus, Sent, ServiceStatus, Wanted},
     machine::{Action, Event, Machine, State, Want},
 };
@@ -325,10 +329,7 @@ impl Supervised {
 impl Sockets {
     /// Returns them once more, to be given away: requests first.
     fn share(&self) -> io::Result<Vec<OwnedFd>> {
-        let listener = match &self.listener {
-            Listener::Tcp(listener) => listener.try_clone()?.into(),
-            Listener::Unix(listener, _) => listener.try_clone()?.into(),
-        };
+        let listener = self.listener.as_fd().try_clone_to_owned()?;
         Ok(vec![listener, self.admin.try_clone()?.into()])
     }
 }
@@ -359,14 +360,6 @@ impl Ended {
         };
         let ago = now.saturating_duration_since(self.at).as_secs();
         LastEnd { how, ago, after: self.after.as_secs() }
-    }
-}
-
-/// How people write an address.
-fn shown(address: &Address) -> String {
-    match address {
-        Address::Tcp(address) => address.to_string(),
-        Address::Unix(path) => path.display().to_string(),
     }
 }
 

@@ -1,16 +1,20 @@
 //! The process of a service: this program under a hidden command. It becomes who and what the service is
 //! meant to be, and then serves, or becomes nginx.
 
-use std::{io, os::unix::process::CommandExt as _, process::Command};
+use std::{
+    io::{self, ErrorKind},
+    os::unix::{net::UnixListener, process::CommandExt as _},
+    process::Command,
+};
 
 use listenfd::ListenFd;
 use nix::sys::signal::Signal;
-use registry::{Config, Listener, Server, config::Address};
+use registry::{Config, Listener, Socket, config::Address};
 
-use super::foreground::Error as ServeError;
+use super::foreground::{self, Error as ServeError};
 use crate::{
     state::{Layout, Service, ServiceName, Services, services},
-    sys::{identity, limits, program, runtime, runtime::StopSignals, signals},
+    sys::{identity, limits, program, signals},
 };
 
 /// Why a service does not run.
@@ -26,8 +30,6 @@ pub(crate) enum Error {
     NoNginx,
     #[error("failed to run nginx")]
     Nginx(#[source] io::Error),
-    #[error("no socket was passed to this process: only a supervisor starts it")]
-    NoSocket,
     #[error(transparent)]
     Serve(#[from] ServeError),
 }
@@ -59,38 +61,27 @@ fn prepare(service: &Service, parent: u32, end: Signal) -> Result<(), Error> {
 fn registry(layout: &Layout, service: &Service, parent: u32) -> Result<(), Error> {
     prepare(service, parent, Signal::SIGTERM)?;
     let environment: Vec<_> = service.environment.clone().into_iter().collect();
-    let parsed = Config::load(&layout.config_yml(), &environment)
+    let path = layout.config_yml();
+    let parsed = Config::load(&path, &environment)
         .map_err(|error| ServeError::Config(Box::new(error)))?;
-    let listener = passed(&parsed.config.http.address)?;
-    Ok(serve(&parsed.config, listener)?)
-}
-
-/// Serves until told to stop; at the second time it stops without finishing what is under way.
-fn serve(config: &Config, listener: Listener) -> Result<(), ServeError> {
-    runtime::block_on(async {
-        let mut stop = StopSignals::watch().map_err(ServeError::Runtime)?;
-        let impatient = StopSignals::watch().map_err(ServeError::Runtime)?;
-        let _log =
-            registry::log::init(&config.log).map_err(|error| ServeError::Open(error.into()))?;
-        let server = Server::open(config).map_err(|error| ServeError::Open(error.into()))?;
-        match impatient.unless_repeated(server.run(listener, stop.received())).await {
-            Some(ended) => ended.map_err(|error| ServeError::Run(error.into())),
-            None => Ok(()),
-        }
-    })
-    .map_err(ServeError::Runtime)?
-}
-
-/// Takes the socket that the supervisor has opened.
-fn passed(address: &Address) -> Result<Listener, Error> {
-    let mut descriptors = ListenFd::from_env();
-    let listener = match address {
-        Address::Tcp(_) => descriptors.take_tcp_listener(0).map(|taken| taken.map(Listener::Tcp)),
-        Address::Unix(path) => descriptors
-            .take_unix_listener(0)
-            .map(|taken| taken.map(|listener| Listener::Unix(listener, path.clone()))),
+    let read = move || {
+        let parsed = Config::load(&path, &environment);
+        parsed.map(|parsed| parsed.config).map_err(|error| foreground::problems(&error))
     };
-    listener.map_err(Error::Process)?.ok_or(Error::NoSocket)
+    let (listener, admin) = passed(&parsed.config.http.address).map_err(Error::Process)?;
+    Ok(foreground::serve_with(&parsed.config, listener, Some(admin), Box::new(read), || {})?)
+}
+
+/// Takes the sockets that the supervisor has opened: for requests, and for administration.
+fn passed(address: &Address) -> io::Result<(Listener, UnixListener)> {
+    let mut passed = ListenFd::from_env();
+    let missing = || io::Error::new(ErrorKind::NotFound, "no socket was passed to this process");
+    let requests: Socket = match address {
+        Address::Tcp(_) => passed.take_tcp_listener(0)?.ok_or_else(missing)?.into(),
+        Address::Unix(_) => passed.take_unix_listener(0)?.ok_or_else(missing)?.into(),
+    };
+    let admin = passed.take_unix_listener(1)?.ok_or_else(missing)?;
+    Ok((Listener::passed(requests)?, admin))
 }
 
 /// Becomes nginx; returns only why it could not.
