@@ -12,9 +12,10 @@ use crate::{
     config::{Invalid, load},
     output::Verdict,
     reconfigure::{
-        self, ApplyError, CopiesError, DesiredError, GenerateError, InitError, NginxError,
+        self, AccountsError, ApplyError, DesiredError, GenerateError, InitError, NginxError,
+        StorageFolderError, TrustError,
     },
-    state::{journal, lock, secrets},
+    state::{holds, journal, lock, secrets},
     supervise,
     sys::fs,
 };
@@ -128,9 +129,11 @@ impl Failure {
             Self::Secrets(secrets::Error::Exposed { path, .. }) => {
                 Some(format!("chmod 0600 {}", path.display()))
             }
-            Self::Desired(DesiredError::Copies(CopiesError::Writable { path, .. })) => {
+            Self::Desired(DesiredError::Trust(TrustError::Writable { path, .. })) => {
                 Some(format!("chown root {path} && chmod go-w {path}", path = path.display()))
             }
+            Self::Desired(DesiredError::Storage(error)) => error.hint(),
+            Self::Desired(DesiredError::Accounts(error)) => error.hint(),
             Self::Lock(lock::Error::Held { .. }) => {
                 Some("wait for it with --wait DURATION".to_owned())
             }
@@ -164,18 +167,52 @@ fn secrets_exit(error: &secrets::Error) -> Exit {
 fn desired_exit(error: &DesiredError) -> Exit {
     match error {
         DesiredError::Load(load::Error::File(error))
-        | DesiredError::Copies(CopiesError::File(error))
+        | DesiredError::Trust(TrustError::File(error))
         | DesiredError::Nginx(NginxError::File(error)) => denied(error.kind()),
         DesiredError::Secrets(error) => secrets_exit(error),
         DesiredError::Journal(error) => journal_exit(error),
         DesiredError::Load(load::Error::Missing(_) | load::Error::Invalid(_))
-        | DesiredError::Copies(CopiesError::Writable { .. })
+        | DesiredError::Trust(TrustError::Writable { .. })
         | DesiredError::Render(_)
         | DesiredError::Registry(_)
         | DesiredError::Nginx(NginxError::Render(_) | NginxError::Refused(_)) => {
             Exit::ConfigInvalid
         }
+        DesiredError::Holds(error) => holds_exit(error),
+        DesiredError::Accounts(error) => accounts_exit(error),
+        DesiredError::Storage(error) => match error.as_ref() {
+            StorageFolderError::File(error) => denied(error.kind()),
+            StorageFolderError::Groups { .. }
+            | StorageFolderError::Closed { .. }
+            | StorageFolderError::OutOfReach { .. }
+            | StorageFolderError::Unmanaged { .. } => Exit::Failed,
+        },
         DesiredError::Nginx(NginxError::Run { .. }) => Exit::Failed,
+    }
+}
+
+/// A name or an id that does not fit this host is the configuration's; a tool that fails is not.
+fn accounts_exit(error: &AccountsError) -> Exit {
+    match error {
+        AccountsError::OtherId { .. }
+        | AccountsError::TakenId { .. }
+        | AccountsError::Unmanaged { .. }
+        | AccountsError::NoLogGroup(_) => Exit::ConfigInvalid,
+        AccountsError::Lookup { .. }
+        | AccountsError::NoTool { .. }
+        | AccountsError::Run { .. }
+        | AccountsError::Refused { .. }
+        | AccountsError::Vanished { .. } => Exit::Failed,
+    }
+}
+
+fn holds_exit(error: &holds::Error) -> Exit {
+    match error {
+        holds::Error::File(error) => denied(error.kind()),
+        holds::Error::Busy { .. } => Exit::Locked,
+        holds::Error::Malformed { .. } | holds::Error::Foreign { .. } | holds::Error::Name(_) => {
+            Exit::Failed
+        }
     }
 }
 
@@ -317,6 +354,7 @@ impl From<reconfigure::Error> for Failure {
         match error {
             reconfigure::Error::Desired(error) => error.into(),
             reconfigure::Error::Lock(error) => error.into(),
+            reconfigure::Error::Accounts(error) => Self::Desired(error.into()),
             reconfigure::Error::Apply(error) => Self::Apply(error),
         }
     }

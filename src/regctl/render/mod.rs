@@ -9,6 +9,6 @@ mod template;
 
 pub(crate) use engine::Error;
 pub(crate) use file::{Content, File, Inputs, files};
-pub(crate) use nginx::{NginxPlaces, NginxVersion, nginx_conf, registry_conf};
+pub(crate) use nginx::{NginxPlaces, NginxVersion, Workers, nginx_conf, registry_conf};
 pub(crate) use starter::{Starter, starter};
 pub(crate) use template::{Copy, Name, Templates};
