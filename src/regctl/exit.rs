@@ -13,7 +13,7 @@ use crate::{
     output::Verdict,
     reconfigure::{
         self, AccountsError, ApplyError, DesiredError, GenerateError, InitError, NginxError,
-        StorageFolderError, TrustError,
+        ReadOnlyError, StorageFolderError, TrustError,
     },
     state::{holds, journal, lock, secrets},
     supervise,
@@ -81,6 +81,8 @@ pub(crate) enum Failure {
     Desired(DesiredError),
     /// The files are not as they should be.
     Apply(ApplyError),
+    /// Read-only is not switched, or not everywhere.
+    ReadOnly(ReadOnlyError),
     Serve(supervise::Error),
     /// Stdout cannot be written.
     Output(io::Error),
@@ -99,6 +101,7 @@ impl Failure {
             Self::Lock(lock::Error::File(error)) => denied(error.kind()),
             Self::Desired(error) => desired_exit(error),
             Self::Apply(error) => apply_exit(error),
+            Self::ReadOnly(error) => read_only_exit(error),
             Self::Serve(error) => serve_exit(error),
             Self::InstanceExists(_)
             | Self::Disabled(_)
@@ -128,6 +131,15 @@ impl Failure {
             }
             Self::Secrets(secrets::Error::Exposed { path, .. }) => {
                 Some(format!("chmod 0600 {}", path.display()))
+            }
+            Self::ReadOnly(ReadOnlyError::Held(_)) => {
+                Some("it ends with that command; `regctl set-readonly status` shows it".to_owned())
+            }
+            Self::ReadOnly(ReadOnlyError::Unpatchable(_)) => {
+                Some("set the key in instance.toml, and `regctl reconfigure`".to_owned())
+            }
+            Self::ReadOnly(ReadOnlyError::Tell { .. }) => {
+                Some("it takes effect at the next start".to_owned())
             }
             Self::Desired(DesiredError::Trust(TrustError::Writable { path, .. })) => {
                 Some(format!("chown root {path} && chmod go-w {path}", path = path.display()))
@@ -216,6 +228,21 @@ fn holds_exit(error: &holds::Error) -> Exit {
     }
 }
 
+fn read_only_exit(error: &ReadOnlyError) -> Exit {
+    match error {
+        ReadOnlyError::File(error) => denied(error.kind()),
+        ReadOnlyError::Holds(error) => holds_exit(error),
+        ReadOnlyError::Tell { source, .. } => denied(source.kind()),
+        ReadOnlyError::Edit { .. } => Exit::ConfigInvalid,
+        ReadOnlyError::Trust(_)
+        | ReadOnlyError::Load(_)
+        | ReadOnlyError::Lock(_)
+        | ReadOnlyError::Apply(_)
+        | ReadOnlyError::Held(_)
+        | ReadOnlyError::Unpatchable(_) => Exit::Failed,
+    }
+}
+
 fn journal_exit(error: &journal::Error) -> Exit {
     match error {
         journal::Error::File(error) => denied(error.kind()),
@@ -294,6 +321,7 @@ impl fmt::Display for Failure {
             Self::Lock(error) => chain(f, error),
             Self::Desired(error) => chain(f, error),
             Self::Apply(error) => chain(f, error),
+            Self::ReadOnly(error) => chain(f, error),
             Self::Serve(error) => chain(f, error),
             Self::Output(error) => write!(f, "failed to write to stdout: {error}"),
         }
@@ -356,6 +384,18 @@ impl From<reconfigure::Error> for Failure {
             reconfigure::Error::Lock(error) => error.into(),
             reconfigure::Error::Accounts(error) => Self::Desired(error.into()),
             reconfigure::Error::Apply(error) => Self::Apply(error),
+        }
+    }
+}
+
+impl From<ReadOnlyError> for Failure {
+    fn from(error: ReadOnlyError) -> Self {
+        match error {
+            ReadOnlyError::Load(error) => error.into(),
+            ReadOnlyError::Lock(error) => error.into(),
+            ReadOnlyError::Apply(error) => Self::Apply(error),
+            ReadOnlyError::Trust(error) => Self::Desired(error.into()),
+            error => Self::ReadOnly(error),
         }
     }
 }

@@ -187,7 +187,7 @@ mod tests {
             let content = is_there.then(|| Content { shown: text.clone(), text });
             File { path, mode: 0o640, owner: Owner::Root, content }
         };
-        let [first, second, third, last] = layout.managed().try_into().unwrap();
+        let [first, second, third, last] = layout.managed().first_chunk().unwrap().clone();
         vec![file(first, true), file(second, true), file(third, true), file(last, has_last)]
     }
 

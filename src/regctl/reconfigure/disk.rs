@@ -60,6 +60,6 @@ impl Disk {
 
 /// Returns the folders in which regctl stages files.
 fn staging_folders(layout: &Layout) -> BTreeSet<PathBuf> {
-    let written = layout.managed().into_iter().chain([layout.journal(), layout.instance_toml()]);
+    let written = layout.managed().into_iter().chain([layout.journal()]);
     written.filter_map(|path| path.parent().map(Path::to_owned)).collect()
 }

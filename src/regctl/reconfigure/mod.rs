@@ -14,6 +14,7 @@ mod generate;
 mod init;
 mod nginx;
 mod plan;
+mod read_only;
 mod storage_folder;
 mod trust;
 
@@ -26,5 +27,8 @@ pub(crate) use generate::{Error as GenerateError, generate_secrets, write_secret
 pub(crate) use init::{InitError, Initialized, Request, init};
 pub(crate) use nginx::Error as NginxError;
 pub(crate) use plan::{Change, FolderChange, Plan};
+pub(crate) use read_only::{
+    Error as ReadOnlyError, Pending, Reach, Switched, read_only_status, set_read_only,
+};
 pub(crate) use storage_folder::Error as StorageFolderError;
 pub(crate) use trust::Error as TrustError;

@@ -8,7 +8,11 @@ use std::{fmt, io, path::PathBuf, time::Duration};
 
 use serde::{Deserialize, Serialize};
 
-use super::{Layout, lock::Held};
+use super::{
+    Layout,
+    layout::{RUN_MODE, STATE_MODE},
+    lock::Held,
+};
 use crate::sys::{
     clock,
     fs::{self, Existing},
@@ -180,7 +184,7 @@ impl Hold {
 }
 
 fn lock(layout: &Layout) -> Result<FileLock, Error> {
-    for (folder, mode) in [(layout.run(), super::layout::RUN_MODE), (layout.state(), 0o750)] {
+    for (folder, mode) in [(layout.run(), RUN_MODE), (layout.state(), STATE_MODE)] {
         fs::create_folder(&folder, mode)?;
     }
     let path = layout.holds_lock();

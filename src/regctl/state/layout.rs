@@ -77,9 +77,16 @@ impl Layout {
         self.run().join("nginx.pid")
     }
 
-    /// The files that regctl writes, in the order in which they are replaced.
+    /// The files that regctl writes, in the order in which they are replaced; `instance.toml` is one, because
+    /// some commands edit a key of it.
     pub(crate) fn managed(&self) -> Vec<PathBuf> {
-        vec![self.secrets_json(), self.config_yml(), self.registry_conf(), self.nginx_conf()]
+        vec![
+            self.secrets_json(),
+            self.config_yml(),
+            self.registry_conf(),
+            self.nginx_conf(),
+            self.instance_toml(),
+        ]
     }
 
     /// An administrator's own copies of templates.
@@ -147,7 +154,7 @@ impl Layout {
             ("var/opt/regctl/registry/events", 0o700, Owner::Service, ours),
             ("var/opt/regctl/nginx", 0o755, Owner::Root, ours),
             ("var/opt/regctl/nginx/conf", 0o755, Owner::Root, ours),
-            ("var/opt/regctl/state", 0o750, Owner::Root, ours),
+            ("var/opt/regctl/state", STATE_MODE, Owner::Root, ours),
             ("var/log/regctl", 0o750, Owner::Logs, ours),
             ("var/log/regctl/registry", 0o750, Owner::Logs, ours),
             ("var/log/regctl/nginx", 0o750, Owner::Logs, ours),
@@ -197,6 +204,9 @@ impl Layout {
 
 /// The mode of the folder of sockets and locks.
 pub(crate) const RUN_MODE: u32 = 0o750;
+
+/// The mode of the folder of what survives a reboot.
+pub(crate) const STATE_MODE: u32 = 0o750;
 
 /// The mode of a storage root that regctl creates.
 pub(crate) const STORAGE_MODE: u32 = 0o750;

@@ -16,3 +16,4 @@ pub(crate) mod random;
 pub(crate) mod runtime;
 pub(crate) mod scratch;
 pub(crate) mod stage;
+pub(crate) mod unix_http;
