@@ -12,9 +12,10 @@ use crate::{
     config::{Invalid, load},
     output::Verdict,
     reconfigure::{
-        self, ApplyError, CopiesError, DesiredError, GenerateError, InitError, NginxError,
+        self, AccountsError, ApplyError, DesiredError, GenerateError, InitError, NginxError,
+        ReadOnlyError, StorageFolderError, TrustError,
     },
-    state::{journal, lock, secrets, services},
+    state::{holds, journal, lock, secrets, services},
     supervise::{self, LogError, ServiceError, SupervisorError},
     sys::fs,
 };
@@ -80,6 +81,8 @@ pub(crate) enum Failure {
     Desired(DesiredError),
     /// The files are not as they should be.
     Apply(ApplyError),
+    /// Read-only is not switched, or not everywhere.
+    ReadOnly(ReadOnlyError),
     Serve(supervise::Error),
     /// There is no supervisor.
     Supervisor(SupervisorError),
@@ -104,6 +107,7 @@ impl Failure {
             Self::Lock(lock::Error::File(error)) => denied(error.kind()),
             Self::Desired(error) => desired_exit(error),
             Self::Apply(error) => apply_exit(error),
+            Self::ReadOnly(error) => read_only_exit(error),
             Self::Serve(error) => serve_exit(error),
             Self::Supervisor(error) => supervisor_exit(error),
             Self::Service(error) => service_exit(error),
@@ -137,9 +141,20 @@ impl Failure {
             Self::Secrets(secrets::Error::Exposed { path, .. }) => {
                 Some(format!("chmod 0600 {}", path.display()))
             }
-            Self::Desired(DesiredError::Copies(CopiesError::Writable { path, .. })) => {
+            Self::ReadOnly(ReadOnlyError::Held(_)) => {
+                Some("it ends with that command; `regctl set-readonly status` shows it".to_owned())
+            }
+            Self::ReadOnly(ReadOnlyError::Unpatchable(_)) => {
+                Some("set the key in instance.toml, and `regctl reconfigure`".to_owned())
+            }
+            Self::ReadOnly(ReadOnlyError::Tell { .. }) => {
+                Some("it takes effect at the next start".to_owned())
+            }
+            Self::Desired(DesiredError::Trust(TrustError::Writable { path, .. })) => {
                 Some(format!("chown root {path} && chmod go-w {path}", path = path.display()))
             }
+            Self::Desired(DesiredError::Storage(error)) => error.hint(),
+            Self::Desired(DesiredError::Accounts(error)) => error.hint(),
             Self::Lock(lock::Error::Held { .. }) => {
                 Some("wait for it with --wait DURATION".to_owned())
             }
@@ -173,18 +188,67 @@ fn secrets_exit(error: &secrets::Error) -> Exit {
 fn desired_exit(error: &DesiredError) -> Exit {
     match error {
         DesiredError::Load(load::Error::File(error))
-        | DesiredError::Copies(CopiesError::File(error))
+        | DesiredError::Trust(TrustError::File(error))
         | DesiredError::Nginx(NginxError::File(error)) => denied(error.kind()),
         DesiredError::Secrets(error) => secrets_exit(error),
         DesiredError::Journal(error) => journal_exit(error),
         DesiredError::Load(load::Error::Missing(_) | load::Error::Invalid(_))
-        | DesiredError::Copies(CopiesError::Writable { .. })
+        | DesiredError::Trust(TrustError::Writable { .. })
         | DesiredError::Render(_)
         | DesiredError::Registry(_)
         | DesiredError::Nginx(NginxError::Render(_) | NginxError::Refused(_)) => {
             Exit::ConfigInvalid
         }
+        DesiredError::Holds(error) => holds_exit(error),
+        DesiredError::Accounts(error) => accounts_exit(error),
+        DesiredError::Storage(error) => match error.as_ref() {
+            StorageFolderError::File(error) => denied(error.kind()),
+            StorageFolderError::Groups { .. }
+            | StorageFolderError::Closed { .. }
+            | StorageFolderError::OutOfReach { .. }
+            | StorageFolderError::Unmanaged { .. } => Exit::Failed,
+        },
         DesiredError::Nginx(NginxError::Run { .. }) => Exit::Failed,
+    }
+}
+
+/// A name or an id that does not fit this host is the configuration's; a tool that fails is not.
+fn accounts_exit(error: &AccountsError) -> Exit {
+    match error {
+        AccountsError::OtherId { .. }
+        | AccountsError::TakenId { .. }
+        | AccountsError::Unmanaged { .. }
+        | AccountsError::NoLogGroup(_) => Exit::ConfigInvalid,
+        AccountsError::Lookup { .. }
+        | AccountsError::NoTool { .. }
+        | AccountsError::Run { .. }
+        | AccountsError::Refused { .. }
+        | AccountsError::Vanished { .. } => Exit::Failed,
+    }
+}
+
+fn holds_exit(error: &holds::Error) -> Exit {
+    match error {
+        holds::Error::File(error) => denied(error.kind()),
+        holds::Error::Busy { .. } => Exit::Locked,
+        holds::Error::Malformed { .. } | holds::Error::Foreign { .. } | holds::Error::Name(_) => {
+            Exit::Failed
+        }
+    }
+}
+
+fn read_only_exit(error: &ReadOnlyError) -> Exit {
+    match error {
+        ReadOnlyError::File(error) => denied(error.kind()),
+        ReadOnlyError::Holds(error) => holds_exit(error),
+        ReadOnlyError::Tell { source, .. } => denied(source.kind()),
+        ReadOnlyError::Edit { .. } => Exit::ConfigInvalid,
+        ReadOnlyError::Trust(_)
+        | ReadOnlyError::Load(_)
+        | ReadOnlyError::Lock(_)
+        | ReadOnlyError::Apply(_)
+        | ReadOnlyError::Held(_)
+        | ReadOnlyError::Unpatchable(_) => Exit::Failed,
     }
 }
 
@@ -288,6 +352,7 @@ impl fmt::Display for Failure {
             Self::Lock(error) => chain(f, error),
             Self::Desired(error) => chain(f, error),
             Self::Apply(error) => chain(f, error),
+            Self::ReadOnly(error) => chain(f, error),
             Self::Serve(error) => chain(f, error),
             Self::Supervisor(error) => chain(f, error),
             Self::Service(error) => chain(f, error),
@@ -351,7 +416,20 @@ impl From<reconfigure::Error> for Failure {
         match error {
             reconfigure::Error::Desired(error) => error.into(),
             reconfigure::Error::Lock(error) => error.into(),
+            reconfigure::Error::Accounts(error) => Self::Desired(error.into()),
             reconfigure::Error::Apply(error) => Self::Apply(error),
+        }
+    }
+}
+
+impl From<ReadOnlyError> for Failure {
+    fn from(error: ReadOnlyError) -> Self {
+        match error {
+            ReadOnlyError::Load(error) => error.into(),
+            ReadOnlyError::Lock(error) => error.into(),
+            ReadOnlyError::Apply(error) => Self::Apply(error),
+            ReadOnlyError::Trust(error) => Self::Desired(error.into()),
+            error => Self::ReadOnly(error),
         }
     }
 }

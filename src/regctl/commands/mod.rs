@@ -12,6 +12,7 @@ pub(crate) mod man;
 pub(crate) mod reconfigure;
 pub(crate) mod registry;
 pub(crate) mod run;
+pub(crate) mod set_readonly;
 pub(crate) mod show_config;
 pub(crate) mod supervise;
 mod waiting;
@@ -40,6 +41,7 @@ pub(crate) enum Command {
     Run(run::Args),
     Supervise(supervise::Args),
     Reconfigure(reconfigure::Args),
+    SetReadonly(set_readonly::Args),
     GenerateSecrets(generate_secrets::Args),
     CheckConfig(check_config::Args),
     ShowConfig(show_config::Args),
@@ -60,6 +62,7 @@ pub(crate) fn run(command: Command, context: &Context) -> Result<Report, Failure
         Command::Run(args) => run::run(args, context),
         Command::Supervise(args) => supervise::run(args, context),
         Command::Reconfigure(args) => reconfigure::run(args, context),
+        Command::SetReadonly(args) => set_readonly::run(args, context),
         Command::GenerateSecrets(args) => generate_secrets::run(args, context),
         Command::CheckConfig(args) => check_config::run(args, context),
         Command::ShowConfig(args) => show_config::run(args, context),

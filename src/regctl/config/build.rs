@@ -81,12 +81,15 @@ fn account(settings: &Settings) -> Account {
     let id = |path| {
         settings.count(path).map(|id| u32::try_from(id).expect("the kind of the key bounds it"))
     };
+    let names = ["registry.username", "registry.group", "registry.uid", "registry.gid"];
     Account {
         username: text(settings, "registry.username"),
         group: text(settings, "registry.group"),
         uid: id("registry.uid"),
         gid: id("registry.gid"),
         shell: settings.path("registry.shell").expect(HAS_DEFAULT),
+        log_group: settings.text("registry.log_group"),
+        is_named: names.iter().any(|name| settings.written(name).is_some()),
     }
 }
 

@@ -21,7 +21,6 @@ pub(crate) struct Instance {
     #[expect(dead_code, reason = "the registry takes no tokens yet, and setting one warns")]
     pub(crate) gitlab: Gitlab,
     /// Whether reconfigure creates the service's account, when it is root.
-    #[expect(dead_code, reason = "accounts are not created yet, and setting one warns")]
     pub(crate) manage_accounts: bool,
     /// Whether reconfigure creates the storage folder.
     pub(crate) manage_storage_directories: bool,
@@ -39,7 +38,6 @@ pub(crate) struct Registry {
     pub(crate) access_log: bool,
     /// The registry's environment; `REGISTRY_*` variables change its configuration.
     pub(crate) env: BTreeMap<String, String>,
-    #[expect(dead_code, reason = "accounts are not created yet, and setting one warns")]
     pub(crate) account: Account,
     pub(crate) http: Http,
     pub(crate) storage: Storage,
@@ -54,6 +52,10 @@ pub(crate) struct Account {
     pub(crate) uid: Option<u32>,
     pub(crate) gid: Option<u32>,
     pub(crate) shell: PathBuf,
+    /// Who else may read logs. Unset: root alone.
+    pub(crate) log_group: Option<String>,
+    /// Whether the file says anything of it.
+    pub(crate) is_named: bool,
 }
 
 /// The registry's HTTP server.

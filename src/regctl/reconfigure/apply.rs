@@ -4,12 +4,16 @@
 //! then they are moved into place, and the journal goes. Whatever ends the process, the next command finds
 //! no journal and the old files, or a journal with which it completes the new ones.
 
-use std::{collections::VecDeque, path::PathBuf};
+use std::{
+    collections::VecDeque,
+    io,
+    path::{Path, PathBuf},
+};
 
-use super::plan::Plan;
+use super::plan::{Access, Change, FolderChange, Plan};
 use crate::{
     state::{Journal, Layout, journal},
-    sys::{fs, random, stage},
+    sys::{folder, fs, random, stage},
 };
 
 /// Why a plan is not applied, or not completely.
@@ -20,7 +24,7 @@ pub(crate) enum Error {
     #[error(transparent)]
     Journal(#[from] journal::Error),
     #[error("failed to name staged files")]
-    Random(#[source] std::io::Error),
+    Random(#[source] io::Error),
     #[error("the change has begun and is not complete: the next command completes it")]
     Begun(#[source] fs::Error),
 }
@@ -29,8 +33,8 @@ pub(crate) enum Error {
 #[derive(Debug)]
 enum Step<'a> {
     Sweep(&'a PathBuf),
-    Folder(&'a PathBuf, u32),
-    Stage { target: &'a PathBuf, text: &'a str, mode: u32, nonce: &'a str },
+    Folder(&'a FolderChange),
+    Stage { target: &'a PathBuf, text: &'a str, access: &'a Access, nonce: &'a str },
     Begin(&'a Journal),
     Complete(Completion),
 }
@@ -68,22 +72,21 @@ pub(crate) fn complete(layout: &Layout) -> Result<(), Error> {
 fn journal_of(plan: &Plan, nonce: String) -> Journal {
     let (replaced, removed): (Vec<_>, Vec<_>) =
         plan.changes.iter().partition(|change| change.content().is_some());
-    let paths = |changes: Vec<&super::plan::Change>| {
-        changes.into_iter().map(|change| change.path.clone()).collect()
-    };
+    let paths =
+        |changes: Vec<&Change>| changes.into_iter().map(|change| change.path.clone()).collect();
     Journal { nonce, replace: paths(replaced), remove: paths(removed) }
 }
 
 fn steps<'a>(plan: &'a Plan, journal: &'a Journal) -> VecDeque<Step<'a>> {
     let mut steps: VecDeque<_> = plan.leftovers.iter().map(Step::Sweep).collect();
-    steps.extend(plan.folders.iter().map(|(path, mode)| Step::Folder(path, *mode)));
+    steps.extend(plan.folders.iter().map(Step::Folder));
     if plan.changes.is_empty() {
         return steps;
     }
     for change in &plan.changes {
-        if let Some((content, mode)) = change.content() {
+        if let Some((content, access)) = change.content() {
             let (target, text, nonce) = (&change.path, &content.text, &journal.nonce);
-            steps.push_back(Step::Stage { target, text, mode, nonce });
+            steps.push_back(Step::Stage { target, text, access, nonce });
         }
     }
     steps.push_back(Step::Begin(journal));
@@ -106,13 +109,29 @@ impl Step<'_> {
     fn perform(&self, layout: &Layout) -> Result<(), fs::Error> {
         match self {
             Self::Sweep(path) => fs::remove(path),
-            Self::Folder(path, mode) => fs::create_folder(path, *mode).map(|_| ()),
-            Self::Stage { target, text, mode, nonce } => {
-                stage::write(target, nonce, text.as_bytes(), *mode)
+            Self::Folder(FolderChange { path, old, access }) => match old {
+                None => folder::create(path, access.mode, access.ids(path)?),
+                Some(_) => folder::give(path, access.mode, access.ids(path)?),
+            },
+            Self::Stage { target, text, access, nonce } => {
+                stage::write(target, nonce, text.as_bytes(), access.mode, access.ids(target)?)
             }
             Self::Begin(journal) => journal.begin(layout),
             Self::Complete(step) => step.perform(layout),
         }
+    }
+}
+
+impl Access {
+    /// Returns the ids of the owner, which exist since the plan's accounts were created.
+    fn ids(&self, path: &Path) -> Result<Option<(u32, u32)>, fs::Error> {
+        let Some(owner) = &self.owner else { return Ok(None) };
+        let missing = || fs::Error {
+            operation: "give an owner to",
+            path: path.to_owned(),
+            source: io::Error::new(io::ErrorKind::NotFound, format!("{owner} does not exist")),
+        };
+        owner.ids().ok_or_else(missing).map(Some)
     }
 }
 
@@ -144,23 +163,38 @@ mod tests {
     use crate::{
         reconfigure::disk::Disk,
         render::{Content, File},
-        sys::managed,
+        state::{
+            Owner, Owners,
+            owner::{Principal, Service},
+        },
+        sys::{host, managed},
     };
+
+    /// As root, with this user as the registry's account, so that steps with owners are among the rest.
+    fn owners() -> Owners {
+        if !host::is_root() {
+            return Owners::default();
+        }
+        let root = Principal::root();
+        let service = Service { user: root.clone(), group: root.clone(), log_group: root };
+        Owners { service: Some(service) }
+    }
 
     /// The files of a version; the last one exists only in the first version.
     fn files(layout: &Layout, version: &str, has_last: bool) -> Vec<File> {
         let file = |path: PathBuf, is_there: bool| {
             let text = format!("{version} of {}", path.display());
             let content = is_there.then(|| Content { shown: text.clone(), text });
-            File { path, mode: 0o640, content }
+            File { path, mode: 0o640, owner: Owner::Root, content }
         };
-        let [first, second, third, last] = layout.managed().try_into().unwrap();
+        let [first, second, third, last] = layout.managed().first_chunk().unwrap().clone();
         vec![file(first, true), file(second, true), file(third, true), file(last, has_last)]
     }
 
     fn planned(layout: &Layout, files: &[File]) -> Plan {
         let folders = layout.folders();
-        Plan::new(files, &folders, &Disk::read(layout, files, &folders).unwrap())
+        let disk = Disk::read(layout, files, &folders).unwrap();
+        Plan::new(files, &folders, &disk, &owners())
     }
 
     fn on_disk(layout: &Layout) -> BTreeMap<PathBuf, String> {

@@ -1,19 +1,21 @@
 //! What an instance's files should be: loaded, rendered, and accepted by their readers.
 
-use std::{error::Error as StdError, path::PathBuf};
+use std::error::Error as StdError;
 
 use registry::config::Parsed;
 
 use super::{
+    accounts::{self, Creation},
     copies,
     disk::Disk,
     nginx::{self, Nginx},
     plan::Plan,
+    storage_folder, trust,
 };
 use crate::{
-    config::{Instance, instance::Driver, load},
+    config::{Instance, Parsed as ParsedInstance, instance::Driver, load},
     render::{self, File, Inputs, Templates},
-    state::{Layout, Secrets, journal, layout::STORAGE_MODE, secrets},
+    state::{Folder, Holds, Layout, Owners, Secrets, holds, journal, secrets},
 };
 
 /// The rendered files of an instance, and what they were made from.
@@ -25,10 +27,21 @@ pub(crate) struct Desired {
     /// What works, and somebody may want to look at.
     pub(crate) warnings: Vec<String>,
     files: Vec<File>,
-    folders: Vec<(PathBuf, u32)>,
-    secrets: Secrets,
+    folders: Vec<Folder>,
     templates: Templates,
+    circumstances: Circumstances,
+}
+
+/// What the files are made from besides the instance.
+#[derive(Debug)]
+struct Circumstances {
+    secrets: Secrets,
     nginx: Nginx,
+    /// Who owns what.
+    owners: Owners,
+    /// Accounts and groups that do not exist yet.
+    creations: Vec<Creation>,
+    holds: Holds,
 }
 
 /// Why it is not known what the files should be.
@@ -39,7 +52,11 @@ pub(crate) enum Error {
     #[error(transparent)]
     Secrets(#[from] secrets::Error),
     #[error(transparent)]
-    Copies(#[from] copies::Error),
+    Trust(#[from] trust::Error),
+    #[error(transparent)]
+    Accounts(#[from] accounts::Error),
+    #[error(transparent)]
+    Storage(#[from] Box<storage_folder::Error>),
     #[error(transparent)]
     Render(#[from] render::Error),
     #[error("the registry would refuse the config.yml made from this instance")]
@@ -48,69 +65,106 @@ pub(crate) enum Error {
     Nginx(#[from] nginx::Error),
     #[error(transparent)]
     Journal(#[from] journal::Error),
+    #[error(transparent)]
+    Holds(#[from] holds::Error),
 }
 
 impl Desired {
     /// Loads the instance with its secrets, new ones if there are none, and renders its files.
     pub(crate) fn load(layout: &Layout) -> Result<Self, Error> {
+        trust::instance(layout)?;
+        let parsed = load::load(&layout.instance_toml())?;
+        Self::of(layout, parsed)
+    }
+
+    /// Renders the files of an instance that has been parsed, as the host is now.
+    pub(crate) fn of(layout: &Layout, parsed: ParsedInstance) -> Result<Self, Error> {
+        let ParsedInstance { instance, warnings, .. } = parsed;
         let path = layout.instance_toml();
-        let parsed = load::load(&path)?;
-        copies::trusted(layout.root())?;
-        let secrets = match Secrets::load(layout)? {
-            Some(secrets) => secrets,
-            None => Secrets::generate()?,
-        };
         let place = path.display();
-        let warnings = parsed.warnings.iter().map(|warning| format!("{place}:{warning}"));
-        let has_vhost = parsed.instance.nginx.vhost.is_some();
-        let nginx = if has_vhost { Nginx::find() } else { Nginx::none() };
-        Self::render(layout, parsed.instance, secrets, nginx, warnings.collect())
+        let warnings = warnings.iter().map(|warning| format!("{place}:{warning}"));
+        let circumstances = Circumstances::find(layout, &instance)?;
+        Self::render(layout, instance, circumstances, warnings.collect())
     }
 
     /// Renders the files of an instance that is not to be applied: with secrets of nobody, and without asking
     /// the installed nginx, which takes longer than all the rest.
     pub(crate) fn check(layout: &Layout, instance: Instance) -> Result<Self, Error> {
-        Self::render(layout, instance, Secrets::placeholder(), Nginx::none(), Vec::new())
+        Self::render(layout, instance, Circumstances::placeholder(), Vec::new())
     }
 
     fn render(
         layout: &Layout,
         instance: Instance,
-        secrets: Secrets,
-        nginx: Nginx,
+        circumstances: Circumstances,
         mut warnings: Vec<String>,
     ) -> Result<Self, Error> {
         let templates = copies::load(layout)?;
-        let inputs = Inputs {
-            instance: &instance,
-            secrets: &secrets,
-            layout,
-            templates: &templates,
-            nginx: nginx.version,
-        };
-        let files = render::files(&inputs)?;
+        let files = render::files(&circumstances.inputs(layout, &instance, &templates))?;
         let registry = read_back(&instance, &files, layout)?;
         warnings.extend(templates.stale());
         warnings.extend(registry.warnings.iter().map(|warning| format!("config.yml: {warning}")));
         let folders = folders(layout, &instance);
-        Ok(Self { instance, registry, warnings, files, folders, secrets, templates, nginx })
+        Ok(Self { instance, registry, warnings, files, folders, templates, circumstances })
     }
 
     /// Compares with the disk. What would replace nginx's files is read by nginx first.
     pub(crate) fn plan(&self, layout: &Layout) -> Result<Plan, Error> {
-        let disk = Disk::read(layout, &self.files, &self.folders)?;
-        let plan = Plan::new(&self.files, &self.folders, &disk);
+        let Self { instance, files, folders, templates, circumstances, .. } = self;
+        let Circumstances { nginx, owners, creations, .. } = circumstances;
+        storage_folder::check(layout, instance, owners).map_err(Box::new)?;
+        let disk = Disk::read(layout, files, folders)?;
+        let plan = Plan { accounts: creations.clone(), ..Plan::new(files, folders, &disk, owners) };
         let of_nginx = [layout.registry_conf(), layout.nginx_conf()];
         if plan.changes.iter().any(|change| of_nginx.contains(&change.path)) {
-            self.nginx.check(&Inputs {
-                instance: &self.instance,
-                secrets: &self.secrets,
-                layout,
-                templates: &self.templates,
-                nginx: self.nginx.version,
-            })?;
+            nginx.check(&circumstances.inputs(layout, instance, templates))?;
         }
         Ok(plan)
+    }
+}
+
+impl Circumstances {
+    fn find(layout: &Layout, instance: &Instance) -> Result<Self, Error> {
+        let secrets = match Secrets::load(layout)? {
+            Some(secrets) => secrets,
+            None => Secrets::generate()?,
+        };
+        let nginx = match instance.nginx.vhost {
+            Some(_) => Nginx::find(),
+            None => Nginx::none(),
+        };
+        let (owners, creations) = accounts::look(layout, instance)?;
+        Ok(Self { secrets, nginx, owners, creations, holds: Holds::load(layout)? })
+    }
+
+    /// Those of nobody, for files that are not written.
+    fn placeholder() -> Self {
+        Self {
+            secrets: Secrets::placeholder(),
+            nginx: Nginx::none(),
+            owners: Owners::default(),
+            creations: Vec::new(),
+            holds: Holds::default(),
+        }
+    }
+
+    fn inputs<'a>(
+        &'a self,
+        layout: &'a Layout,
+        instance: &'a Instance,
+        templates: &'a Templates,
+    ) -> Inputs<'a> {
+        let Self { secrets, nginx, owners, creations: _, holds } = self;
+        Inputs {
+            instance,
+            secrets,
+            layout,
+            templates,
+            nginx: nginx.version,
+            workers: nginx.workers(owners),
+            owners,
+            is_held_read_only: holds.are_read_only(),
+        }
     }
 }
 
@@ -125,12 +179,12 @@ fn read_back(instance: &Instance, files: &[File], layout: &Layout) -> Result<Par
 }
 
 /// Returns the folders of an instance, its storage folder included where regctl makes that.
-fn folders(layout: &Layout, instance: &Instance) -> Vec<(PathBuf, u32)> {
+fn folders(layout: &Layout, instance: &Instance) -> Vec<Folder> {
     let mut folders = layout.folders();
     if let Driver::Filesystem { root_directory, .. } = &instance.registry.storage.driver
         && instance.manage_storage_directories
     {
-        folders.push((layout.resolve(root_directory), STORAGE_MODE));
+        folders.push(Layout::storage_folder(layout.resolve(root_directory)));
     }
     folders
 }

@@ -9,7 +9,7 @@ use super::converge::Claim;
 use crate::{
     config::{Invalid, parse},
     render::{self, Starter},
-    state::{InstanceLock, Layout, layout::STORAGE_MODE, lock},
+    state::{Layout, Lock, layout::STORAGE_MODE, lock},
     sys::{
         fs::{self, Existing},
         host, port,
@@ -75,9 +75,12 @@ pub(crate) fn init(
         None => layout.storage(),
     };
     let text = starter(&path, request.url.as_deref(), &address, &storage)?;
-    let _lock = InstanceLock::acquire(layout, claim.command, claim.patience, waits)?;
+    let _lock = Lock::Instance.acquire(layout, claim.command, claim.patience, waits)?;
     layout.create_folders()?;
-    fs::create_folder(&storage, STORAGE_MODE)?;
+    if !(layout.is_system_wide() && host::is_root()) {
+        // Root's storage is the registry's account's, which reconfigure creates first.
+        fs::create_folder(&storage, STORAGE_MODE)?;
+    }
     match fs::write_atomic(&path, text.as_bytes(), 0o600, Existing::Keep) {
         Ok(()) => Ok(Initialized { instance_toml: path, storage, address, taken }),
         Err(error) if error.kind() == ErrorKind::AlreadyExists => Err(InitError::Exists(path)),

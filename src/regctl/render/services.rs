@@ -18,7 +18,7 @@ pub(super) fn services_json(inputs: &Inputs<'_>, view: View) -> String {
 }
 
 fn registry(inputs: &Inputs<'_>, view: View) -> Service {
-    let Inputs { instance, layout, .. } = inputs;
+    let Inputs { instance, layout, owners, .. } = inputs;
     let registry = &instance.registry;
     let shown = |value: &String| match view {
         View::File => value.clone(),
@@ -28,9 +28,9 @@ fn registry(inputs: &Inputs<'_>, view: View) -> Service {
     let environment = registry.env.iter().map(|(name, value)| (name.clone(), shown(value)));
     Service {
         enabled: registry.enable,
-        account: Some(Account {
-            user: registry.account.username.clone(),
-            group: registry.account.group.clone(),
+        account: owners.service.as_ref().map(|service| Account {
+            user: service.user.name.clone(),
+            group: service.group.name.clone(),
         }),
         environment: environment.collect(),
         grace_ms: grace(instance),

@@ -49,20 +49,13 @@ impl Findings<'_> {
 }
 
 /// Keys that are read and that nothing acts on yet, each with why.
-const WITHOUT_EFFECT: [(&str, &str); 11] = [
-    ("registry.username", NO_ACCOUNTS),
-    ("registry.group", NO_ACCOUNTS),
-    ("registry.uid", NO_ACCOUNTS),
-    ("registry.gid", NO_ACCOUNTS),
-    ("registry.shell", NO_ACCOUNTS),
+const WITHOUT_EFFECT: [(&str, &str); 5] = [
     ("registry.internal_key", NO_TOKENS),
     ("registry.internal_key_file", NO_TOKENS),
     ("registry.internal_certificate", NO_TOKENS),
     ("registry.internal_certificate_file", NO_TOKENS),
     ("gitlab_rails.registry_key_path", NO_TOKENS),
-    ("manage_accounts.enable", NO_ACCOUNTS),
 ];
-const NO_ACCOUNTS: &str = "accounts are not created yet: the registry runs as whoever starts it";
 const NO_TOKENS: &str = "the registry takes no tokens yet";
 
 /// A setting is never ignored in silence.
