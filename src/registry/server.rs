@@ -19,7 +19,7 @@ use tokio_io_timeout::TimeoutStream;
 use crate::{
     access::{AccessLog, Logged},
     api::{Api, Body},
-    config::{Config, UploadPurging},
+    config::{Auth, Config, UploadPurging},
     content::Content,
     listener::{Accepted, Incomings, Listener},
     purging,
@@ -63,6 +63,9 @@ pub enum OpenError {
     /// The storage is not usable.
     #[error("failed to open the storage")]
     Storage(#[source] storage::Error),
+    /// The type of authorization is not there yet.
+    #[error("`auth` is not supported yet; stay with Distribution for now")]
+    Auth,
     /// The thread that writes the access log could not be started.
     #[error("failed to start the access log")]
     AccessLog(#[source] io::Error),
@@ -74,6 +77,9 @@ impl Server {
     /// # Errors
     /// The storage is not usable.
     pub fn open(config: &Config) -> Result<Self, OpenError> {
+        if config.auth != Auth::None {
+            return Err(OpenError::Auth);
+        }
         let content = Content::open(&config.storage.driver).map_err(OpenError::Storage)?;
         let signer = match &config.http.secret {
             Some(secret) => Signer::new(secret.expose().as_bytes()),
