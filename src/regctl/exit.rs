@@ -12,9 +12,10 @@ use crate::{
     config::{Invalid, load},
     output::Verdict,
     reconfigure::{
-        self, ApplyError, CopiesError, DesiredError, GenerateError, InitError, NginxError,
+        self, ApplyError, CertificatesError, CopiesError, DesiredError, GenerateError,
+        HandoverError, InitError, NginxError,
     },
-    state::{journal, lock, secrets},
+    state::{journal, lock, secrets, users},
     supervise,
     sys::fs,
 };
@@ -81,6 +82,13 @@ pub(crate) enum Failure {
     /// The files are not as they should be.
     Apply(ApplyError),
     Serve(supervise::Error),
+    /// The instance has no users of its own, because nobody must be one.
+    NoUsers(PathBuf),
+    /// The instance has no users of its own: another server issues tokens.
+    UsersElsewhere(PathBuf),
+    Users(users::Error),
+    /// What was asked for cannot be read.
+    Input(io::Error),
     /// Stdout cannot be written.
     Output(io::Error),
 }
@@ -99,10 +107,14 @@ impl Failure {
             Self::Desired(error) => desired_exit(error),
             Self::Apply(error) => apply_exit(error),
             Self::Serve(error) => serve_exit(error),
+            Self::Users(error) => users_exit(error),
             Self::InstanceExists(_)
             | Self::Disabled(_)
             | Self::NoFreePort(_)
             | Self::SecretsExist(_)
+            | Self::NoUsers(_)
+            | Self::UsersElsewhere(_)
+            | Self::Input(_)
             | Self::Output(_) => Exit::Failed,
         }
     }
@@ -128,10 +140,27 @@ impl Failure {
             Self::Secrets(secrets::Error::Exposed { path, .. }) => {
                 Some(format!("chmod 0600 {}", path.display()))
             }
+            Self::Secrets(secrets::Error::Half { .. } | secrets::Error::Unfit { .. }) => Some(
+                "remove both halves of the pair from the file, and `regctl reconfigure` makes a new one; GitLab needs its key then"
+                    .to_owned(),
+            ),
             Self::Desired(DesiredError::Copies(CopiesError::Writable { path, .. })) => {
                 Some(format!("chown root {path} && chmod go-w {path}", path = path.display()))
             }
-            Self::Lock(lock::Error::Held { .. }) => {
+            Self::Desired(DesiredError::Certificates(error)) => certificate_hint(error),
+            Self::Desired(DesiredError::OpenTemplate) => Some(
+                "copy the built-in one anew: `regctl reconfigure --print-template config.yml.j2`"
+                    .to_owned(),
+            ),
+            Self::NoUsers(path) => Some(format!(
+                "add the line [registry.auth.htpasswd] to `{}`, then `regctl reconfigure`",
+                path.display()
+            )),
+            Self::Users(users::Error::Exists(name)) => {
+                Some(format!("a new password needs consent: `regctl user add {name} --replace`"))
+            }
+            Self::Lock(lock::Error::Held { .. })
+            | Self::Users(users::Error::Lock(lock::Error::Held { .. })) => {
                 Some("wait for it with --wait DURATION".to_owned())
             }
             _ if self.exit() == Exit::Permission => Some(
@@ -155,8 +184,38 @@ fn secrets_exit(error: &secrets::Error) -> Exit {
         secrets::Error::File(error) => denied(error.kind()),
         secrets::Error::Malformed { .. }
         | secrets::Error::Empty { .. }
+        | secrets::Error::NoText { .. }
+        | secrets::Error::Half { .. }
+        | secrets::Error::Unfit { .. }
         | secrets::Error::Exposed { .. }
-        | secrets::Error::Random(_) => Exit::Failed,
+        | secrets::Error::Random(_)
+        | secrets::Error::Pair(_) => Exit::Failed,
+    }
+}
+
+fn users_exit(error: &users::Error) -> Exit {
+    match error {
+        users::Error::File(error) | users::Error::Lock(lock::Error::File(error)) => {
+            denied(error.kind())
+        }
+        users::Error::Lock(lock::Error::Held { .. }) => Exit::Locked,
+        users::Error::Exists(_)
+        | users::Error::Missing(_)
+        | users::Error::Wrong(_)
+        | users::Error::Useless { .. }
+        | users::Error::Hash(_) => Exit::Failed,
+    }
+}
+
+fn certificate_hint(error: &CertificatesError) -> Option<String> {
+    match error {
+        CertificatesError::NoPair { .. } | CertificatesError::HalfPair { .. } => Some(
+            "put the certificate, with its chain, and the key there (an authority such as Let's Encrypt gives both), \
+             or name others with `ssl_certificate` and `ssl_certificate_key` in [registry.nginx]; \
+             write `listen_https = false` there if another proxy ends TLS"
+                .to_owned(),
+        ),
+        _ => None,
     }
 }
 
@@ -165,17 +224,29 @@ fn desired_exit(error: &DesiredError) -> Exit {
     match error {
         DesiredError::Load(load::Error::File(error))
         | DesiredError::Copies(CopiesError::File(error))
-        | DesiredError::Nginx(NginxError::File(error)) => denied(error.kind()),
+        | DesiredError::Nginx(NginxError::File(error))
+        | DesiredError::Certificates(CertificatesError::File(error))
+        | DesiredError::Handover(HandoverError::File(error)) => denied(error.kind()),
         DesiredError::Secrets(error) => secrets_exit(error),
         DesiredError::Journal(error) => journal_exit(error),
         DesiredError::Load(load::Error::Missing(_) | load::Error::Invalid(_))
         | DesiredError::Copies(CopiesError::Writable { .. })
         | DesiredError::Render(_)
         | DesiredError::Registry(_)
+        | DesiredError::OpenTemplate
+        | DesiredError::Certificates(
+            CertificatesError::NoPair { .. }
+            | CertificatesError::HalfPair { .. }
+            | CertificatesError::Unfit(_)
+            | CertificatesError::Missing { .. }
+            | CertificatesError::NoBundle(_),
+        )
+        | DesiredError::Handover(HandoverError::NoGroup(_) | HandoverError::NoFolder(_))
         | DesiredError::Nginx(NginxError::Render(_) | NginxError::Refused(_)) => {
             Exit::ConfigInvalid
         }
-        DesiredError::Nginx(NginxError::Run { .. }) => Exit::Failed,
+        DesiredError::Nginx(NginxError::Run { .. })
+        | DesiredError::Handover(HandoverError::Group { .. }) => Exit::Failed,
     }
 }
 
@@ -258,6 +329,16 @@ impl fmt::Display for Failure {
             Self::Desired(error) => chain(f, error),
             Self::Apply(error) => chain(f, error),
             Self::Serve(error) => chain(f, error),
+            Self::NoUsers(path) => {
+                write!(f, "the registry of `{}` asks nobody who they are", path.display())
+            }
+            Self::UsersElsewhere(path) => write!(
+                f,
+                "the registry of `{}` takes tokens: its users are those of the server that issues them",
+                path.display()
+            ),
+            Self::Users(error) => chain(f, error),
+            Self::Input(error) => write!(f, "failed to read the password: {error}"),
             Self::Output(error) => write!(f, "failed to write to stdout: {error}"),
         }
     }
@@ -293,6 +374,12 @@ impl From<fs::Error> for Failure {
 impl From<secrets::Error> for Failure {
     fn from(error: secrets::Error) -> Self {
         Self::Secrets(error)
+    }
+}
+
+impl From<users::Error> for Failure {
+    fn from(error: users::Error) -> Self {
+        Self::Users(error)
     }
 }
 

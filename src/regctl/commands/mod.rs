@@ -12,6 +12,7 @@ pub(crate) mod reconfigure;
 pub(crate) mod registry;
 pub(crate) mod run;
 pub(crate) mod show_config;
+pub(crate) mod user;
 mod waiting;
 
 use clap::Subcommand;
@@ -37,6 +38,7 @@ pub(crate) enum Command {
     Init(init::Args),
     Run(run::Args),
     Reconfigure(reconfigure::Args),
+    User(user::Args),
     GenerateSecrets(generate_secrets::Args),
     CheckConfig(check_config::Args),
     ShowConfig(show_config::Args),
@@ -52,6 +54,7 @@ pub(crate) fn run(command: Command, context: &Context) -> Result<Report, Failure
         Command::Init(args) => init::run(args, context),
         Command::Run(args) => run::run(args, context),
         Command::Reconfigure(args) => reconfigure::run(args, context),
+        Command::User(args) => user::run(args, context),
         Command::GenerateSecrets(args) => generate_secrets::run(args, context),
         Command::CheckConfig(args) => check_config::run(args, context),
         Command::ShowConfig(args) => show_config::run(args, context),

@@ -61,6 +61,8 @@ struct Reconfigured {
     folders: Vec<PathBuf>,
     /// Staged files that an interrupted change left behind.
     leftovers: Vec<PathBuf>,
+    /// The file of users that was missing.
+    users_file: Option<PathBuf>,
     warnings: Vec<String>,
 }
 
@@ -91,7 +93,9 @@ pub(crate) fn run(args: Args, context: &Context) -> Result<Report, Failure> {
         printer.warn("an interrupted change would be completed first, and is not in this diff");
     }
     let changes = !plan.is_empty();
+    let notices = if dry_run { Vec::new() } else { plan.notices(layout) };
     let document = Reconfigured::new(dry_run, desired, &plan);
+    notices.iter().for_each(|notice| printer.say(notice));
     if !dry_run {
         // Nothing is supervised yet, so that there is nothing to restart and nothing to ask.
         printer.say("nothing is running: start with 'regctl run'");
@@ -107,11 +111,17 @@ impl Reconfigured {
             change: change.done(),
             diff: reconfigure::unified(change),
         };
+        let handed_over = plan.handover.iter().map(|key| Changed {
+            path: key.path.clone(),
+            change: if key.replaces { "replaced" } else { "created" },
+            diff: key.diff(),
+        });
         Self {
             dry_run,
-            changes: plan.changes.iter().map(changed).collect(),
+            changes: plan.changes.iter().map(changed).chain(handed_over).collect(),
             folders: plan.folders.iter().map(|(path, _)| path.clone()).collect(),
             leftovers: plan.leftovers.clone(),
+            users_file: plan.users_file.clone(),
             warnings: desired.warnings,
         }
     }
@@ -133,8 +143,9 @@ impl Document for Reconfigured {
 
 impl fmt::Display for Reconfigured {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { dry_run, changes, folders, leftovers, .. } = self;
-        if changes.is_empty() && folders.is_empty() && leftovers.is_empty() {
+        let Self { dry_run, changes, folders, leftovers, users_file, warnings: _ } = self;
+        let nothing = changes.is_empty() && folders.is_empty() && leftovers.is_empty();
+        if nothing && users_file.is_none() {
             return writeln!(f, "nothing to change");
         }
         for Changed { path, change, diff } in changes {
@@ -146,6 +157,7 @@ impl fmt::Display for Reconfigured {
         let [create, remove] =
             if *dry_run { ["would create", "would remove"] } else { ["created", "removed"] };
         folders.iter().try_for_each(|path| writeln!(f, "{create} {}/", path.display()))?;
+        users_file.iter().try_for_each(|path| writeln!(f, "{create} {}", path.display()))?;
         leftovers.iter().try_for_each(|path| writeln!(f, "{remove} {}", path.display()))
     }
 }

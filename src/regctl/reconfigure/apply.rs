@@ -4,12 +4,19 @@
 //! then they are moved into place, and the journal goes. Whatever ends the process, the next command finds
 //! no journal and the old files, or a journal with which it completes the new ones.
 
-use std::{collections::VecDeque, path::PathBuf};
+use std::{
+    collections::VecDeque,
+    io::ErrorKind,
+    path::{Path, PathBuf},
+};
 
-use super::plan::Plan;
+use super::{handover::Handover, plan::Plan};
 use crate::{
-    state::{Journal, Layout, journal},
-    sys::{fs, random, stage},
+    state::{Journal, Layout, journal, users},
+    sys::{
+        fs::{self, Existing},
+        random, stage,
+    },
 };
 
 /// Why a plan is not applied, or not completely.
@@ -30,8 +37,18 @@ pub(crate) enum Error {
 enum Step<'a> {
     Sweep(&'a PathBuf),
     Folder(&'a PathBuf, u32),
-    Stage { target: &'a PathBuf, text: &'a str, mode: u32, nonce: &'a str },
+    Stage {
+        target: &'a PathBuf,
+        text: &'a str,
+        mode: u32,
+        nonce: &'a str,
+    },
     Begin(&'a Journal),
+    /// Makes an empty file of users, which lets nobody in.
+    Users(&'a PathBuf),
+    /// Stages the key for GitLab, whose folder may not be there or not ours to write.
+    StageKey(&'a Handover, &'a str),
+    PublishKey(&'a Handover, &'a str),
     Complete(Completion),
 }
 
@@ -51,8 +68,8 @@ pub(crate) fn apply(layout: &Layout, plan: &Plan) -> Result<(), Error> {
     for step in steps(plan, &journal) {
         if let Err(error) = step.perform(layout) {
             return Err(match step {
-                Step::Complete(_) => Error::Begun(error),
-                _ => abandoned(&journal, error),
+                Step::Complete(_) | Step::PublishKey(..) => Error::Begun(error),
+                _ => abandoned(plan, &journal, error),
             });
         }
     }
@@ -77,16 +94,26 @@ fn journal_of(plan: &Plan, nonce: String) -> Journal {
 fn steps<'a>(plan: &'a Plan, journal: &'a Journal) -> VecDeque<Step<'a>> {
     let mut steps: VecDeque<_> = plan.leftovers.iter().map(Step::Sweep).collect();
     steps.extend(plan.folders.iter().map(|(path, mode)| Step::Folder(path, *mode)));
-    if plan.changes.is_empty() {
-        return steps;
+    steps.extend(plan.users_file.iter().map(Step::Users));
+    let nonce = journal.nonce.as_str();
+    steps.extend(plan.handover.iter().map(|key| Step::StageKey(key, nonce)));
+    if !plan.changes.is_empty() {
+        steps.extend(journaled(plan, journal));
     }
+    steps.extend(plan.handover.iter().map(|key| Step::PublishKey(key, nonce)));
+    steps
+}
+
+/// The files that change as one.
+fn journaled<'a>(plan: &'a Plan, journal: &'a Journal) -> Vec<Step<'a>> {
+    let mut steps = Vec::new();
     for change in &plan.changes {
         if let Some((content, mode)) = change.content() {
             let (target, text, nonce) = (&change.path, &content.text, &journal.nonce);
-            steps.push_back(Step::Stage { target, text, mode, nonce });
+            steps.push(Step::Stage { target, text, mode, nonce });
         }
     }
-    steps.push_back(Step::Begin(journal));
+    steps.push(Step::Begin(journal));
     steps.extend(completion(journal).into_iter().map(Step::Complete));
     steps
 }
@@ -111,8 +138,19 @@ impl Step<'_> {
                 stage::write(target, nonce, text.as_bytes(), *mode)
             }
             Self::Begin(journal) => journal.begin(layout),
+            Self::Users(path) => create_users(path),
+            Self::StageKey(key, nonce) => key.stage(nonce),
+            Self::PublishKey(key, nonce) => key.publish(nonce),
             Self::Complete(step) => step.perform(layout),
         }
+    }
+}
+
+/// Somebody else may be as fast: their file stays.
+fn create_users(path: &Path) -> Result<(), fs::Error> {
+    match fs::write_atomic(path, b"", users::MODE, Existing::Keep) {
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(()),
+        result => result,
     }
 }
 
@@ -128,8 +166,9 @@ impl Completion {
 }
 
 /// Removes what was staged for a change that does not begin.
-fn abandoned(journal: &Journal, error: fs::Error) -> Error {
-    for target in &journal.replace {
+fn abandoned(plan: &Plan, journal: &Journal, error: fs::Error) -> Error {
+    let key = plan.handover.iter().map(|handover| &handover.path);
+    for target in journal.replace.iter().chain(key) {
         // What cannot be removed now is swept by the next command; the first error says more.
         let _ = fs::remove(&stage::path(target, &journal.nonce));
     }
@@ -154,8 +193,10 @@ mod tests {
             let content = is_there.then(|| Content { shown: text.clone(), text });
             File { path, mode: 0o640, content }
         };
-        let [first, second, third, last] = layout.managed().try_into().unwrap();
-        vec![file(first, true), file(second, true), file(third, true), file(last, has_last)]
+        let mut files: Vec<_> = layout.managed().into_iter().map(|path| file(path, true)).collect();
+        let last = files.pop().unwrap();
+        files.push(file(last.path, has_last));
+        files
     }
 
     fn planned(layout: &Layout, files: &[File]) -> Plan {
@@ -192,7 +233,10 @@ mod tests {
             assert_eq!(found == old, performed <= begins, "after {performed} of {steps:?}");
             apply(&layout, &planned(&layout, &next)).unwrap();
             let new = on_disk(&layout);
-            assert!(new.values().all(|text| text.starts_with("new")) && new.len() == 3, "{new:?}");
+            assert!(
+                new.values().all(|text| text.starts_with("new")) && new.len() == next.len() - 1,
+                "{new:?}"
+            );
             assert!(found == old || found == new, "a mix after {performed} of {steps:?}");
             assert!(planned(&layout, &next).is_empty());
         }

@@ -28,7 +28,11 @@ pub(crate) enum Error {
 
 /// Looks at what would change, and changes nothing.
 pub(crate) fn preview(layout: &Layout) -> Result<(Desired, Plan), Error> {
-    let desired = Desired::load(layout)?;
+    look(layout, None)
+}
+
+fn look(layout: &Layout, earlier: Option<&Desired>) -> Result<(Desired, Plan), Error> {
+    let desired = Desired::load(layout, earlier)?;
     let plan = desired.plan(layout)?;
     Ok((desired, plan))
 }
@@ -49,7 +53,7 @@ pub(crate) fn converge(
     let _lock = InstanceLock::acquire(layout, claim.command, claim.patience, waits)?;
     // Everything may have changed since the look.
     apply::complete(layout)?;
-    let (desired, plan) = preview(layout)?;
+    let (desired, plan) = look(layout, Some(&desired))?;
     apply::apply(layout, &plan)?;
     Ok((desired, plan))
 }

@@ -5,15 +5,24 @@ use std::{error::Error as StdError, path::PathBuf};
 use registry::config::Parsed;
 
 use super::{
-    copies,
+    certificates, copies,
     disk::Disk,
+    handover::{self, Handover},
     nginx::{self, Nginx},
     plan::Plan,
 };
 use crate::{
-    config::{Instance, instance::Driver, load},
+    config::{
+        Instance,
+        instance::{Auth, Driver, Gitlab},
+        load,
+    },
     render::{self, File, Inputs, Templates},
-    state::{Layout, Secrets, journal, layout::STORAGE_MODE, secrets},
+    state::{
+        Layout, Secrets, journal,
+        layout::STORAGE_MODE,
+        secrets::{self, Needs},
+    },
 };
 
 /// The rendered files of an instance, and what they were made from.
@@ -47,24 +56,39 @@ pub(crate) enum Error {
     #[error(transparent)]
     Nginx(#[from] nginx::Error),
     #[error(transparent)]
+    Certificates(#[from] certificates::Error),
+    #[error(transparent)]
+    Handover(#[from] handover::Error),
+    #[error(
+        "the config.yml made from this instance lets everybody in, and instance.toml does not: the template lacks `auth`"
+    )]
+    OpenTemplate,
+    #[error(transparent)]
     Journal(#[from] journal::Error),
 }
 
 impl Desired {
-    /// Loads the instance with its secrets, new ones if there are none, and renders its files.
-    pub(crate) fn load(layout: &Layout) -> Result<Self, Error> {
+    /// Loads the instance with its secrets, and renders its files.
+    ///
+    /// Secrets that are missing are those of `earlier`, which were made for this instance and not stored, or
+    /// new ones.
+    pub(crate) fn load(layout: &Layout, earlier: Option<&Self>) -> Result<Self, Error> {
+        let made = earlier.map(|earlier| &earlier.secrets);
         let path = layout.instance_toml();
         let parsed = load::load(&path)?;
         copies::trusted(layout.root())?;
-        let secrets = match Secrets::load(layout)? {
-            Some(secrets) => secrets,
-            None => Secrets::generate()?,
-        };
+        let gitlab = parsed.instance.gitlab.as_ref();
+        let needs = Needs { token: gitlab.is_some_and(Gitlab::needs_pair) };
+        let secrets = Secrets::complete(layout, needs, made)?;
         let place = path.display();
         let warnings = parsed.warnings.iter().map(|warning| format!("{place}:{warning}"));
         let has_vhost = parsed.instance.nginx.vhost.is_some();
         let nginx = if has_vhost { Nginx::find() } else { Nginx::none() };
-        Self::render(layout, parsed.instance, secrets, nginx, warnings.collect())
+        let mut desired =
+            Self::render(layout, parsed.instance, secrets, nginx, warnings.collect())?;
+        let warnings = certificates::check(&desired.inputs(layout))?;
+        desired.warnings.extend(warnings);
+        Ok(desired)
     }
 
     /// Renders the files of an instance that is not to be applied: with secrets of nobody, and without asking
@@ -99,18 +123,31 @@ impl Desired {
     /// Compares with the disk. What would replace nginx's files is read by nginx first.
     pub(crate) fn plan(&self, layout: &Layout) -> Result<Plan, Error> {
         let disk = Disk::read(layout, &self.files, &self.folders)?;
-        let plan = Plan::new(&self.files, &self.folders, &disk);
+        let mut plan = Plan::new(&self.files, &self.folders, &disk);
+        plan.handover = Handover::plan(&self.inputs(layout))?;
+        plan.users_file = self.missing_users_file(layout);
         let of_nginx = [layout.registry_conf(), layout.nginx_conf()];
         if plan.changes.iter().any(|change| of_nginx.contains(&change.path)) {
-            self.nginx.check(&Inputs {
-                instance: &self.instance,
-                secrets: &self.secrets,
-                layout,
-                templates: &self.templates,
-                nginx: self.nginx.version,
-            })?;
+            self.nginx.check(&self.inputs(layout))?;
         }
         Ok(plan)
+    }
+
+    /// Returns the file of users, if the registry would miss it: an empty one lets nobody in.
+    fn missing_users_file(&self, layout: &Layout) -> Option<PathBuf> {
+        let Auth::Htpasswd { path, .. } = &self.instance.registry.auth else { return None };
+        Some(layout.resolve(path)).filter(|path| path.symlink_metadata().is_err())
+    }
+
+    /// Returns what the files were made from.
+    fn inputs<'a>(&'a self, layout: &'a Layout) -> Inputs<'a> {
+        Inputs {
+            instance: &self.instance,
+            secrets: &self.secrets,
+            layout,
+            templates: &self.templates,
+            nginx: self.nginx.version,
+        }
     }
 }
 
@@ -121,7 +158,13 @@ fn read_back(instance: &Instance, files: &[File], layout: &Layout) -> Result<Par
     let text = config.map(|content| content.text.as_str()).unwrap_or_default();
     let environment: Vec<_> =
         instance.registry.env.iter().map(|(name, value)| (name.clone(), value.clone())).collect();
-    registry::Config::parse(text, &environment).map_err(|error| Error::Registry(Box::new(error)))
+    let parsed = registry::Config::parse(text, &environment)
+        .map_err(|error| Error::Registry(Box::new(error)))?;
+    let is_open = parsed.config.auth == registry::config::Auth::None;
+    match is_open && instance.registry.auth != Auth::None {
+        true => Err(Error::OpenTemplate),
+        false => Ok(parsed),
+    }
 }
 
 /// Returns the folders of an instance, its storage folder included where regctl makes that.

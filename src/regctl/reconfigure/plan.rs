@@ -3,8 +3,11 @@
 
 use std::path::PathBuf;
 
-use super::disk::Disk;
-use crate::render::{Content, File};
+use super::{disk::Disk, handover::Handover};
+use crate::{
+    render::{Content, File},
+    state::Layout,
+};
 
 /// Everything that would change, in the order in which it does.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
@@ -14,6 +17,10 @@ pub(crate) struct Plan {
     pub(crate) changes: Vec<Change>,
     /// Staged files that nobody will publish.
     pub(crate) leftovers: Vec<PathBuf>,
+    /// The file of users that is missing; an empty one is made.
+    pub(crate) users_file: Option<PathBuf>,
+    /// The key for GitLab that is not as it should be.
+    pub(crate) handover: Option<Handover>,
     /// Whether an earlier change has begun and is not complete.
     pub(crate) interrupted: bool,
 }
@@ -57,7 +64,25 @@ impl Plan {
             changes: files.iter().filter_map(|file| change(file, disk)).collect(),
             leftovers: disk.stages.clone(),
             interrupted: disk.interrupted,
+            ..Self::default()
         }
+    }
+
+    /// Returns what a person has to do after the change, told once: when what it follows from changed.
+    pub(crate) fn notices(&self, layout: &Layout) -> Vec<String> {
+        let users = self.users_file.iter().map(|path| {
+            format!(
+                "nobody can sign in yet: `regctl user add NAME` puts users into {}",
+                path.display()
+            )
+        });
+        let of_gitlab = |change: &&Change| change.path == layout.gitlab_rb();
+        let gitlab = self.changes.iter().filter(of_gitlab).filter_map(Change::content);
+        let gitlab = gitlab.map(|(content, _)| {
+            let path = layout.gitlab_rb();
+            format!("GitLab's side, as in {}:\n\n{}", path.display(), content.shown)
+        });
+        users.chain(gitlab).collect()
     }
 
     /// Whether everything is as it should be.

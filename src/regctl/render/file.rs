@@ -5,11 +5,13 @@ use std::{fmt, path::PathBuf};
 use super::{
     config_yml::config_yml,
     engine::Error,
+    gitlab_rb::gitlab_rb,
     nginx::{NginxPlaces, NginxVersion, nginx_conf, registry_conf},
     template::Templates,
 };
 use crate::{
     Secret,
+    certificate::Pair,
     config::Instance,
     secret::REDACTED,
     state::{
@@ -51,6 +53,14 @@ pub(crate) struct Inputs<'a> {
     pub(crate) nginx: NginxVersion,
 }
 
+impl Inputs<'_> {
+    /// Returns the pair that GitLab signs tokens with: the administrator's own, else the generated one.
+    pub(crate) fn token_pair(&self) -> Option<&Pair> {
+        let gitlab = self.instance.gitlab.as_ref().filter(|gitlab| gitlab.has_pair())?;
+        gitlab.token_key.as_ref().or(self.secrets.token.as_ref())
+    }
+}
+
 /// Whether a rendering is for the file or for people.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum View {
@@ -90,10 +100,15 @@ pub(crate) fn files(inputs: &Inputs<'_>) -> Result<Vec<File>, Error> {
     let process = process.map(|_| nginx_conf(inputs, &places)).transpose()?;
     let vhost = vhost.map(|vhost| registry_conf(inputs, vhost, &places)).transpose()?;
     let public = |text: Option<String>| text.map(|text| Content { shown: text.clone(), text });
+    let gitlab = instance.gitlab.as_ref();
+    let gitlab_rb = gitlab.map(|gitlab| gitlab_rb(inputs, gitlab)).transpose()?;
+    let certificate = inputs.token_pair().map(|pair| pair.certificate.clone());
     let rendered = [
+        File { path: layout.token_crt(), mode: 0o644, content: public(certificate) },
         File { path: layout.config_yml(), mode: 0o640, content: Some(config) },
         File { path: layout.registry_conf(), mode: 0o644, content: public(vhost) },
         File { path: layout.nginx_conf(), mode: 0o644, content: public(process) },
+        File { path: layout.gitlab_rb(), mode: 0o644, content: public(gitlab_rb) },
     ];
     Ok(secrets_json.into_iter().chain(rendered).collect())
 }
