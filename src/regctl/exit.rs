@@ -12,10 +12,10 @@ use crate::{
     config::{Invalid, load},
     output::Verdict,
     reconfigure::{
-        self, AccountsError, ApplyError, DesiredError, GenerateError, InitError, NginxError,
-        ReadOnlyError, StorageFolderError, TrustError,
+        self, AccountsError, ApplyError, CertificatesError, DesiredError, GenerateError,
+        HandoverError, InitError, NginxError, ReadOnlyError, StorageFolderError, TrustError,
     },
-    state::{holds, journal, lock, secrets, services},
+    state::{holds, journal, lock, secrets, services, users},
     supervise::{self, LogError, ServiceError, SupervisorError},
     sys::fs,
 };
@@ -90,6 +90,13 @@ pub(crate) enum Failure {
     Service(ServiceError),
     /// The process of a log.
     Log(LogError),
+    /// The instance has no users of its own, because nobody must be one.
+    NoUsers(PathBuf),
+    /// The instance has no users of its own: another server issues tokens.
+    UsersElsewhere(PathBuf),
+    Users(users::Error),
+    /// What was asked for cannot be read.
+    Input(io::Error),
     /// Stdout cannot be written.
     Output(io::Error),
 }
@@ -112,10 +119,14 @@ impl Failure {
             Self::Supervisor(error) => supervisor_exit(error),
             Self::Service(error) => service_exit(error),
             Self::Log(error) => caused(error, Exit::Failed),
+            Self::Users(error) => users_exit(error),
             Self::InstanceExists(_)
             | Self::Disabled(_)
             | Self::NoFreePort(_)
             | Self::SecretsExist(_)
+            | Self::NoUsers(_)
+            | Self::UsersElsewhere(_)
+            | Self::Input(_)
             | Self::Output(_) => Exit::Failed,
         }
     }
@@ -155,7 +166,24 @@ impl Failure {
             }
             Self::Desired(DesiredError::Storage(error)) => error.hint(),
             Self::Desired(DesiredError::Accounts(error)) => error.hint(),
-            Self::Lock(lock::Error::Held { .. }) => {
+            Self::Secrets(secrets::Error::Half { .. } | secrets::Error::Unfit { .. }) => Some(
+                "remove both halves of the pair from the file, and `regctl reconfigure` makes a new one; GitLab needs its key then"
+                    .to_owned(),
+            ),
+            Self::Desired(DesiredError::Certificates(error)) => certificate_hint(error),
+            Self::Desired(DesiredError::OpenTemplate) => Some(
+                "copy the built-in one anew: `regctl reconfigure --print-template config.yml.j2`"
+                    .to_owned(),
+            ),
+            Self::NoUsers(path) => Some(format!(
+                "add the line [registry.auth.htpasswd] to `{}`, then `regctl reconfigure`",
+                path.display()
+            )),
+            Self::Users(users::Error::Exists(name)) => {
+                Some(format!("a new password needs consent: `regctl user add {name} --replace`"))
+            }
+            Self::Lock(lock::Error::Held { .. })
+            | Self::Users(users::Error::Lock(lock::Error::Held { .. })) => {
                 Some("wait for it with --wait DURATION".to_owned())
             }
             _ if self.exit() == Exit::Permission => Some(
@@ -179,8 +207,38 @@ fn secrets_exit(error: &secrets::Error) -> Exit {
         secrets::Error::File(error) => denied(error.kind()),
         secrets::Error::Malformed { .. }
         | secrets::Error::Empty { .. }
+        | secrets::Error::NoText { .. }
+        | secrets::Error::Half { .. }
+        | secrets::Error::Unfit { .. }
         | secrets::Error::Exposed { .. }
-        | secrets::Error::Random(_) => Exit::Failed,
+        | secrets::Error::Random(_)
+        | secrets::Error::Pair(_) => Exit::Failed,
+    }
+}
+
+fn users_exit(error: &users::Error) -> Exit {
+    match error {
+        users::Error::File(error) | users::Error::Lock(lock::Error::File(error)) => {
+            denied(error.kind())
+        }
+        users::Error::Lock(lock::Error::Held { .. }) => Exit::Locked,
+        users::Error::Exists(_)
+        | users::Error::Missing(_)
+        | users::Error::Wrong(_)
+        | users::Error::Useless { .. }
+        | users::Error::Hash(_) => Exit::Failed,
+    }
+}
+
+fn certificate_hint(error: &CertificatesError) -> Option<String> {
+    match error {
+        CertificatesError::NoPair { .. } | CertificatesError::HalfPair { .. } => Some(
+            "put the certificate, with its chain, and the key there (an authority such as Let's Encrypt gives both), \
+             or name others with `ssl_certificate` and `ssl_certificate_key` in [registry.nginx]; \
+             write `listen_https = false` there if another proxy ends TLS"
+                .to_owned(),
+        ),
+        _ => None,
     }
 }
 
@@ -189,13 +247,24 @@ fn desired_exit(error: &DesiredError) -> Exit {
     match error {
         DesiredError::Load(load::Error::File(error))
         | DesiredError::Trust(TrustError::File(error))
-        | DesiredError::Nginx(NginxError::File(error)) => denied(error.kind()),
+        | DesiredError::Nginx(NginxError::File(error))
+        | DesiredError::Certificates(CertificatesError::File(error))
+        | DesiredError::Handover(HandoverError::File(error)) => denied(error.kind()),
         DesiredError::Secrets(error) => secrets_exit(error),
         DesiredError::Journal(error) => journal_exit(error),
         DesiredError::Load(load::Error::Missing(_) | load::Error::Invalid(_))
         | DesiredError::Trust(TrustError::Writable { .. })
         | DesiredError::Render(_)
         | DesiredError::Registry(_)
+        | DesiredError::OpenTemplate
+        | DesiredError::Certificates(
+            CertificatesError::NoPair { .. }
+            | CertificatesError::HalfPair { .. }
+            | CertificatesError::Unfit(_)
+            | CertificatesError::Missing { .. }
+            | CertificatesError::NoBundle(_),
+        )
+        | DesiredError::Handover(HandoverError::NoGroup(_) | HandoverError::NoFolder(_))
         | DesiredError::Nginx(NginxError::Render(_) | NginxError::Refused(_)) => {
             Exit::ConfigInvalid
         }
@@ -208,7 +277,8 @@ fn desired_exit(error: &DesiredError) -> Exit {
             | StorageFolderError::OutOfReach { .. }
             | StorageFolderError::Unmanaged { .. } => Exit::Failed,
         },
-        DesiredError::Nginx(NginxError::Run { .. }) => Exit::Failed,
+        DesiredError::Nginx(NginxError::Run { .. })
+        | DesiredError::Handover(HandoverError::Group { .. }) => Exit::Failed,
     }
 }
 
@@ -357,6 +427,16 @@ impl fmt::Display for Failure {
             Self::Supervisor(error) => chain(f, error),
             Self::Service(error) => chain(f, error),
             Self::Log(error) => chain(f, error),
+            Self::NoUsers(path) => {
+                write!(f, "the registry of `{}` asks nobody who they are", path.display())
+            }
+            Self::UsersElsewhere(path) => write!(
+                f,
+                "the registry of `{}` takes tokens: its users are those of the server that issues them",
+                path.display()
+            ),
+            Self::Users(error) => chain(f, error),
+            Self::Input(error) => write!(f, "failed to read the password: {error}"),
             Self::Output(error) => write!(f, "failed to write to stdout: {error}"),
         }
     }
@@ -392,6 +472,12 @@ impl From<fs::Error> for Failure {
 impl From<secrets::Error> for Failure {
     fn from(error: secrets::Error) -> Self {
         Self::Secrets(error)
+    }
+}
+
+impl From<users::Error> for Failure {
+    fn from(error: users::Error) -> Self {
+        Self::Users(error)
     }
 }
 

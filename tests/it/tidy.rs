@@ -71,6 +71,7 @@ const RANKS: &[(&str, u8)] = &[
     ("config", 4),
     ("state", 4),
     ("sys", 5),
+    ("certificate", 5),
     ("secret", 6),
 ];
 

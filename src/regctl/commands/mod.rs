@@ -15,6 +15,7 @@ pub(crate) mod run;
 pub(crate) mod set_readonly;
 pub(crate) mod show_config;
 pub(crate) mod supervise;
+pub(crate) mod user;
 mod waiting;
 
 use clap::Subcommand;
@@ -42,6 +43,7 @@ pub(crate) enum Command {
     Supervise(supervise::Args),
     Reconfigure(reconfigure::Args),
     SetReadonly(set_readonly::Args),
+    User(user::Args),
     GenerateSecrets(generate_secrets::Args),
     CheckConfig(check_config::Args),
     ShowConfig(show_config::Args),
@@ -63,6 +65,7 @@ pub(crate) fn run(command: Command, context: &Context) -> Result<Report, Failure
         Command::Supervise(args) => supervise::run(args, context),
         Command::Reconfigure(args) => reconfigure::run(args, context),
         Command::SetReadonly(args) => set_readonly::run(args, context),
+        Command::User(args) => user::run(args, context),
         Command::GenerateSecrets(args) => generate_secrets::run(args, context),
         Command::CheckConfig(args) => check_config::run(args, context),
         Command::ShowConfig(args) => show_config::run(args, context),

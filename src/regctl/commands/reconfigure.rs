@@ -65,6 +65,8 @@ struct Reconfigured {
     folder_access: Vec<FolderAccess>,
     /// Staged files that an interrupted change left behind.
     leftovers: Vec<PathBuf>,
+    /// The file of users that was missing.
+    users_file: Option<PathBuf>,
     warnings: Vec<String>,
 }
 
@@ -105,7 +107,9 @@ pub(crate) fn run(args: Args, context: &Context) -> Result<Report, Failure> {
         printer.warn("an interrupted change would be completed first, and is not in this diff");
     }
     let changes = !plan.is_empty();
+    let notices = if dry_run { Vec::new() } else { plan.notices(layout) };
     let document = Reconfigured::new(dry_run, desired, &plan);
+    notices.iter().for_each(|notice| printer.say(notice));
     if !dry_run {
         // Nothing is supervised yet, so that there is nothing to restart and nothing to ask.
         printer.say("nothing is running: start with 'regctl run'");
@@ -122,13 +126,19 @@ impl Reconfigured {
             diff: reconfigure::unified(change),
         };
         let missing = plan.folders.iter().filter(|folder| folder.old.is_none());
+        let handed_over = plan.handover.iter().map(|key| Changed {
+            path: key.path.clone(),
+            change: if key.replaces { "replaced" } else { "created" },
+            diff: key.diff(),
+        });
         Self {
             dry_run,
             accounts: plan.accounts.iter().map(ToString::to_string).collect(),
-            changes: plan.changes.iter().map(changed).collect(),
+            changes: plan.changes.iter().map(changed).chain(handed_over).collect(),
             folders: missing.map(|folder| folder.path.clone()).collect(),
             folder_access: plan.folders.iter().filter_map(FolderAccess::of).collect(),
             leftovers: plan.leftovers.clone(),
+            users_file: plan.users_file.as_ref().map(|file| file.path.clone()),
             warnings: desired.warnings,
         }
     }
@@ -161,9 +171,11 @@ impl Document for Reconfigured {
 
 impl fmt::Display for Reconfigured {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { dry_run, accounts, changes, folders, folder_access, leftovers, .. } = self;
+        let Self {
+            dry_run, accounts, changes, folders, folder_access, leftovers, users_file, ..
+        } = self;
         let counts = [accounts.len(), changes.len(), folders.len(), folder_access.len()];
-        if counts.iter().sum::<usize>() + leftovers.len() == 0 {
+        if counts.iter().sum::<usize>() + leftovers.len() == 0 && users_file.is_none() {
             return writeln!(f, "nothing to change");
         }
         let [create, change, remove] = match dry_run {
@@ -181,6 +193,7 @@ impl fmt::Display for Reconfigured {
         for FolderAccess { path, before, after, .. } in folder_access {
             writeln!(f, "{change} {}/: {before} -> {after}", path.display())?;
         }
+        users_file.iter().try_for_each(|path| writeln!(f, "{create} {}", path.display()))?;
         leftovers.iter().try_for_each(|path| writeln!(f, "{remove} {}", path.display()))
     }
 }

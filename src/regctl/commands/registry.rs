@@ -4,10 +4,7 @@
 use std::path::{Path, PathBuf};
 
 use clap::Subcommand;
-use registry::{
-    Config,
-    config::{LoadError, Parsed},
-};
+use registry::{Config, config::Parsed};
 
 use super::Context;
 use crate::{
@@ -67,7 +64,8 @@ pub(crate) fn run(args: Args, context: &Context) -> Result<Report, Failure> {
     let ready = || printer.say(format!("listening on {address}"));
     let variables = environment.registry.clone();
     let read = move || {
-        let parsed = Config::load(&path, &variables).map_err(|error| supervise::problems(&error))?;
+        let parsed =
+            Config::load(&path, &variables).map_err(|error| supervise::problems(&error))?;
         warn(printer, &path, &parsed);
         Ok(parsed.config)
     };

@@ -32,7 +32,11 @@ pub(crate) enum Error {
 
 /// Looks at what would change, and changes nothing.
 pub(crate) fn preview(layout: &Layout) -> Result<(Desired, Plan), Error> {
-    let desired = Desired::load(layout)?;
+    look(layout, None)
+}
+
+fn look(layout: &Layout, earlier: Option<&Desired>) -> Result<(Desired, Plan), Error> {
+    let desired = Desired::load(layout, earlier)?;
     let plan = desired.plan(layout)?;
     Ok((desired, plan))
 }
@@ -53,12 +57,12 @@ pub(crate) fn converge(
     let _lock = Lock::Instance.acquire(layout, claim.command, claim.patience, waits)?;
     // Everything may have changed since the look.
     apply::complete(layout)?;
-    let (mut desired, mut plan) = preview(layout)?;
+    let (mut desired, mut plan) = look(layout, Some(&desired))?;
     let created = mem::take(&mut plan.accounts);
     if !created.is_empty() {
         accounts::create(&created)?;
         // What is to be theirs has its owner's id only now.
-        (desired, plan) = preview(layout)?;
+        (desired, plan) = look(layout, Some(&desired))?;
     }
     apply::apply(layout, &plan)?;
     plan.accounts = created;

@@ -3,10 +3,10 @@
 
 use std::path::PathBuf;
 
-use super::{accounts::Creation, disk::Disk};
+use super::{accounts::Creation, disk::Disk, handover::Handover};
 use crate::{
     render::{Content, File},
-    state::{Folder, Owners, owner::Ownership},
+    state::{Folder, Layout, Owners, owner::Ownership},
 };
 
 /// Everything that would change, in the order in which it does.
@@ -19,6 +19,10 @@ pub(crate) struct Plan {
     pub(crate) changes: Vec<Change>,
     /// Staged files that nobody will publish.
     pub(crate) leftovers: Vec<PathBuf>,
+    /// The file of users that is missing; an empty one is made.
+    pub(crate) users_file: Option<UsersFile>,
+    /// The key for GitLab that is not as it should be.
+    pub(crate) handover: Option<Handover>,
     /// Whether an earlier change has begun and is not complete.
     pub(crate) interrupted: bool,
 }
@@ -44,6 +48,13 @@ pub(crate) struct FolderChange {
     pub(crate) path: PathBuf,
     /// None: it is missing.
     pub(crate) old: Option<OldAccess>,
+    pub(crate) access: Access,
+}
+
+/// A file of users that is missing.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(crate) struct UsersFile {
+    pub(crate) path: PathBuf,
     pub(crate) access: Access,
 }
 
@@ -90,7 +101,25 @@ impl Plan {
             changes: files.iter().filter_map(|file| change(file, disk, owners)).collect(),
             leftovers: disk.stages.clone(),
             interrupted: disk.interrupted,
+            ..Self::default()
         }
+    }
+
+    /// Returns what a person has to do after the change, told once: when what it follows from changed.
+    pub(crate) fn notices(&self, layout: &Layout) -> Vec<String> {
+        let users = self.users_file.iter().map(|UsersFile { path, .. }| {
+            format!(
+                "nobody can sign in yet: `regctl user add NAME` puts users into {}",
+                path.display()
+            )
+        });
+        let of_gitlab = |change: &&Change| change.path == layout.gitlab_rb();
+        let gitlab = self.changes.iter().filter(of_gitlab).filter_map(Change::content);
+        let gitlab = gitlab.map(|(content, _)| {
+            let path = layout.gitlab_rb();
+            format!("GitLab's side, as in {}:\n\n{}", path.display(), content.shown)
+        });
+        users.chain(gitlab).collect()
     }
 
     /// Whether everything is as it should be.

@@ -5,12 +5,14 @@ use std::{fmt, path::PathBuf};
 use super::{
     config_yml::config_yml,
     engine::Error,
+    gitlab_rb::gitlab_rb,
     nginx::{NginxPlaces, NginxVersion, Workers, nginx_conf, registry_conf},
     services::services_json,
     template::Templates,
 };
 use crate::{
     Secret,
+    certificate::Pair,
     config::Instance,
     secret::REDACTED,
     state::{
@@ -58,6 +60,14 @@ pub(crate) struct Inputs<'a> {
     pub(crate) is_held_read_only: bool,
 }
 
+impl Inputs<'_> {
+    /// Returns the pair that GitLab signs tokens with: the administrator's own, else the generated one.
+    pub(crate) fn token_pair(&self) -> Option<&Pair> {
+        let gitlab = self.instance.gitlab.as_ref().filter(|gitlab| gitlab.has_pair())?;
+        gitlab.token_key.as_ref().or(self.secrets.token.as_ref())
+    }
+}
+
 /// Whether a rendering is for the file or for people.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum View {
@@ -97,6 +107,9 @@ pub(crate) fn files(inputs: &Inputs<'_>) -> Result<Vec<File>, Error> {
     let process = vhost.filter(|_| instance.nginx.enable);
     let process = process.map(|_| nginx_conf(inputs, &places)).transpose()?;
     let vhost = vhost.map(|vhost| registry_conf(inputs, vhost, &places)).transpose()?;
+    let gitlab = instance.gitlab.as_ref();
+    let gitlab_rb = gitlab.map(|gitlab| gitlab_rb(inputs, gitlab)).transpose()?;
+    let certificate = inputs.token_pair().map(|pair| pair.certificate.clone());
     let public = |path: PathBuf, text: Option<String>| {
         let content = text.map(|text| Content { shown: text.clone(), text });
         File { path, mode: 0o644, owner: Owner::Root, content }
@@ -118,9 +131,11 @@ pub(crate) fn files(inputs: &Inputs<'_>) -> Result<Vec<File>, Error> {
         content: Some(services),
     };
     let rendered = [
+        public(layout.token_crt(), certificate),
         config_yml,
         public(layout.registry_conf(), vhost),
         public(layout.nginx_conf(), process),
+        public(layout.gitlab_rb(), gitlab_rb),
         services_json,
     ];
     Ok(secrets_json.into_iter().chain(rendered).collect())

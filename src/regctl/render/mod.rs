@@ -3,6 +3,7 @@
 mod config_yml;
 mod engine;
 mod file;
+mod gitlab_rb;
 mod nginx;
 mod read_only;
 mod services;

@@ -58,6 +58,16 @@ impl Layout {
         self.root.join("var/opt/regctl/registry/config.yml")
     }
 
+    /// The certificate that verifies GitLab's tokens.
+    pub(crate) fn token_crt(&self) -> PathBuf {
+        self.root.join("var/opt/regctl/registry/token.crt")
+    }
+
+    /// The lines that GitLab needs in its own configuration.
+    pub(crate) fn gitlab_rb(&self) -> PathBuf {
+        self.root.join("var/opt/regctl/registry/gitlab.rb")
+    }
+
     /// The rendered configuration of the nginx process that regctl supervises.
     pub(crate) fn nginx_conf(&self) -> PathBuf {
         self.root.join("var/opt/regctl/nginx/conf/nginx.conf")
@@ -82,9 +92,11 @@ impl Layout {
     pub(crate) fn managed(&self) -> Vec<PathBuf> {
         vec![
             self.secrets_json(),
+            self.token_crt(),
             self.config_yml(),
             self.registry_conf(),
             self.nginx_conf(),
+            self.gitlab_rb(),
             self.instance_toml(),
             self.services_json(),
         ]

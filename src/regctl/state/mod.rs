@@ -1,5 +1,5 @@
 //! What an instance keeps on disk besides its configuration: its layout and who owns it, its generated secrets,
-//! its locks, the holds on its registry, and the journal of a change that has begun.
+//! its users, its locks, the holds on its registry, and the journal of a change that has begun.
 
 pub(crate) mod holds;
 pub(crate) mod journal;
@@ -8,6 +8,7 @@ pub(crate) mod lock;
 pub(crate) mod owner;
 pub(crate) mod secrets;
 pub(crate) mod services;
+pub(crate) mod users;
 
 pub(crate) use holds::Holds;
 pub(crate) use journal::Journal;

@@ -19,8 +19,8 @@ use nix::sys::signal::Signal;
 use registry::{Config, Listener, config::Address};
 
 use super::{
-    foreground::shown,
     control::{Condition, LastEnd, LogStatus, Sent, ServiceStatus, Wanted},
+    foreground::shown,
     machine::{Action, Event, Machine, State, Want},
 };
 use crate::{

@@ -62,8 +62,8 @@ fn registry(layout: &Layout, service: &Service, parent: u32) -> Result<(), Error
     prepare(service, parent, Signal::SIGTERM)?;
     let environment: Vec<_> = service.environment.clone().into_iter().collect();
     let path = layout.config_yml();
-    let parsed = Config::load(&path, &environment)
-        .map_err(|error| ServeError::Config(Box::new(error)))?;
+    let parsed =
+        Config::load(&path, &environment).map_err(|error| ServeError::Config(Box::new(error)))?;
     let read = move || {
         let parsed = Config::load(&path, &environment);
         parsed.map(|parsed| parsed.config).map_err(|error| foreground::problems(&error))

@@ -1,4 +1,5 @@
-//! The wall clock, for what a person reads. Nothing is decided by it.
+//! The wall clock, for what a person reads and for whether a certificate counts. Nothing else is decided by
+//! it.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -6,8 +7,16 @@ const DAY_SECONDS: u64 = 86_400;
 
 /// Returns the time as RFC 3339 in UTC: `2026-11-22T17:20:09Z`.
 pub(crate) fn now() -> String {
-    let seconds = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
-    rfc_3339(seconds)
+    rfc_3339(seconds())
+}
+
+/// Returns the seconds since 1970, as certificates count them.
+pub(crate) fn unix_time() -> i64 {
+    i64::try_from(seconds()).unwrap_or(i64::MAX)
+}
+
+fn seconds() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs()
 }
 
 /// Returns a time as svlogd writes it before a line, in UTC: `2026-11-22_17:20:09.12345 `.
