@@ -16,7 +16,7 @@ use crate::{
         HandoverError, InitError, NginxError, ReadOnlyError, StorageFolderError, TrustError,
     },
     state::{holds, journal, lock, secrets, services, users},
-    supervise::{self, LogError, ServiceError, SupervisorError},
+    supervise::{self, ActError, LogError, ServiceError, SupervisorError},
     sys::fs,
 };
 
@@ -84,6 +84,10 @@ pub(crate) enum Failure {
     /// Read-only is not switched, or not everywhere.
     ReadOnly(ReadOnlyError),
     Serve(supervise::Error),
+    /// The services do not serve as configured.
+    Act(reconfigure::Error),
+    /// A service did not come up.
+    Start(ActError),
     /// There is no supervisor.
     Supervisor(SupervisorError),
     /// The process of a service.
@@ -116,6 +120,8 @@ impl Failure {
             Self::Apply(error) => apply_exit(error),
             Self::ReadOnly(error) => read_only_exit(error),
             Self::Serve(error) => serve_exit(error),
+            Self::Act(error) => caused(error, Exit::Failed),
+            Self::Start(error) => caused(error, Exit::Failed),
             Self::Supervisor(error) => supervisor_exit(error),
             Self::Service(error) => service_exit(error),
             Self::Log(error) => caused(error, Exit::Failed),
@@ -424,6 +430,8 @@ impl fmt::Display for Failure {
             Self::Apply(error) => chain(f, error),
             Self::ReadOnly(error) => chain(f, error),
             Self::Serve(error) => chain(f, error),
+            Self::Act(error) => chain(f, error),
+            Self::Start(error) => chain(f, error),
             Self::Supervisor(error) => chain(f, error),
             Self::Service(error) => chain(f, error),
             Self::Log(error) => chain(f, error),
@@ -504,6 +512,9 @@ impl From<reconfigure::Error> for Failure {
             reconfigure::Error::Lock(error) => error.into(),
             reconfigure::Error::Accounts(error) => Self::Desired(error.into()),
             reconfigure::Error::Apply(error) => Self::Apply(error),
+            error @ (reconfigure::Error::Services(_)
+            | reconfigure::Error::RolledBack(_)
+            | reconfigure::Error::NotRolledBack { .. }) => Self::Act(error),
         }
     }
 }

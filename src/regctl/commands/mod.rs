@@ -12,6 +12,7 @@ pub(crate) mod man;
 pub(crate) mod reconfigure;
 pub(crate) mod registry;
 pub(crate) mod run;
+mod services;
 pub(crate) mod set_readonly;
 pub(crate) mod show_config;
 pub(crate) mod supervise;
@@ -28,7 +29,7 @@ use crate::{
 };
 
 /// What every command is given: the instance's layout, the way out, and the environment.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Context {
     pub(crate) layout: Layout,
     pub(crate) printer: Printer,

@@ -6,6 +6,7 @@ pub(crate) mod clock;
 pub(crate) mod folder;
 pub(crate) mod fs;
 pub(crate) mod host;
+pub(crate) mod http;
 pub(crate) mod identity;
 pub(crate) mod limits;
 pub(crate) mod lock;

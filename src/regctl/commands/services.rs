@@ -1,0 +1,45 @@
+//! The running services, as whoever changes their files reaches them.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+
+use crate::{
+    config::{Instance, vhost::Vhost},
+    reconfigure::{Desired, Services},
+    state::Layout,
+    supervise::{self, Act, ActError},
+};
+
+/// The services of an instance, by way of its supervisor.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Supervised<'a>(pub(super) &'a Layout);
+
+impl Services for Supervised<'_> {
+    /// None: nothing is running.
+    type Acted = Option<Vec<Act>>;
+    type Error = ActError;
+
+    fn are_current(&self) -> Result<bool, ActError> {
+        Ok(supervise::is_current(self.0)?)
+    }
+
+    fn act(&self, desired: &Desired) -> Result<Self::Acted, ActError> {
+        supervise::act(self.0, &nginx_addresses(&desired.instance))
+    }
+}
+
+/// Where nginx is to accept connections, as this host reaches it.
+pub(super) fn nginx_addresses(instance: &Instance) -> Vec<SocketAddr> {
+    let vhost = instance.nginx.vhost.as_ref().filter(|_| instance.nginx.enable);
+    vhost.map(addresses).unwrap_or_default()
+}
+
+fn addresses(vhost: &Vhost) -> Vec<SocketAddr> {
+    let host = |host: String| match host.as_str() {
+        "*" => Some(IpAddr::from(Ipv4Addr::LOCALHOST)),
+        "[::]" => Some(IpAddr::from(Ipv6Addr::LOCALHOST)),
+        // A name is nginx's to resolve.
+        literal => literal.trim_matches(['[', ']']).parse().ok(),
+    };
+    let hosts = vhost.listen_addresses.iter().filter_map(|address| host(address.to_string()));
+    hosts.map(|host| SocketAddr::new(host, vhost.listen_port)).collect()
+}
