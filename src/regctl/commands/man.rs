@@ -126,7 +126,8 @@ pub(crate) fn generate(mut command: Command) -> Vec<(String, Vec<u8>)> {
 
 fn add_pages(command: &Command, name: &str, pages: &mut Vec<(String, Vec<u8>)>) {
     pages.push((format!("{name}.1"), page(command, name)));
-    for child in command.get_subcommands().filter(|child| child.get_name() != "help") {
+    let is_shown = |child: &&Command| child.get_name() != "help" && !child.is_hide_set();
+    for child in command.get_subcommands().filter(is_shown) {
         add_pages(child, &format!("{name}-{}", child.get_name()), pages);
     }
 }

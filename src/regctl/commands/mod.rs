@@ -52,10 +52,6 @@ pub(crate) enum Command {
     Registry(registry::Args),
     Completions(completions::Args),
     Man(man::Args),
-    #[command(name = "__service", hide = true)]
-    Service(internal::Service),
-    #[command(name = "__log", hide = true)]
-    Log(internal::Log),
 }
 
 /// Runs a command.
@@ -74,7 +70,5 @@ pub(crate) fn run(command: Command, context: &Context) -> Result<Report, Failure
         Command::Registry(args) => registry::run(args, context),
         Command::Completions(args) => completions::run(args),
         Command::Man(args) => man::run(args),
-        Command::Service(args) => internal::service_process(args, context),
-        Command::Log(args) => internal::log_process(args, context),
     }
 }

@@ -21,7 +21,7 @@ use super::{
 };
 use crate::{
     state::{Layout, ServiceName},
-    sys::http::{self, Peer},
+    sys::local::{self, Peer},
 };
 
 /// How long services may take until they serve.
@@ -178,7 +178,7 @@ fn take(
 /// Has the registry read its configuration again; says whether that was enough.
 fn reloads(layout: &Layout) -> bool {
     let peer = Peer::Unix(layout.registry_socket());
-    let answer = http::request(&peer, &Method::POST, "/v1/reload", None, RELOAD_PATIENCE);
+    let answer = local::request(&peer, &Method::POST, "/v1/reload", None, RELOAD_PATIENCE);
     // Whatever else it answers, a restart shows what is wrong.
     answer.is_ok_and(|answer| {
         answer.status == 200

@@ -11,7 +11,7 @@ use reqwest::Method;
 
 use crate::{
     state::{Layout, Services},
-    sys::http::{self, Peer},
+    sys::local::{self, Peer},
 };
 
 /// How a registry is.
@@ -43,7 +43,7 @@ pub(crate) fn ask(layout: &Layout, patience: Duration) -> io::Result<Health> {
         Address::Unix(path) => Peer::Unix(path),
     };
     let path = format!("{}v2/", parsed.config.http.prefix);
-    let answer = http::request(&peer, &Method::GET, &path, None, patience)?;
+    let answer = local::request(&peer, &Method::GET, &path, None, patience)?;
     Ok(match answer.status {
         200 | 401 => Health::Serves,
         status => Health::Ill { status },

@@ -380,8 +380,9 @@ impl Ended {
 }
 
 fn arguments(layout: &Layout, command: &str, name: ServiceName) -> Vec<OsString> {
-    let mut arguments: Vec<OsString> = vec!["--root".into(), layout.root().into()];
-    arguments.extend([command, name.as_str(), "--parent"].map(OsString::from));
+    let mut arguments = [command, name.as_str(), "--root"].map(OsString::from).to_vec();
+    arguments.push(layout.root().into());
+    arguments.push("--parent".into());
     arguments.push(process::id().to_string().into());
     arguments
 }
