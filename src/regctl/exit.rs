@@ -13,7 +13,7 @@ use crate::{
     output::Verdict,
     reconfigure::{
         self, AccountsError, ApplyError, DesiredError, GenerateError, InitError, NginxError,
-        ReadOnlyError, StorageFolderError, TrustError,
+        ReadOnlyError, StorageFolderError, SystemError, TrustError,
     },
     state::{holds, journal, lock, secrets},
     supervise,
@@ -146,6 +146,9 @@ impl Failure {
             }
             Self::Desired(DesiredError::Storage(error)) => error.hint(),
             Self::Desired(DesiredError::Accounts(error)) => error.hint(),
+            Self::Desired(DesiredError::System(error)) if error.hint().is_some() => {
+                error.hint().map(ToOwned::to_owned)
+            }
             Self::Lock(lock::Error::Held { .. }) => {
                 Some("wait for it with --wait DURATION".to_owned())
             }
@@ -192,6 +195,7 @@ fn desired_exit(error: &DesiredError) -> Exit {
         }
         DesiredError::Holds(error) => holds_exit(error),
         DesiredError::Accounts(error) => accounts_exit(error),
+        DesiredError::System(error) => system_exit(error),
         DesiredError::Storage(error) => match error.as_ref() {
             StorageFolderError::File(error) => denied(error.kind()),
             StorageFolderError::Groups { .. }
@@ -215,6 +219,21 @@ fn accounts_exit(error: &AccountsError) -> Exit {
         | AccountsError::Run { .. }
         | AccountsError::Refused { .. }
         | AccountsError::Vanished { .. } => Exit::Failed,
+    }
+}
+
+fn system_exit(error: &SystemError) -> Exit {
+    match error {
+        SystemError::File(error) | SystemError::Trust(TrustError::File(error)) => {
+            denied(error.kind())
+        }
+        SystemError::Trust(TrustError::Writable { .. }) | SystemError::Foreign(_) => {
+            Exit::ConfigInvalid
+        }
+        SystemError::Program(_)
+        | SystemError::NoSystemctl
+        | SystemError::Run { .. }
+        | SystemError::Refused { .. } => Exit::Failed,
     }
 }
 
@@ -383,6 +402,7 @@ impl From<reconfigure::Error> for Failure {
             reconfigure::Error::Desired(error) => error.into(),
             reconfigure::Error::Lock(error) => error.into(),
             reconfigure::Error::Accounts(error) => Self::Desired(error.into()),
+            reconfigure::Error::System(error) => Self::Desired(error.into()),
             reconfigure::Error::Apply(error) => Self::Apply(error),
         }
     }

@@ -12,7 +12,7 @@ use super::{
 use crate::{
     exit::Failure,
     output::{Document, Report, Verdict},
-    reconfigure::{self, Change, Desired, FolderChange, Plan},
+    reconfigure::{self, Activation, Change, Desired, FolderChange, Plan},
     render::Name,
 };
 
@@ -50,6 +50,12 @@ enum Template {
     NginxConf,
     #[value(name = "registry.conf.j2")]
     RegistryConf,
+    #[value(name = "regctl.service.j2")]
+    SystemdUnit,
+    #[value(name = "logrotate.j2")]
+    Logrotate,
+    #[value(name = "tmpfiles.conf.j2")]
+    Tmpfiles,
 }
 
 /// What changed, or would change.
@@ -65,6 +71,8 @@ struct Reconfigured {
     folder_access: Vec<FolderAccess>,
     /// Staged files that an interrupted change left behind.
     leftovers: Vec<PathBuf>,
+    /// What systemd is told.
+    activation: Option<&'static str>,
     warnings: Vec<String>,
 }
 
@@ -104,9 +112,13 @@ pub(crate) fn run(args: Args, context: &Context) -> Result<Report, Failure> {
     if dry_run && plan.interrupted {
         printer.warn("an interrupted change would be completed first, and is not in this diff");
     }
+    if let Some(skipped) = desired.skipped() {
+        printer.say(skipped);
+    }
     let changes = !plan.is_empty();
+    let is_started = plan.activation == Some(Activation::Enable);
     let document = Reconfigured::new(dry_run, desired, &plan);
-    if !dry_run {
+    if !dry_run && !is_started {
         // Nothing is supervised yet, so that there is nothing to restart and nothing to ask.
         printer.say("nothing is running: start with 'regctl run'");
     }
@@ -129,6 +141,7 @@ impl Reconfigured {
             folders: missing.map(|folder| folder.path.clone()).collect(),
             folder_access: plan.folders.iter().filter_map(FolderAccess::of).collect(),
             leftovers: plan.leftovers.clone(),
+            activation: plan.activation.map(|activation| activation.shown(!dry_run)),
             warnings: desired.warnings,
         }
     }
@@ -151,6 +164,9 @@ impl From<Template> for Name {
             Template::ConfigYml => Self::ConfigYml,
             Template::NginxConf => Self::NginxConf,
             Template::RegistryConf => Self::RegistryConf,
+            Template::SystemdUnit => Self::SystemdUnit,
+            Template::Logrotate => Self::Logrotate,
+            Template::Tmpfiles => Self::Tmpfiles,
         }
     }
 }
@@ -163,7 +179,8 @@ impl fmt::Display for Reconfigured {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { dry_run, accounts, changes, folders, folder_access, leftovers, .. } = self;
         let counts = [accounts.len(), changes.len(), folders.len(), folder_access.len()];
-        if counts.iter().sum::<usize>() + leftovers.len() == 0 {
+        let others = leftovers.len() + usize::from(self.activation.is_some());
+        if counts.iter().sum::<usize>() + others == 0 {
             return writeln!(f, "nothing to change");
         }
         let [create, change, remove] = match dry_run {
@@ -181,6 +198,7 @@ impl fmt::Display for Reconfigured {
         for FolderAccess { path, before, after, .. } in folder_access {
             writeln!(f, "{change} {}/: {before} -> {after}", path.display())?;
         }
-        leftovers.iter().try_for_each(|path| writeln!(f, "{remove} {}", path.display()))
+        leftovers.iter().try_for_each(|path| writeln!(f, "{remove} {}", path.display()))?;
+        self.activation.iter().try_for_each(|activation| writeln!(f, "{activation}"))
     }
 }

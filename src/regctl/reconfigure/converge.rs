@@ -6,6 +6,7 @@ use super::{
     accounts, apply,
     desired::{self, Desired},
     plan::Plan,
+    system,
 };
 use crate::state::{Layout, Lock, Patience, lock};
 
@@ -26,6 +27,8 @@ pub(crate) enum Error {
     Lock(#[from] lock::Error),
     #[error(transparent)]
     Accounts(#[from] accounts::Error),
+    #[error(transparent)]
+    System(#[from] system::Error),
     #[error(transparent)]
     Apply(#[from] apply::Error),
 }
@@ -60,7 +63,9 @@ pub(crate) fn converge(
         // What is to be theirs has its owner's id only now.
         (desired, plan) = preview(layout)?;
     }
+    plan.activation.iter().try_for_each(|activation| activation.prepare(layout))?;
     apply::apply(layout, &plan)?;
+    plan.activation.iter().try_for_each(|activation| activation.perform(layout))?;
     plan.accounts = created;
     Ok((desired, plan))
 }

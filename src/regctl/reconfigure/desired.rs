@@ -10,11 +10,13 @@ use super::{
     disk::Disk,
     nginx::{self, Nginx},
     plan::Plan,
-    storage_folder, trust,
+    storage_folder,
+    system::{self, Host},
+    trust,
 };
 use crate::{
     config::{Instance, Parsed as ParsedInstance, instance::Driver, load},
-    render::{self, File, Inputs, Templates},
+    render::{self, File, Inputs, System, Templates},
     state::{Folder, Holds, Layout, Owners, Secrets, holds, journal, secrets},
 };
 
@@ -42,6 +44,7 @@ struct Circumstances {
     /// Accounts and groups that do not exist yet.
     creations: Vec<Creation>,
     holds: Holds,
+    host: Host,
 }
 
 /// Why it is not known what the files should be.
@@ -67,6 +70,8 @@ pub(crate) enum Error {
     Journal(#[from] journal::Error),
     #[error(transparent)]
     Holds(#[from] holds::Error),
+    #[error(transparent)]
+    System(#[from] system::Error),
 }
 
 impl Desired {
@@ -104,17 +109,25 @@ impl Desired {
         let registry = read_back(&instance, &files, layout)?;
         warnings.extend(templates.stale());
         warnings.extend(registry.warnings.iter().map(|warning| format!("config.yml: {warning}")));
-        let folders = folders(layout, &instance);
+        let folders = folders(layout, &instance, &circumstances.host);
         Ok(Self { instance, registry, warnings, files, folders, templates, circumstances })
+    }
+
+    /// Returns what is left out on this host, for the administrator to know.
+    pub(crate) fn skipped(&self) -> Option<&str> {
+        self.circumstances.host.skipped.as_deref()
     }
 
     /// Compares with the disk. What would replace nginx's files is read by nginx first.
     pub(crate) fn plan(&self, layout: &Layout) -> Result<Plan, Error> {
         let Self { instance, files, folders, templates, circumstances, .. } = self;
-        let Circumstances { nginx, owners, creations, .. } = circumstances;
+        let Circumstances { nginx, owners, creations, host, .. } = circumstances;
         storage_folder::check(layout, instance, owners).map_err(Box::new)?;
-        let disk = Disk::read(layout, files, folders)?;
-        let plan = Plan { accounts: creations.clone(), ..Plan::new(files, folders, &disk, owners) };
+        let mut disk = Disk::read(layout, files, folders)?;
+        system::spare(layout, host, &mut disk)?;
+        let mut plan = Plan::new(files, folders, &disk, owners);
+        plan.accounts.clone_from(creations);
+        plan.activation = system::activation(layout, host, &plan)?;
         let of_nginx = [layout.registry_conf(), layout.nginx_conf()];
         if plan.changes.iter().any(|change| of_nginx.contains(&change.path)) {
             nginx.check(&circumstances.inputs(layout, instance, templates))?;
@@ -134,7 +147,8 @@ impl Circumstances {
             None => Nginx::none(),
         };
         let (owners, creations) = accounts::look(layout, instance)?;
-        Ok(Self { secrets, nginx, owners, creations, holds: Holds::load(layout)? })
+        let host = system::look(layout, instance)?;
+        Ok(Self { secrets, nginx, owners, creations, holds: Holds::load(layout)?, host })
     }
 
     /// Those of nobody, for files that are not written.
@@ -145,6 +159,7 @@ impl Circumstances {
             owners: Owners::default(),
             creations: Vec::new(),
             holds: Holds::default(),
+            host: Host::default(),
         }
     }
 
@@ -154,7 +169,7 @@ impl Circumstances {
         instance: &'a Instance,
         templates: &'a Templates,
     ) -> Inputs<'a> {
-        let Self { secrets, nginx, owners, creations: _, holds } = self;
+        let Self { secrets, nginx, owners, creations: _, holds, host } = self;
         Inputs {
             instance,
             secrets,
@@ -162,6 +177,7 @@ impl Circumstances {
             templates,
             nginx: nginx.version,
             workers: nginx.workers(owners),
+            system: host.system.clone(),
             is_held_read_only: holds.are_read_only(),
         }
     }
@@ -177,9 +193,13 @@ fn read_back(instance: &Instance, files: &[File], layout: &Layout) -> Result<Par
     registry::Config::parse(text, &environment).map_err(|error| Error::Registry(Box::new(error)))
 }
 
-/// Returns the folders of an instance, its storage folder included where regctl makes that.
-fn folders(layout: &Layout, instance: &Instance) -> Vec<Folder> {
+/// Returns the folders of an instance, with its storage folder and those of the system's services where regctl
+/// makes them.
+fn folders(layout: &Layout, instance: &Instance, host: &Host) -> Vec<Folder> {
     let mut folders = layout.folders();
+    if let Some(System::Wanted { .. }) = host.system {
+        folders.extend(layout.system_folders());
+    }
     if let Driver::Filesystem { root_directory, .. } = &instance.registry.storage.driver
         && instance.manage_storage_directories
     {

@@ -3,7 +3,7 @@
 
 use std::path::PathBuf;
 
-use super::{accounts::Creation, disk::Disk};
+use super::{accounts::Creation, disk::Disk, system::Activation};
 use crate::{
     render::{Content, File},
     state::{Folder, Owners, owner::Ownership},
@@ -21,6 +21,8 @@ pub(crate) struct Plan {
     pub(crate) leftovers: Vec<PathBuf>,
     /// Whether an earlier change has begun and is not complete.
     pub(crate) interrupted: bool,
+    /// What systemd is told when the files are in place.
+    pub(crate) activation: Option<Activation>,
 }
 
 /// Who may do what with a file or folder.
@@ -90,6 +92,7 @@ impl Plan {
             changes: files.iter().filter_map(|file| change(file, disk, owners)).collect(),
             leftovers: disk.stages.clone(),
             interrupted: disk.interrupted,
+            activation: None,
         }
     }
 

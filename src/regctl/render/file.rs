@@ -6,6 +6,7 @@ use super::{
     config_yml::config_yml,
     engine::Error,
     nginx::{NginxPlaces, NginxVersion, Workers, nginx_conf, registry_conf},
+    system::{self, System},
     template::Templates,
 };
 use crate::{
@@ -51,6 +52,8 @@ pub(crate) struct Inputs<'a> {
     pub(crate) templates: &'a Templates,
     pub(crate) nginx: NginxVersion,
     pub(crate) workers: Option<Workers>,
+    /// None: the system's own services are not looked at.
+    pub(crate) system: Option<System>,
     /// Whether something holds the registry read-only, whatever the setting says.
     pub(crate) is_held_read_only: bool,
 }
@@ -106,5 +109,5 @@ pub(crate) fn files(inputs: &Inputs<'_>) -> Result<Vec<File>, Error> {
     };
     let rendered =
         [config_yml, public(layout.registry_conf(), vhost), public(layout.nginx_conf(), process)];
-    Ok(secrets_json.into_iter().chain(rendered).collect())
+    Ok(secrets_json.into_iter().chain(rendered).chain(system::files(inputs)?).collect())
 }

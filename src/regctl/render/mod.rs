@@ -6,6 +6,7 @@ mod file;
 mod nginx;
 mod read_only;
 mod starter;
+mod system;
 mod template;
 
 pub(crate) use engine::Error;
@@ -13,4 +14,5 @@ pub(crate) use file::{Content, File, Inputs, files};
 pub(crate) use nginx::{NginxPlaces, NginxVersion, Workers, nginx_conf, registry_conf};
 pub(crate) use read_only::with_read_only;
 pub(crate) use starter::{Starter, starter};
+pub(crate) use system::{MARK as SYSTEM_MARK, System};
 pub(crate) use template::{Copy, Name, Templates};
