@@ -22,6 +22,7 @@ mod interop;
 mod reconfigure;
 mod registry;
 mod run;
+mod set_readonly;
 mod show_config;
 mod support;
 mod tidy;

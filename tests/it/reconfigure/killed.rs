@@ -9,12 +9,13 @@ const VHOST: &str = "var/opt/regctl/nginx/conf/registry.conf";
 const JOURNAL: &str = "var/opt/regctl/state/reconfigure.json";
 
 /// The calls that change what is on disk.
-const CALLS: &str = "rename,unlink,fsync,write,fchmod,mkdir,ftruncate";
+const CALLS: &str = "rename,unlink,fsync,write,fchmod,fchown,mkdir,ftruncate";
 
-/// An instance of two rendered files, both of which say which version they are.
+/// An instance of two rendered files, both of which say which version they are, and which have owners where root
+/// runs this.
 fn version(level: &str, host: &str) -> String {
     format!(
-        "registry_external_url = \"http://{host}.example.com:8081\"\n[registry]\nlog_level = \"{level}\"\n[registry.nginx]\nenable = false\n"
+        "registry_external_url = \"http://{host}.example.com:8081\"\n[registry]\nlog_level = \"{level}\"\nusername = \"root\"\ngroup = \"root\"\n[registry.nginx]\nenable = false\n"
     )
 }
 
