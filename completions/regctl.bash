@@ -46,6 +46,9 @@ _regctl() {
             regctl,run)
                 cmd="regctl__subcmd__run"
                 ;;
+            regctl,set-readonly)
+                cmd="regctl__subcmd__set__subcmd__readonly"
+                ;;
             regctl,show-config)
                 cmd="regctl__subcmd__show__subcmd__config"
                 ;;
@@ -79,6 +82,9 @@ _regctl() {
             regctl__subcmd__help,run)
                 cmd="regctl__subcmd__help__subcmd__run"
                 ;;
+            regctl__subcmd__help,set-readonly)
+                cmd="regctl__subcmd__help__subcmd__set__subcmd__readonly"
+                ;;
             regctl__subcmd__help,show-config)
                 cmd="regctl__subcmd__help__subcmd__show__subcmd__config"
                 ;;
@@ -104,7 +110,7 @@ _regctl() {
 
     case "${cmd}" in
         regctl)
-            opts="-q -h -V --root --json --quiet --help --version init run reconfigure generate-secrets check-config show-config diff-config registry completions man help"
+            opts="-q -h -V --root --json --quiet --help --version init run reconfigure set-readonly generate-secrets check-config show-config diff-config registry completions man help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -206,7 +212,7 @@ _regctl() {
             return 0
             ;;
         regctl__subcmd__help)
-            opts="init run reconfigure generate-secrets check-config show-config diff-config registry completions man help"
+            opts="init run reconfigure set-readonly generate-secrets check-config show-config diff-config registry completions man help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -373,6 +379,20 @@ _regctl() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        regctl__subcmd__help__subcmd__set__subcmd__readonly)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         regctl__subcmd__help__subcmd__show__subcmd__config)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
@@ -422,7 +442,7 @@ _regctl() {
             return 0
             ;;
         regctl__subcmd__man)
-            opts="-q -h --root --json --quiet --help init run reconfigure generate-secrets check-config show-config diff-config registry registry-serve completions man instance.toml"
+            opts="-q -h --root --json --quiet --help init run reconfigure set-readonly generate-secrets check-config show-config diff-config registry registry-serve completions man instance.toml"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -447,7 +467,7 @@ _regctl() {
             fi
             case "${prev}" in
                 --print-template)
-                    COMPREPLY=($(compgen -W "config.yml.j2 nginx.conf.j2 registry.conf.j2" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "config.yml.j2 nginx.conf.j2 registry.conf.j2 regctl.service.j2 logrotate.j2 tmpfiles.conf.j2" -- "${cur}"))
                     return 0
                     ;;
                 --wait)
@@ -545,6 +565,28 @@ _regctl() {
             ;;
         regctl__subcmd__run)
             opts="-q -h --wait --no-wait --root --json --quiet --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --wait)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --root)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        regctl__subcmd__set__subcmd__readonly)
+            opts="-q -h --wait --no-wait --root --json --quiet --help on off status"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

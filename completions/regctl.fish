@@ -32,6 +32,7 @@ complete -c regctl -n "__fish_regctl_needs_command" -s V -l version -d 'Print ve
 complete -c regctl -n "__fish_regctl_needs_command" -f -a "init" -d 'Write the starter instance.toml and create the instance\'s folders'
 complete -c regctl -n "__fish_regctl_needs_command" -f -a "run" -d 'Run the registry in the foreground until Ctrl-C'
 complete -c regctl -n "__fish_regctl_needs_command" -f -a "reconfigure" -d 'Apply instance.toml: render, check and replace the files made from it'
+complete -c regctl -n "__fish_regctl_needs_command" -f -a "set-readonly" -d 'Switch read-only on or off, live'
 complete -c regctl -n "__fish_regctl_needs_command" -f -a "generate-secrets" -d 'Generate the secrets file, without applying anything'
 complete -c regctl -n "__fish_regctl_needs_command" -f -a "check-config" -d 'Check instance.toml and list every problem'
 complete -c regctl -n "__fish_regctl_needs_command" -f -a "show-config" -d 'Show every setting in effect and where it came from'
@@ -57,7 +58,10 @@ complete -c regctl -n "__fish_regctl_using_subcommand run" -s q -l quiet -d 'Say
 complete -c regctl -n "__fish_regctl_using_subcommand run" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c regctl -n "__fish_regctl_using_subcommand reconfigure" -l print-template -d 'Print a built-in template, to be copied to etc/regctl/templates and edited there' -r -f -a "config.yml.j2\t''
 nginx.conf.j2\t''
-registry.conf.j2\t''"
+registry.conf.j2\t''
+regctl.service.j2\t''
+logrotate.j2\t''
+tmpfiles.conf.j2\t''"
 complete -c regctl -n "__fish_regctl_using_subcommand reconfigure" -l wait -d 'Wait this long for another command that is changing the instance' -r
 complete -c regctl -n "__fish_regctl_using_subcommand reconfigure" -l root -d 'The folder of the whole instance [env: REGCTL_ROOT] [default: /]' -r -F
 complete -c regctl -n "__fish_regctl_using_subcommand reconfigure" -s n -l dry-run -d 'Show what would change as a unified diff, and change nothing'
@@ -66,6 +70,12 @@ complete -c regctl -n "__fish_regctl_using_subcommand reconfigure" -l no-wait -d
 complete -c regctl -n "__fish_regctl_using_subcommand reconfigure" -l json -d 'Print one JSON document instead of text'
 complete -c regctl -n "__fish_regctl_using_subcommand reconfigure" -s q -l quiet -d 'Say nothing unless something needs a look'
 complete -c regctl -n "__fish_regctl_using_subcommand reconfigure" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c regctl -n "__fish_regctl_using_subcommand set-readonly" -l wait -d 'Wait this long for another command that is changing the instance' -r
+complete -c regctl -n "__fish_regctl_using_subcommand set-readonly" -l root -d 'The folder of the whole instance [env: REGCTL_ROOT] [default: /]' -r -F
+complete -c regctl -n "__fish_regctl_using_subcommand set-readonly" -l no-wait -d 'Do not wait: exit 75 at once'
+complete -c regctl -n "__fish_regctl_using_subcommand set-readonly" -l json -d 'Print one JSON document instead of text'
+complete -c regctl -n "__fish_regctl_using_subcommand set-readonly" -s q -l quiet -d 'Say nothing unless something needs a look'
+complete -c regctl -n "__fish_regctl_using_subcommand set-readonly" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c regctl -n "__fish_regctl_using_subcommand generate-secrets" -s f -l file -d 'Write this file instead of etc/regctl/secrets.json' -r -F
 complete -c regctl -n "__fish_regctl_using_subcommand generate-secrets" -l wait -d 'Wait this long for another command that is changing the instance' -r
 complete -c regctl -n "__fish_regctl_using_subcommand generate-secrets" -l root -d 'The folder of the whole instance [env: REGCTL_ROOT] [default: /]' -r -F
@@ -107,15 +117,16 @@ complete -c regctl -n "__fish_regctl_using_subcommand man" -l root -d 'The folde
 complete -c regctl -n "__fish_regctl_using_subcommand man" -l json -d 'Print one JSON document instead of text'
 complete -c regctl -n "__fish_regctl_using_subcommand man" -s q -l quiet -d 'Say nothing unless something needs a look'
 complete -c regctl -n "__fish_regctl_using_subcommand man" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c regctl -n "__fish_regctl_using_subcommand help; and not __fish_seen_subcommand_from init run reconfigure generate-secrets check-config show-config diff-config registry completions man help" -f -a "init" -d 'Write the starter instance.toml and create the instance\'s folders'
-complete -c regctl -n "__fish_regctl_using_subcommand help; and not __fish_seen_subcommand_from init run reconfigure generate-secrets check-config show-config diff-config registry completions man help" -f -a "run" -d 'Run the registry in the foreground until Ctrl-C'
-complete -c regctl -n "__fish_regctl_using_subcommand help; and not __fish_seen_subcommand_from init run reconfigure generate-secrets check-config show-config diff-config registry completions man help" -f -a "reconfigure" -d 'Apply instance.toml: render, check and replace the files made from it'
-complete -c regctl -n "__fish_regctl_using_subcommand help; and not __fish_seen_subcommand_from init run reconfigure generate-secrets check-config show-config diff-config registry completions man help" -f -a "generate-secrets" -d 'Generate the secrets file, without applying anything'
-complete -c regctl -n "__fish_regctl_using_subcommand help; and not __fish_seen_subcommand_from init run reconfigure generate-secrets check-config show-config diff-config registry completions man help" -f -a "check-config" -d 'Check instance.toml and list every problem'
-complete -c regctl -n "__fish_regctl_using_subcommand help; and not __fish_seen_subcommand_from init run reconfigure generate-secrets check-config show-config diff-config registry completions man help" -f -a "show-config" -d 'Show every setting in effect and where it came from'
-complete -c regctl -n "__fish_regctl_using_subcommand help; and not __fish_seen_subcommand_from init run reconfigure generate-secrets check-config show-config diff-config registry completions man help" -f -a "diff-config" -d 'Show what differs from the defaults'
-complete -c regctl -n "__fish_regctl_using_subcommand help; and not __fish_seen_subcommand_from init run reconfigure generate-secrets check-config show-config diff-config registry completions man help" -f -a "registry" -d 'Run upstream\'s commands on a config.yml'
-complete -c regctl -n "__fish_regctl_using_subcommand help; and not __fish_seen_subcommand_from init run reconfigure generate-secrets check-config show-config diff-config registry completions man help" -f -a "completions" -d 'Print the completion script of a shell'
-complete -c regctl -n "__fish_regctl_using_subcommand help; and not __fish_seen_subcommand_from init run reconfigure generate-secrets check-config show-config diff-config registry completions man help" -f -a "man" -d 'Print a page of the manual'
-complete -c regctl -n "__fish_regctl_using_subcommand help; and not __fish_seen_subcommand_from init run reconfigure generate-secrets check-config show-config diff-config registry completions man help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c regctl -n "__fish_regctl_using_subcommand help; and not __fish_seen_subcommand_from init run reconfigure set-readonly generate-secrets check-config show-config diff-config registry completions man help" -f -a "init" -d 'Write the starter instance.toml and create the instance\'s folders'
+complete -c regctl -n "__fish_regctl_using_subcommand help; and not __fish_seen_subcommand_from init run reconfigure set-readonly generate-secrets check-config show-config diff-config registry completions man help" -f -a "run" -d 'Run the registry in the foreground until Ctrl-C'
+complete -c regctl -n "__fish_regctl_using_subcommand help; and not __fish_seen_subcommand_from init run reconfigure set-readonly generate-secrets check-config show-config diff-config registry completions man help" -f -a "reconfigure" -d 'Apply instance.toml: render, check and replace the files made from it'
+complete -c regctl -n "__fish_regctl_using_subcommand help; and not __fish_seen_subcommand_from init run reconfigure set-readonly generate-secrets check-config show-config diff-config registry completions man help" -f -a "set-readonly" -d 'Switch read-only on or off, live'
+complete -c regctl -n "__fish_regctl_using_subcommand help; and not __fish_seen_subcommand_from init run reconfigure set-readonly generate-secrets check-config show-config diff-config registry completions man help" -f -a "generate-secrets" -d 'Generate the secrets file, without applying anything'
+complete -c regctl -n "__fish_regctl_using_subcommand help; and not __fish_seen_subcommand_from init run reconfigure set-readonly generate-secrets check-config show-config diff-config registry completions man help" -f -a "check-config" -d 'Check instance.toml and list every problem'
+complete -c regctl -n "__fish_regctl_using_subcommand help; and not __fish_seen_subcommand_from init run reconfigure set-readonly generate-secrets check-config show-config diff-config registry completions man help" -f -a "show-config" -d 'Show every setting in effect and where it came from'
+complete -c regctl -n "__fish_regctl_using_subcommand help; and not __fish_seen_subcommand_from init run reconfigure set-readonly generate-secrets check-config show-config diff-config registry completions man help" -f -a "diff-config" -d 'Show what differs from the defaults'
+complete -c regctl -n "__fish_regctl_using_subcommand help; and not __fish_seen_subcommand_from init run reconfigure set-readonly generate-secrets check-config show-config diff-config registry completions man help" -f -a "registry" -d 'Run upstream\'s commands on a config.yml'
+complete -c regctl -n "__fish_regctl_using_subcommand help; and not __fish_seen_subcommand_from init run reconfigure set-readonly generate-secrets check-config show-config diff-config registry completions man help" -f -a "completions" -d 'Print the completion script of a shell'
+complete -c regctl -n "__fish_regctl_using_subcommand help; and not __fish_seen_subcommand_from init run reconfigure set-readonly generate-secrets check-config show-config diff-config registry completions man help" -f -a "man" -d 'Print a page of the manual'
+complete -c regctl -n "__fish_regctl_using_subcommand help; and not __fish_seen_subcommand_from init run reconfigure set-readonly generate-secrets check-config show-config diff-config registry completions man help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c regctl -n "__fish_regctl_using_subcommand help; and __fish_seen_subcommand_from registry" -f -a "serve" -d 'Serve a registry until TERM or Ctrl-C'

@@ -398,7 +398,7 @@ fn authorities_that_verify_nobody_are_pointed_out() {
 #[test]
 fn what_nothing_acts_on_yet_is_pointed_out() {
     warned(
-        "[registry]\nuid = 1001\n\n[gitlab_rails]\nregistry_key_path = \"/srv/key\"\n",
-        "2:7: `registry.uid = 1001` has no effect yet\n  hint: accounts are not created yet: the registry runs as whoever starts it\n5:21: `gitlab_rails.registry_key_path = \"/srv/key\"` has no effect yet\n  hint: the registry takes no tokens yet",
+        "[gitlab_rails]\nregistry_key_path = \"/srv/key\"\n",
+        "2:21: `gitlab_rails.registry_key_path = \"/srv/key\"` has no effect yet\n  hint: the registry takes no tokens yet",
     );
 }

@@ -25,14 +25,11 @@ use crate::{
 /// A collection or a migration may hold the registry read-only whatever the setting says. `off` is refused then, and
 /// names who holds it. What a command left behind that was killed is cleared.
 #[derive(Debug, clap::Args)]
-#[command(
-    name = "set-readonly",
-    after_help = "\
+#[command(after_help = "\
 Examples:
   regctl set-readonly on
   regctl set-readonly off --no-wait
-  regctl set-readonly status --json | jq .effective"
-)]
+  regctl set-readonly status --json | jq .effective")]
 pub(crate) struct Args {
     /// What to switch to, or `status` to ask
     #[arg(value_enum)]
