@@ -68,7 +68,7 @@ pub(crate) fn run(args: Args) -> Result<Report, Failure> {
 }
 
 /// The files of an instance, for the section FILES.
-const FILES: [(&str, &str); 6] = [
+const FILES: [(&str, &str); 7] = [
     ("/etc/regctl/instance.toml", "The one file to edit."),
     ("/etc/regctl/secrets.json", "Generated secrets; every node of a cluster has the same."),
     (
@@ -86,6 +86,10 @@ const FILES: [(&str, &str); 6] = [
     (
         "/var/opt/regctl/storage",
         "The default folder for blobs, manifests and tags, in Docker Distribution's layout.",
+    ),
+    (
+        "/etc/systemd/system/regctl.service",
+        "The unit that starts the instance, rendered from instance.toml where systemd runs.",
     ),
 ];
 

@@ -88,8 +88,10 @@ impl Desired {
         let path = layout.instance_toml();
         let place = path.display();
         let warnings = warnings.iter().map(|warning| format!("{place}:{warning}"));
+        let without_effect = accounts::without_effect(layout, &instance).map(ToOwned::to_owned);
+        let warnings = warnings.chain(without_effect).collect();
         let circumstances = Circumstances::find(layout, &instance)?;
-        Self::render(layout, instance, circumstances, warnings.collect())
+        Self::render(layout, instance, circumstances, warnings)
     }
 
     /// Renders the files of an instance that is not to be applied: with secrets of nobody, and without asking

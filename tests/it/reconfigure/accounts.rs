@@ -260,6 +260,34 @@ fn an_instance_in_a_folder_of_its_own_has_no_account_unless_it_names_one() {
 
 #[test]
 #[ignore = "needs root and mount: run cargo xtask test"]
+fn without_root_there_are_no_accounts_and_no_owners_and_that_is_said() {
+    let host = Host::with("");
+    let folder = "/var/opt/own/etc/regctl";
+    assert_eq!(host.run(&["install", "-d", "-o", "nobody", "/var/opt/own"]).exit, 0);
+    let nobody = ["setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups"];
+    assert_eq!(host.run(&[&nobody[..], &["mkdir", "-p", folder]].concat()).exit, 0);
+    let toml = host.path("var/opt/own/etc/regctl/instance.toml");
+    fs::write(&toml, "[registry]\nusername = \"registry\"\nlog_group = \"none\"\n").unwrap();
+    let regctl = ["regctl", "--root", "/var/opt/own", "reconfigure"];
+    let ran = host.run(&[&nobody[..], &regctl].concat());
+    let warning = "warning: the account and the groups in [registry] have no effect without root: everything is whoever's runs regctl\n";
+    assert!(ran.exit == 0 && ran.stderr.starts_with(warning), "{}", ran.stderr);
+    assert!(!ran.stdout.contains("account") && account(&host, "registry").is_none());
+    let config = host.path("var/opt/own/var/opt/regctl/registry/config.yml");
+    let config = fs::metadata(config).unwrap();
+    assert_eq!((config.uid(), config.gid(), config.mode() & 0o7777), (65534, 65534, 0o640));
+    let ran = host.run(&[&nobody[..], &regctl, &["--dry-run", "--exit-code"]].concat());
+    assert_eq!((ran.exit, ran.stdout.as_str()), (0, "nothing to change\n"));
+    // Root, in a folder of its own, has no account either as long as none is named.
+    assert_eq!(host.run(&["chown", "-R", "root:root", "/var/opt/own"]).exit, 0);
+    fs::write(&toml, "[registry]\nlog_group = \"adm\"\n").unwrap();
+    let ran = host.run(&regctl);
+    let warning = "warning: `registry.log_group` has no effect without `registry.username`: ";
+    assert!(ran.exit == 0 && ran.stderr.starts_with(warning), "{}", ran.stderr);
+}
+
+#[test]
+#[ignore = "needs root and mount: run cargo xtask test"]
 fn a_storage_that_the_account_cannot_reach_is_named() {
     let host =
         Host::with("[registry.storage.filesystem]\nrootdirectory = \"/var/opt/closed/data\"\n");
