@@ -31,10 +31,8 @@ complete -c regctl -n "__fish_regctl_needs_command" -s h -l help -d 'Print help 
 complete -c regctl -n "__fish_regctl_needs_command" -s V -l version -d 'Print version'
 complete -c regctl -n "__fish_regctl_needs_command" -f -a "init" -d 'Write the starter instance.toml and create the instance\'s folders'
 complete -c regctl -n "__fish_regctl_needs_command" -f -a "run" -d 'Run the registry in the foreground until Ctrl-C'
-complete -c regctl -n "__fish_regctl_needs_command" -f -a "supervise" -d 'Keep the services up, as they were last configured'
 complete -c regctl -n "__fish_regctl_needs_command" -f -a "reconfigure" -d 'Apply instance.toml: render, check and replace the files made from it'
 complete -c regctl -n "__fish_regctl_needs_command" -f -a "set-readonly" -d 'Switch read-only on or off, live'
-complete -c regctl -n "__fish_regctl_needs_command" -f -a "user" -d 'Add, remove, list and check the users of [registry.auth.htpasswd]'
 complete -c regctl -n "__fish_regctl_needs_command" -f -a "generate-secrets" -d 'Generate the secrets file, without applying anything'
 complete -c regctl -n "__fish_regctl_needs_command" -f -a "check-config" -d 'Check instance.toml and list every problem'
 complete -c regctl -n "__fish_regctl_needs_command" -f -a "show-config" -d 'Show every setting in effect and where it came from'
@@ -42,8 +40,6 @@ complete -c regctl -n "__fish_regctl_needs_command" -f -a "diff-config" -d 'Show
 complete -c regctl -n "__fish_regctl_needs_command" -f -a "registry" -d 'Run upstream\'s commands on a config.yml'
 complete -c regctl -n "__fish_regctl_needs_command" -f -a "completions" -d 'Print the completion script of a shell'
 complete -c regctl -n "__fish_regctl_needs_command" -f -a "man" -d 'Print a page of the manual'
-complete -c regctl -n "__fish_regctl_needs_command" -f -a "__service" -d 'The process of a service'
-complete -c regctl -n "__fish_regctl_needs_command" -f -a "__log" -d 'The process that writes a service\'s log'
 complete -c regctl -n "__fish_regctl_needs_command" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c regctl -n "__fish_regctl_using_subcommand init" -l url -d 'The URL that users will type, as in image names; no path' -r
 complete -c regctl -n "__fish_regctl_using_subcommand init" -l storage -d 'The folder for blobs, manifests and tags; a relative one is under the root' -r -F
@@ -60,13 +56,12 @@ complete -c regctl -n "__fish_regctl_using_subcommand run" -l no-wait -d 'Do not
 complete -c regctl -n "__fish_regctl_using_subcommand run" -l json -d 'Print one JSON document instead of text'
 complete -c regctl -n "__fish_regctl_using_subcommand run" -s q -l quiet -d 'Say nothing unless something needs a look'
 complete -c regctl -n "__fish_regctl_using_subcommand run" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c regctl -n "__fish_regctl_using_subcommand supervise" -l root -d 'The folder of the whole instance [env: REGCTL_ROOT] [default: /]' -r -F
-complete -c regctl -n "__fish_regctl_using_subcommand supervise" -l json -d 'Print one JSON document instead of text'
-complete -c regctl -n "__fish_regctl_using_subcommand supervise" -s q -l quiet -d 'Say nothing unless something needs a look'
-complete -c regctl -n "__fish_regctl_using_subcommand supervise" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c regctl -n "__fish_regctl_using_subcommand reconfigure" -l print-template -d 'Print a built-in template, to be copied to etc/regctl/templates and edited there' -r -f -a "config.yml.j2\t''
 nginx.conf.j2\t''
-registry.conf.j2\t''"
+registry.conf.j2\t''
+regctl.service.j2\t''
+logrotate.j2\t''
+tmpfiles.conf.j2\t''"
 complete -c regctl -n "__fish_regctl_using_subcommand reconfigure" -l wait -d 'Wait this long for another command that is changing the instance' -r
 complete -c regctl -n "__fish_regctl_using_subcommand reconfigure" -l root -d 'The folder of the whole instance [env: REGCTL_ROOT] [default: /]' -r -F
 complete -c regctl -n "__fish_regctl_using_subcommand reconfigure" -s n -l dry-run -d 'Show what would change as a unified diff, and change nothing'
@@ -81,43 +76,6 @@ complete -c regctl -n "__fish_regctl_using_subcommand set-readonly" -l no-wait -
 complete -c regctl -n "__fish_regctl_using_subcommand set-readonly" -l json -d 'Print one JSON document instead of text'
 complete -c regctl -n "__fish_regctl_using_subcommand set-readonly" -s q -l quiet -d 'Say nothing unless something needs a look'
 complete -c regctl -n "__fish_regctl_using_subcommand set-readonly" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c regctl -n "__fish_regctl_using_subcommand user; and not __fish_seen_subcommand_from add remove list check help" -l root -d 'The folder of the whole instance [env: REGCTL_ROOT] [default: /]' -r -F
-complete -c regctl -n "__fish_regctl_using_subcommand user; and not __fish_seen_subcommand_from add remove list check help" -l json -d 'Print one JSON document instead of text'
-complete -c regctl -n "__fish_regctl_using_subcommand user; and not __fish_seen_subcommand_from add remove list check help" -s q -l quiet -d 'Say nothing unless something needs a look'
-complete -c regctl -n "__fish_regctl_using_subcommand user; and not __fish_seen_subcommand_from add remove list check help" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c regctl -n "__fish_regctl_using_subcommand user; and not __fish_seen_subcommand_from add remove list check help" -f -a "add" -d 'Add a user, or give one a new password'
-complete -c regctl -n "__fish_regctl_using_subcommand user; and not __fish_seen_subcommand_from add remove list check help" -f -a "remove" -d 'Remove a user'
-complete -c regctl -n "__fish_regctl_using_subcommand user; and not __fish_seen_subcommand_from add remove list check help" -f -a "list" -d 'List the users, and the lines of the file by which nobody gets in'
-complete -c regctl -n "__fish_regctl_using_subcommand user; and not __fish_seen_subcommand_from add remove list check help" -f -a "check" -d 'Check a user\'s password'
-complete -c regctl -n "__fish_regctl_using_subcommand user; and not __fish_seen_subcommand_from add remove list check help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
-complete -c regctl -n "__fish_regctl_using_subcommand user; and __fish_seen_subcommand_from add" -l wait -d 'Wait this long for another command that is changing the instance' -r
-complete -c regctl -n "__fish_regctl_using_subcommand user; and __fish_seen_subcommand_from add" -l root -d 'The folder of the whole instance [env: REGCTL_ROOT] [default: /]' -r -F
-complete -c regctl -n "__fish_regctl_using_subcommand user; and __fish_seen_subcommand_from add" -l password-stdin -d 'Read the password from stdin'
-complete -c regctl -n "__fish_regctl_using_subcommand user; and __fish_seen_subcommand_from add" -l replace -d 'Give a user that exists a new password'
-complete -c regctl -n "__fish_regctl_using_subcommand user; and __fish_seen_subcommand_from add" -l no-wait -d 'Do not wait: exit 75 at once'
-complete -c regctl -n "__fish_regctl_using_subcommand user; and __fish_seen_subcommand_from add" -l json -d 'Print one JSON document instead of text'
-complete -c regctl -n "__fish_regctl_using_subcommand user; and __fish_seen_subcommand_from add" -s q -l quiet -d 'Say nothing unless something needs a look'
-complete -c regctl -n "__fish_regctl_using_subcommand user; and __fish_seen_subcommand_from add" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c regctl -n "__fish_regctl_using_subcommand user; and __fish_seen_subcommand_from remove" -l wait -d 'Wait this long for another command that is changing the instance' -r
-complete -c regctl -n "__fish_regctl_using_subcommand user; and __fish_seen_subcommand_from remove" -l root -d 'The folder of the whole instance [env: REGCTL_ROOT] [default: /]' -r -F
-complete -c regctl -n "__fish_regctl_using_subcommand user; and __fish_seen_subcommand_from remove" -l no-wait -d 'Do not wait: exit 75 at once'
-complete -c regctl -n "__fish_regctl_using_subcommand user; and __fish_seen_subcommand_from remove" -l json -d 'Print one JSON document instead of text'
-complete -c regctl -n "__fish_regctl_using_subcommand user; and __fish_seen_subcommand_from remove" -s q -l quiet -d 'Say nothing unless something needs a look'
-complete -c regctl -n "__fish_regctl_using_subcommand user; and __fish_seen_subcommand_from remove" -s h -l help -d 'Print help'
-complete -c regctl -n "__fish_regctl_using_subcommand user; and __fish_seen_subcommand_from list" -l root -d 'The folder of the whole instance [env: REGCTL_ROOT] [default: /]' -r -F
-complete -c regctl -n "__fish_regctl_using_subcommand user; and __fish_seen_subcommand_from list" -l json -d 'Print one JSON document instead of text'
-complete -c regctl -n "__fish_regctl_using_subcommand user; and __fish_seen_subcommand_from list" -s q -l quiet -d 'Say nothing unless something needs a look'
-complete -c regctl -n "__fish_regctl_using_subcommand user; and __fish_seen_subcommand_from list" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c regctl -n "__fish_regctl_using_subcommand user; and __fish_seen_subcommand_from check" -l root -d 'The folder of the whole instance [env: REGCTL_ROOT] [default: /]' -r -F
-complete -c regctl -n "__fish_regctl_using_subcommand user; and __fish_seen_subcommand_from check" -l password-stdin -d 'Read the password from stdin'
-complete -c regctl -n "__fish_regctl_using_subcommand user; and __fish_seen_subcommand_from check" -l json -d 'Print one JSON document instead of text'
-complete -c regctl -n "__fish_regctl_using_subcommand user; and __fish_seen_subcommand_from check" -s q -l quiet -d 'Say nothing unless something needs a look'
-complete -c regctl -n "__fish_regctl_using_subcommand user; and __fish_seen_subcommand_from check" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c regctl -n "__fish_regctl_using_subcommand user; and __fish_seen_subcommand_from help" -f -a "add" -d 'Add a user, or give one a new password'
-complete -c regctl -n "__fish_regctl_using_subcommand user; and __fish_seen_subcommand_from help" -f -a "remove" -d 'Remove a user'
-complete -c regctl -n "__fish_regctl_using_subcommand user; and __fish_seen_subcommand_from help" -f -a "list" -d 'List the users, and the lines of the file by which nobody gets in'
-complete -c regctl -n "__fish_regctl_using_subcommand user; and __fish_seen_subcommand_from help" -f -a "check" -d 'Check a user\'s password'
-complete -c regctl -n "__fish_regctl_using_subcommand user; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c regctl -n "__fish_regctl_using_subcommand generate-secrets" -s f -l file -d 'Write this file instead of etc/regctl/secrets.json' -r -F
 complete -c regctl -n "__fish_regctl_using_subcommand generate-secrets" -l wait -d 'Wait this long for another command that is changing the instance' -r
 complete -c regctl -n "__fish_regctl_using_subcommand generate-secrets" -l root -d 'The folder of the whole instance [env: REGCTL_ROOT] [default: /]' -r -F
@@ -159,35 +117,16 @@ complete -c regctl -n "__fish_regctl_using_subcommand man" -l root -d 'The folde
 complete -c regctl -n "__fish_regctl_using_subcommand man" -l json -d 'Print one JSON document instead of text'
 complete -c regctl -n "__fish_regctl_using_subcommand man" -s q -l quiet -d 'Say nothing unless something needs a look'
 complete -c regctl -n "__fish_regctl_using_subcommand man" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c regctl -n "__fish_regctl_using_subcommand __service" -l parent -d 'The supervisor\'s pid' -r
-complete -c regctl -n "__fish_regctl_using_subcommand __service" -l root -d 'The folder of the whole instance [env: REGCTL_ROOT] [default: /]' -r -F
-complete -c regctl -n "__fish_regctl_using_subcommand __service" -l json -d 'Print one JSON document instead of text'
-complete -c regctl -n "__fish_regctl_using_subcommand __service" -s q -l quiet -d 'Say nothing unless something needs a look'
-complete -c regctl -n "__fish_regctl_using_subcommand __service" -s h -l help -d 'Print help'
-complete -c regctl -n "__fish_regctl_using_subcommand __log" -l parent -d 'The supervisor\'s pid, for whoever looks at a list of processes' -r
-complete -c regctl -n "__fish_regctl_using_subcommand __log" -l root -d 'The folder of the whole instance [env: REGCTL_ROOT] [default: /]' -r -F
-complete -c regctl -n "__fish_regctl_using_subcommand __log" -l echo -d 'Also to standard output'
-complete -c regctl -n "__fish_regctl_using_subcommand __log" -l json -d 'Print one JSON document instead of text'
-complete -c regctl -n "__fish_regctl_using_subcommand __log" -s q -l quiet -d 'Say nothing unless something needs a look'
-complete -c regctl -n "__fish_regctl_using_subcommand __log" -s h -l help -d 'Print help'
-complete -c regctl -n "__fish_regctl_using_subcommand help; and not __fish_seen_subcommand_from init run supervise reconfigure set-readonly user generate-secrets check-config show-config diff-config registry completions man __service __log help" -f -a "init" -d 'Write the starter instance.toml and create the instance\'s folders'
-complete -c regctl -n "__fish_regctl_using_subcommand help; and not __fish_seen_subcommand_from init run supervise reconfigure set-readonly user generate-secrets check-config show-config diff-config registry completions man __service __log help" -f -a "run" -d 'Run the registry in the foreground until Ctrl-C'
-complete -c regctl -n "__fish_regctl_using_subcommand help; and not __fish_seen_subcommand_from init run supervise reconfigure set-readonly user generate-secrets check-config show-config diff-config registry completions man __service __log help" -f -a "supervise" -d 'Keep the services up, as they were last configured'
-complete -c regctl -n "__fish_regctl_using_subcommand help; and not __fish_seen_subcommand_from init run supervise reconfigure set-readonly user generate-secrets check-config show-config diff-config registry completions man __service __log help" -f -a "reconfigure" -d 'Apply instance.toml: render, check and replace the files made from it'
-complete -c regctl -n "__fish_regctl_using_subcommand help; and not __fish_seen_subcommand_from init run supervise reconfigure set-readonly user generate-secrets check-config show-config diff-config registry completions man __service __log help" -f -a "set-readonly" -d 'Switch read-only on or off, live'
-complete -c regctl -n "__fish_regctl_using_subcommand help; and not __fish_seen_subcommand_from init run supervise reconfigure set-readonly user generate-secrets check-config show-config diff-config registry completions man __service __log help" -f -a "user" -d 'Add, remove, list and check the users of [registry.auth.htpasswd]'
-complete -c regctl -n "__fish_regctl_using_subcommand help; and not __fish_seen_subcommand_from init run supervise reconfigure set-readonly user generate-secrets check-config show-config diff-config registry completions man __service __log help" -f -a "generate-secrets" -d 'Generate the secrets file, without applying anything'
-complete -c regctl -n "__fish_regctl_using_subcommand help; and not __fish_seen_subcommand_from init run supervise reconfigure set-readonly user generate-secrets check-config show-config diff-config registry completions man __service __log help" -f -a "check-config" -d 'Check instance.toml and list every problem'
-complete -c regctl -n "__fish_regctl_using_subcommand help; and not __fish_seen_subcommand_from init run supervise reconfigure set-readonly user generate-secrets check-config show-config diff-config registry completions man __service __log help" -f -a "show-config" -d 'Show every setting in effect and where it came from'
-complete -c regctl -n "__fish_regctl_using_subcommand help; and not __fish_seen_subcommand_from init run supervise reconfigure set-readonly user generate-secrets check-config show-config diff-config registry completions man __service __log help" -f -a "diff-config" -d 'Show what differs from the defaults'
-complete -c regctl -n "__fish_regctl_using_subcommand help; and not __fish_seen_subcommand_from init run supervise reconfigure set-readonly user generate-secrets check-config show-config diff-config registry completions man __service __log help" -f -a "registry" -d 'Run upstream\'s commands on a config.yml'
-complete -c regctl -n "__fish_regctl_using_subcommand help; and not __fish_seen_subcommand_from init run supervise reconfigure set-readonly user generate-secrets check-config show-config diff-config registry completions man __service __log help" -f -a "completions" -d 'Print the completion script of a shell'
-complete -c regctl -n "__fish_regctl_using_subcommand help; and not __fish_seen_subcommand_from init run supervise reconfigure set-readonly user generate-secrets check-config show-config diff-config registry completions man __service __log help" -f -a "man" -d 'Print a page of the manual'
-complete -c regctl -n "__fish_regctl_using_subcommand help; and not __fish_seen_subcommand_from init run supervise reconfigure set-readonly user generate-secrets check-config show-config diff-config registry completions man __service __log help" -f -a "__service" -d 'The process of a service'
-complete -c regctl -n "__fish_regctl_using_subcommand help; and not __fish_seen_subcommand_from init run supervise reconfigure set-readonly user generate-secrets check-config show-config diff-config registry completions man __service __log help" -f -a "__log" -d 'The process that writes a service\'s log'
-complete -c regctl -n "__fish_regctl_using_subcommand help; and not __fish_seen_subcommand_from init run supervise reconfigure set-readonly user generate-secrets check-config show-config diff-config registry completions man __service __log help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
-complete -c regctl -n "__fish_regctl_using_subcommand help; and __fish_seen_subcommand_from user" -f -a "add" -d 'Add a user, or give one a new password'
-complete -c regctl -n "__fish_regctl_using_subcommand help; and __fish_seen_subcommand_from user" -f -a "remove" -d 'Remove a user'
-complete -c regctl -n "__fish_regctl_using_subcommand help; and __fish_seen_subcommand_from user" -f -a "list" -d 'List the users, and the lines of the file by which nobody gets in'
-complete -c regctl -n "__fish_regctl_using_subcommand help; and __fish_seen_subcommand_from user" -f -a "check" -d 'Check a user\'s password'
+complete -c regctl -n "__fish_regctl_using_subcommand help; and not __fish_seen_subcommand_from init run reconfigure set-readonly generate-secrets check-config show-config diff-config registry completions man help" -f -a "init" -d 'Write the starter instance.toml and create the instance\'s folders'
+complete -c regctl -n "__fish_regctl_using_subcommand help; and not __fish_seen_subcommand_from init run reconfigure set-readonly generate-secrets check-config show-config diff-config registry completions man help" -f -a "run" -d 'Run the registry in the foreground until Ctrl-C'
+complete -c regctl -n "__fish_regctl_using_subcommand help; and not __fish_seen_subcommand_from init run reconfigure set-readonly generate-secrets check-config show-config diff-config registry completions man help" -f -a "reconfigure" -d 'Apply instance.toml: render, check and replace the files made from it'
+complete -c regctl -n "__fish_regctl_using_subcommand help; and not __fish_seen_subcommand_from init run reconfigure set-readonly generate-secrets check-config show-config diff-config registry completions man help" -f -a "set-readonly" -d 'Switch read-only on or off, live'
+complete -c regctl -n "__fish_regctl_using_subcommand help; and not __fish_seen_subcommand_from init run reconfigure set-readonly generate-secrets check-config show-config diff-config registry completions man help" -f -a "generate-secrets" -d 'Generate the secrets file, without applying anything'
+complete -c regctl -n "__fish_regctl_using_subcommand help; and not __fish_seen_subcommand_from init run reconfigure set-readonly generate-secrets check-config show-config diff-config registry completions man help" -f -a "check-config" -d 'Check instance.toml and list every problem'
+complete -c regctl -n "__fish_regctl_using_subcommand help; and not __fish_seen_subcommand_from init run reconfigure set-readonly generate-secrets check-config show-config diff-config registry completions man help" -f -a "show-config" -d 'Show every setting in effect and where it came from'
+complete -c regctl -n "__fish_regctl_using_subcommand help; and not __fish_seen_subcommand_from init run reconfigure set-readonly generate-secrets check-config show-config diff-config registry completions man help" -f -a "diff-config" -d 'Show what differs from the defaults'
+complete -c regctl -n "__fish_regctl_using_subcommand help; and not __fish_seen_subcommand_from init run reconfigure set-readonly generate-secrets check-config show-config diff-config registry completions man help" -f -a "registry" -d 'Run upstream\'s commands on a config.yml'
+complete -c regctl -n "__fish_regctl_using_subcommand help; and not __fish_seen_subcommand_from init run reconfigure set-readonly generate-secrets check-config show-config diff-config registry completions man help" -f -a "completions" -d 'Print the completion script of a shell'
+complete -c regctl -n "__fish_regctl_using_subcommand help; and not __fish_seen_subcommand_from init run reconfigure set-readonly generate-secrets check-config show-config diff-config registry completions man help" -f -a "man" -d 'Print a page of the manual'
+complete -c regctl -n "__fish_regctl_using_subcommand help; and not __fish_seen_subcommand_from init run reconfigure set-readonly generate-secrets check-config show-config diff-config registry completions man help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c regctl -n "__fish_regctl_using_subcommand help; and __fish_seen_subcommand_from registry" -f -a "serve" -d 'Serve a registry until TERM or Ctrl-C'

@@ -13,7 +13,8 @@ use crate::{
     output::Verdict,
     reconfigure::{
         self, AccountsError, ApplyError, CertificatesError, DesiredError, GenerateError,
-        HandoverError, InitError, NginxError, ReadOnlyError, StorageFolderError, TrustError,
+        HandoverError, InitError, NginxError, ReadOnlyError, StorageFolderError, SystemError,
+        TrustError,
     },
     state::{holds, journal, lock, secrets, services, users},
     supervise::{self, ActError, LogError, ServiceError, SupervisorError},
@@ -188,6 +189,9 @@ impl Failure {
             Self::Users(users::Error::Exists(name)) => {
                 Some(format!("a new password needs consent: `regctl user add {name} --replace`"))
             }
+            Self::Desired(DesiredError::System(error)) if error.hint().is_some() => {
+                error.hint().map(ToOwned::to_owned)
+            }
             Self::Lock(lock::Error::Held { .. })
             | Self::Users(users::Error::Lock(lock::Error::Held { .. })) => {
                 Some("wait for it with --wait DURATION".to_owned())
@@ -276,6 +280,7 @@ fn desired_exit(error: &DesiredError) -> Exit {
         }
         DesiredError::Holds(error) => holds_exit(error),
         DesiredError::Accounts(error) => accounts_exit(error),
+        DesiredError::System(error) => system_exit(error),
         DesiredError::Storage(error) => match error.as_ref() {
             StorageFolderError::File(error) => denied(error.kind()),
             StorageFolderError::Groups { .. }
@@ -300,6 +305,21 @@ fn accounts_exit(error: &AccountsError) -> Exit {
         | AccountsError::Run { .. }
         | AccountsError::Refused { .. }
         | AccountsError::Vanished { .. } => Exit::Failed,
+    }
+}
+
+fn system_exit(error: &SystemError) -> Exit {
+    match error {
+        SystemError::File(error) | SystemError::Trust(TrustError::File(error)) => {
+            denied(error.kind())
+        }
+        SystemError::Trust(TrustError::Writable { .. }) | SystemError::Foreign(_) => {
+            Exit::ConfigInvalid
+        }
+        SystemError::Program(_)
+        | SystemError::NoSystemctl
+        | SystemError::Run { .. }
+        | SystemError::Refused { .. } => Exit::Failed,
     }
 }
 
@@ -511,6 +531,7 @@ impl From<reconfigure::Error> for Failure {
             reconfigure::Error::Desired(error) => error.into(),
             reconfigure::Error::Lock(error) => error.into(),
             reconfigure::Error::Accounts(error) => Self::Desired(error.into()),
+            reconfigure::Error::System(error) => Self::Desired(error.into()),
             reconfigure::Error::Apply(error) => Self::Apply(error),
             error @ (reconfigure::Error::Services(_)
             | reconfigure::Error::RolledBack(_)

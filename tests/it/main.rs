@@ -23,6 +23,7 @@ mod interop;
 mod reconfigure;
 mod registry;
 mod run;
+mod set_readonly;
 mod show_config;
 mod support;
 mod tidy;

@@ -29,6 +29,7 @@ enum Page {
     Run,
     Supervise,
     Reconfigure,
+    SetReadonly,
     GenerateSecrets,
     CheckConfig,
     ShowConfig,
@@ -48,6 +49,7 @@ impl Page {
             Self::Run => include_str!("../../../man/regctl-run.1"),
             Self::Supervise => include_str!("../../../man/regctl-supervise.1"),
             Self::Reconfigure => include_str!("../../../man/regctl-reconfigure.1"),
+            Self::SetReadonly => include_str!("../../../man/regctl-set-readonly.1"),
             Self::GenerateSecrets => include_str!("../../../man/regctl-generate-secrets.1"),
             Self::CheckConfig => include_str!("../../../man/regctl-check-config.1"),
             Self::ShowConfig => include_str!("../../../man/regctl-show-config.1"),
@@ -68,7 +70,7 @@ pub(crate) fn run(args: Args) -> Result<Report, Failure> {
 }
 
 /// The files of an instance, for the section FILES.
-const FILES: [(&str, &str); 6] = [
+const FILES: [(&str, &str); 7] = [
     ("/etc/regctl/instance.toml", "The one file to edit."),
     ("/etc/regctl/secrets.json", "Generated secrets; every node of a cluster has the same."),
     (
@@ -86,6 +88,10 @@ const FILES: [(&str, &str); 6] = [
     (
         "/var/opt/regctl/storage",
         "The default folder for blobs, manifests and tags, in Docker Distribution's layout.",
+    ),
+    (
+        "/etc/systemd/system/regctl.service",
+        "The unit that starts the instance, rendered from instance.toml where systemd runs.",
     ),
 ];
 

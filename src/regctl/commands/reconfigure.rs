@@ -13,7 +13,7 @@ use super::{
 use crate::{
     exit::Failure,
     output::{Document, Report, Verdict},
-    reconfigure::{self, Change, Converged, Desired, FolderChange, Plan},
+    reconfigure::{self, Activation, Change, Converged, Desired, FolderChange, Plan},
     render::Name,
     supervise::{self, Act},
 };
@@ -52,6 +52,12 @@ enum Template {
     NginxConf,
     #[value(name = "registry.conf.j2")]
     RegistryConf,
+    #[value(name = "regctl.service.j2")]
+    SystemdUnit,
+    #[value(name = "logrotate.j2")]
+    Logrotate,
+    #[value(name = "tmpfiles.conf.j2")]
+    Tmpfiles,
 }
 
 /// What changed, or would change.
@@ -67,6 +73,8 @@ struct Reconfigured {
     folder_access: Vec<FolderAccess>,
     /// Staged files that an interrupted change left behind.
     leftovers: Vec<PathBuf>,
+    /// What systemd is told.
+    activation: Option<&'static str>,
     /// What was done to the services.
     acts: Vec<Act>,
     /// The file of users that was missing.
@@ -114,12 +122,16 @@ pub(crate) fn run(args: Args, context: &Context) -> Result<Report, Failure> {
     if dry_run && plan.interrupted {
         printer.warn("an interrupted change would be completed first, and is not in this diff");
     }
+    if let Some(skipped) = desired.skipped() {
+        printer.say(skipped);
+    }
     let changes = !plan.is_empty();
     let notices = if dry_run { Vec::new() } else { plan.notices(layout) };
     let acts = acted.as_ref().and_then(Option::as_deref).unwrap_or_default();
+    let is_started = plan.activation == Some(Activation::Enable);
     let document = Reconfigured::new(dry_run, desired, &plan, acts);
     notices.iter().for_each(|notice| printer.say(notice));
-    if !dry_run && !supervise::is_running(layout) {
+    if !dry_run && !is_started && !supervise::is_running(layout) {
         printer.say("nothing is running: start with 'regctl run'");
     }
     let verdict = if exit_code && changes { Verdict::Findings } else { Verdict::Good };
@@ -146,6 +158,7 @@ impl Reconfigured {
             folders: missing.map(|folder| folder.path.clone()).collect(),
             folder_access: plan.folders.iter().filter_map(FolderAccess::of).collect(),
             leftovers: plan.leftovers.clone(),
+            activation: plan.activation.map(|activation| activation.shown(!dry_run)),
             acts: acts.to_vec(),
             users_file: plan.users_file.as_ref().map(|file| file.path.clone()),
             warnings: desired.warnings,
@@ -170,6 +183,9 @@ impl From<Template> for Name {
             Template::ConfigYml => Self::ConfigYml,
             Template::NginxConf => Self::NginxConf,
             Template::RegistryConf => Self::RegistryConf,
+            Template::SystemdUnit => Self::SystemdUnit,
+            Template::Logrotate => Self::Logrotate,
+            Template::Tmpfiles => Self::Tmpfiles,
         }
     }
 }
@@ -187,13 +203,17 @@ impl fmt::Display for Reconfigured {
             folders,
             folder_access,
             leftovers,
+            activation,
             acts,
             users_file,
             warnings: _,
         } = self;
         let counts = [accounts.len(), changes.len(), folders.len(), folder_access.len()];
-        let nothing = counts.iter().sum::<usize>() + leftovers.len() + acts.len() == 0;
-        if nothing && users_file.is_none() {
+        let others = leftovers.len()
+            + acts.len()
+            + usize::from(activation.is_some())
+            + usize::from(users_file.is_some());
+        if counts.iter().sum::<usize>() + others == 0 {
             return writeln!(f, "nothing to change");
         }
         let [create, change, remove] = match dry_run {
@@ -213,6 +233,7 @@ impl fmt::Display for Reconfigured {
         }
         users_file.iter().try_for_each(|path| writeln!(f, "{create} {}", path.display()))?;
         leftovers.iter().try_for_each(|path| writeln!(f, "{remove} {}", path.display()))?;
+        activation.iter().try_for_each(|activation| writeln!(f, "{activation}"))?;
         acts.iter().try_for_each(|act| writeln!(f, "{act}"))
     }
 }

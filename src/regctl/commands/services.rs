@@ -1,6 +1,10 @@
 //! The running services, as whoever changes their files reaches them.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::{
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
+    thread,
+    time::{Duration, Instant},
+};
 
 use crate::{
     config::{Instance, vhost::Vhost},
@@ -25,7 +29,18 @@ impl Services for Supervised<'_> {
     fn act(&self, desired: &Desired) -> Result<Self::Acted, ActError> {
         supervise::act(self.0, &nginx_addresses(&desired.instance))
     }
+
+    fn started(&self, desired: &Desired) -> Result<(), ActError> {
+        let until = Instant::now() + START_PATIENCE;
+        while !supervise::is_running(self.0) && Instant::now() < until {
+            thread::sleep(Duration::from_millis(20));
+        }
+        supervise::wait(self.0, &nginx_addresses(&desired.instance))
+    }
 }
+
+/// How long the system may take to start the supervisor.
+const START_PATIENCE: Duration = Duration::from_secs(10);
 
 /// Where nginx is to accept connections, as this host reaches it.
 pub(super) fn nginx_addresses(instance: &Instance) -> Vec<SocketAddr> {

@@ -6,6 +6,8 @@ use super::{
     accounts, apply,
     desired::{self, Desired},
     plan::Plan,
+    system,
+    system::Activation,
 };
 use crate::state::{Layout, Lock, Patience, lock};
 
@@ -26,6 +28,8 @@ pub(crate) enum Error {
     Lock(#[from] lock::Error),
     #[error(transparent)]
     Accounts(#[from] accounts::Error),
+    #[error(transparent)]
+    System(#[from] system::Error),
     #[error(transparent)]
     Apply(#[from] apply::Error),
     #[error(transparent)]
@@ -62,6 +66,9 @@ pub(crate) trait Services {
 
     /// Has them take the files as they are now, and returns when they serve.
     fn act(&self, desired: &Desired) -> Result<Self::Acted, Self::Error>;
+
+    /// Waits until they serve, after the system was told to start them.
+    fn started(&self, desired: &Desired) -> Result<(), Self::Error>;
 }
 
 /// What came of it.
@@ -98,14 +105,22 @@ pub(crate) fn converge<S: Services>(
         // What is to be theirs has its owner's id only now.
         (desired, plan) = look(layout, Some(&desired))?;
     }
+    plan.activation.iter().try_for_each(|activation| activation.prepare(layout))?;
     apply::apply(layout, &plan)?;
-    match services.act(&desired) {
-        Ok(acted) => {
-            plan.accounts = created;
-            Ok(Converged { desired, plan, acted: Some(acted) })
+    let acted = match services.act(&desired) {
+        Ok(acted) => acted,
+        Err(error) => {
+            return Err(roll_back(layout, &desired, &plan, services, Box::new(error)));
         }
-        Err(error) => Err(roll_back(layout, &desired, &plan, services, Box::new(error))),
+    };
+    if let Some(activation) = plan.activation {
+        activation.perform(layout)?;
+        if activation == Activation::Enable {
+            services.started(&desired).map_err(failed)?;
+        }
     }
+    plan.accounts = created;
+    Ok(Converged { desired, plan, acted: Some(acted) })
 }
 
 /// Puts the former files back and has the services take them; returns what to say of it all.

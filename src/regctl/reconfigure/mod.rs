@@ -18,6 +18,7 @@ mod nginx;
 mod plan;
 mod read_only;
 mod storage_folder;
+mod system;
 mod trust;
 
 pub(crate) use accounts::Error as AccountsError;
@@ -35,4 +36,5 @@ pub(crate) use read_only::{
     Error as ReadOnlyError, Pending, Reach, Switched, read_only_status, set_read_only,
 };
 pub(crate) use storage_folder::Error as StorageFolderError;
+pub(crate) use system::{Activation, Error as SystemError};
 pub(crate) use trust::Error as TrustError;

@@ -3,7 +3,7 @@
 
 use std::path::PathBuf;
 
-use super::{accounts::Creation, disk::Disk, handover::Handover};
+use super::{accounts::Creation, disk::Disk, handover::Handover, system::Activation};
 use crate::{
     render::{Content, File},
     state::{
@@ -29,6 +29,8 @@ pub(crate) struct Plan {
     pub(crate) handover: Option<Handover>,
     /// Whether an earlier change has begun and is not complete.
     pub(crate) interrupted: bool,
+    /// What systemd is told when the files are in place.
+    pub(crate) activation: Option<Activation>,
 }
 
 /// Who may do what with a file or folder.

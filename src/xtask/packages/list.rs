@@ -39,6 +39,14 @@ pub(crate) const TEST: &[Package] = &[
     package("curl", &["curl"], "asks over HTTP/1.1, HTTP/2 and TLS as a stranger would"),
     package("e2fsprogs", &["mkfs.ext4"], "makes a small filesystem that a test fills up"),
     package("mount", &["mount", "umount", "losetup"], "mounts that filesystem from a loop device"),
+    package("util-linux", &["unshare", "setpriv"], "gives a test a host and a user of its own"),
+    package("passwd", &["useradd", "groupadd"], "creates the registry's account there"),
+    package(
+        "systemd",
+        &["systemd-analyze", "systemd-tmpfiles"],
+        "reads the unit that reconfigure writes",
+    ),
+    package("logrotate", &["logrotate"], "rotates the logs that reconfigure says"),
 ];
 
 pub(crate) const BENCH: &[Package] = &[

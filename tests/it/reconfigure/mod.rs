@@ -1,11 +1,13 @@
 //! `regctl reconfigure`: what it writes, what it leaves alone, and what it refuses.
 
+mod accounts;
 mod files;
 mod killed;
 mod locks;
 mod nginx;
 mod odd_files;
 mod secrets;
+mod system;
 mod templates;
 
 use std::{collections::BTreeMap, fs, os::unix::fs::MetadataExt as _, path::PathBuf};

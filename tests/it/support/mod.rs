@@ -4,6 +4,7 @@ pub(crate) mod certificate;
 pub(crate) mod daemon;
 pub(crate) mod demo;
 pub(crate) mod dockerd;
+pub(crate) mod host;
 pub(crate) mod http;
 pub(crate) mod image;
 pub(crate) mod peer;
@@ -22,6 +23,7 @@ use std::{
 
 pub(crate) use demo::{Demo, Stopped};
 pub(crate) use dockerd::Docker;
+pub(crate) use host::Host;
 pub(crate) use image::Layout;
 pub(crate) use peer::Peer;
 pub(crate) use server::Server;
