@@ -5,6 +5,7 @@ pub(crate) mod demo;
 pub(crate) mod dockerd;
 pub(crate) mod http;
 pub(crate) mod image;
+pub(crate) mod issuer;
 pub(crate) mod peer;
 pub(crate) mod program;
 pub(crate) mod pusher;
