@@ -63,7 +63,7 @@ impl Denied {
                 tracing::$log!(
                     http.request.method = parts.method.as_str(),
                     http.request.uri = parts.uri.path(),
-                    auth.user.name = self.user.as_ref().map(User::as_str),
+                    auth.user.name = self.user.as_ref().map(|user| excerpt(user.as_str())),
                     reason = %self.reason,
                     "access refused"
                 )
@@ -79,4 +79,14 @@ impl Denied {
             | Reason::Token(_) => log!(warn),
         }
     }
+}
+
+/// What an unknown sender wrote, short and in one line.
+pub(super) fn excerpt(text: &str) -> String {
+    const LONGEST: usize = 100;
+    let mut short: String = text.chars().take(LONGEST).flat_map(char::escape_debug).collect();
+    if text.chars().nth(LONGEST).is_some() {
+        short.push('…');
+    }
+    short
 }

@@ -1,6 +1,6 @@
 //! Users and passwords in a file.
 
-use std::fs;
+use std::{fs, io::Write as _};
 
 use serde_json::json;
 
@@ -128,6 +128,29 @@ fn many_at_once_with_one_password_are_all_let_in() {
         asking.into_iter().map(|thread| thread.join().unwrap()).collect()
     });
     assert_eq!(statuses, [200; 32]);
+}
+
+#[test]
+fn nobody_is_locked_out_while_the_file_is_written() {
+    let registry = Registry::with_passwords(ANN);
+    let path = registry.world.path("htpasswd");
+    std::thread::scope(|scope| {
+        let writing = scope.spawn(|| {
+            for round in 0..200 {
+                // In place and in pieces, as careless programs do.
+                let mut file = fs::File::create(&path).unwrap();
+                let whole = if round % 2 == 0 { format!("{ANN}{BOB}") } else { ANN.to_owned() };
+                for piece in whole.as_bytes().chunks(40) {
+                    file.write_all(piece).unwrap();
+                }
+            }
+        });
+        while !writing.is_finished() {
+            assert_eq!(status(&registry, "ann", "secret"), 200);
+            assert_eq!(status(&registry, "ann", "wrong"), 401);
+        }
+    });
+    assert_eq!(status(&registry, "bob", "hunter2"), 401);
 }
 
 #[test]
