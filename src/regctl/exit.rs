@@ -14,10 +14,11 @@ use crate::{
     config::{Invalid, load},
     output::Verdict,
     reconfigure::{
-        self, ApplyError, CopiesError, DesiredError, GenerateError, InitError, NginxError,
+        self, AccountsError, ApplyError, CertificatesError, DesiredError, GenerateError,
+        HandoverError, InitError, NginxError, ReadOnlyError, StorageFolderError, TrustError,
     },
-    state::{journal, lock, secrets},
-    supervise,
+    state::{holds, journal, lock, secrets, services, users},
+    supervise::{self, LogError, ServiceError, SupervisorError},
     sys::fs,
 };
 
@@ -82,7 +83,22 @@ pub(crate) enum Failure {
     Desired(DesiredError),
     /// The files are not as they should be.
     Apply(ApplyError),
+    /// Read-only is not switched, or not everywhere.
+    ReadOnly(ReadOnlyError),
     Serve(supervise::Error),
+    /// There is no supervisor.
+    Supervisor(SupervisorError),
+    /// The process of a service.
+    Service(ServiceError),
+    /// The process of a log.
+    Log(LogError),
+    /// The instance has no users of its own, because nobody must be one.
+    NoUsers(PathBuf),
+    /// The instance has no users of its own: another server issues tokens.
+    UsersElsewhere(PathBuf),
+    Users(users::Error),
+    /// What was asked for cannot be read.
+    Input(io::Error),
     /// Stdout cannot be written.
     Output(io::Error),
 }
@@ -100,11 +116,19 @@ impl Failure {
             Self::Lock(lock::Error::File(error)) => denied(error.kind()),
             Self::Desired(error) => desired_exit(error),
             Self::Apply(error) => apply_exit(error),
+            Self::ReadOnly(error) => read_only_exit(error),
             Self::Serve(error) => serve_exit(error),
+            Self::Supervisor(error) => supervisor_exit(error),
+            Self::Service(error) => service_exit(error),
+            Self::Log(error) => caused(error, Exit::Failed),
+            Self::Users(error) => users_exit(error),
             Self::InstanceExists(_)
             | Self::Disabled(_)
             | Self::NoFreePort(_)
             | Self::SecretsExist(_)
+            | Self::NoUsers(_)
+            | Self::UsersElsewhere(_)
+            | Self::Input(_)
             | Self::Output(_) => Exit::Failed,
         }
     }
@@ -130,10 +154,38 @@ impl Failure {
             Self::Secrets(secrets::Error::Exposed { path, .. }) => {
                 Some(format!("chmod 0600 {}", path.display()))
             }
-            Self::Desired(DesiredError::Copies(CopiesError::Writable { path, .. })) => {
+            Self::ReadOnly(ReadOnlyError::Held(_)) => {
+                Some("it ends with that command; `regctl set-readonly status` shows it".to_owned())
+            }
+            Self::ReadOnly(ReadOnlyError::Unpatchable(_)) => {
+                Some("set the key in instance.toml, and `regctl reconfigure`".to_owned())
+            }
+            Self::ReadOnly(ReadOnlyError::Tell { .. }) => {
+                Some("it takes effect at the next start".to_owned())
+            }
+            Self::Desired(DesiredError::Trust(TrustError::Writable { path, .. })) => {
                 Some(format!("chown root {path} && chmod go-w {path}", path = path.display()))
             }
-            Self::Lock(lock::Error::Held { .. }) => {
+            Self::Desired(DesiredError::Storage(error)) => error.hint(),
+            Self::Desired(DesiredError::Accounts(error)) => error.hint(),
+            Self::Secrets(secrets::Error::Half { .. } | secrets::Error::Unfit { .. }) => Some(
+                "remove both halves of the pair from the file, and `regctl reconfigure` makes a new one; GitLab needs its key then"
+                    .to_owned(),
+            ),
+            Self::Desired(DesiredError::Certificates(error)) => certificate_hint(error),
+            Self::Desired(DesiredError::OpenTemplate) => Some(
+                "copy the built-in one anew: `regctl reconfigure --print-template config.yml.j2`"
+                    .to_owned(),
+            ),
+            Self::NoUsers(path) => Some(format!(
+                "add the line [registry.auth.htpasswd] to `{}`, then `regctl reconfigure`",
+                path.display()
+            )),
+            Self::Users(users::Error::Exists(name)) => {
+                Some(format!("a new password needs consent: `regctl user add {name} --replace`"))
+            }
+            Self::Lock(lock::Error::Held { .. })
+            | Self::Users(users::Error::Lock(lock::Error::Held { .. })) => {
                 Some("wait for it with --wait DURATION".to_owned())
             }
             _ if self.exit() == Exit::Permission => Some(
@@ -157,8 +209,38 @@ fn secrets_exit(error: &secrets::Error) -> Exit {
         secrets::Error::File(error) => denied(error.kind()),
         secrets::Error::Malformed { .. }
         | secrets::Error::Empty { .. }
+        | secrets::Error::NoText { .. }
+        | secrets::Error::Half { .. }
+        | secrets::Error::Unfit { .. }
         | secrets::Error::Exposed { .. }
-        | secrets::Error::Random(_) => Exit::Failed,
+        | secrets::Error::Random(_)
+        | secrets::Error::Pair(_) => Exit::Failed,
+    }
+}
+
+fn users_exit(error: &users::Error) -> Exit {
+    match error {
+        users::Error::File(error) | users::Error::Lock(lock::Error::File(error)) => {
+            denied(error.kind())
+        }
+        users::Error::Lock(lock::Error::Held { .. }) => Exit::Locked,
+        users::Error::Exists(_)
+        | users::Error::Missing(_)
+        | users::Error::Wrong(_)
+        | users::Error::Useless { .. }
+        | users::Error::Hash(_) => Exit::Failed,
+    }
+}
+
+fn certificate_hint(error: &CertificatesError) -> Option<String> {
+    match error {
+        CertificatesError::NoPair { .. } | CertificatesError::HalfPair { .. } => Some(
+            "put the certificate, with its chain, and the key there (an authority such as Let's Encrypt gives both), \
+             or name others with `ssl_certificate` and `ssl_certificate_key` in [registry.nginx]; \
+             write `listen_https = false` there if another proxy ends TLS"
+                .to_owned(),
+        ),
+        _ => None,
     }
 }
 
@@ -166,18 +248,79 @@ fn secrets_exit(error: &secrets::Error) -> Exit {
 fn desired_exit(error: &DesiredError) -> Exit {
     match error {
         DesiredError::Load(load::Error::File(error))
-        | DesiredError::Copies(CopiesError::File(error))
-        | DesiredError::Nginx(NginxError::File(error)) => denied(error.kind()),
+        | DesiredError::Trust(TrustError::File(error))
+        | DesiredError::Nginx(NginxError::File(error))
+        | DesiredError::Certificates(CertificatesError::File(error))
+        | DesiredError::Handover(HandoverError::File(error)) => denied(error.kind()),
         DesiredError::Secrets(error) => secrets_exit(error),
         DesiredError::Journal(error) => journal_exit(error),
         DesiredError::Load(load::Error::Missing(_) | load::Error::Invalid(_))
-        | DesiredError::Copies(CopiesError::Writable { .. })
+        | DesiredError::Trust(TrustError::Writable { .. })
         | DesiredError::Render(_)
         | DesiredError::Registry(_)
+        | DesiredError::OpenTemplate
+        | DesiredError::Certificates(
+            CertificatesError::NoPair { .. }
+            | CertificatesError::HalfPair { .. }
+            | CertificatesError::Unfit(_)
+            | CertificatesError::Missing { .. }
+            | CertificatesError::NoBundle(_),
+        )
+        | DesiredError::Handover(HandoverError::NoGroup(_) | HandoverError::NoFolder(_))
         | DesiredError::Nginx(NginxError::Render(_) | NginxError::Refused(_)) => {
             Exit::ConfigInvalid
         }
-        DesiredError::Nginx(NginxError::Run { .. }) => Exit::Failed,
+        DesiredError::Holds(error) => holds_exit(error),
+        DesiredError::Accounts(error) => accounts_exit(error),
+        DesiredError::Storage(error) => match error.as_ref() {
+            StorageFolderError::File(error) => denied(error.kind()),
+            StorageFolderError::Groups { .. }
+            | StorageFolderError::Closed { .. }
+            | StorageFolderError::OutOfReach { .. }
+            | StorageFolderError::Unmanaged { .. } => Exit::Failed,
+        },
+        DesiredError::Nginx(NginxError::Run { .. })
+        | DesiredError::Handover(HandoverError::Group { .. }) => Exit::Failed,
+    }
+}
+
+/// A name or an id that does not fit this host is the configuration's; a tool that fails is not.
+fn accounts_exit(error: &AccountsError) -> Exit {
+    match error {
+        AccountsError::OtherId { .. }
+        | AccountsError::TakenId { .. }
+        | AccountsError::Unmanaged { .. }
+        | AccountsError::NoLogGroup(_) => Exit::ConfigInvalid,
+        AccountsError::Lookup { .. }
+        | AccountsError::NoTool { .. }
+        | AccountsError::Run { .. }
+        | AccountsError::Refused { .. }
+        | AccountsError::Vanished { .. } => Exit::Failed,
+    }
+}
+
+fn holds_exit(error: &holds::Error) -> Exit {
+    match error {
+        holds::Error::File(error) => denied(error.kind()),
+        holds::Error::Busy { .. } => Exit::Locked,
+        holds::Error::Malformed { .. } | holds::Error::Foreign { .. } | holds::Error::Name(_) => {
+            Exit::Failed
+        }
+    }
+}
+
+fn read_only_exit(error: &ReadOnlyError) -> Exit {
+    match error {
+        ReadOnlyError::File(error) => denied(error.kind()),
+        ReadOnlyError::Holds(error) => holds_exit(error),
+        ReadOnlyError::Tell { source, .. } => denied(source.kind()),
+        ReadOnlyError::Edit { .. } => Exit::ConfigInvalid,
+        ReadOnlyError::Trust(_)
+        | ReadOnlyError::Load(_)
+        | ReadOnlyError::Lock(_)
+        | ReadOnlyError::Apply(_)
+        | ReadOnlyError::Held(_)
+        | ReadOnlyError::Unpatchable(_) => Exit::Failed,
     }
 }
 
@@ -210,6 +353,28 @@ fn open_exit(error: &(dyn StdError + 'static)) -> Exit {
     match error.downcast_ref() {
         Some(OpenError::Auth(_)) => Exit::ConfigInvalid,
         Some(OpenError::Storage(_) | OpenError::AccessLog(_)) | None => Exit::Failed,
+    }
+}
+
+fn supervisor_exit(error: &SupervisorError) -> Exit {
+    match error {
+        SupervisorError::Running(_) => Exit::Locked,
+        SupervisorError::Services(services::Error::Missing(_)) => Exit::ConfigInvalid,
+        SupervisorError::File(_)
+        | SupervisorError::Services(_)
+        | SupervisorError::Socket(_)
+        | SupervisorError::Process(_) => caused(error, Exit::Failed),
+    }
+}
+
+fn service_exit(error: &ServiceError) -> Exit {
+    match error {
+        ServiceError::Serve(error) => serve_exit(error),
+        ServiceError::Services(_)
+        | ServiceError::Process(_)
+        | ServiceError::Account { .. }
+        | ServiceError::NoNginx
+        | ServiceError::Nginx(_) => caused(error, Exit::Failed),
     }
 }
 
@@ -267,7 +432,21 @@ impl fmt::Display for Failure {
             Self::Lock(error) => chain(f, error),
             Self::Desired(error) => chain(f, error),
             Self::Apply(error) => chain(f, error),
+            Self::ReadOnly(error) => chain(f, error),
             Self::Serve(error) => chain(f, error),
+            Self::Supervisor(error) => chain(f, error),
+            Self::Service(error) => chain(f, error),
+            Self::Log(error) => chain(f, error),
+            Self::NoUsers(path) => {
+                write!(f, "the registry of `{}` asks nobody who they are", path.display())
+            }
+            Self::UsersElsewhere(path) => write!(
+                f,
+                "the registry of `{}` takes tokens: its users are those of the server that issues them",
+                path.display()
+            ),
+            Self::Users(error) => chain(f, error),
+            Self::Input(error) => write!(f, "failed to read the password: {error}"),
             Self::Output(error) => write!(f, "failed to write to stdout: {error}"),
         }
     }
@@ -306,6 +485,12 @@ impl From<secrets::Error> for Failure {
     }
 }
 
+impl From<users::Error> for Failure {
+    fn from(error: users::Error) -> Self {
+        Self::Users(error)
+    }
+}
+
 impl From<lock::Error> for Failure {
     fn from(error: lock::Error) -> Self {
         Self::Lock(error)
@@ -327,7 +512,20 @@ impl From<reconfigure::Error> for Failure {
         match error {
             reconfigure::Error::Desired(error) => error.into(),
             reconfigure::Error::Lock(error) => error.into(),
+            reconfigure::Error::Accounts(error) => Self::Desired(error.into()),
             reconfigure::Error::Apply(error) => Self::Apply(error),
+        }
+    }
+}
+
+impl From<ReadOnlyError> for Failure {
+    fn from(error: ReadOnlyError) -> Self {
+        match error {
+            ReadOnlyError::Load(error) => error.into(),
+            ReadOnlyError::Lock(error) => error.into(),
+            ReadOnlyError::Apply(error) => Self::Apply(error),
+            ReadOnlyError::Trust(error) => Self::Desired(error.into()),
+            error => Self::ReadOnly(error),
         }
     }
 }
@@ -359,5 +557,23 @@ impl From<GenerateError> for Failure {
             GenerateError::Lock(error) => Self::Lock(error),
             GenerateError::File(error) => Self::File(error),
         }
+    }
+}
+
+impl From<SupervisorError> for Failure {
+    fn from(error: SupervisorError) -> Self {
+        Self::Supervisor(error)
+    }
+}
+
+impl From<ServiceError> for Failure {
+    fn from(error: ServiceError) -> Self {
+        Self::Service(error)
+    }
+}
+
+impl From<LogError> for Failure {
+    fn from(error: LogError) -> Self {
+        Self::Log(error)
     }
 }

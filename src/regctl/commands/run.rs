@@ -35,16 +35,23 @@ pub(crate) fn run(args: Args, context: &Context) -> Result<Report, Failure> {
             reconfigure::init(layout, &Request::default(), claim, waiting::announce(*printer))?;
         announce(context, made);
     }
-    let (desired, _) = reconfigure::converge(layout, claim, waiting::announce(*printer))?;
+    let (desired, plan) = reconfigure::converge(layout, claim, waiting::announce(*printer))?;
     desired.warnings.iter().for_each(|warning| printer.warn(warning));
+    plan.notices(layout).iter().for_each(|notice| printer.say(notice));
     let instance = desired.instance;
     if !instance.registry.enable {
         return Err(Failure::Disabled(layout.instance_toml()));
     }
     let path = layout.instance_toml().display().to_string();
     let key = format!("`registry.registry_http_addr` in `{path}`");
-    let ready = |_: &str| printer.say(welcome(&instance, context));
-    supervise::serve(&desired.registry.config, &key, ready)?;
+    let config = desired.registry.config;
+    let listener = supervise::bind(&config, &key)?;
+    supervise::serve(
+        &config,
+        listener,
+        || Err("x".to_owned()),
+        || printer.say(welcome(&instance, context)),
+    )?;
     printer.say("stopped");
     Ok(Report::silent())
 }

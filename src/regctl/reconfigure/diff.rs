@@ -5,8 +5,8 @@
 
 use std::fmt::Write as _;
 
-use super::plan::{Change, Kind};
-use crate::secret::REDACTED;
+use super::plan::{Access, Change, Kind, OldAccess};
+use crate::{secret::REDACTED, sys::account};
 
 /// Unchanged lines around a change.
 const CONTEXT_LINES: usize = 3;
@@ -42,15 +42,40 @@ pub(crate) fn unified(change: &Change) -> String {
         Kind::Create { content, .. } => ("", content.text.as_str(), content.shown.as_str()),
         Kind::Replace { old, content, .. } => (old.as_str(), &*content.text, &*content.shown),
         Kind::Remove { old } => (old.as_str(), "", ""),
-        Kind::Mode { old, mode, .. } => {
-            return format!("--- {path} (mode {old:04o})\n+++ {path} (mode {mode:04o})\n");
+        Kind::Access { old, access, .. } => {
+            let [before, after] = accesses(*old, access);
+            return format!("--- {path}{before}\n+++ {path}{after}\n");
         }
     };
     let name = |is_there: bool| if is_there { path.to_string() } else { "/dev/null".to_owned() };
-    let (before, after) =
+    let (mut before, mut after) =
         (name(!matches!(change.kind, Kind::Create { .. })), name(!new.is_empty()));
-    let sides = Sides::new(old, new, shown);
+    if let Kind::Replace { old_access, access, .. } = &change.kind {
+        let accesses = accesses(*old_access, access);
+        before.push_str(&accesses[0]);
+        after.push_str(&accesses[1]);
+    }
+    let mut sides = Sides::new(old, new, shown);
+    sides.hides_old = change.content().is_some_and(|(_, access)| access.mode & 0o077 == 0);
     format!("--- {before}\n+++ {after}\n{}", sides.hunks())
+}
+
+/// Returns what stands behind the two names of a file whose mode or owner changes.
+pub(crate) fn accesses(old: OldAccess, new: &Access) -> [String; 2] {
+    let (mut before, mut after) = (Vec::new(), Vec::new());
+    if old.mode != new.mode {
+        before.push(format!("mode {:04o}", old.mode));
+        after.push(format!("mode {:04o}", new.mode));
+    }
+    if let Some(owner) = new.owner.as_ref().filter(|owner| owner.ids() != Some(old.ids)) {
+        let (uid, gid) = old.ids;
+        before.push(format!("owner {}:{}", account::user_name(uid), account::group_name(gid)));
+        after.push(format!("owner {owner}"));
+    }
+    [before, after].map(|words| match words.is_empty() {
+        true => String::new(),
+        false => format!(" ({})", words.join(", ")),
+    })
 }
 
 /// Both versions by line: as compared, and as shown.
@@ -58,11 +83,13 @@ struct Sides<'a> {
     old: Vec<&'a str>,
     new: Vec<&'a str>,
     shown: Vec<&'a str>,
+    /// Whether the old version is nobody's to see: that of a file which only its owner may read.
+    hides_old: bool,
 }
 
 impl<'a> Sides<'a> {
     fn new(old: &'a str, new: &'a str, shown: &'a str) -> Self {
-        Self { old: lines(old), new: lines(new), shown: lines(shown) }
+        Self { old: lines(old), new: lines(new), shown: lines(shown), hides_old: false }
     }
 
     fn hunks(&self) -> String {
@@ -98,6 +125,7 @@ impl<'a> Sides<'a> {
         for line in inside {
             let (mark, line) = match *line {
                 Line::Same(_, new) => (' ', self.new_line(new)),
+                Line::Old(_) if self.hides_old => ('-', REDACTED.to_owned()),
                 Line::Old(old) => ('-', masked(self.old[old])),
                 Line::New(new) => ('+', self.new_line(new)),
             };
@@ -199,9 +227,12 @@ mod tests {
     use super::*;
     use crate::render::Content;
 
+    const ACCESS: Access = Access { mode: 0o640, owner: None };
+
     fn diff(old: &str, new: &str, shown: &str) -> String {
         let content = Content { text: new.to_owned(), shown: shown.to_owned() };
-        let kind = Kind::Replace { old: old.to_owned(), content, mode: 0o640 };
+        let old_access = OldAccess { mode: 0o640, ids: (0, 0) };
+        let kind = Kind::Replace { old: old.to_owned(), old_access, content, access: ACCESS };
         unified(&Change { path: "/f".into(), kind })
     }
 
@@ -243,7 +274,7 @@ mod tests {
     #[test]
     fn a_new_file_is_a_diff_to_nothing() {
         let content = Content { text: "a\nb\n".to_owned(), shown: "a\nb\n".to_owned() };
-        let change = Change { path: "/f".into(), kind: Kind::Create { content, mode: 0o640 } };
+        let change = Change { path: "/f".into(), kind: Kind::Create { content, access: ACCESS } };
         assert_eq!(unified(&change), "--- /dev/null\n+++ /f\n@@ -0,0 +1,2 @@\n+a\n+b\n");
     }
 }

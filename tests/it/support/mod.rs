@@ -1,5 +1,6 @@
 //! A world of its own for each test: a root in a temporary folder, and the binary.
 
+pub(crate) mod certificate;
 pub(crate) mod daemon;
 pub(crate) mod demo;
 pub(crate) mod dockerd;
