@@ -100,7 +100,8 @@ fn users_with_another_hash_are_left_out_with_a_warning() {
 fn logs_name_users_and_never_passwords() {
     let registry = Registry::with_passwords(ANN);
     assert_eq!(status(&registry, "ann", "secret"), 200);
-    assert_eq!(status(&registry, "ann", "not-the-one"), 401);
+    let wrong = Request::get("/v2/").header("Authorization", basic("ann", "not-the-one"));
+    registry.ask(&wrong.header("X-Forwarded-For", "192.0.2.7, 192.0.2.8")).expect(401);
     let missing = Request::get("/v2/a/manifests/v1");
     let missing = missing.header("Authorization", basic("ann", "secret"));
     assert_eq!(registry.ask(&missing).status, 404);
@@ -110,6 +111,8 @@ fn logs_name_users_and_never_passwords() {
     assert!(access[1].starts_with("127.0.0.1 - - ["), "{access:?}");
     let refused = ran.stderr.lines().find(|line| line.contains("access refused")).unwrap();
     assert!(refused.contains("auth.user.name=ann"), "{refused}");
+    assert!(refused.contains("http.request.remoteaddr=127.0.0.1"), "{refused}");
+    assert!(refused.contains("forwardedfor=\"192.0.2.7, 192.0.2.8\""), "{refused}");
     assert!(refused.contains("reason=\"wrong password\""), "{refused}");
     let failed = ran.stderr.lines().find(|line| line.contains("MANIFEST_UNKNOWN")).unwrap();
     assert!(failed.contains("auth.user.name=ann"), "{failed}");
