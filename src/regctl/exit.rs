@@ -8,6 +8,8 @@ use std::{
     process::ExitCode,
 };
 
+use registry::OpenError;
+
 use crate::{
     config::{Invalid, load},
     output::Verdict,
@@ -367,8 +369,16 @@ fn serve_exit(error: &supervise::Error) -> Exit {
     match error {
         supervise::Error::Config(source) => caused(source.as_ref(), Exit::ConfigInvalid),
         supervise::Error::Listen { source, .. } => denied(source.kind()),
-        supervise::Error::Open(source) => caused(source.as_ref(), Exit::Failed),
+        supervise::Error::Open(source) => caused(source.as_ref(), open_exit(source.as_ref())),
         supervise::Error::Runtime(_) | supervise::Error::Run(_) => Exit::Failed,
+    }
+}
+
+/// Files of passwords and keys are configuration; what holds the data is not.
+fn open_exit(error: &(dyn StdError + 'static)) -> Exit {
+    match error.downcast_ref() {
+        Some(OpenError::Auth(_)) => Exit::ConfigInvalid,
+        Some(OpenError::Storage(_) | OpenError::AccessLog(_)) | None => Exit::Failed,
     }
 }
 

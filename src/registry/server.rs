@@ -33,7 +33,7 @@ use tokio_io_timeout::TimeoutStream;
 use crate::{
     access::Logged,
     api::{Api, Body},
-    auth::{Gate, Unusable},
+    auth::{Gate, Remote, Unusable},
     config::Config,
     content::Content,
     control::{Control, Phase, Shared},
@@ -280,8 +280,11 @@ impl Connection {
 
     async fn answer(
         &self,
-        request: Request<Incoming>,
+        mut request: Request<Incoming>,
     ) -> Result<Response<Logged<Body>>, Infallible> {
+        if !self.shared.api.is_open() {
+            request.extensions_mut().insert(Remote(Arc::clone(&self.remote)));
+        }
         if !self.is_used.swap(true, Ordering::Relaxed) {
             self.used.notify_one();
         }

@@ -7,6 +7,7 @@
 )]
 
 mod api;
+mod auth;
 mod check_config;
 mod cli;
 mod clients;

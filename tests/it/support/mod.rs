@@ -7,6 +7,7 @@ pub(crate) mod dockerd;
 pub(crate) mod host;
 pub(crate) mod http;
 pub(crate) mod image;
+pub(crate) mod issuer;
 pub(crate) mod peer;
 pub(crate) mod program;
 pub(crate) mod pusher;
