@@ -54,9 +54,14 @@ impl Server {
     }
 
     /// Sends a signal and waits for the end.
-    pub(crate) fn stop(mut self, signal: Signal) -> Ran {
+    pub(crate) fn stop(self, signal: Signal) -> Ran {
+        self.signal(signal);
+        self.wait()
+    }
+
+    /// Waits for the end.
+    pub(crate) fn wait(mut self) -> Ran {
         let mut child = self.child.take().unwrap();
-        kill(Pid::from_raw(child.id().try_into().unwrap()), signal).unwrap();
         let status = child.wait().unwrap();
         let [stdout, stderr] = [self.stdout.take(), self.rest.take()]
             .map(|reader| reader.unwrap().join().unwrap().into_bytes());
