@@ -324,6 +324,8 @@ fn serve<S>(
         });
         let mut serving = std::pin::pin!(builder.serve_connection(stream, service));
         let ended = tokio::select! {
+            // Looked at first: a request that has come in is no longer an idle connection.
+            biased;
             ended = &mut serving => ended,
             () = connection.draining() => {
                 serving.as_mut().graceful_shutdown();
