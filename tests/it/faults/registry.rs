@@ -80,6 +80,12 @@ impl Registry {
         server.signal(signal);
     }
 
+    /// What the process has said on stderr since it listened.
+    pub(crate) fn said(&self) -> String {
+        let (server, _) = self.running.as_ref().unwrap();
+        server.said()
+    }
+
     /// Changes the config.yml, which the process does not know yet.
     pub(crate) fn rewrite(&self, change: impl FnOnce(&str) -> String) {
         let path = self.world.path("config.yml");
