@@ -18,6 +18,7 @@ use super::{
     control::{Condition, Outdated, Overview, Request, Sent, ServiceStatus, Wanted},
     health::{self, Health},
     tail,
+    workers::{Before, Reload},
 };
 use crate::{
     state::{Layout, ServiceName},
@@ -163,7 +164,7 @@ fn take(
             _ if new.wanted == Wanted::Down => Some(Did::LeftStopped),
             (Outdated::No, _) => None,
             (Outdated::Files, ServiceName::Nginx) => {
-                client::ask(layout, &Request::Signal { service, signal: Sent::Hup })?;
+                reload_nginx(layout, new)?;
                 Some(Did::Reloaded)
             }
             (Outdated::Files, ServiceName::Registry) if reloads(layout) => {
@@ -173,6 +174,27 @@ fn take(
             (Outdated::Files | Outdated::Process, _) => Some(restart()?),
         },
     })
+}
+
+/// Has nginx read its files again, and returns when it has taken them.
+fn reload_nginx(layout: &Layout, status: &ServiceStatus) -> Result<(), ActError> {
+    let service = status.name;
+    let before = status.pid.map(|pid| Before::of(pid, layout));
+    client::ask(layout, &Request::Signal { service, signal: Sent::Hup })?;
+    let until = Instant::now() + PATIENCE;
+    let Some(before) = before else { return Ok(()) };
+    let reason = loop {
+        match before.compare(layout) {
+            Reload::Done => return Ok(()),
+            Reload::Refused(reason) => break reason,
+            Reload::UnderWay if Instant::now() >= until => {
+                break "it goes on with its former files".to_owned();
+            }
+            Reload::UnderWay => thread::sleep(LOOK),
+        }
+    };
+    client::ask(layout, &Request::Outdated { service })?;
+    Err(unhealthy(layout, service, reason))
 }
 
 /// Has the registry read its configuration again; says whether that was enough.

@@ -56,6 +56,10 @@ pub(crate) enum Request {
     Current {
         service: ServiceName,
     },
+    /// The service has not taken its files, though it was told to.
+    Outdated {
+        service: ServiceName,
+    },
     /// Read `services.json` again: start what is new, stop what is no longer wanted.
     Refresh,
     /// Stop every service, then end.

@@ -15,6 +15,7 @@ mod service;
 mod shim;
 mod supervisor;
 mod tail;
+mod workers;
 
 pub(crate) use act::{Act, ActError, act, is_current, is_running, wait};
 pub(crate) use client::{AskError, ask};

@@ -263,6 +263,11 @@ impl Supervised {
         self.started_with = self.fingerprint();
     }
 
+    /// Notes that the process runs on other files than those that are there.
+    pub(super) fn is_outdated(&mut self) {
+        self.started_with.files = !self.fingerprint().files;
+    }
+
     /// Lets the log process end once everything written so far is in the log.
     pub(super) fn close_log(&mut self, layout: &Layout, now: Instant) {
         self.log.writer = None;

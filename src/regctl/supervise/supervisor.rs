@@ -196,6 +196,10 @@ impl Supervisor {
                 self.service(service).is_current();
                 Ok(())
             }
+            Request::Outdated { service } => {
+                self.service(service).is_outdated();
+                Ok(())
+            }
             Request::Refresh => self.refresh(),
             Request::Shutdown => {
                 self.stop();

@@ -1,8 +1,16 @@
 //! Which process is meant: a pid alone is used again, by another process or after a reboot.
 
-use std::{fs::File, io, io::Read as _, path::Path, process};
+use std::{
+    fs::{self, File},
+    io::{self, Read as _},
+    path::Path,
+    process,
+};
 
 use serde::{Deserialize, Serialize};
+
+/// Longer than anything that the kernel says of one process and is read here.
+const BYTES_MAX: u64 = 64 << 10;
 
 /// One process of one boot.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
@@ -34,6 +42,22 @@ impl ProcessId {
     }
 }
 
+/// Returns the processes that a process has started and that have not ended.
+pub(crate) fn children(pid: u32) -> io::Result<Vec<u32>> {
+    let mut children = Vec::new();
+    for thread in fs::read_dir(format!("/proc/{pid}/task"))? {
+        let text = read(&thread?.path().join("children"))?;
+        children
+            .extend(text.split_ascii_whitespace().filter_map(|child| child.parse::<u32>().ok()));
+    }
+    Ok(children)
+}
+
+/// Returns the command line of a process, which a program may change to say what it does.
+pub(crate) fn command_line(pid: u32) -> io::Result<String> {
+    read(Path::new(&format!("/proc/{pid}/cmdline")))
+}
+
 /// Reads the 22nd field; the second, the program's name, stands in brackets and may hold anything.
 fn start_time(stat: &str) -> Option<u64> {
     let (_, rest) = stat.rsplit_once(')')?;
@@ -41,13 +65,15 @@ fn start_time(stat: &str) -> Option<u64> {
 }
 
 fn read(path: &Path) -> io::Result<String> {
-    let mut text = String::new();
-    File::open(path)?.take(4096).read_to_string(&mut text)?;
-    Ok(text)
+    let mut bytes = Vec::new();
+    File::open(path)?.take(BYTES_MAX).read_to_end(&mut bytes)?;
+    Ok(String::from_utf8_lossy(&bytes).into_owned())
 }
 
 #[cfg(test)]
 mod tests {
+    use std::process::Command;
+
     use super::*;
 
     #[test]
@@ -57,6 +83,17 @@ mod tests {
         assert!(!ProcessId { start_time: own.start_time + 1, ..own.clone() }.is_alive());
         assert!(!ProcessId { boot_id: "another".to_owned(), ..own.clone() }.is_alive());
         assert!(!ProcessId { pid: u32::MAX, ..own }.is_alive());
+    }
+
+    #[test]
+    fn children_are_listed_until_they_end() {
+        let is_listed = |child: u32| children(process::id()).unwrap().contains(&child);
+        let mut child = Command::new("sleep").arg("60").spawn().unwrap();
+        assert!(is_listed(child.id()));
+        child.kill().unwrap();
+        child.wait().unwrap();
+        assert!(!is_listed(child.id()));
+        assert!(command_line(process::id()).unwrap().contains("regctl"));
     }
 
     #[test]
