@@ -29,3 +29,4 @@ mod set_readonly;
 mod show_config;
 mod support;
 mod tidy;
+mod tls;

@@ -17,11 +17,11 @@ use crate::support::{
     program,
 };
 
-const LAYER_BYTES: u64 = 1 << 30;
+pub(crate) const LAYER_BYTES: u64 = 1 << 30;
 const BLOCK_BYTES: usize = 1 << 20;
 
 /// Writes a layout with an image `large` that has one layer, and returns the layer's digest.
-fn large_image(folder: &Path) -> Digest {
+pub(crate) fn large_image(folder: &Path) -> Digest {
     let blobs = folder.join("blobs/sha256");
     fs::create_dir_all(&blobs).unwrap();
     let layer = generate(&blobs.join("layer"));
@@ -69,7 +69,7 @@ fn generate(path: &Path) -> Digest {
 }
 
 /// Reads to the end and returns the digest and the length.
-fn digest_of(mut reader: impl Read) -> (Digest, u64) {
+pub(crate) fn digest_of(mut reader: impl Read) -> (Digest, u64) {
     let (mut digester, mut length) = (Digester::new(Algorithm::Sha256), 0);
     let mut block = vec![0; BLOCK_BYTES];
     loop {

@@ -3,7 +3,7 @@
 mod buildah;
 mod containerd;
 mod docker;
-mod large;
+pub(crate) mod large;
 mod podman;
 pub(crate) mod skopeo;
 

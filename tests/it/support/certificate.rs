@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use rcgen::{CertificateParams, KeyPair};
+use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair};
 use time::{Duration, OffsetDateTime};
 
 /// A private key and its certificate, which is its own authority, both in PEM.
@@ -26,6 +26,34 @@ impl Certified {
         certificate.not_after = day(days.end);
         let certificate = certificate.self_signed(&key).unwrap().pem();
         Self { key: key.serialize_pem(), certificate }
+    }
+}
+
+/// An authority of a test's own, as a company has one.
+pub(crate) struct Authority {
+    issuer: Issuer<'static, KeyPair>,
+    /// Its certificate in PEM.
+    pub(crate) certificate: String,
+}
+
+impl Authority {
+    pub(crate) fn new() -> Self {
+        let key = KeyPair::generate().unwrap();
+        let mut params = CertificateParams::default();
+        params.distinguished_name.push(DnType::CommonName, "the authority of a test");
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        let certificate = params.self_signed(&key).unwrap().pem();
+        Self { issuer: Issuer::new(params, key), certificate }
+    }
+
+    /// A pair for this name, a new one each time.
+    pub(crate) fn issue(&self, name: &str) -> Certified {
+        let key = KeyPair::generate().unwrap();
+        let mut params = CertificateParams::new([name.to_owned()]).unwrap();
+        params.distinguished_name.push(DnType::CommonName, name);
+        (params.not_before, params.not_after) = (day(-1), day(365));
+        let certificate = params.signed_by(&key, &self.issuer).unwrap().pem();
+        Certified { key: key.serialize_pem(), certificate }
     }
 }
 

@@ -4,7 +4,7 @@ use std::{fs, process::Command};
 
 use tempfile::TempDir;
 
-use super::{daemon::Daemon, program};
+use super::{Network, daemon::Daemon, program};
 
 /// A running Docker daemon with nothing in it, and the command that talks to it.
 #[derive(Debug)]
@@ -16,6 +16,15 @@ pub(crate) struct Docker {
 
 impl Docker {
     pub(crate) fn start() -> Self {
+        Self::start_as(|command| command)
+    }
+
+    /// A daemon in a network of its own, with that network's `/etc/docker`.
+    pub(crate) fn within(network: &Network) -> Self {
+        Self::start_as(|command| network.enter(&command))
+    }
+
+    fn start_as(place: impl FnOnce(Command) -> Command) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let path = |name: &str| folder.path().join(name);
         // The machine's own settings may contradict the flags.
@@ -26,7 +35,7 @@ impl Docker {
         command.arg("--data-root").arg(path("data")).arg("--exec-root").arg(path("exec"));
         command.arg("--pidfile").arg(path("pid")).arg("--config-file").arg(path("daemon.json"));
         command.arg("--host").arg(socket(&folder));
-        let daemon = Daemon::start(&mut command, folder.path(), "API listen on");
+        let daemon = Daemon::start(&mut place(command), folder.path(), "API listen on");
         Self { _daemon: daemon, folder }
     }
 

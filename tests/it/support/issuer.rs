@@ -31,6 +31,11 @@ impl Issuer {
         Self { key, certificate }
     }
 
+    /// The key in PEM.
+    pub(crate) fn key(&self) -> String {
+        self.key.serialize_pem()
+    }
+
     /// The certificate in PEM.
     pub(crate) fn certificate(&self) -> String {
         self.certificate.pem()

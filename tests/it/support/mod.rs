@@ -8,6 +8,7 @@ pub(crate) mod host;
 pub(crate) mod http;
 pub(crate) mod image;
 pub(crate) mod issuer;
+pub(crate) mod network;
 pub(crate) mod peer;
 pub(crate) mod program;
 pub(crate) mod pusher;
@@ -26,6 +27,7 @@ pub(crate) use demo::{Demo, Stopped};
 pub(crate) use dockerd::Docker;
 pub(crate) use host::Host;
 pub(crate) use image::Layout;
+pub(crate) use network::Network;
 pub(crate) use peer::Peer;
 pub(crate) use server::Server;
 

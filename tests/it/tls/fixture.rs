@@ -1,0 +1,200 @@
+//! A site: an instance behind a supervised nginx, an authority that its users trust, and a user.
+
+use std::{
+    fs,
+    io::{BufRead as _, BufReader, Write as _},
+    os::unix::net::UnixStream,
+    process::{Command, Stdio},
+    thread,
+    time::{Duration, Instant},
+};
+
+use nix::sys::signal::Signal;
+use serde_json::Value;
+
+use super::client::Client;
+use crate::support::{Network, Ran, Server, World, certificate::Authority, free_port, network};
+
+pub(super) const TOML: &str = "etc/regctl/instance.toml";
+pub(super) const CONFIG_YML: &str = "var/opt/regctl/registry/config.yml";
+pub(super) const VHOST: &str = "var/opt/regctl/nginx/conf/registry.conf";
+pub(super) const SERVICES: &str = "var/opt/regctl/state/services.json";
+
+pub(super) const USER: &str = "ann";
+pub(super) const PASSWORD: &str = "pass:word of ann";
+
+/// Longer than anything here takes on a slow machine.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// What an instance.toml says besides where everything listens.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Lines<'a> {
+    /// Of [registry].
+    pub(super) registry: &'a str,
+    /// Of [registry.nginx].
+    pub(super) nginx: &'a str,
+    /// Other tables.
+    pub(super) tables: &'a str,
+}
+
+/// A site, stopped when dropped.
+pub(super) struct Site {
+    server: Option<Server>,
+    network: Option<Network>,
+    pub(super) world: World,
+    pub(super) authority: Authority,
+    /// What users type: without a port where it is the scheme's own.
+    pub(super) name: String,
+    pub(super) port: u16,
+    /// Where the registry itself listens.
+    pub(super) registry_port: u16,
+}
+
+impl Site {
+    /// A site that runs on free ports of loopback.
+    pub(super) fn start(lines: Lines<'_>) -> Self {
+        Self::new("localhost", free_port(), None).with(lines)
+    }
+
+    /// A site that runs at `registry.example.com` in a network of its own, where it has every port.
+    pub(super) fn within(network: Network, port: u16, lines: Lines<'_>) -> Self {
+        Self::bare(network, port).with(lines)
+    }
+
+    /// The same place without an instance.
+    pub(super) fn bare(network: Network, port: u16) -> Self {
+        Self::new(network::HOST, port, Some(network))
+    }
+
+    fn new(host: &str, port: u16, network: Option<Network>) -> Self {
+        let name = if port == 443 { host.to_owned() } else { format!("{host}:{port}") };
+        let (world, authority, registry_port) = (World::new(), Authority::new(), free_port());
+        Self { server: None, network, world, authority, name, port, registry_port }
+    }
+
+    /// Writes instance.toml, adds the user, and starts everything.
+    fn with(mut self, lines: Lines<'_>) -> Self {
+        let Lines { registry, nginx, tables } = lines;
+        let text = format!(
+            r#"registry_external_url = "https://{}"
+[registry]
+registry_http_addr = "127.0.0.1:{}"
+{registry}
+[registry.nginx]
+enable = true
+{nginx}
+[registry.auth.htpasswd]
+realm = "Registry"
+{tables}"#,
+            self.name, self.registry_port
+        );
+        self.certify();
+        fs::write(self.world.path(TOML), text).unwrap();
+        let said = self.regctl_with(&["user", "add", USER, "--password-stdin"], PASSWORD);
+        assert_eq!(said.exit, 0, "{}", said.stderr);
+        self.serve();
+        self
+    }
+
+    /// Starts everything.
+    pub(super) fn serve(&mut self) {
+        self.server = Some(Server::start(self.command(&["run"]), self.world.root()));
+    }
+
+    /// Gives nginx a new certificate of the authority, as whoever renews it does.
+    pub(super) fn certify(&self) {
+        let host = self.host();
+        let pair = self.authority.issue(host);
+        fs::create_dir_all(self.world.path("etc/regctl/ssl")).unwrap();
+        for (end, text) in [("crt", pair.certificate), ("key", pair.key)] {
+            fs::write(self.world.path(&format!("etc/regctl/ssl/{host}.{end}")), text).unwrap();
+        }
+    }
+
+    pub(super) fn host(&self) -> &str {
+        self.name.split(':').next().unwrap()
+    }
+
+    pub(super) fn network(&self) -> &Network {
+        self.network.as_ref().unwrap()
+    }
+
+    /// Returns an image's name as users type it.
+    pub(super) fn image(&self, name: &str) -> String {
+        format!("{}/{name}", self.name)
+    }
+
+    /// Prepares a command on this site.
+    pub(super) fn command(&self, arguments: &[&str]) -> Command {
+        let command = self.world.command(arguments);
+        self.network.as_ref().map_or_else(|| self.world.command(arguments), |it| it.enter(&command))
+    }
+
+    pub(super) fn regctl(&self, arguments: &[&str]) -> Ran {
+        self.world.finish(self.command(arguments))
+    }
+
+    /// Runs a command that reads this text.
+    pub(super) fn regctl_with(&self, arguments: &[&str], text: &str) -> Ran {
+        let mut command = self.command(arguments);
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().unwrap();
+        child.stdin.take().unwrap().write_all(text.as_bytes()).unwrap();
+        Ran::new(child.wait_with_output().unwrap(), self.world.root())
+    }
+
+    /// Applies what was edited; returns what was done.
+    #[track_caller]
+    pub(super) fn reconfigure(&self) -> String {
+        let ran = self.regctl(&["reconfigure"]);
+        assert_eq!(ran.exit, 0, "{}{}", ran.stdout, ran.stderr);
+        ran.stdout
+    }
+
+    /// Replaces something that instance.toml says.
+    #[track_caller]
+    pub(super) fn edit(&self, from: &str, to: &str) {
+        let text = self.world.read(TOML);
+        assert!(text.contains(from), "no `{from}` in:\n{text}");
+        fs::write(self.world.path(TOML), text.replacen(from, to, 1)).unwrap();
+    }
+
+    /// A client that trusts the authority and is the user.
+    pub(super) fn client(&self) -> Client {
+        Client::new(self.host(), self.port, &self.authority.certificate)
+            .with_password(USER, PASSWORD)
+    }
+
+    /// What the supervisor says of a service.
+    pub(super) fn service(&self, name: &str) -> Value {
+        let mut socket =
+            UnixStream::connect(self.world.path("run/regctl/supervisor.sock")).unwrap();
+        socket.write_all(b"{\"command\":\"status\"}\n").unwrap();
+        let mut line = String::new();
+        BufReader::new(socket).read_line(&mut line).unwrap();
+        let answer: Value = serde_json::from_str(&line).unwrap();
+        let services = answer["is"]["services"].as_array().unwrap();
+        services.iter().find(|service| service["name"] == name).unwrap().clone()
+    }
+
+    /// The services' processes.
+    pub(super) fn pids(&self) -> [Value; 2] {
+        ["registry", "nginx"].map(|name| self.service(name)["pid"].clone())
+    }
+
+    /// Stops everything as Ctrl-C does; returns what was logged.
+    pub(super) fn stop(&mut self) -> Ran {
+        self.server.take().unwrap().stop(Signal::SIGINT)
+    }
+}
+
+/// Looks until something is so.
+#[track_caller]
+pub(super) fn until(what: &str, mut is_so: impl FnMut() -> bool) {
+    let deadline = Instant::now() + PATIENCE;
+    while !is_so() {
+        assert!(Instant::now() < deadline, "not within {} s: {what}", PATIENCE.as_secs());
+        // The processors are for what is waited for.
+        thread::sleep(Duration::from_millis(5));
+    }
+}

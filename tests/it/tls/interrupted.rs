@@ -1,0 +1,123 @@
+//! A reconfigure that is killed while services run, and two at once: files and services agree in the end.
+
+use std::{
+    io::{BufRead as _, BufReader},
+    process::{Command, Stdio},
+};
+
+use super::fixture::{Lines, Site, TOML, until};
+use crate::support::{
+    free_port,
+    http::{Connection, Request},
+};
+
+/// The calls at which it is killed: those that change files, and those that reach services and ask how they are.
+const CALLS: [(&str, usize); 3] = [("connect", 14), ("rename", 6), ("fsync", 20)];
+
+/// Lines that both services show in every answer.
+fn version(number: usize) -> [String; 2] {
+    [format!("X-Version = [\"{number}\"]"), format!("hsts_max_age = {number}")]
+}
+
+fn edit(site: &Site, from: usize, to: usize) {
+    let (from, to) = (version(from), version(to));
+    from.iter().zip(&to).for_each(|(from, to)| site.edit(from, to));
+}
+
+/// What the registry and nginx show.
+fn shown(site: &Site) -> [Option<String>; 2] {
+    let answer = site.client().get("/v2/").expect(200);
+    let header = |name: &str| answer.header(name).map(str::to_owned);
+    [header("x-version"), header("strict-transport-security")]
+}
+
+fn expected(number: usize) -> [Option<String>; 2] {
+    [Some(number.to_string()), Some(format!("max-age={number}"))]
+}
+
+/// Runs `reconfigure` until its nth call of a kind, and says whether it came to that.
+fn is_killed(site: &Site, call: &str, count: usize) -> bool {
+    let mut command = Command::new("strace");
+    let inject = format!("inject={call}:signal=SIGKILL:when={count}");
+    command.args(["-f", "-qq", "-o", "/dev/null", "-e", &format!("trace={call}"), "-e", &inject]);
+    command.arg(env!("CARGO_BIN_EXE_regctl")).arg("--root").arg(site.world.root());
+    command.arg("reconfigure");
+    site.world.finish(command).exit != 0
+}
+
+#[test]
+#[ignore = "needs nginx and strace: run cargo xtask test"]
+fn whatever_ends_a_reconfigure_the_next_one_completes_it() {
+    let [header, nginx] = version(1);
+    let tables = format!("[registry.http]\nheaders = {{ {header} }}");
+    let site = Site::start(Lines { nginx: &nginx, tables: &tables, ..Lines::default() });
+    assert_eq!(shown(&site), expected(1));
+    let (mut number, mut kills) = (1, 0);
+    for (call, most) in CALLS {
+        for count in 1..=most {
+            edit(&site, number, number + 1);
+            number += 1;
+            let killed = is_killed(&site, call, count);
+            kills += usize::from(killed);
+            // Whatever happened, somebody serves.
+            site.client().get("/v2/").expect(200);
+            let ran = site.regctl(&["reconfigure", "--no-wait"]);
+            assert_eq!(ran.exit, 0, "after {call} {count}: {}", ran.stderr);
+            assert_eq!(shown(&site), expected(number), "after {call} {count}");
+            assert_eq!(site.reconfigure(), "nothing to change\n", "after {call} {count}");
+            if !killed {
+                break;
+            }
+        }
+    }
+    assert!(kills >= 12, "only {kills} kills");
+}
+
+#[test]
+#[ignore = "needs nginx: run cargo xtask test"]
+fn of_two_at_once_one_waits_and_one_that_may_not_is_told_who_is_at_it() {
+    let site = Site::start(Lines::default());
+    let mut held = begun_request(&site);
+    let port = free_port();
+    site.edit(&format!(":{}\"", site.registry_port), &format!(":{port}\""));
+    let first = site.command(&["reconfigure"]).stdout(Stdio::null()).stderr(Stdio::null()).spawn();
+    let mut first = first.unwrap();
+    // The registry finishes what it has begun, and whoever has told it to stop waits for that.
+    until("the registry drains", || site.service("registry")["state"] == "stopping");
+    let text = site.world.read(TOML);
+    std::fs::write(site.world.path(TOML), text.replace("Registry", "Another")).unwrap();
+    let ran = site.regctl(&["reconfigure", "--no-wait"]);
+    assert_eq!(ran.exit, 75, "{}", ran.stderr);
+    assert!(
+        ran.stderr.contains(&format!("is held by `regctl reconfigure` (pid {})", first.id())),
+        "{}",
+        ran.stderr
+    );
+    let mut second = site.command(&["reconfigure"]);
+    let mut second = second.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut line = String::new();
+    BufReader::new(second.stderr.take().unwrap()).read_line(&mut line).unwrap();
+    assert!(line.starts_with("waiting: the instance lock is held by `regctl recon"), "{line}");
+    held.send(b"layer");
+    assert_eq!(held.answer("PATCH").unwrap().status, 202);
+    assert!(first.wait().unwrap().success());
+    assert!(second.wait().unwrap().success());
+    assert_eq!(site.reconfigure(), "nothing to change\n");
+    let stranger = super::client::Client::new(site.host(), site.port, &site.authority.certificate);
+    let answer = stranger.get("/v2/").expect(401);
+    assert!(answer.header("www-authenticate").unwrap().contains("Another"), "{answer:?}");
+}
+
+/// Begins a request to the registry itself whose body is not there yet.
+fn begun_request(site: &Site) -> Connection {
+    let begin = Request::new("POST", "/v2/app/blobs/uploads/").body("");
+    let location = site.client().answer(&begin).expect(202).location();
+    let mut connection = Connection::open(site.registry_port);
+    let request = Request::new("PATCH", location)
+        .header("Authorization", site.client().authorization())
+        .header("Expect", "100-continue")
+        .header("Content-Length", "5");
+    connection.send(&request.bytes());
+    assert_eq!(connection.answer("HEAD").unwrap().status, 100);
+    connection
+}

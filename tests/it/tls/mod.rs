@@ -1,0 +1,12 @@
+//! An instance as users see it: a supervised nginx that ends TLS, users with passwords, and the clients they have.
+
+mod busy;
+mod client;
+mod crowd;
+mod day;
+mod docker;
+mod fixture;
+mod interrupted;
+mod locations;
+mod roll_back;
+mod skopeo;
