@@ -22,6 +22,7 @@ mod instance_toml_network;
 mod instance_toml_values;
 mod interop;
 mod live;
+mod log;
 mod reconfigure;
 mod registry;
 mod run;
