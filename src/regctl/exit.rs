@@ -8,15 +8,18 @@ use std::{
     process::ExitCode,
 };
 
+use registry::OpenError;
+
 use crate::{
     config::{Invalid, load},
     output::Verdict,
     reconfigure::{
-        self, AccountsError, ApplyError, DesiredError, GenerateError, InitError, NginxError,
-        ReadOnlyError, StorageFolderError, SystemError, TrustError,
+        self, AccountsError, ApplyError, CertificatesError, DesiredError, GenerateError,
+        HandoverError, InitError, NginxError, ReadOnlyError, StorageFolderError, SystemError,
+        TrustError,
     },
-    state::{holds, journal, lock, secrets},
-    supervise,
+    state::{holds, journal, lock, secrets, services, users},
+    supervise::{self, ActError, LogError, ServiceError, SupervisorError},
     sys::fs,
 };
 
@@ -84,6 +87,23 @@ pub(crate) enum Failure {
     /// Read-only is not switched, or not everywhere.
     ReadOnly(ReadOnlyError),
     Serve(supervise::Error),
+    /// The services do not serve as configured.
+    Act(reconfigure::Error),
+    /// A service did not come up.
+    Start(ActError),
+    /// There is no supervisor.
+    Supervisor(SupervisorError),
+    /// The process of a service.
+    Service(ServiceError),
+    /// The process of a log.
+    Log(LogError),
+    /// The instance has no users of its own, because nobody must be one.
+    NoUsers(PathBuf),
+    /// The instance has no users of its own: another server issues tokens.
+    UsersElsewhere(PathBuf),
+    Users(users::Error),
+    /// What was asked for cannot be read.
+    Input(io::Error),
     /// Stdout cannot be written.
     Output(io::Error),
 }
@@ -103,10 +123,19 @@ impl Failure {
             Self::Apply(error) => apply_exit(error),
             Self::ReadOnly(error) => read_only_exit(error),
             Self::Serve(error) => serve_exit(error),
+            Self::Act(error) => caused(error, Exit::Failed),
+            Self::Start(error) => caused(error, Exit::Failed),
+            Self::Supervisor(error) => supervisor_exit(error),
+            Self::Service(error) => service_exit(error),
+            Self::Log(error) => caused(error, Exit::Failed),
+            Self::Users(error) => users_exit(error),
             Self::InstanceExists(_)
             | Self::Disabled(_)
             | Self::NoFreePort(_)
             | Self::SecretsExist(_)
+            | Self::NoUsers(_)
+            | Self::UsersElsewhere(_)
+            | Self::Input(_)
             | Self::Output(_) => Exit::Failed,
         }
     }
@@ -146,10 +175,27 @@ impl Failure {
             }
             Self::Desired(DesiredError::Storage(error)) => error.hint(),
             Self::Desired(DesiredError::Accounts(error)) => error.hint(),
+            Self::Secrets(secrets::Error::Half { .. } | secrets::Error::Unfit { .. }) => Some(
+                "remove both halves of the pair from the file, and `regctl reconfigure` makes a new one; GitLab needs its key then"
+                    .to_owned(),
+            ),
+            Self::Desired(DesiredError::Certificates(error)) => certificate_hint(error),
+            Self::Desired(DesiredError::OpenTemplate) => Some(
+                "copy the built-in one anew: `regctl reconfigure --print-template config.yml.j2`"
+                    .to_owned(),
+            ),
+            Self::NoUsers(path) => Some(format!(
+                "add the line [registry.auth.htpasswd] to `{}`, then `regctl reconfigure`",
+                path.display()
+            )),
+            Self::Users(users::Error::Exists(name)) => {
+                Some(format!("a new password needs consent: `regctl user add {name} --replace`"))
+            }
             Self::Desired(DesiredError::System(error)) if error.hint().is_some() => {
                 error.hint().map(ToOwned::to_owned)
             }
-            Self::Lock(lock::Error::Held { .. }) => {
+            Self::Lock(lock::Error::Held { .. })
+            | Self::Users(users::Error::Lock(lock::Error::Held { .. })) => {
                 Some("wait for it with --wait DURATION".to_owned())
             }
             _ if self.exit() == Exit::Permission => Some(
@@ -173,8 +219,38 @@ fn secrets_exit(error: &secrets::Error) -> Exit {
         secrets::Error::File(error) => denied(error.kind()),
         secrets::Error::Malformed { .. }
         | secrets::Error::Empty { .. }
+        | secrets::Error::NoText { .. }
+        | secrets::Error::Half { .. }
+        | secrets::Error::Unfit { .. }
         | secrets::Error::Exposed { .. }
-        | secrets::Error::Random(_) => Exit::Failed,
+        | secrets::Error::Random(_)
+        | secrets::Error::Pair(_) => Exit::Failed,
+    }
+}
+
+fn users_exit(error: &users::Error) -> Exit {
+    match error {
+        users::Error::File(error) | users::Error::Lock(lock::Error::File(error)) => {
+            denied(error.kind())
+        }
+        users::Error::Lock(lock::Error::Held { .. }) => Exit::Locked,
+        users::Error::Exists(_)
+        | users::Error::Missing(_)
+        | users::Error::Wrong(_)
+        | users::Error::Useless { .. }
+        | users::Error::Hash(_) => Exit::Failed,
+    }
+}
+
+fn certificate_hint(error: &CertificatesError) -> Option<String> {
+    match error {
+        CertificatesError::NoPair { .. } | CertificatesError::HalfPair { .. } => Some(
+            "put the certificate, with its chain, and the key there (an authority such as Let's Encrypt gives both), \
+             or name others with `ssl_certificate` and `ssl_certificate_key` in [registry.nginx]; \
+             write `listen_https = false` there if another proxy ends TLS"
+                .to_owned(),
+        ),
+        _ => None,
     }
 }
 
@@ -183,13 +259,24 @@ fn desired_exit(error: &DesiredError) -> Exit {
     match error {
         DesiredError::Load(load::Error::File(error))
         | DesiredError::Trust(TrustError::File(error))
-        | DesiredError::Nginx(NginxError::File(error)) => denied(error.kind()),
+        | DesiredError::Nginx(NginxError::File(error))
+        | DesiredError::Certificates(CertificatesError::File(error))
+        | DesiredError::Handover(HandoverError::File(error)) => denied(error.kind()),
         DesiredError::Secrets(error) => secrets_exit(error),
         DesiredError::Journal(error) => journal_exit(error),
         DesiredError::Load(load::Error::Missing(_) | load::Error::Invalid(_))
         | DesiredError::Trust(TrustError::Writable { .. })
         | DesiredError::Render(_)
         | DesiredError::Registry(_)
+        | DesiredError::OpenTemplate
+        | DesiredError::Certificates(
+            CertificatesError::NoPair { .. }
+            | CertificatesError::HalfPair { .. }
+            | CertificatesError::Unfit(_)
+            | CertificatesError::Missing { .. }
+            | CertificatesError::NoBundle(_),
+        )
+        | DesiredError::Handover(HandoverError::NoGroup(_) | HandoverError::NoFolder(_))
         | DesiredError::Nginx(NginxError::Render(_) | NginxError::Refused(_)) => {
             Exit::ConfigInvalid
         }
@@ -203,7 +290,8 @@ fn desired_exit(error: &DesiredError) -> Exit {
             | StorageFolderError::OutOfReach { .. }
             | StorageFolderError::Unmanaged { .. } => Exit::Failed,
         },
-        DesiredError::Nginx(NginxError::Run { .. }) => Exit::Failed,
+        DesiredError::Nginx(NginxError::Run { .. })
+        | DesiredError::Handover(HandoverError::Group { .. }) => Exit::Failed,
     }
 }
 
@@ -281,8 +369,38 @@ fn serve_exit(error: &supervise::Error) -> Exit {
     match error {
         supervise::Error::Config(source) => caused(source.as_ref(), Exit::ConfigInvalid),
         supervise::Error::Listen { source, .. } => denied(source.kind()),
-        supervise::Error::Open(source) => caused(source.as_ref(), Exit::Failed),
+        supervise::Error::Open(source) => caused(source.as_ref(), open_exit(source.as_ref())),
         supervise::Error::Runtime(_) | supervise::Error::Run(_) => Exit::Failed,
+    }
+}
+
+/// Files of passwords and keys are configuration; what holds the data is not.
+fn open_exit(error: &(dyn StdError + 'static)) -> Exit {
+    match error.downcast_ref() {
+        Some(OpenError::Auth(_)) => Exit::ConfigInvalid,
+        Some(OpenError::Storage(_) | OpenError::AccessLog(_)) | None => Exit::Failed,
+    }
+}
+
+fn supervisor_exit(error: &SupervisorError) -> Exit {
+    match error {
+        SupervisorError::Running(_) => Exit::Locked,
+        SupervisorError::Services(services::Error::Missing(_)) => Exit::ConfigInvalid,
+        SupervisorError::File(_)
+        | SupervisorError::Services(_)
+        | SupervisorError::Socket(_)
+        | SupervisorError::Process(_) => caused(error, Exit::Failed),
+    }
+}
+
+fn service_exit(error: &ServiceError) -> Exit {
+    match error {
+        ServiceError::Serve(error) => serve_exit(error),
+        ServiceError::Services(_)
+        | ServiceError::Process(_)
+        | ServiceError::Account { .. }
+        | ServiceError::NoNginx
+        | ServiceError::Nginx(_) => caused(error, Exit::Failed),
     }
 }
 
@@ -342,6 +460,21 @@ impl fmt::Display for Failure {
             Self::Apply(error) => chain(f, error),
             Self::ReadOnly(error) => chain(f, error),
             Self::Serve(error) => chain(f, error),
+            Self::Act(error) => chain(f, error),
+            Self::Start(error) => chain(f, error),
+            Self::Supervisor(error) => chain(f, error),
+            Self::Service(error) => chain(f, error),
+            Self::Log(error) => chain(f, error),
+            Self::NoUsers(path) => {
+                write!(f, "the registry of `{}` asks nobody who they are", path.display())
+            }
+            Self::UsersElsewhere(path) => write!(
+                f,
+                "the registry of `{}` takes tokens: its users are those of the server that issues them",
+                path.display()
+            ),
+            Self::Users(error) => chain(f, error),
+            Self::Input(error) => write!(f, "failed to read the password: {error}"),
             Self::Output(error) => write!(f, "failed to write to stdout: {error}"),
         }
     }
@@ -380,6 +513,12 @@ impl From<secrets::Error> for Failure {
     }
 }
 
+impl From<users::Error> for Failure {
+    fn from(error: users::Error) -> Self {
+        Self::Users(error)
+    }
+}
+
 impl From<lock::Error> for Failure {
     fn from(error: lock::Error) -> Self {
         Self::Lock(error)
@@ -404,6 +543,9 @@ impl From<reconfigure::Error> for Failure {
             reconfigure::Error::Accounts(error) => Self::Desired(error.into()),
             reconfigure::Error::System(error) => Self::Desired(error.into()),
             reconfigure::Error::Apply(error) => Self::Apply(error),
+            error @ (reconfigure::Error::Services(_)
+            | reconfigure::Error::RolledBack(_)
+            | reconfigure::Error::NotRolledBack { .. }) => Self::Act(error),
         }
     }
 }
@@ -447,5 +589,23 @@ impl From<GenerateError> for Failure {
             GenerateError::Lock(error) => Self::Lock(error),
             GenerateError::File(error) => Self::File(error),
         }
+    }
+}
+
+impl From<SupervisorError> for Failure {
+    fn from(error: SupervisorError) -> Self {
+        Self::Supervisor(error)
+    }
+}
+
+impl From<ServiceError> for Failure {
+    fn from(error: ServiceError) -> Self {
+        Self::Service(error)
+    }
+}
+
+impl From<LogError> for Failure {
+    fn from(error: LogError) -> Self {
+        Self::Log(error)
     }
 }

@@ -2,10 +2,12 @@
 //! one command to apply it.
 //!
 //! Imports go down only: `commands` compose `reconfigure`, `supervise` and `output`; these use `render`,
-//! which uses `config` and `state`, which use `sys`. [`Secret`] is vocabulary that all may use.
+//! which uses `config` and `state`, which use `sys`. [`Secret`] and `certificate` are vocabulary that all
+//! may use.
 
 use std::{ffi::OsString, process::ExitCode};
 
+mod certificate;
 mod cli;
 mod commands;
 pub mod config;

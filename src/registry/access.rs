@@ -3,7 +3,10 @@
 use std::{
     io,
     pin::Pin,
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     task::{Context, Poll, ready},
     time::SystemTime,
 };
@@ -15,12 +18,17 @@ use http::{
 };
 use http_body::{Body, Frame, SizeHint};
 
-use crate::log::{Access, AccessLine, Sink};
+use crate::{
+    auth::User,
+    log::{Access, AccessLine, Sink},
+    statistics::OpenRequest,
+};
 
-/// The access log, on standard output.
+/// The access log, on standard output, while it is switched on.
 #[derive(Debug)]
 pub(crate) struct AccessLog {
     access: Access,
+    is_on: AtomicBool,
 }
 
 /// What is known of a request before it is answered.
@@ -34,17 +42,28 @@ pub(crate) struct Entry {
     version: Version,
     referer: Option<HeaderValue>,
     agent: Option<HeaderValue>,
+    user: Option<User>,
     status: u16,
     sent: u64,
 }
 
 impl AccessLog {
-    pub(crate) fn start() -> io::Result<Self> {
-        Ok(Self { access: Access::new(Sink::stdout()?) })
+    pub(crate) fn start(is_on: bool) -> io::Result<Self> {
+        Ok(Self { access: Access::new(Sink::stdout()?), is_on: AtomicBool::new(is_on) })
     }
 
-    pub(crate) fn begin<B>(self: &Arc<Self>, remote: &Arc<str>, request: &Request<B>) -> Entry {
-        Entry {
+    /// Switches it on or off, for requests that begin from now on.
+    pub(crate) fn switch(&self, is_on: bool) {
+        self.is_on.store(is_on, Ordering::Relaxed);
+    }
+
+    /// The line of a request; none while the log is off.
+    pub(crate) fn begin<B>(
+        self: &Arc<Self>,
+        remote: &Arc<str>,
+        request: &Request<B>,
+    ) -> Option<Entry> {
+        self.is_on.load(Ordering::Relaxed).then(|| Entry {
             log: Arc::clone(self),
             time: SystemTime::now(),
             remote: Arc::clone(remote),
@@ -53,9 +72,10 @@ impl AccessLog {
             version: request.version(),
             referer: request.headers().get(REFERER).cloned(),
             agent: request.headers().get(USER_AGENT).cloned(),
+            user: None,
             status: 0,
             sent: 0,
-        }
+        })
     }
 
     pub(crate) fn flush(&self) {
@@ -74,7 +94,7 @@ impl Drop for Entry {
         self.log.access.record(&AccessLine {
             time: self.time,
             remote: &self.remote,
-            user: None,
+            user: self.user.as_ref().map(User::as_str),
             method: self.method.as_str(),
             uri,
             version: version(self.version),
@@ -94,23 +114,31 @@ fn version(version: Version) -> &'static str {
     }
 }
 
-/// A body that counts what is sent of it.
+/// A body that counts what is sent of it, and with which its request ends.
 #[derive(Debug)]
 pub(crate) struct Logged<B> {
     body: B,
     entry: Option<Entry>,
+    _request: OpenRequest,
 }
 
 impl<B> Logged<B> {
-    pub(crate) fn wrap(response: Response<B>, entry: Option<Entry>) -> Response<Self> {
+    pub(crate) fn wrap(
+        mut response: Response<B>,
+        entry: Option<Entry>,
+        request: OpenRequest,
+    ) -> Response<Self> {
         let status = response.status().as_u16();
-        response.map(|body| Self { body, entry: entry.map(|entry| Entry::answered(entry, status)) })
+        let user = response.extensions_mut().remove::<User>();
+        let entry = entry.map(|entry| entry.answered(status, user));
+        response.map(|body| Self { body, entry, _request: request })
     }
 }
 
 impl Entry {
-    fn answered(mut self, status: u16) -> Self {
+    fn answered(mut self, status: u16, user: Option<User>) -> Self {
         self.status = status;
+        self.user = user;
         self
     }
 }

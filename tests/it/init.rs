@@ -104,7 +104,6 @@ fn init_writes_nothing_that_its_reader_would_refuse() {
         (["--url", "https://localhost"], "nothing ends TLS, because nginx is off"),
         (["--url", "http://r.example.com:7000/x"], "without a path"),
         (["--url", "registry.example.com"], "must be a URL that starts with http:// or https://"),
-        (["--http-addr", "0.0.0.0:5000"], "anyone who reaches this address"),
         (["--http-addr", "5000"], "must be an address such as"),
         (["--url", "http://a\"\nenable = false #"], "must be a URL such as"),
     ] {
@@ -140,13 +139,28 @@ fn a_root_that_is_a_file_is_named() {
 }
 
 #[test]
-fn a_url_beyond_loopback_opens_nothing_before_somebody_says_so() {
+fn beyond_loopback_users_must_sign_in_and_the_first_one_is_pointed_to() {
+    let _alone = alone_with_port_5000();
+    for arguments in
+        [["init", "--url", "https://registry.example.com"], ["init", "--http-addr", "0.0.0.0:5000"]]
+    {
+        let world = World::new();
+        let ran = world.run(&arguments);
+        assert_eq!((ran.exit, ran.stderr.as_str()), (0, ""), "{arguments:?}");
+        let says = "let users in with: regctl --root [ROOT] user add NAME\n";
+        assert!(ran.stdout.contains(says), "{}", ran.stdout);
+        assert!(world.read("etc/regctl/instance.toml").contains("\n[registry.auth.htpasswd]  "));
+        let ran = world.run(&["check-config"]);
+        assert_eq!(ran.stdout, "[ROOT]/etc/regctl/instance.toml: no problems\n");
+    }
+}
+
+#[test]
+fn on_loopback_nobody_must_sign_in() {
     let _alone = alone_with_port_5000();
     let world = World::new();
-    let ran = world.run(&["init", "--url", "https://registry.example.com"]);
-    assert_eq!((ran.exit, ran.stderr.as_str()), (0, ""));
-    assert!(
-        world.read("etc/regctl/instance.toml").contains("\nlisten_addresses = [\"127.0.0.1\"]")
-    );
-    assert_eq!(world.run(&["check-config"]).exit, 0);
+    let ran = world.run(&["init", "--json"]);
+    let document: serde_json::Value = serde_json::from_str(&ran.stdout).unwrap();
+    assert_eq!(document["first_user"], serde_json::Value::Null);
+    assert!(world.read("etc/regctl/instance.toml").contains("\n# [registry.auth.htpasswd]\n"));
 }

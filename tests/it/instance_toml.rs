@@ -254,7 +254,7 @@ fn an_address_beyond_loopback_needs_consent() {
 registry_http_addr = "0.0.0.0:5000"
 "#,
         r#"2:22: `registry.registry_http_addr = "0.0.0.0:5000"`: anyone who reaches this address could read, push and delete
-  hint: listen on 127.0.0.1, or write `none = true` in [registry.auth] if that is meant"#,
+  hint: write [registry.auth.htpasswd] and add users with `regctl user add NAME`, or listen on 127.0.0.1, or write `none = true` in [registry.auth] if that is meant"#,
     );
 }
 
@@ -268,7 +268,7 @@ registry_http_addr = ":5000"
 none = false
 "#,
         r#"2:22: `registry.registry_http_addr = ":5000"`: anyone who reaches this address could read, push and delete
-  hint: listen on 127.0.0.1, or write `none = true` in [registry.auth] if that is meant"#,
+  hint: write [registry.auth.htpasswd] and add users with `regctl user add NAME`, or listen on 127.0.0.1, or write `none = true` in [registry.auth] if that is meant"#,
     );
 }
 

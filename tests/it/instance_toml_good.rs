@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::support::World;
 
 /// Accepts a file without warnings and returns its settings in effect.
-fn accepted(instance_toml: &str) -> Settings {
+pub(crate) fn accepted(instance_toml: &str) -> Settings {
     let world = World::with(instance_toml);
     let checked = world.run(&["check-config"]);
     let expected = "[ROOT]/etc/regctl/instance.toml: no problems\n";
@@ -14,7 +14,7 @@ fn accepted(instance_toml: &str) -> Settings {
 }
 
 /// Accepts a file with exactly these warnings.
-fn warned(instance_toml: &str, expected: &str) {
+pub(crate) fn warned(instance_toml: &str, expected: &str) {
     let ran = World::with(instance_toml).run(&["check-config"]);
     let said = ran.stdout.replace("[ROOT]/etc/regctl/instance.toml:warning: ", "");
     let (warnings, _) = said.trim_end().rsplit_once('\n').unwrap_or_default();
@@ -28,7 +28,7 @@ fn shown(world: &World) -> Settings {
 }
 
 /// What `show-config --json` says.
-struct Settings(Value);
+pub(crate) struct Settings(Value);
 
 impl Settings {
     fn row(&self, key: &str) -> Option<&Value> {
@@ -37,7 +37,7 @@ impl Settings {
 
     /// Checks a value and where it came from: a line, a key, or the default.
     #[track_caller]
-    fn has(&self, key: &str, value: Value, origin: Value) -> &Self {
+    pub(crate) fn has(&self, key: &str, value: Value, origin: Value) -> &Self {
         let row = self.row(key).unwrap_or_else(|| panic!("{key} is not shown"));
         let found = &row["origin"];
         let short = match found["kind"].as_str().unwrap() {
@@ -50,7 +50,7 @@ impl Settings {
     }
 
     #[track_caller]
-    fn lacks(&self, key: &str) -> &Self {
+    pub(crate) fn lacks(&self, key: &str) -> &Self {
         assert_eq!(self.row(key), None);
         self
     }
@@ -346,16 +346,6 @@ fn answers_have_headers_of_their_own() {
 }
 
 #[test]
-fn a_pair_of_key_and_certificate_stands_in_the_file() {
-    let text = "[registry]\ninternal_key = '''\n-----BEGIN PRIVATE KEY-----\nMIIB\n-----END PRIVATE KEY-----\n'''\ninternal_certificate = '''\n-----BEGIN CERTIFICATE-----\nMIIC\n-----END CERTIFICATE-----\n'''\n\n[gitlab_rails]\nregistry_key_path = \"/var/opt/gitlab/registry.key\"\n";
-    shown(&World::with(text)).has("registry.internal_key", json!("[redacted]"), json!(2)).has(
-        "gitlab_rails.registry_key_path",
-        json!("/var/opt/gitlab/registry.key"),
-        json!(14),
-    );
-}
-
-#[test]
 fn the_old_name_of_the_vhost_is_taken_with_a_warning() {
     warned(
         "registry_external_url = \"http://localhost:8080\"\n[registry_nginx]\nenable = true\n",
@@ -392,13 +382,5 @@ fn authorities_that_verify_nobody_are_pointed_out() {
     warned(
         "registry_external_url = \"https://localhost\"\n[registry.nginx]\nenable = true\nssl_client_certificate = \"/etc/ssl/clients.pem\"\n",
         "4:26: `registry.nginx.ssl_client_certificate = \"/etc/ssl/clients.pem\"` does nothing: no client is asked for a certificate\n  hint: set ssl_verify_client",
-    );
-}
-
-#[test]
-fn what_nothing_acts_on_yet_is_pointed_out() {
-    warned(
-        "[gitlab_rails]\nregistry_key_path = \"/srv/key\"\n",
-        "2:21: `gitlab_rails.registry_key_path = \"/srv/key\"` has no effect yet\n  hint: the registry takes no tokens yet",
     );
 }

@@ -8,7 +8,7 @@ fn an_open_url_needs_consent_because_it_turns_nginx_on() {
         r#"registry_external_url = "http://registry.example.com"
 "#,
         r#"1:25: `registry_external_url = "http://registry.example.com"`: anyone who reaches nginx there could read, push and delete
-  hint: write `none = true` in [registry.auth] if that is meant, or `listen_addresses = ["127.0.0.1"]` in [registry.nginx]"#,
+  hint: write [registry.auth.htpasswd] and add users with `regctl user add NAME`, or `listen_addresses = ["127.0.0.1"]` in [registry.nginx], or write `none = true` in [registry.auth] if that is meant"#,
     );
 }
 
@@ -18,7 +18,7 @@ fn an_https_url_is_as_open_as_any() {
         r#"registry_external_url = "https://registry.example.com:5050"
 "#,
         r#"1:25: `registry_external_url = "https://registry.example.com:5050"`: anyone who reaches nginx there could read, push and delete
-  hint: write `none = true` in [registry.auth] if that is meant, or `listen_addresses = ["127.0.0.1"]` in [registry.nginx]"#,
+  hint: write [registry.auth.htpasswd] and add users with `regctl user add NAME`, or `listen_addresses = ["127.0.0.1"]` in [registry.nginx], or write `none = true` in [registry.auth] if that is meant"#,
     );
 }
 
@@ -32,7 +32,7 @@ enable = true
 listen_addresses = ["127.0.0.1", "10.0.0.1"]
 "#,
         r#"5:20: `registry.nginx.listen_addresses = ["127.0.0.1", "10.0.0.1"]`: anyone who reaches nginx there could read, push and delete
-  hint: write `none = true` in [registry.auth] if that is meant, or `listen_addresses = ["127.0.0.1"]` in [registry.nginx]"#,
+  hint: write [registry.auth.htpasswd] and add users with `regctl user add NAME`, or `listen_addresses = ["127.0.0.1"]` in [registry.nginx], or write `none = true` in [registry.auth] if that is meant"#,
     );
 }
 
@@ -236,35 +236,6 @@ listen_port = 8082
 "#,
         r#"7:15: `registry_nginx.listen_port = 8082` sets what `registry.nginx.listen_port` on line 4 sets already
   hint: remove [registry_nginx], the old name"#,
-    );
-}
-
-#[test]
-fn the_url_of_gitlab_is_not_supported_yet() {
-    refused(
-        r#"external_url = "https://gitlab.example.com"
-"#,
-        r#"1:1: `external_url` (the GitLab that issues tokens) is not supported yet"#,
-    );
-}
-
-#[test]
-fn a_realm_of_tokens_is_not_supported_yet() {
-    refused(
-        r#"[registry]
-token_realm = "https://gitlab.example.com"
-"#,
-        r#"2:1: `registry.token_realm` (the server that issues tokens) is not supported yet"#,
-    );
-}
-
-#[test]
-fn users_in_a_file_are_not_supported_yet() {
-    refused(
-        r#"[registry.auth.htpasswd]
-realm = "Registry"
-"#,
-        r#"2:1: `registry.auth.htpasswd.realm` (the realm that clients show) is not supported yet"#,
     );
 }
 

@@ -7,6 +7,7 @@
 )]
 
 mod api;
+mod auth;
 mod check_config;
 mod cli;
 mod clients;
@@ -15,6 +16,7 @@ mod documents;
 mod faults;
 mod init;
 mod instance_toml;
+mod instance_toml_auth;
 mod instance_toml_good;
 mod instance_toml_network;
 mod instance_toml_values;

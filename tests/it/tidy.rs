@@ -71,17 +71,23 @@ const RANKS: &[(&str, u8)] = &[
     ("config", 4),
     ("state", 4),
     ("sys", 5),
+    ("certificate", 5),
     ("secret", 6),
 ];
 
 /// The modules of the registry, likewise.
 const REGISTRY_RANKS: &[(&str, u8)] = &[
     ("server", 0),
-    ("access", 1),
-    ("purging", 1),
+    ("admin", 0),
+    ("control", 1),
+    ("access", 2),
+    ("purging", 2),
     ("api", 2),
+    ("metered", 3),
     ("listener", 3),
+    ("statistics", 4),
     ("route", 3),
+    ("auth", 4),
     ("content", 4),
     ("upload", 4),
     ("log", 5),

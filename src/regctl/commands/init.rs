@@ -24,7 +24,7 @@ use crate::{
 #[command(after_help = "\
 Examples:
   regctl --root ~/registry init
-  regctl init --url http://registry.example.com --storage /srv/registry")]
+  regctl init --url https://registry.example.com --storage /srv/registry")]
 pub(crate) struct Args {
     /// The URL that users will type, as in image names; no path
     #[arg(long, value_name = "URL")]
@@ -46,6 +46,8 @@ struct Made {
     storage: PathBuf,
     registry_http_addr: String,
     port_taken: Option<u16>,
+    /// What lets the first user in, where users must sign in.
+    first_user: Option<String>,
     #[serde(skip)]
     next: String,
 }
@@ -55,21 +57,23 @@ pub(crate) fn run(args: Args, context: &Context) -> Result<Report, Failure> {
     let request = Request { url, storage, address: http_addr };
     let waits = waiting::announce(context.printer);
     let made = reconfigure::init(&context.layout, &request, waiting.claim("init"), waits)?;
-    let Initialized { instance_toml, storage, address, taken } = made;
+    let Initialized { instance_toml, storage, address, needs_users, taken } = made;
+    let root = context.layout.root();
     Ok(Report::good(&Made {
         instance: instance_toml,
         storage,
         registry_http_addr: address,
         port_taken: taken,
-        next: next(context.layout.root()),
+        first_user: needs_users.then(|| command(root, "user add NAME")),
+        next: command(root, "run"),
     }))
 }
 
-/// Returns the command that starts what was made.
-fn next(root: &Path) -> String {
+/// Returns a command line on what was made.
+fn command(root: &Path, command: &str) -> String {
     match root.parent() {
-        Some(_) => format!("regctl --root {} run", root.display()),
-        None => "regctl run".to_owned(),
+        Some(_) => format!("regctl --root {} {command}", root.display()),
+        None => format!("regctl {command}"),
     }
 }
 
@@ -87,6 +91,9 @@ impl fmt::Display for Made {
                 "port {port} is taken: the registry will listen on {}",
                 self.registry_http_addr
             )?;
+        }
+        if let Some(command) = &self.first_user {
+            writeln!(f, "let users in with: {command}")?;
         }
         writeln!(f, "start it with: {}", self.next)
     }

@@ -27,6 +27,7 @@ pub(crate) struct Args {
 enum Page {
     Init,
     Run,
+    Supervise,
     Reconfigure,
     SetReadonly,
     GenerateSecrets,
@@ -46,6 +47,7 @@ impl Page {
         match self {
             Self::Init => include_str!("../../../man/regctl-init.1"),
             Self::Run => include_str!("../../../man/regctl-run.1"),
+            Self::Supervise => include_str!("../../../man/regctl-supervise.1"),
             Self::Reconfigure => include_str!("../../../man/regctl-reconfigure.1"),
             Self::SetReadonly => include_str!("../../../man/regctl-set-readonly.1"),
             Self::GenerateSecrets => include_str!("../../../man/regctl-generate-secrets.1"),
@@ -130,7 +132,8 @@ pub(crate) fn generate(mut command: Command) -> Vec<(String, Vec<u8>)> {
 
 fn add_pages(command: &Command, name: &str, pages: &mut Vec<(String, Vec<u8>)>) {
     pages.push((format!("{name}.1"), page(command, name)));
-    for child in command.get_subcommands().filter(|child| child.get_name() != "help") {
+    let is_shown = |child: &&Command| child.get_name() != "help" && !child.is_hide_set();
+    for child in command.get_subcommands().filter(is_shown) {
         add_pages(child, &format!("{name}-{}", child.get_name()), pages);
     }
 }

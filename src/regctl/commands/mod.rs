@@ -7,12 +7,16 @@ pub(crate) mod diff_config;
 pub(crate) mod generate_secrets;
 pub(crate) mod init;
 mod instance_toml_page;
+pub(crate) mod internal;
 pub(crate) mod man;
 pub(crate) mod reconfigure;
 pub(crate) mod registry;
 pub(crate) mod run;
+mod services;
 pub(crate) mod set_readonly;
 pub(crate) mod show_config;
+pub(crate) mod supervise;
+pub(crate) mod user;
 mod waiting;
 
 use clap::Subcommand;
@@ -25,7 +29,7 @@ use crate::{
 };
 
 /// What every command is given: the instance's layout, the way out, and the environment.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Context {
     pub(crate) layout: Layout,
     pub(crate) printer: Printer,
@@ -37,8 +41,10 @@ pub(crate) struct Context {
 pub(crate) enum Command {
     Init(init::Args),
     Run(run::Args),
+    Supervise(supervise::Args),
     Reconfigure(reconfigure::Args),
     SetReadonly(set_readonly::Args),
+    User(user::Args),
     GenerateSecrets(generate_secrets::Args),
     CheckConfig(check_config::Args),
     ShowConfig(show_config::Args),
@@ -53,8 +59,10 @@ pub(crate) fn run(command: Command, context: &Context) -> Result<Report, Failure
     match command {
         Command::Init(args) => init::run(args, context),
         Command::Run(args) => run::run(args, context),
+        Command::Supervise(args) => supervise::run(args, context),
         Command::Reconfigure(args) => reconfigure::run(args, context),
         Command::SetReadonly(args) => set_readonly::run(args, context),
+        Command::User(args) => user::run(args, context),
         Command::GenerateSecrets(args) => generate_secrets::run(args, context),
         Command::CheckConfig(args) => check_config::run(args, context),
         Command::ShowConfig(args) => show_config::run(args, context),

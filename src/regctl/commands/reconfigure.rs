@@ -7,13 +7,15 @@ use serde::Serialize;
 
 use super::{
     Context,
+    services::Supervised,
     waiting::{self, Waiting},
 };
 use crate::{
     exit::Failure,
     output::{Document, Report, Verdict},
-    reconfigure::{self, Activation, Change, Desired, FolderChange, Plan},
+    reconfigure::{self, Activation, Change, Converged, Desired, FolderChange, Plan},
     render::Name,
+    supervise::{self, Act},
 };
 
 /// Apply instance.toml: render, check and replace the files made from it
@@ -73,6 +75,10 @@ struct Reconfigured {
     leftovers: Vec<PathBuf>,
     /// What systemd is told.
     activation: Option<&'static str>,
+    /// What was done to the services.
+    acts: Vec<Act>,
+    /// The file of users that was missing.
+    users_file: Option<PathBuf>,
     warnings: Vec<String>,
 }
 
@@ -101,11 +107,15 @@ pub(crate) fn run(args: Args, context: &Context) -> Result<Report, Failure> {
         return Ok(Report::file(Name::from(template).copy()));
     }
     let Context { layout, printer, .. } = context;
-    let (desired, plan) = match dry_run {
-        true => reconfigure::preview(layout)?,
+    let Converged { desired, plan, acted } = match dry_run {
+        true => {
+            let (desired, plan) = reconfigure::preview(layout)?;
+            Converged { desired, plan, acted: None }
+        }
         false => {
             let claim = waiting.claim("reconfigure");
-            reconfigure::converge(layout, claim, waiting::announce(*printer))?
+            let services = Supervised(layout);
+            reconfigure::converge(layout, claim, waiting::announce(*printer), &services)?
         }
     };
     desired.warnings.iter().for_each(|warning| printer.warn(warning));
@@ -116,10 +126,12 @@ pub(crate) fn run(args: Args, context: &Context) -> Result<Report, Failure> {
         printer.say(skipped);
     }
     let changes = !plan.is_empty();
+    let notices = if dry_run { Vec::new() } else { plan.notices(layout) };
+    let acts = acted.as_ref().and_then(Option::as_deref).unwrap_or_default();
     let is_started = plan.activation == Some(Activation::Enable);
-    let document = Reconfigured::new(dry_run, desired, &plan);
-    if !dry_run && !is_started {
-        // Nothing is supervised yet, so that there is nothing to restart and nothing to ask.
+    let document = Reconfigured::new(dry_run, desired, &plan, acts);
+    notices.iter().for_each(|notice| printer.say(notice));
+    if !dry_run && !is_started && !supervise::is_running(layout) {
         printer.say("nothing is running: start with 'regctl run'");
     }
     let verdict = if exit_code && changes { Verdict::Findings } else { Verdict::Good };
@@ -127,21 +139,28 @@ pub(crate) fn run(args: Args, context: &Context) -> Result<Report, Failure> {
 }
 
 impl Reconfigured {
-    fn new(dry_run: bool, desired: Desired, plan: &Plan) -> Self {
+    fn new(dry_run: bool, desired: Desired, plan: &Plan, acts: &[Act]) -> Self {
         let changed = |change: &Change| Changed {
             path: change.path.clone(),
             change: change.done(),
             diff: reconfigure::unified(change),
         };
         let missing = plan.folders.iter().filter(|folder| folder.old.is_none());
+        let handed_over = plan.handover.iter().map(|key| Changed {
+            path: key.path.clone(),
+            change: if key.replaces { "replaced" } else { "created" },
+            diff: key.diff(),
+        });
         Self {
             dry_run,
             accounts: plan.accounts.iter().map(ToString::to_string).collect(),
-            changes: plan.changes.iter().map(changed).collect(),
+            changes: plan.changes.iter().map(changed).chain(handed_over).collect(),
             folders: missing.map(|folder| folder.path.clone()).collect(),
             folder_access: plan.folders.iter().filter_map(FolderAccess::of).collect(),
             leftovers: plan.leftovers.clone(),
             activation: plan.activation.map(|activation| activation.shown(!dry_run)),
+            acts: acts.to_vec(),
+            users_file: plan.users_file.as_ref().map(|file| file.path.clone()),
             warnings: desired.warnings,
         }
     }
@@ -177,9 +196,23 @@ impl Document for Reconfigured {
 
 impl fmt::Display for Reconfigured {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { dry_run, accounts, changes, folders, folder_access, leftovers, .. } = self;
+        let Self {
+            dry_run,
+            accounts,
+            changes,
+            folders,
+            folder_access,
+            leftovers,
+            activation,
+            acts,
+            users_file,
+            warnings: _,
+        } = self;
         let counts = [accounts.len(), changes.len(), folders.len(), folder_access.len()];
-        let others = leftovers.len() + usize::from(self.activation.is_some());
+        let others = leftovers.len()
+            + acts.len()
+            + usize::from(activation.is_some())
+            + usize::from(users_file.is_some());
         if counts.iter().sum::<usize>() + others == 0 {
             return writeln!(f, "nothing to change");
         }
@@ -198,7 +231,9 @@ impl fmt::Display for Reconfigured {
         for FolderAccess { path, before, after, .. } in folder_access {
             writeln!(f, "{change} {}/: {before} -> {after}", path.display())?;
         }
+        users_file.iter().try_for_each(|path| writeln!(f, "{create} {}", path.display()))?;
         leftovers.iter().try_for_each(|path| writeln!(f, "{remove} {}", path.display()))?;
-        self.activation.iter().try_for_each(|activation| writeln!(f, "{activation}"))
+        activation.iter().try_for_each(|activation| writeln!(f, "{activation}"))?;
+        acts.iter().try_for_each(|act| writeln!(f, "{act}"))
     }
 }

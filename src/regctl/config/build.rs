@@ -4,12 +4,14 @@ use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 
 use super::{
     instance::{
-        Account, Driver, Gitlab, Http, Instance, Registry, Storage, TokenKey, UploadPurging,
+        Account, Auth, Driver, Gitlab, Http, Instance, LogFiles, Logging, Registry, Storage, Token,
+        UploadPurging,
     },
     settings::Settings,
     values::ExternalUrl,
     vhost::{Hsts, Nginx, RealIp, Tls, Vhost},
 };
+use crate::certificate::Pair;
 
 const HAS_DEFAULT: &str = "the key has a default";
 
@@ -19,10 +21,8 @@ pub(super) fn instance(settings: &Settings) -> Instance {
         external_url: settings.url("registry_external_url"),
         registry: registry(settings),
         nginx: nginx(settings),
-        gitlab: Gitlab {
-            token_key: token_key(settings),
-            key_path: settings.path("gitlab_rails.registry_key_path"),
-        },
+        logging: logging(settings),
+        gitlab: settings.gitlab().map(|_| gitlab(settings)),
         manage_accounts: flag(settings, "manage_accounts.enable"),
         manage_storage_directories: flag(settings, "manage_storage_directories.enable"),
         manage_system_files: settings.flag("manage_system_files.enable"),
@@ -33,6 +33,19 @@ pub(super) fn instance(settings: &Settings) -> Instance {
 pub(super) fn runs_nginx(settings: &Settings) -> bool {
     let on = |path| settings.flag(path) == Some(true);
     on("registry.enable") && on("nginx.enable") && on("registry.nginx.enable")
+}
+
+fn logging(settings: &Settings) -> Logging {
+    let count = |path: &str| settings.count(path);
+    let nginx = LogFiles {
+        size: count("logging.svlogd_size").expect(HAS_DEFAULT),
+        number: count("logging.svlogd_num").expect(HAS_DEFAULT),
+    };
+    let registry = LogFiles {
+        size: count("registry.svlogd_size").unwrap_or(nginx.size),
+        number: count("registry.svlogd_num").unwrap_or(nginx.number),
+    };
+    Logging { registry, nginx }
 }
 
 fn flag(settings: &Settings, path: &str) -> bool {
@@ -59,6 +72,7 @@ fn registry(settings: &Settings) -> Registry {
         env: settings.environment("registry.env").unwrap_or_default(),
         account: account(settings),
         http: http(settings),
+        auth: auth(settings),
         storage: storage(settings),
     }
 }
@@ -121,11 +135,52 @@ fn upload_purging(settings: &Settings) -> UploadPurging {
     }
 }
 
-fn token_key(settings: &Settings) -> Option<TokenKey> {
-    Some(TokenKey {
-        key: settings.secret("registry.internal_key")?,
-        certificate: settings.text("registry.internal_certificate")?,
-    })
+const CHECKED: &str = "the checks ask for what a way to let users in needs";
+
+fn auth(settings: &Settings) -> Auth {
+    let text = |path| settings.text(path).expect(CHECKED);
+    match () {
+        () if settings.takes_tokens() => Auth::Token(token(settings)),
+        () if settings.has_table("registry.auth.htpasswd") => Auth::Htpasswd {
+            realm: text("registry.auth.htpasswd.realm"),
+            path: settings.path("registry.auth.htpasswd.path").expect(HAS_DEFAULT),
+        },
+        () if settings.has_table("registry.auth.silly") => Auth::Silly {
+            realm: text("registry.auth.silly.realm"),
+            service: text("registry.auth.silly.service"),
+        },
+        () => Auth::None,
+    }
+}
+
+fn token(settings: &Settings) -> Token {
+    let key = |name: &str| format!("registry.auth.token.{name}");
+    Token {
+        realm: settings.web_url(&key("realm")).expect(CHECKED),
+        service: settings.text(&key("service")).expect(CHECKED),
+        issuer: settings.text(&key("issuer")).expect(CHECKED),
+        root_cert_bundle: settings.path(&key("rootcertbundle")),
+        jwks: settings.path(&key("jwks")),
+        signing_algorithms: settings.list(&key("signingalgorithms")),
+        autoredirect: flag(settings, &key("autoredirect")),
+        autoredirect_path: settings.text(&key("autoredirectpath")),
+    }
+}
+
+fn gitlab(settings: &Settings) -> Gitlab {
+    let pair = || {
+        Some(Pair {
+            key: settings.secret("registry.internal_key")?,
+            certificate: settings.text("registry.internal_certificate")?,
+        })
+    };
+    Gitlab {
+        token_key: pair(),
+        issuer: text(settings, "gitlab_rails.registry_issuer"),
+        bundle: settings.path("registry.rootcertbundle"),
+        key_path: settings.path("gitlab_rails.registry_key_path"),
+        key_group: settings.text("gitlab_rails.registry_key_group"),
+    }
 }
 
 fn nginx(settings: &Settings) -> Nginx {

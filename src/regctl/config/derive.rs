@@ -22,6 +22,7 @@ pub(super) fn derive(settings: &mut Settings) {
     storage(settings);
     response_headers(settings);
     log_fields(settings);
+    tokens(settings);
     if let Some(url) = settings.url(URL) {
         vhost(settings, &url);
     }
@@ -42,6 +43,40 @@ fn storage(settings: &mut Settings) {
         settings.derive("registry.storage.filesystem.rootdirectory", folder, from);
     }
 }
+
+/// What GitLab's tokens follow from; a server other than GitLab says all of it itself.
+fn tokens(settings: &mut Settings) {
+    const TABLE: &str = "registry.auth.token";
+    let key = |name: &str| format!("{TABLE}.{name}");
+    for (name, from) in
+        [("rootcertbundle", "registry.rootcertbundle"), ("autoredirect", "registry.autoredirect")]
+    {
+        if let Some(value) = settings
+            .get(from)
+            .filter(|_| settings.written(from).is_some() && settings.takes_tokens())
+        {
+            settings.derive(&key(name), value, from);
+        }
+    }
+    let Some((from, gitlab)) = settings.gitlab() else { return };
+    let realm =
+        gitlab.join(ISSUES_TOKENS).parse().expect("a path of plain letters may follow a URL");
+    settings.derive(&key("realm"), Value::WebUrl(realm), from);
+    settings.derive(&key("autoredirectpath"), Value::Text(ISSUES_TOKENS.to_owned()), from);
+    settings.derive(&key("service"), Value::Text("container_registry".to_owned()), from);
+    if let Some(issuer) = settings.get("gitlab_rails.registry_issuer") {
+        settings.derive(&key("issuer"), issuer, "gitlab_rails.registry_issuer");
+    }
+    if settings.get(&key("rootcertbundle")).is_none() {
+        settings.derive(&key("rootcertbundle"), Value::Path(PathBuf::from(TOKEN_CRT)), from);
+    }
+}
+
+/// Where GitLab issues tokens, below its own URL.
+const ISSUES_TOKENS: &str = "/jwt/auth";
+
+/// Where reconfigure writes the certificate of the key that GitLab signs with.
+const TOKEN_CRT: &str = "var/opt/regctl/registry/token.crt";
 
 /// The URL decides where nginx listens, with what certificate, and whether it is needed at all.
 fn vhost(settings: &mut Settings, url: &ExternalUrl) {

@@ -39,9 +39,13 @@ pub(crate) enum Secrets {
 /// Returns every key that has a value, in the order of the key table.
 pub(crate) fn effective(settings: &Settings, secrets: Secrets) -> Vec<Effective> {
     let in_memory = settings.has_table("registry.storage.inmemory");
-    let has_effect = |section: &&Section| {
-        let replaced = in_memory && section.path == "registry.storage.filesystem";
-        section.path != "registry_nginx" && !replaced
+    let has_effect = |section: &&Section| match section.path {
+        "registry_nginx" => false,
+        "registry.storage.filesystem" => !in_memory,
+        // Naming one of these tables is what turns it on.
+        "registry.auth.htpasswd" | "registry.auth.silly" => settings.has_table(section.path),
+        "registry.auth.token" => settings.takes_tokens(),
+        _ => true,
     };
     table::sections()
         .filter(has_effect)
@@ -73,6 +77,7 @@ fn as_json(value: Value, secrets: Secrets) -> Json {
         Value::Duration(duration) => duration_text(duration).into(),
         Value::Address(address) => address.to_string().into(),
         Value::Url(url) => url.to_string().into(),
+        Value::WebUrl(url) => url.to_string().into(),
         Value::Path(path) => path.to_string_lossy().into(),
         // A variable may hold a password, and nobody can tell which.
         Value::Environment(variables) => variables

@@ -7,8 +7,9 @@ use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 use super::{
     values::{ExternalUrl, ListenAddress},
     vhost::Nginx,
+    web_url::WebUrl,
 };
-use crate::Secret;
+use crate::{Secret, certificate::Pair};
 
 /// Everything that one file decides.
 #[derive(Clone, Debug)]
@@ -17,8 +18,9 @@ pub(crate) struct Instance {
     pub(crate) external_url: Option<ExternalUrl>,
     pub(crate) registry: Registry,
     pub(crate) nginx: Nginx,
-    #[expect(dead_code, reason = "the registry takes no tokens yet, and setting one warns")]
-    pub(crate) gitlab: Gitlab,
+    pub(crate) logging: Logging,
+    /// None: GitLab issues no tokens for this registry.
+    pub(crate) gitlab: Option<Gitlab>,
     /// Whether reconfigure creates the service's account, when it is root.
     pub(crate) manage_accounts: bool,
     /// Whether reconfigure creates the storage folder.
@@ -41,6 +43,7 @@ pub(crate) struct Registry {
     pub(crate) env: BTreeMap<String, String>,
     pub(crate) account: Account,
     pub(crate) http: Http,
+    pub(crate) auth: Auth,
     pub(crate) storage: Storage,
 }
 
@@ -99,20 +102,73 @@ pub(crate) struct UploadPurging {
     pub(crate) dry_run: bool,
 }
 
-/// What GitLab shares with the registry.
-#[expect(dead_code, reason = "the registry takes no tokens yet, and setting one warns")]
+/// How the logs of services are kept.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) struct Logging {
+    pub(crate) registry: LogFiles,
+    pub(crate) nginx: LogFiles,
+}
+
+/// How many log files, and how large.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) struct LogFiles {
+    /// In bytes; 0 is no limit.
+    pub(crate) size: u64,
+    /// Full files beside the current one.
+    pub(crate) number: u64,
+}
+
+/// Who may do what.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(crate) enum Auth {
+    /// Everybody may do everything.
+    None,
+    /// Users in a file.
+    Htpasswd { realm: String, path: PathBuf },
+    /// Tokens, GitLab's or another server's.
+    Token(Token),
+    /// Whoever sends an `Authorization` header.
+    Silly { realm: String, service: String },
+}
+
+/// Tokens: who issues them, and what verifies them.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(crate) struct Token {
+    pub(crate) realm: WebUrl,
+    pub(crate) service: String,
+    pub(crate) issuer: String,
+    /// One of the two is there.
+    pub(crate) root_cert_bundle: Option<PathBuf>,
+    pub(crate) jwks: Option<PathBuf>,
+    /// Unset: what the registry accepts by itself.
+    pub(crate) signing_algorithms: Option<Vec<String>>,
+    pub(crate) autoredirect: bool,
+    pub(crate) autoredirect_path: Option<String>,
+}
+
+/// The GitLab that issues tokens, and what it shares with the registry.
 #[derive(Clone, Debug)]
 pub(crate) struct Gitlab {
     /// Signs tokens. Unset: the generated pair.
-    pub(crate) token_key: Option<TokenKey>,
+    pub(crate) token_key: Option<Pair>,
+    pub(crate) issuer: String,
+    /// The administrator's own certificates that verify tokens. Unset: the pair's.
+    pub(crate) bundle: Option<PathBuf>,
     /// Where the private key is written for GitLab. Unset: nowhere.
     pub(crate) key_path: Option<PathBuf>,
+    /// Who may read it besides its owner. Unset: the group that it has.
+    pub(crate) key_group: Option<String>,
 }
 
-/// A key and its certificate, which only make sense together; both are PEM.
-#[expect(dead_code, reason = "the registry takes no tokens yet, and setting one warns")]
-#[derive(Clone, Debug)]
-pub(crate) struct TokenKey {
-    pub(crate) key: Secret,
-    pub(crate) certificate: String,
+impl Gitlab {
+    /// Whether this registry has the pair that GitLab signs with. If not, GitLab has one of its own, and its
+    /// certificate is in the administrator's bundle.
+    pub(crate) fn has_pair(&self) -> bool {
+        self.token_key.is_some() || self.needs_pair()
+    }
+
+    /// Whether a pair is to be generated.
+    pub(crate) fn needs_pair(&self) -> bool {
+        self.token_key.is_none() && (self.bundle.is_none() || self.key_path.is_some())
+    }
 }

@@ -11,6 +11,7 @@ use super::{
     composite::{entries, field, header, hosts, list, variable},
     table::Kind,
     values::{self, Expected, ExternalUrl, Host, ListenAddress},
+    web_url::WebUrl,
 };
 use crate::Secret;
 
@@ -27,6 +28,7 @@ pub(super) enum Value {
     Duration(Duration),
     Address(ListenAddress),
     Url(ExternalUrl),
+    WebUrl(WebUrl),
     Path(PathBuf),
     Environment(BTreeMap<String, String>),
     /// None: the default field of this name is left out.
@@ -63,6 +65,7 @@ pub(super) fn check(kind: Kind, value: &Spanned<DeValue<'_>>) -> Result<Value, V
         }
         Kind::Networks => list(value, "a list of addresses", network).map(Value::List),
         Kind::Hosts => hosts(value),
+        Kind::Choices(allowed) => choices(value, allowed).map(Value::List),
         Kind::Id => one(id(value)),
         Kind::Port => one(port(value)),
         Kind::Size => one(size(value)),
@@ -79,8 +82,10 @@ pub(super) fn check(kind: Kind, value: &Spanned<DeValue<'_>>) -> Result<Value, V
         Kind::Secret => one(secret(value)),
         Kind::Choice(allowed) => one(choice(value, allowed)),
         Kind::Text => one(parsed(value, text)),
+        Kind::Label => one(parsed(value, label)),
         Kind::Address => one(parsed(value, |text| text.parse().map(Value::Address))),
         Kind::Url => one(parsed(value, |text| text.parse().map(Value::Url))),
+        Kind::WebUrl => one(parsed(value, |text| text.parse().map(Value::WebUrl))),
         Kind::Path => one(parsed(value, |text| values::path(text).map(Value::Path))),
         Kind::Prefix => one(parsed(value, prefix)),
         // No supported key has these kinds yet, and an unsupported key is refused before its value is read.
@@ -100,6 +105,13 @@ fn text(text: &str) -> Result<Value, Expected> {
     match text.chars().any(char::is_control) {
         true => Err(Expected("text on one line")),
         false => Ok(Value::Text(text.to_owned())),
+    }
+}
+
+fn label(text: &str) -> Result<Value, Expected> {
+    match !text.is_empty() && text.chars().all(|c| c == ' ' || c.is_ascii_graphic()) {
+        true => Ok(Value::Text(text.to_owned())),
+        false => Err(Expected("visible ASCII on one line, and not empty")),
     }
 }
 
@@ -199,6 +211,24 @@ fn choice(value: &Spanned<DeValue<'_>>, allowed: &[&str]) -> Result<Value, Misfi
         Some(text) => Ok(Value::Text(text.to_owned())),
         None => Err(Misfit::new(value, format!("one of {}", quoted(allowed)))),
     }
+}
+
+/// At least one of some words: none would refuse everything.
+fn choices(value: &Spanned<DeValue<'_>>, allowed: &[&str]) -> Result<Vec<String>, Vec<Misfit>> {
+    let expected = || format!("a list of {}", quoted(allowed));
+    let items = value.get_ref().as_array().filter(|items| !items.is_empty());
+    let items = items.ok_or_else(|| vec![Misfit::new(value, expected())])?;
+    let (mut words, mut misfits) = (Vec::<String>::new(), Vec::new());
+    for item in items {
+        match item.get_ref().as_str().filter(|word| allowed.contains(word)) {
+            Some(word) if words.iter().any(|seen| seen == word) => {
+                misfits.push(Misfit::new(item, "listed only once"));
+            }
+            Some(word) => words.push(word.to_owned()),
+            None => misfits.push(Misfit::new(item, format!("one of {}", quoted(allowed)))),
+        }
+    }
+    if misfits.is_empty() { Ok(words) } else { Err(misfits) }
 }
 
 fn quoted(words: &[&str]) -> String {

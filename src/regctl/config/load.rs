@@ -9,10 +9,10 @@ use std::{
 };
 
 use super::{Invalid, Parsed, parse::parse_with, secret_files::ReadRequest};
-use crate::sys::fs;
+use crate::sys::{clock, fs};
 
 /// The environment variables that mean something to regctl.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Environment {
     /// `REGCTL_ROOT`: the root, unless `--root` says otherwise.
     pub(crate) root: Option<PathBuf>,
@@ -54,7 +54,7 @@ pub(crate) enum Error {
 pub(crate) fn load(path: &Path) -> Result<Parsed, Error> {
     let text = fs::read_to_string(path)?.ok_or_else(|| Error::Missing(path.to_owned()))?;
     let invalid = |problems| Invalid { path: path.to_owned(), problems };
-    Ok(parse_with(&text, &|file| secret_file(path, file)).map_err(invalid)?)
+    Ok(parse_with(&text, &|file| secret_file(path, file), clock::unix_time()).map_err(invalid)?)
 }
 
 /// Reads a file named in `instance.toml`; a relative path is under the root.

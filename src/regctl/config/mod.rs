@@ -25,6 +25,7 @@ pub mod table;
 pub(crate) mod values;
 pub(crate) mod vhost;
 mod walk;
+pub(crate) mod web_url;
 
 pub(crate) use derive::default_settings;
 pub(crate) use effective::{Effective, Secrets as ShownSecrets, effective, toml};

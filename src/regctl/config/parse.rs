@@ -23,19 +23,21 @@ pub(crate) struct Parsed {
 
 /// Parses a whole file that names no other one.
 pub(crate) fn parse(text: &str) -> Result<Parsed, Vec<Problem>> {
-    parse_with(text, &|_| Err("no file is read here".to_owned()))
+    // A text that names no file holds no certificate whose dates would count.
+    parse_with(text, &|_| Err("no file is read here".to_owned()), 0)
 }
 
 /// Parses a whole file, or returns everything that is wrong with it, sorted by place.
 ///
-/// Files that the text names for its secrets are read by `read`.
-pub(super) fn parse_with(text: &str, read: ReadFile<'_>) -> Result<Parsed, Vec<Problem>> {
+/// Files that the text names for its secrets are read by `read`; certificates must count at `now`, in seconds
+/// since 1970.
+pub(super) fn parse_with(text: &str, read: ReadFile<'_>, now: i64) -> Result<Parsed, Vec<Problem>> {
     let source = Source::new(text);
     let (tree, syntax) = source.parse();
     let (mut settings, mut problems) = walk(&source, tree.get_ref());
     // What the parser made of a broken line is not what its author wrote.
     problems.retain(|problem| syntax.iter().all(|broken| broken.line != problem.line));
-    let mut findings = Findings { source: &source, problems, warnings: Vec::new() };
+    let mut findings = Findings { source: &source, problems, warnings: Vec::new(), now };
     if syntax.is_empty() {
         checks::old_names(&mut settings, &mut findings);
         secret_files::read(&mut settings, &mut findings, read);

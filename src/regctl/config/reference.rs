@@ -83,9 +83,11 @@ fn support(support: Support) -> SupportReference {
 /// Says what a kind takes.
 fn takes(kind: Kind) -> String {
     let text = match kind {
+        Kind::Choices(words) => return format!("a list of {}", words.join(", ")),
         Kind::Choice(words) => return format!("one of {}", words.join(", ")),
         Kind::Count(least) => return format!("a whole number of at least {least}"),
         Kind::Text => "text on one line",
+        Kind::Label => "visible ASCII on one line",
         Kind::Secret => "a secret of at least 16 characters",
         Kind::Flag => "true or false",
         Kind::Duration => "a duration such as \"30s\", \"1h30m\" or \"7d\"",
@@ -103,6 +105,7 @@ fn takes(kind: Kind) -> String {
         Kind::Fields => "a table of names and values",
         Kind::Address => "HOST:PORT",
         Kind::Url => "http://HOST[:PORT] or https://HOST[:PORT]",
+        Kind::WebUrl => "http:// or https://HOST[:PORT][/PATH]",
         Kind::Path => "a path; a relative one is under the root",
         Kind::Prefix => "a path on the web that starts with a slash",
         Kind::List => "a list of texts",

@@ -14,6 +14,7 @@ use super::{
     kind::{self, Value},
     table,
     values::{ExternalUrl, Host, ListenAddress},
+    web_url::WebUrl,
 };
 use crate::Secret;
 
@@ -131,6 +132,18 @@ impl Settings {
         }
     }
 
+    /// Returns the GitLab that issues tokens, with the key that names it.
+    pub(super) fn gitlab(&self) -> Option<(&'static str, WebUrl)> {
+        ["registry.token_realm", "external_url"]
+            .into_iter()
+            .find_map(|key| Some((key, self.web_url(key)?)))
+    }
+
+    /// Whether tokens let users in: GitLab's, or another server's.
+    pub(super) fn takes_tokens(&self) -> bool {
+        self.has_table("registry.auth.token") || self.gitlab().is_some()
+    }
+
     /// Returns the value of a key: written, else derived, else the table's default.
     pub(super) fn get(&self, path: &str) -> Option<Value> {
         let written = self.keys.get(path).map(|setting| setting.value.clone());
@@ -162,6 +175,7 @@ getters! {
     duration: Duration -> Duration;
     address: Address -> ListenAddress;
     url: Url -> ExternalUrl;
+    web_url: WebUrl -> WebUrl;
     path: Path -> PathBuf;
     hosts: Hosts -> Vec<Host>;
     list: List -> Vec<String>;

@@ -10,7 +10,10 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::plan::{Access, Change, FolderChange, Plan};
+use super::{
+    handover::Handover,
+    plan::{Access, Change, FolderChange, Plan, UsersFile},
+};
 use crate::{
     state::{Journal, Layout, journal},
     sys::{folder, fs, random, stage},
@@ -34,8 +37,18 @@ pub(crate) enum Error {
 enum Step<'a> {
     Sweep(&'a PathBuf),
     Folder(&'a FolderChange),
-    Stage { target: &'a PathBuf, text: &'a str, access: &'a Access, nonce: &'a str },
+    Stage {
+        target: &'a PathBuf,
+        text: &'a str,
+        access: &'a Access,
+        nonce: &'a str,
+    },
     Begin(&'a Journal),
+    /// Makes an empty file of users, which lets nobody in.
+    Users(&'a UsersFile, &'a str),
+    /// Stages the key for GitLab, whose folder may not be there or not ours to write.
+    StageKey(&'a Handover, &'a str),
+    PublishKey(&'a Handover, &'a str),
     Complete(Completion),
 }
 
@@ -55,8 +68,8 @@ pub(crate) fn apply(layout: &Layout, plan: &Plan) -> Result<(), Error> {
     for step in steps(plan, &journal) {
         if let Err(error) = step.perform(layout) {
             return Err(match step {
-                Step::Complete(_) => Error::Begun(error),
-                _ => abandoned(&journal, error),
+                Step::Complete(_) | Step::PublishKey(..) => Error::Begun(error),
+                _ => abandoned(plan, &journal, error),
             });
         }
     }
@@ -80,16 +93,26 @@ fn journal_of(plan: &Plan, nonce: String) -> Journal {
 fn steps<'a>(plan: &'a Plan, journal: &'a Journal) -> VecDeque<Step<'a>> {
     let mut steps: VecDeque<_> = plan.leftovers.iter().map(Step::Sweep).collect();
     steps.extend(plan.folders.iter().map(Step::Folder));
-    if plan.changes.is_empty() {
-        return steps;
+    let nonce = journal.nonce.as_str();
+    steps.extend(plan.users_file.iter().map(|file| Step::Users(file, nonce)));
+    steps.extend(plan.handover.iter().map(|key| Step::StageKey(key, nonce)));
+    if !plan.changes.is_empty() {
+        steps.extend(journaled(plan, journal));
     }
+    steps.extend(plan.handover.iter().map(|key| Step::PublishKey(key, nonce)));
+    steps
+}
+
+/// The files that change as one.
+fn journaled<'a>(plan: &'a Plan, journal: &'a Journal) -> Vec<Step<'a>> {
+    let mut steps = Vec::new();
     for change in &plan.changes {
         if let Some((content, access)) = change.content() {
             let (target, text, nonce) = (&change.path, &content.text, &journal.nonce);
-            steps.push_back(Step::Stage { target, text, access, nonce });
+            steps.push(Step::Stage { target, text, access, nonce });
         }
     }
-    steps.push_back(Step::Begin(journal));
+    steps.push(Step::Begin(journal));
     steps.extend(completion(journal).into_iter().map(Step::Complete));
     steps
 }
@@ -117,9 +140,20 @@ impl Step<'_> {
                 stage::write(target, nonce, text.as_bytes(), access.mode, access.ids(target)?)
             }
             Self::Begin(journal) => journal.begin(layout),
+            Self::Users(file, nonce) => create_users(file, nonce),
+            Self::StageKey(key, nonce) => key.stage(nonce),
+            Self::PublishKey(key, nonce) => key.publish(nonce),
             Self::Complete(step) => step.perform(layout),
         }
     }
+}
+
+/// Nobody else makes it meanwhile: `user add` takes the same lock.
+fn create_users(file: &UsersFile, nonce: &str) -> Result<(), fs::Error> {
+    let UsersFile { path, access } = file;
+    stage::write(path, nonce, b"", access.mode, access.ids(path)?)?;
+    stage::publish(path, nonce)?;
+    path.parent().map_or(Ok(()), fs::sync_folder)
 }
 
 impl Access {
@@ -147,8 +181,9 @@ impl Completion {
 }
 
 /// Removes what was staged for a change that does not begin.
-fn abandoned(journal: &Journal, error: fs::Error) -> Error {
-    for target in &journal.replace {
+fn abandoned(plan: &Plan, journal: &Journal, error: fs::Error) -> Error {
+    let key = plan.handover.iter().map(|handover| &handover.path);
+    for target in journal.replace.iter().chain(key) {
         // What cannot be removed now is swept by the next command; the first error says more.
         let _ = fs::remove(&stage::path(target, &journal.nonce));
     }
@@ -187,8 +222,10 @@ mod tests {
             let content = is_there.then(|| Content { shown: text.clone(), text });
             File { path, mode: 0o640, owner: Owner::Root, content }
         };
-        let [first, second, third, last] = layout.managed().first_chunk().unwrap().clone();
-        vec![file(first, true), file(second, true), file(third, true), file(last, has_last)]
+        let mut files: Vec<_> = layout.managed().into_iter().map(|path| file(path, true)).collect();
+        let last = files.pop().unwrap();
+        files.push(file(last.path, has_last));
+        files
     }
 
     fn planned(layout: &Layout, files: &[File]) -> Plan {
@@ -226,7 +263,10 @@ mod tests {
             assert_eq!(found == old, performed <= begins, "after {performed} of {steps:?}");
             apply(&layout, &planned(&layout, &next)).unwrap();
             let new = on_disk(&layout);
-            assert!(new.values().all(|text| text.starts_with("new")) && new.len() == 3, "{new:?}");
+            assert!(
+                new.values().all(|text| text.starts_with("new")) && new.len() == next.len() - 1,
+                "{new:?}"
+            );
             assert!(found == old || found == new, "a mix after {performed} of {steps:?}");
             assert!(planned(&layout, &next).is_empty());
         }

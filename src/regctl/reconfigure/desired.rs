@@ -6,18 +6,27 @@ use registry::config::Parsed;
 
 use super::{
     accounts::{self, Creation},
-    copies,
+    certificates, copies,
     disk::Disk,
+    handover::{self, Handover},
     nginx::{self, Nginx},
-    plan::Plan,
+    plan::{Access, Plan, UsersFile},
     storage_folder,
     system::{self, Host},
     trust,
 };
 use crate::{
-    config::{Instance, Parsed as ParsedInstance, instance::Driver, load},
+    config::{
+        Instance, Parsed as ParsedInstance,
+        instance::{Auth, Driver, Gitlab},
+        load,
+    },
     render::{self, File, Inputs, System, Templates},
-    state::{Folder, Holds, Layout, Owners, Secrets, holds, journal, secrets},
+    state::{
+        Folder, Holds, Layout, Owner, Owners, Secrets, holds, journal,
+        secrets::{self, Needs},
+        users,
+    },
 };
 
 /// The rendered files of an instance, and what they were made from.
@@ -67,6 +76,14 @@ pub(crate) enum Error {
     #[error(transparent)]
     Nginx(#[from] nginx::Error),
     #[error(transparent)]
+    Certificates(#[from] certificates::Error),
+    #[error(transparent)]
+    Handover(#[from] handover::Error),
+    #[error(
+        "the config.yml made from this instance lets everybody in, and instance.toml does not: the template lacks `auth`"
+    )]
+    OpenTemplate,
+    #[error(transparent)]
     Journal(#[from] journal::Error),
     #[error(transparent)]
     Holds(#[from] holds::Error),
@@ -75,23 +92,34 @@ pub(crate) enum Error {
 }
 
 impl Desired {
-    /// Loads the instance with its secrets, new ones if there are none, and renders its files.
-    pub(crate) fn load(layout: &Layout) -> Result<Self, Error> {
+    /// Loads the instance with its secrets, and renders its files.
+    ///
+    /// Secrets that are missing are those of `earlier`, which were made for this instance and not stored, or
+    /// new ones.
+    pub(crate) fn load(layout: &Layout, earlier: Option<&Self>) -> Result<Self, Error> {
         trust::instance(layout)?;
         let parsed = load::load(&layout.instance_toml())?;
-        Self::of(layout, parsed)
+        Self::of(layout, parsed, earlier)
     }
 
     /// Renders the files of an instance that has been parsed, as the host is now.
-    pub(crate) fn of(layout: &Layout, parsed: ParsedInstance) -> Result<Self, Error> {
+    pub(crate) fn of(
+        layout: &Layout,
+        parsed: ParsedInstance,
+        earlier: Option<&Self>,
+    ) -> Result<Self, Error> {
         let ParsedInstance { instance, warnings, .. } = parsed;
         let path = layout.instance_toml();
         let place = path.display();
         let warnings = warnings.iter().map(|warning| format!("{place}:{warning}"));
         let without_effect = accounts::without_effect(layout, &instance).map(ToOwned::to_owned);
         let warnings = warnings.chain(without_effect).collect();
-        let circumstances = Circumstances::find(layout, &instance)?;
-        Self::render(layout, instance, circumstances, warnings)
+        let made = earlier.map(|earlier| &earlier.circumstances.secrets);
+        let circumstances = Circumstances::find(layout, &instance, made)?;
+        let mut desired = Self::render(layout, instance, circumstances, warnings)?;
+        let warnings = certificates::check(&desired.inputs(layout))?;
+        desired.warnings.extend(warnings);
+        Ok(desired)
     }
 
     /// Renders the files of an instance that is not to be applied: with secrets of nobody, and without asking
@@ -122,31 +150,44 @@ impl Desired {
 
     /// Compares with the disk. What would replace nginx's files is read by nginx first.
     pub(crate) fn plan(&self, layout: &Layout) -> Result<Plan, Error> {
-        let Self { instance, files, folders, templates, circumstances, .. } = self;
+        let Self { instance, files, folders, circumstances, .. } = self;
         let Circumstances { nginx, owners, creations, host, .. } = circumstances;
         storage_folder::check(layout, instance, owners).map_err(Box::new)?;
         let mut disk = Disk::read(layout, files, folders)?;
         system::spare(layout, host, &mut disk)?;
         let mut plan = Plan::new(files, folders, &disk, owners);
         plan.accounts.clone_from(creations);
+        plan.handover = Handover::plan(&self.inputs(layout))?;
+        plan.users_file = self.missing_users_file(layout);
         plan.activation = system::activation(layout, host, &plan)?;
         let of_nginx = [layout.registry_conf(), layout.nginx_conf()];
         if plan.changes.iter().any(|change| of_nginx.contains(&change.path)) {
-            let mut inputs = circumstances.inputs(layout, instance, templates);
+            let mut inputs = self.inputs(layout);
             // nginx would look for a group that is still to be created.
             inputs.workers = inputs.workers.filter(|_| creations.is_empty());
             nginx.check(&inputs)?;
         }
         Ok(plan)
     }
+
+    /// Returns the file of users, if the registry would miss it: an empty one lets nobody in.
+    fn missing_users_file(&self, layout: &Layout) -> Option<UsersFile> {
+        let Auth::Htpasswd { path, .. } = &self.instance.registry.auth else { return None };
+        let path = Some(layout.resolve(path)).filter(|path| path.symlink_metadata().is_err())?;
+        let owner = self.circumstances.owners.of(Owner::Shared);
+        Some(UsersFile { path, access: Access { mode: users::MODE, owner } })
+    }
+
+    /// Returns what the files were made from.
+    fn inputs<'a>(&'a self, layout: &'a Layout) -> Inputs<'a> {
+        self.circumstances.inputs(layout, &self.instance, &self.templates)
+    }
 }
 
 impl Circumstances {
-    fn find(layout: &Layout, instance: &Instance) -> Result<Self, Error> {
-        let secrets = match Secrets::load(layout)? {
-            Some(secrets) => secrets,
-            None => Secrets::generate()?,
-        };
+    fn find(layout: &Layout, instance: &Instance, made: Option<&Secrets>) -> Result<Self, Error> {
+        let needs = Needs { token: instance.gitlab.as_ref().is_some_and(Gitlab::needs_pair) };
+        let secrets = Secrets::complete(layout, needs, made)?;
         let nginx = match instance.nginx.vhost {
             Some(_) => Nginx::find(),
             None => Nginx::none(),
@@ -182,6 +223,7 @@ impl Circumstances {
             templates,
             nginx: nginx.version,
             workers: nginx.workers(owners),
+            owners,
             system: host.system.clone(),
             is_held_read_only: holds.are_read_only(),
         }
@@ -195,7 +237,13 @@ fn read_back(instance: &Instance, files: &[File], layout: &Layout) -> Result<Par
     let text = config.map(|content| content.text.as_str()).unwrap_or_default();
     let environment: Vec<_> =
         instance.registry.env.iter().map(|(name, value)| (name.clone(), value.clone())).collect();
-    registry::Config::parse(text, &environment).map_err(|error| Error::Registry(Box::new(error)))
+    let parsed = registry::Config::parse(text, &environment)
+        .map_err(|error| Error::Registry(Box::new(error)))?;
+    let is_open = parsed.config.auth == registry::config::Auth::None;
+    match is_open && instance.registry.auth != Auth::None {
+        true => Err(Error::OpenTemplate),
+        false => Ok(parsed),
+    }
 }
 
 /// Returns the folders of an instance, with its storage folder and those of the system's services where regctl

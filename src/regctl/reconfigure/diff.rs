@@ -41,7 +41,7 @@ pub(crate) fn unified(change: &Change) -> String {
     let (old, new, shown) = match &change.kind {
         Kind::Create { content, .. } => ("", content.text.as_str(), content.shown.as_str()),
         Kind::Replace { old, content, .. } => (old.as_str(), &*content.text, &*content.shown),
-        Kind::Remove { old } => (old.as_str(), "", ""),
+        Kind::Remove { old, .. } => (old.as_str(), "", ""),
         Kind::Access { old, access, .. } => {
             let [before, after] = accesses(*old, access);
             return format!("--- {path}{before}\n+++ {path}{after}\n");
@@ -55,7 +55,8 @@ pub(crate) fn unified(change: &Change) -> String {
         before.push_str(&accesses[0]);
         after.push_str(&accesses[1]);
     }
-    let sides = Sides::new(old, new, shown);
+    let mut sides = Sides::new(old, new, shown);
+    sides.hides_old = change.content().is_some_and(|(_, access)| access.mode & 0o077 == 0);
     format!("--- {before}\n+++ {after}\n{}", sides.hunks())
 }
 
@@ -82,11 +83,13 @@ struct Sides<'a> {
     old: Vec<&'a str>,
     new: Vec<&'a str>,
     shown: Vec<&'a str>,
+    /// Whether the old version is nobody's to see: that of a file which only its owner may read.
+    hides_old: bool,
 }
 
 impl<'a> Sides<'a> {
     fn new(old: &'a str, new: &'a str, shown: &'a str) -> Self {
-        Self { old: lines(old), new: lines(new), shown: lines(shown) }
+        Self { old: lines(old), new: lines(new), shown: lines(shown), hides_old: false }
     }
 
     fn hunks(&self) -> String {
@@ -122,6 +125,7 @@ impl<'a> Sides<'a> {
         for line in inside {
             let (mark, line) = match *line {
                 Line::Same(_, new) => (' ', self.new_line(new)),
+                Line::Old(_) if self.hides_old => ('-', REDACTED.to_owned()),
                 Line::Old(old) => ('-', masked(self.old[old])),
                 Line::New(new) => ('+', self.new_line(new)),
             };

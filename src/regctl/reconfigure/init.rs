@@ -7,7 +7,10 @@ use std::{
 
 use super::converge::Claim;
 use crate::{
-    config::{Invalid, parse},
+    config::{
+        Invalid, parse,
+        values::{ExternalUrl, ListenAddress},
+    },
     render::{self, Starter},
     state::{Layout, Lock, layout::STORAGE_MODE, lock},
     sys::{
@@ -33,6 +36,8 @@ pub(crate) struct Initialized {
     pub(crate) instance_toml: PathBuf,
     pub(crate) storage: PathBuf,
     pub(crate) address: String,
+    /// Whether users must sign in, and none exists yet.
+    pub(crate) needs_users: bool,
     /// The port that was taken, when another one had to be found.
     pub(crate) taken: Option<u16>,
 }
@@ -74,7 +79,8 @@ pub(crate) fn init(
         Some(path) => layout.resolve(path),
         None => layout.storage(),
     };
-    let text = starter(&path, request.url.as_deref(), &address, &storage)?;
+    let needs_users = is_public(request.url.as_deref(), &address);
+    let text = starter(&path, request.url.as_deref(), needs_users, &address, &storage)?;
     let _lock = Lock::Instance.acquire(layout, claim.command, claim.patience, waits)?;
     layout.create_folders()?;
     if !(layout.is_system_wide() && host::is_root()) {
@@ -82,7 +88,7 @@ pub(crate) fn init(
         fs::create_folder(&storage, STORAGE_MODE)?;
     }
     match fs::write_atomic(&path, text.as_bytes(), 0o600, Existing::Keep) {
-        Ok(()) => Ok(Initialized { instance_toml: path, storage, address, taken }),
+        Ok(()) => Ok(Initialized { instance_toml: path, storage, address, needs_users, taken }),
         Err(error) if error.kind() == ErrorKind::AlreadyExists => Err(InitError::Exists(path)),
         Err(error) => Err(error.into()),
     }
@@ -94,15 +100,24 @@ fn free_address() -> Result<(String, Option<u16>), InitError> {
     Ok((format!("127.0.0.1:{port}"), (port != FIRST_PORT).then_some(FIRST_PORT)))
 }
 
+/// Whether others than this machine are meant to connect. What cannot be read is refused later.
+fn is_public(url: Option<&str>, address: &str) -> bool {
+    let url = url.and_then(|url| url.parse::<ExternalUrl>().ok());
+    let address = address.parse::<ListenAddress>();
+    url.is_some_and(|url| !url.host.is_loopback())
+        || address.is_ok_and(|address| !address.is_loopback())
+}
+
 /// Renders the starter and has it read by its reader.
 fn starter(
     path: &Path,
     url: Option<&str>,
+    is_public: bool,
     address: &str,
     storage: &Path,
 ) -> Result<String, InitError> {
     let host = host::name().unwrap_or_else(|| "registry.example.com".to_owned());
-    let starter = Starter { url, host, address: address.to_owned(), storage };
+    let starter = Starter { url, is_public, host, address: address.to_owned(), storage };
     let text = render::starter(&starter)?;
     match parse(&text) {
         Ok(_) => Ok(text),

@@ -5,12 +5,14 @@
 
 mod accounts;
 mod apply;
+mod certificates;
 mod converge;
 mod copies;
 mod desired;
 mod diff;
 mod disk;
 mod generate;
+mod handover;
 mod init;
 mod nginx;
 mod plan;
@@ -21,10 +23,12 @@ mod trust;
 
 pub(crate) use accounts::Error as AccountsError;
 pub(crate) use apply::Error as ApplyError;
-pub(crate) use converge::{Claim, Error, converge, preview};
+pub(crate) use certificates::Error as CertificatesError;
+pub(crate) use converge::{Claim, Converged, Error, Services, converge, preview};
 pub(crate) use desired::{Desired, Error as DesiredError};
 pub(crate) use diff::{accesses, unified};
 pub(crate) use generate::{Error as GenerateError, generate_secrets, write_secrets};
+pub(crate) use handover::Error as HandoverError;
 pub(crate) use init::{InitError, Initialized, Request, init};
 pub(crate) use nginx::Error as NginxError;
 pub(crate) use plan::{Change, FolderChange, Plan};

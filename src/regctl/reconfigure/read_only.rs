@@ -207,7 +207,7 @@ fn replaced(path: PathBuf, found: Found, text: String) -> Change {
 }
 
 fn pending(layout: &Layout) -> Pending {
-    match Desired::load(layout).and_then(|desired| desired.plan(layout)) {
+    match Desired::load(layout, None).and_then(|desired| desired.plan(layout)) {
         Ok(plan) => Pending::Files(plan.changes.into_iter().map(|change| change.path).collect()),
         Err(error) => Pending::Refused(Box::new(error)),
     }

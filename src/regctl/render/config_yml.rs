@@ -1,6 +1,6 @@
 //! The registry's `config.yml`, as Docker Distribution reads it.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{collections::BTreeMap, path::Path, time::Duration};
 
 use serde::Serialize;
 
@@ -10,7 +10,7 @@ use super::{
     template::Name,
 };
 use crate::{
-    config::instance::{Driver, UploadPurging},
+    config::instance::{Auth, Driver, Token, UploadPurging},
     state::Layout,
 };
 
@@ -37,6 +37,15 @@ struct Context<'a> {
     prefix: Option<&'a str>,
     drain_timeout: String,
     headers: &'a BTreeMap<String, Vec<String>>,
+    /// None: everybody may do everything.
+    auth: Option<AuthContext>,
+}
+
+/// The one way in, and its options as JSON, which is YAML.
+#[derive(Serialize)]
+struct AuthContext {
+    kind: &'static str,
+    options: Vec<(&'static str, String)>,
 }
 
 #[derive(Serialize)]
@@ -71,6 +80,7 @@ pub(crate) fn config_yml(inputs: &Inputs<'_>, view: View) -> Result<String, Erro
         prefix: registry.http.prefix.as_deref(),
         drain_timeout: go_duration(registry.http.drain_timeout),
         headers: &registry.http.headers,
+        auth: auth(&registry.auth, layout),
     };
     let (name, text) = templates.get(Name::ConfigYml);
     engine::render(name, text, context)
@@ -80,15 +90,49 @@ fn driver(driver: &Driver, layout: &Layout) -> (&'static str, BTreeMap<&'static 
     match driver {
         Driver::Filesystem { root_directory, max_threads } => {
             let root_directory = layout.resolve(root_directory).to_string_lossy().into_owned();
-            let options = [
-                // JSON strings are YAML strings.
-                ("rootdirectory", serde_json::Value::from(root_directory).to_string()),
-                ("maxthreads", max_threads.to_string()),
-            ];
+            let options =
+                [("rootdirectory", json(root_directory)), ("maxthreads", max_threads.to_string())];
             ("filesystem", options.into())
         }
         Driver::InMemory => ("inmemory", BTreeMap::new()),
     }
+}
+
+fn auth(auth: &Auth, layout: &Layout) -> Option<AuthContext> {
+    let path = |path: &Path| json(layout.resolve(path).to_string_lossy());
+    let (kind, options) = match auth {
+        Auth::None => return None,
+        Auth::Htpasswd { realm, path: users } => {
+            ("htpasswd", vec![("realm", json(realm)), ("path", path(users))])
+        }
+        Auth::Token(token) => ("token", token_options(token, &path)),
+        Auth::Silly { realm, service } => {
+            ("silly", vec![("realm", json(realm)), ("service", json(service))])
+        }
+    };
+    Some(AuthContext { kind, options })
+}
+
+fn token_options(token: &Token, path: &dyn Fn(&Path) -> String) -> Vec<(&'static str, String)> {
+    let mut options = vec![
+        ("realm", json(token.realm.to_string())),
+        ("service", json(&token.service)),
+        ("issuer", json(&token.issuer)),
+    ];
+    let paths = [("rootcertbundle", &token.root_cert_bundle), ("jwks", &token.jwks)];
+    options.extend(paths.into_iter().filter_map(|(name, file)| Some((name, path(file.as_ref()?)))));
+    let algorithms = token.signing_algorithms.as_ref();
+    options.extend(algorithms.map(|names| ("signingalgorithms", json(names))));
+    if token.autoredirect {
+        options.push(("autoredirect", json(true)));
+        options.extend(token.autoredirect_path.iter().map(|path| ("autoredirectpath", json(path))));
+    }
+    options
+}
+
+/// JSON values are YAML values.
+fn json(value: impl Serialize) -> String {
+    serde_json::to_string(&value).expect("texts, lists of texts and flags are always JSON")
 }
 
 fn purging(purging: UploadPurging) -> Purging {

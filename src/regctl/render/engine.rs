@@ -20,8 +20,8 @@ pub(crate) struct Error {
 ///
 /// The filter `quoted` writes any value as JSON, which is valid YAML and, for strings, valid TOML: a value
 /// cannot break out of its place. The filter `nginx` does the same for one argument of an nginx directive,
-/// in which variables still are variables; `systemd` for one word of a unit or a tmpfiles entry, and `shell`
-/// for one word of a shell's command.
+/// in which variables still are variables; `systemd` for one word of a unit or a tmpfiles entry, `shell` for
+/// one word of a shell's command, and `ruby` for a text of gitlab.rb, which is code.
 pub(super) fn render(template: &str, text: &str, context: impl Serialize) -> Result<String, Error> {
     let mut engine = Environment::new();
     engine.set_undefined_behavior(UndefinedBehavior::Strict);
@@ -29,6 +29,7 @@ pub(super) fn render(template: &str, text: &str, context: impl Serialize) -> Res
     engine.set_syntax(lines_of_their_own());
     engine.add_filter("quoted", quoted);
     engine.add_filter("nginx", nginx);
+    engine.add_filter("ruby", ruby);
     engine.add_filter("systemd", systemd);
     engine.add_filter("shell", shell);
     engine
@@ -39,6 +40,11 @@ pub(super) fn render(template: &str, text: &str, context: impl Serialize) -> Res
 fn quoted(value: Value) -> Result<String, minijinja::Error> {
     serde_json::to_string(&value)
         .map_err(|error| minijinja::Error::new(ErrorKind::BadSerialization, error.to_string()))
+}
+
+/// Between single quotes Ruby reads a text as it is.
+fn ruby(value: &str) -> String {
+    format!("'{}'", value.replace('\\', "\\\\").replace('\'', "\\'"))
 }
 
 fn nginx(value: &str) -> Result<String, minijinja::Error> {

@@ -5,16 +5,19 @@ use std::{fmt, path::PathBuf};
 use super::{
     config_yml::config_yml,
     engine::Error,
+    gitlab_rb::gitlab_rb,
     nginx::{NginxPlaces, NginxVersion, Workers, nginx_conf, registry_conf},
+    services::services_json,
     system::{self, System},
     template::Templates,
 };
 use crate::{
     Secret,
+    certificate::Pair,
     config::Instance,
     secret::REDACTED,
     state::{
-        Layout, Owner, Secrets,
+        Layout, Owner, Owners, Secrets,
         secrets::{self, Origin},
     },
 };
@@ -52,10 +55,20 @@ pub(crate) struct Inputs<'a> {
     pub(crate) templates: &'a Templates,
     pub(crate) nginx: NginxVersion,
     pub(crate) workers: Option<Workers>,
+    /// Who the registry runs as.
+    pub(crate) owners: &'a Owners,
     /// None: the system's own services are not looked at.
     pub(crate) system: Option<System>,
     /// Whether something holds the registry read-only, whatever the setting says.
     pub(crate) is_held_read_only: bool,
+}
+
+impl Inputs<'_> {
+    /// Returns the pair that GitLab signs tokens with: the administrator's own, else the generated one.
+    pub(crate) fn token_pair(&self) -> Option<&Pair> {
+        let gitlab = self.instance.gitlab.as_ref().filter(|gitlab| gitlab.has_pair())?;
+        gitlab.token_key.as_ref().or(self.secrets.token.as_ref())
+    }
 }
 
 /// Whether a rendering is for the file or for people.
@@ -97,6 +110,9 @@ pub(crate) fn files(inputs: &Inputs<'_>) -> Result<Vec<File>, Error> {
     let process = vhost.filter(|_| instance.nginx.enable);
     let process = process.map(|_| nginx_conf(inputs, &places)).transpose()?;
     let vhost = vhost.map(|vhost| registry_conf(inputs, vhost, &places)).transpose()?;
+    let gitlab = instance.gitlab.as_ref();
+    let gitlab_rb = gitlab.map(|gitlab| gitlab_rb(inputs, gitlab)).transpose()?;
+    let certificate = inputs.token_pair().map(|pair| pair.certificate.clone());
     let public = |path: PathBuf, text: Option<String>| {
         let content = text.map(|text| Content { shown: text.clone(), text });
         File { path, mode: 0o644, owner: Owner::Root, content }
@@ -107,7 +123,23 @@ pub(crate) fn files(inputs: &Inputs<'_>) -> Result<Vec<File>, Error> {
         owner: Owner::Shared,
         content: Some(config),
     };
-    let rendered =
-        [config_yml, public(layout.registry_conf(), vhost), public(layout.nginx_conf(), process)];
+    let services = Content {
+        text: services_json(inputs, View::File),
+        shown: services_json(inputs, View::Redacted),
+    };
+    let services_json = File {
+        path: layout.services_json(),
+        mode: 0o600,
+        owner: Owner::Root,
+        content: Some(services),
+    };
+    let rendered = [
+        public(layout.token_crt(), certificate),
+        config_yml,
+        public(layout.registry_conf(), vhost),
+        public(layout.nginx_conf(), process),
+        public(layout.gitlab_rb(), gitlab_rb),
+        services_json,
+    ];
     Ok(secrets_json.into_iter().chain(rendered).chain(system::files(inputs)?).collect())
 }

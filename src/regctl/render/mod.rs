@@ -3,8 +3,10 @@
 mod config_yml;
 mod engine;
 mod file;
+mod gitlab_rb;
 mod nginx;
 mod read_only;
+mod services;
 mod starter;
 mod system;
 mod template;

@@ -14,6 +14,8 @@ const TEMPLATE: &str = include_str!("../../../templates/instance.toml");
 pub(crate) struct Starter<'a> {
     /// `registry_external_url`, when there is one.
     pub(crate) url: Option<&'a str>,
+    /// Whether others than this machine may connect, so that they must say who they are.
+    pub(crate) is_public: bool,
     /// The host in the example of a URL.
     pub(crate) host: String,
     /// `registry_http_addr`.

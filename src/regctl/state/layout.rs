@@ -58,6 +58,16 @@ impl Layout {
         self.root.join("var/opt/regctl/registry/config.yml")
     }
 
+    /// The certificate that verifies GitLab's tokens.
+    pub(crate) fn token_crt(&self) -> PathBuf {
+        self.root.join("var/opt/regctl/registry/token.crt")
+    }
+
+    /// The lines that GitLab needs in its own configuration.
+    pub(crate) fn gitlab_rb(&self) -> PathBuf {
+        self.root.join("var/opt/regctl/registry/gitlab.rb")
+    }
+
     /// The rendered configuration of the nginx process that regctl supervises.
     pub(crate) fn nginx_conf(&self) -> PathBuf {
         self.root.join("var/opt/regctl/nginx/conf/nginx.conf")
@@ -82,10 +92,13 @@ impl Layout {
     pub(crate) fn managed(&self) -> Vec<PathBuf> {
         [
             self.secrets_json(),
+            self.token_crt(),
             self.config_yml(),
             self.registry_conf(),
             self.nginx_conf(),
+            self.gitlab_rb(),
             self.instance_toml(),
+            self.services_json(),
         ]
         .into_iter()
         .chain(self.system_files())
@@ -131,6 +144,26 @@ impl Layout {
     /// What survives a reboot and is nobody's to edit.
     pub(crate) fn state(&self) -> PathBuf {
         self.root.join("var/opt/regctl/state")
+    }
+
+    /// What the supervisor runs.
+    pub(crate) fn services_json(&self) -> PathBuf {
+        self.state().join("services.json")
+    }
+
+    /// Held by the supervisor as long as it lives.
+    pub(crate) fn supervisor_lock(&self) -> PathBuf {
+        self.run().join("supervisor.lock")
+    }
+
+    /// Where the supervisor is asked.
+    pub(crate) fn supervisor_socket(&self) -> PathBuf {
+        self.run().join("supervisor.sock")
+    }
+
+    /// The folder of a service's log.
+    pub(crate) fn log(&self, service: &str) -> PathBuf {
+        self.root.join("var/log/regctl").join(service)
     }
 
     /// The change that has begun.

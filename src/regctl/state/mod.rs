@@ -1,5 +1,5 @@
 //! What an instance keeps on disk besides its configuration: its layout and who owns it, its generated secrets,
-//! its locks, the holds on its registry, and the journal of a change that has begun.
+//! its users, its locks, the holds on its registry, and the journal of a change that has begun.
 
 pub(crate) mod holds;
 pub(crate) mod journal;
@@ -7,6 +7,8 @@ pub(crate) mod layout;
 pub(crate) mod lock;
 pub(crate) mod owner;
 pub(crate) mod secrets;
+pub(crate) mod services;
+pub(crate) mod users;
 
 pub(crate) use holds::Holds;
 pub(crate) use journal::Journal;
@@ -14,3 +16,4 @@ pub(crate) use layout::{Folder, Layout};
 pub(crate) use lock::{Lock, Patience};
 pub(crate) use owner::{Owner, Owners};
 pub(crate) use secrets::Secrets;
+pub(crate) use services::{Account, LogPolicy, Service, ServiceName, Services};

@@ -86,6 +86,17 @@ pub(crate) fn list(folder: &Path) -> Result<Vec<PathBuf>, Error> {
     Ok(stages)
 }
 
+/// Returns the stages of one target.
+pub(crate) fn list_of(target: &Path) -> Result<Vec<PathBuf>, Error> {
+    let name = target.file_name().unwrap_or_default().to_string_lossy();
+    let start = format!(".{name}{MARK}");
+    let is_its = |path: &PathBuf| {
+        path.file_name().is_some_and(|name| name.to_string_lossy().starts_with(&start))
+    };
+    let folder = target.parent().unwrap_or(Path::new("/"));
+    Ok(list(folder)?.into_iter().filter(is_its).collect())
+}
+
 fn is_stage(path: &Path) -> bool {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     let nonce = name.rsplit_once(MARK).map(|(_, nonce)| nonce);

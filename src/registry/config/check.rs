@@ -111,13 +111,7 @@ fn judge(key: &Key, node: &Node, depth: Depth, findings: &mut Findings) -> Depth
         // Drivers are judged together: two of them are one problem.
         Support::NotYet(_) if is_driver(key.path) => Depth::RefusedAndUnknown,
         Support::NotYet(when) if applies(when, node) => {
-            // Without it the registry would be open to everybody.
-            let advice = if key.path.starts_with("auth.") {
-                "stay with Distribution for now"
-            } else {
-                "remove it, or stay with Distribution for now"
-            };
-            let advice = Some(advice);
+            let advice = Some("remove it, or stay with Distribution for now");
             findings.problem(key.path, node, "not supported yet", advice);
             Depth::RefusedAndUnknown
         }

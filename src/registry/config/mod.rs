@@ -6,6 +6,7 @@
 //! text.
 
 mod address;
+mod auth;
 mod check;
 mod driver;
 mod duration;
@@ -25,6 +26,8 @@ use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf, time::Duration}
 
 use http::{HeaderName, HeaderValue};
 
+pub use auth::{Algorithm, Auth, HeaderText, Htpasswd, NotHeaderText, Silly, Token, TokenRealm};
+pub(crate) use duration::parse as parse_duration;
 pub use keys::{KEYS, Key, Kind, Support, When};
 pub use load::Parsed;
 pub use problem::{Invalid, LoadError, Origin, Problem, Warning};
@@ -37,6 +40,8 @@ pub struct Config {
     pub log: Log,
     /// `storage`.
     pub storage: Storage,
+    /// `auth`.
+    pub auth: Auth,
     /// `http`.
     pub http: Http,
     /// `catalog.maxentries`: the largest page of the catalog.

@@ -10,6 +10,7 @@ use http::{HeaderName, HeaderValue};
 use super::{
     Address, Config, ExternalHost, Formatter, Http, Level, Log, Secret, Storage, UploadPurging,
     address::Wrong,
+    auth,
     check::Findings,
     driver, duration, keys, scalar,
     tree::{Node, Value},
@@ -21,13 +22,13 @@ const PAGE: usize = 1000;
 /// Reads everything; none when there is no driver to speak of, which has been reported.
 pub(super) fn config(root: &Node, findings: &mut Findings) -> Option<Config> {
     version(root, findings);
-    auth(root, findings);
+    let auth = auth::read(root, findings);
     let log = log(root, findings);
     let storage = storage(root, findings);
     let http = http(root, findings);
     let catalog_max_entries = page(root, "catalog.maxentries", findings);
     let tags_max = page(root, "tags.maxtags", findings);
-    Some(Config { log, storage: storage?, http, catalog_max_entries, tags_max })
+    Some(Config { log, storage: storage?, auth, http, catalog_max_entries, tags_max })
 }
 
 fn text<'a>(root: &'a Node, path: &str) -> Option<&'a str> {
@@ -50,23 +51,6 @@ fn version(root: &Node, findings: &mut Findings) {
         Some(node) if node.text() == Some("0.1") => {}
         Some(node) => findings.problem("version", node, "the only version is 0.1", advice),
         None => findings.problem("version", &Node::null(Default::default()), "missing", advice),
-    }
-}
-
-/// One type of authorization at most. Those that are known have been judged by the table.
-fn auth(root: &Node, findings: &mut Findings) {
-    let Some(section) = root.find("auth") else { return };
-    let known = keys::children("auth");
-    for entry in section.entries() {
-        if !known.contains(&entry.key.as_str()) {
-            let path = keys::join("auth", &entry.key);
-            let advice = Some("the types are none, silly, htpasswd and token");
-            findings.problem(&path, &Node::null(entry.origin.clone()), "no type of auth", advice);
-        }
-    }
-    if let [first, second, ..] = section.entries() {
-        let message = format!("two types, `{}` and `{}`", first.key, second.key);
-        findings.problem("auth", section, message, Some("keep one"));
     }
 }
 

@@ -1,11 +1,13 @@
 //! A world of its own for each test: a root in a temporary folder, and the binary.
 
+pub(crate) mod certificate;
 pub(crate) mod daemon;
 pub(crate) mod demo;
 pub(crate) mod dockerd;
 pub(crate) mod host;
 pub(crate) mod http;
 pub(crate) mod image;
+pub(crate) mod issuer;
 pub(crate) mod peer;
 pub(crate) mod program;
 pub(crate) mod pusher;

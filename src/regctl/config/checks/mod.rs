@@ -1,5 +1,6 @@
 //! Checks between settings: each is right by itself, and they must also agree.
 
+mod auth;
 mod network;
 mod nginx;
 mod registry;
@@ -19,6 +20,8 @@ pub(super) struct Findings<'a> {
     pub(super) source: &'a Source<'a>,
     pub(super) problems: Vec<Problem>,
     pub(super) warnings: Vec<Problem>,
+    /// When certificates are looked at, in seconds since 1970.
+    pub(super) now: i64,
 }
 
 impl Findings<'_> {
@@ -48,30 +51,10 @@ impl Findings<'_> {
     }
 }
 
-/// Keys that are read and that nothing acts on yet, each with why.
-const WITHOUT_EFFECT: [(&str, &str); 5] = [
-    ("registry.internal_key", NO_TOKENS),
-    ("registry.internal_key_file", NO_TOKENS),
-    ("registry.internal_certificate", NO_TOKENS),
-    ("registry.internal_certificate_file", NO_TOKENS),
-    ("gitlab_rails.registry_key_path", NO_TOKENS),
-];
-const NO_TOKENS: &str = "the registry takes no tokens yet";
-
-/// A setting is never ignored in silence.
-fn without_effect(settings: &Settings, findings: &mut Findings<'_>) {
-    for (key, reason) in WITHOUT_EFFECT {
-        if let Some(at) = settings.written(key) {
-            let message = format!("{} has no effect yet", findings.assignment(key, &at));
-            findings.warn(&at, key, message, reason);
-        }
-    }
-}
-
 /// Runs every check.
 pub(super) fn run(settings: &Settings, findings: &mut Findings<'_>) {
-    without_effect(settings, findings);
     registry::check(settings, findings);
+    auth::check(settings, findings);
     network::check(settings, findings);
     nginx::check(settings, findings);
 }

@@ -8,7 +8,7 @@ use super::{
         build::{runs_nginx, takes_the_registrys_port},
         values::{ExternalUrl, Scheme},
     },
-    Findings, Settings,
+    Findings, Settings, auth,
 };
 
 const URL: &str = "registry_external_url";
@@ -32,15 +32,28 @@ pub(super) fn check(settings: &Settings, findings: &mut Findings<'_>) {
     }
 }
 
-fn anyone_may_enter(settings: &Settings) -> bool {
-    settings.flag("registry.auth.none") == Some(true)
+/// Whether users must prove who they are, or somebody wrote that nobody must.
+fn is_fine(settings: &Settings) -> bool {
+    settings.flag("registry.auth.none") == Some(true) || !auth::lets_everybody_in(settings)
+}
+
+/// How to close what is open.
+fn to_close(settings: &Settings, otherwise: &str) -> String {
+    match settings.has_table("registry.auth.silly") {
+        true => format!(
+            "[registry.auth.silly] lets everybody in who sends an Authorization header: write [registry.auth.htpasswd] instead, or {otherwise}"
+        ),
+        false => format!(
+            "write [registry.auth.htpasswd] and add users with `regctl user add NAME`, or {otherwise}, or write `none = true` in [registry.auth] if that is meant"
+        ),
+    }
 }
 
 fn open_registry(settings: &Settings, findings: &mut Findings<'_>) {
     let (Some(span), Some(address)) = (settings.written(ADDRESS), settings.address(ADDRESS)) else {
         return;
     };
-    if anyone_may_enter(settings) || address.is_loopback() {
+    if is_fine(settings) || address.is_loopback() {
         return;
     }
     let assignment = findings.assignment(ADDRESS, &span);
@@ -48,7 +61,7 @@ fn open_registry(settings: &Settings, findings: &mut Findings<'_>) {
         &span,
         ADDRESS,
         format!("{assignment}: anyone who reaches this address could read, push and delete"),
-        "listen on 127.0.0.1, or write `none = true` in [registry.auth] if that is meant",
+        &to_close(settings, "listen on 127.0.0.1"),
     );
 }
 
@@ -57,7 +70,7 @@ fn open_nginx(settings: &Settings, findings: &mut Findings<'_>, url: &Range<usiz
     let is_local = addresses.iter().all(|address| address.is_loopback());
     // A wrong list is a problem of its own; the default one is not what is meant.
     let unknown = settings.is_spoiled(LISTEN_ADDRESSES);
-    if !runs_nginx(settings) || anyone_may_enter(settings) || is_local || unknown {
+    if !runs_nginx(settings) || is_fine(settings) || is_local || unknown {
         return;
     }
     let (key, at) = match settings.written(LISTEN_ADDRESSES) {
@@ -69,7 +82,7 @@ fn open_nginx(settings: &Settings, findings: &mut Findings<'_>, url: &Range<usiz
         &at,
         key,
         format!("{assignment}: anyone who reaches nginx there could read, push and delete"),
-        "write `none = true` in [registry.auth] if that is meant, or `listen_addresses = [\"127.0.0.1\"]` in [registry.nginx]",
+        &to_close(settings, "`listen_addresses = [\"127.0.0.1\"]` in [registry.nginx]"),
     );
 }
 

@@ -1,4 +1,4 @@
-//! The registry by itself: its storage, its environment and its secrets.
+//! The registry by itself: its storage and its environment.
 
 use super::{super::table, Findings, Settings};
 
@@ -8,7 +8,6 @@ pub(super) fn check(settings: &Settings, findings: &mut Findings<'_>) {
     zero_durations(settings, findings);
     database(settings, findings);
     environment(settings, findings);
-    token_key(settings, findings);
 }
 
 /// Whether a table names a storage driver.
@@ -102,23 +101,4 @@ fn is_decided_elsewhere(variable: &str) -> bool {
     ];
     let variable = variable.to_ascii_uppercase();
     WHOLE.contains(&variable.as_str()) || PREFIXES.iter().any(|prefix| variable.starts_with(prefix))
-}
-
-/// Half a pair would be completed by a generated half that does not match.
-fn token_key(settings: &Settings, findings: &mut Findings<'_>) {
-    const KEY: &str = "registry.internal_key";
-    const CERTIFICATE: &str = "registry.internal_certificate";
-    for (half, other) in [(KEY, CERTIFICATE), (CERTIFICATE, KEY)] {
-        if settings.get(other).is_some() || settings.is_spoiled(other) {
-            continue;
-        }
-        let written = [half.to_owned(), format!("{half}_file")]
-            .into_iter()
-            .find_map(|key| settings.written(&key).map(|span| (key, span)));
-        if let Some((key, span)) = written {
-            let message = format!("{} is set without `{other}`", findings.assignment(&key, &span));
-            let hint = "they are one pair: set both, or neither for a generated pair";
-            findings.problem(&span, &key, message, hint);
-        }
-    }
 }

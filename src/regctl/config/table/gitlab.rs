@@ -2,7 +2,7 @@
 
 use super::{
     Key,
-    Kind::{Path, Secret, Text},
+    Kind::{Account, Label, Path, Secret},
     Section,
 };
 
@@ -26,7 +26,18 @@ pub(super) const SECTIONS: &[Section] = &[Section::new(
             None,
             "where the key that signs tokens is written for GitLab",
         ),
-        Key::later("registry_issuer", Text, "the issuer's name in tokens"),
+        Key::new(
+            "registry_key_group",
+            Account,
+            None,
+            "the group that may read that file; unset: the one it has",
+        ),
+        Key::new(
+            "registry_issuer",
+            Label,
+            Some("\"omnibus-gitlab-issuer\""),
+            "the issuer's name in tokens",
+        ),
         Key::later("registry_notification_secret", Secret, "what GitLab expects in notifications"),
         Key::refused(
             "gitlab_default_projects_features_container_registry",

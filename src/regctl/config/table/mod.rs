@@ -4,6 +4,7 @@
 //! from these rows and from nothing else. A key that regctl knows and cannot act on yet is a row too: it is
 //! refused by name when set, never ignored. Supporting it means flipping its row.
 
+mod auth;
 mod gitlab;
 mod logging;
 mod nginx;
@@ -50,10 +51,14 @@ pub struct Key {
 pub enum Kind {
     /// Any text on one line.
     Text,
+    /// Text that can stand in a header: visible ASCII.
+    Label,
     /// Text that is never shown.
     Secret,
     /// One of these words.
     Choice(&'static [&'static str]),
+    /// A list of these words, each only once.
+    Choices(&'static [&'static str]),
     /// `true` or `false`.
     Flag,
     /// A whole number of at least this.
@@ -88,6 +93,8 @@ pub enum Kind {
     Address,
     /// `http://HOST[:PORT]`.
     Url,
+    /// The same, perhaps with a path.
+    WebUrl,
     /// A path; a relative one is under the root.
     Path,
     /// A path on the web that starts with a slash.
@@ -202,8 +209,9 @@ impl Key {
 
 /// Returns every table, the top of the file first.
 pub fn sections() -> impl Iterator<Item = &'static Section> {
-    const PARTS: [&[Section]; 6] = [
+    const PARTS: [&[Section]; 7] = [
         registry::SECTIONS,
+        auth::SECTIONS,
         storage::SECTIONS,
         nginx::SECTIONS,
         gitlab::SECTIONS,

@@ -4,7 +4,7 @@ use super::{
     Key,
     Kind::{
         Account, Address, Choice, Count, Duration, Environment, Fields, Flag, Headers, Id, List,
-        Path, Pem, Prefix, Secret, SecretPem, Size, Table, Text, Url,
+        Path, Pem, Prefix, Secret, SecretPem, Size, Table, Text, Url, WebUrl,
     },
     Section,
 };
@@ -19,7 +19,7 @@ pub(super) const SECTIONS: &[Section] = &[
         "what users see",
         &[
             Key::new("registry_external_url", Url, None, "the URL that users type"),
-            Key::later("external_url", Url, "the GitLab that issues tokens"),
+            Key::new("external_url", WebUrl, None, "the GitLab that issues tokens"),
         ],
     ),
     Section::new("registry", Some("registry"), "the registry", REGISTRY),
@@ -73,53 +73,6 @@ pub(super) const SECTIONS: &[Section] = &[
         None,
         "the debug server",
         &[Key::later("addr", Address, "its address"), Key::later("prometheus", Table, "metrics")],
-    )
-    .not_yet(),
-    Section::new(
-        "registry.auth",
-        None,
-        "who may do what",
-        &[Key::new(
-            "none",
-            Flag,
-            Some("false"),
-            "anyone who reaches the registry may read and write",
-        )],
-    ),
-    Section::new(
-        "registry.auth.htpasswd",
-        None,
-        "users in a file",
-        &[
-            Key::later("realm", Text, "the realm that clients show"),
-            Key::later("path", Path, "the file of users and passwords"),
-        ],
-    )
-    .not_yet(),
-    Section::new(
-        "registry.auth.token",
-        None,
-        "tokens from another server",
-        &[
-            Key::later("realm", Url, "the URL that issues tokens"),
-            Key::later("service", Text, "this registry's name in tokens"),
-            Key::later("issuer", Text, "the issuer's name in tokens"),
-            Key::later("rootcertbundle", Path, "certificates that verify tokens"),
-            Key::later("jwks", Path, "keys that verify tokens"),
-            Key::later("signingalgorithms", List, "accepted algorithms"),
-            Key::later("autoredirect", Flag, "the realm follows the request's host"),
-            Key::later("autoredirectpath", Prefix, "the realm's path then"),
-        ],
-    )
-    .not_yet(),
-    Section::new(
-        "registry.auth.silly",
-        None,
-        "a test double of Distribution",
-        &[
-            Key::later("realm", Text, "the realm that clients show"),
-            Key::later("service", Text, "this registry's name"),
-        ],
     )
     .not_yet(),
     Section::new(
@@ -241,13 +194,18 @@ const REGISTRY: &[Key] = &[
         "the folder of environment files",
         "there are no environment files: write env in [registry]",
     ),
-    Key::later("rootcertbundle", Path, "certificates that verify tokens"),
+    Key::new(
+        "rootcertbundle",
+        Path,
+        None,
+        "certificates that verify tokens; unset: the one of internal_key",
+    ),
     Key::new("internal_key", SecretPem, None, "the key that signs tokens; generated when unset"),
     Key::new("internal_key_file", Path, None, "a file that holds internal_key"),
     Key::new("internal_certificate", Pem, None, "its certificate; generated when unset"),
     Key::new("internal_certificate_file", Path, None, "a file that holds internal_certificate"),
-    Key::later("token_realm", Url, "the server that issues tokens"),
-    Key::later("autoredirect", Flag, "the realm follows the request's host"),
+    Key::new("token_realm", WebUrl, None, "the GitLab that issues tokens, if not external_url"),
+    Key::new("autoredirect", Flag, Some("false"), "the realm follows the request's host"),
     Key::new("health_storagedriver_enabled", Flag, Some("false"), "a probe of the storage")
         .only("false"),
     Key::later("middleware", Table, "Distribution's middleware"),
@@ -267,8 +225,8 @@ const REGISTRY: &[Key] = &[
     ),
     Key::later("default_notifications_backoff", Duration, "a webhook's pause"),
     Key::later("default_notifications_headers", Headers, "a webhook's headers"),
-    Key::later("svlogd_size", Size, "a log file's size"),
-    Key::later("svlogd_num", Count(0), "how many log files are kept"),
+    Key::new("svlogd_size", Size, None, "its log's size, instead of [logging]'s").live(),
+    Key::new("svlogd_num", Count(1), None, "its full logs, instead of [logging]'s").live(),
     Key::later("svlogd_timeout", Duration, "a log file's age"),
     Key::later("svlogd_filter", Text, "what compresses log files"),
     Key::later("svlogd_udp", Text, "where log lines are sent"),

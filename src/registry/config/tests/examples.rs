@@ -1,6 +1,9 @@
 //! Files that people have.
 
-use super::{config, problems, warnings};
+use std::path::Path;
+
+use super::{config, warnings};
+use crate::config::Auth;
 
 /// What Debian's package `docker-registry` installs.
 const DEBIAN: &str = "\
@@ -30,7 +33,7 @@ health:
     threshold: 3
 ";
 
-/// What GitLab's package renders, as far as it is supported.
+/// What GitLab's package renders.
 const OMNIBUS: &str = "\
 version: 0.1
 log:
@@ -45,24 +48,26 @@ http:
   secret: \"0123456789abcdef\"
   headers:
     X-Content-Type-Options: [nosniff]
+auth:
+  token:
+    realm: https://gitlab.example.com/jwt/auth
+    service: container_registry
+    issuer: omnibus-gitlab-issuer
+    rootcertbundle: /var/opt/gitlab/registry/gitlab-registry.crt
+    autoredirect: false
 validation:
   disabled: true
 ";
 
 #[test]
-fn debians_file_is_refused_for_its_passwords_only() {
-    let found = problems(DEBIAN);
-    assert_eq!(found.len(), 1, "{found:?}");
-    assert!(found[0].starts_with("line 18, column 5: `auth.htpasswd`: not supported yet"));
-}
-
-#[test]
-fn upstreams_example_loads() {
-    let upstream = DEBIAN.split("auth:").next().unwrap();
-    let found = config(upstream);
+fn debians_file_loads() {
+    let found = config(DEBIAN);
     assert!(found.storage.delete);
     assert_eq!(found.http.headers.len(), 1);
     assert_eq!(format!("{:?}", found.http.address), "Tcp([::]:5000)");
+    let Auth::Htpasswd(htpasswd) = found.auth else { panic!("{:?}", found.auth) };
+    assert_eq!(htpasswd.realm.to_string(), "basic-realm");
+    assert_eq!(htpasswd.path, Path::new("/etc/docker/registry"));
 }
 
 #[test]

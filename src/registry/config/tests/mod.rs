@@ -1,6 +1,7 @@
 //! Whole texts through all stages, from what is written to what is meant.
 
 mod accepted;
+mod auth;
 mod environment;
 mod examples;
 mod refused;

@@ -15,11 +15,6 @@ fn each_is_refused(rows: &[(String, &str)]) {
 fn what_is_not_there_yet_is_refused_by_name() {
     let filesystem = "filesystem: {rootdirectory: /srv}";
     each_is_refused(&[
-        (with("auth: {htpasswd: {realm: r, path: /p}}"), "`auth.htpasswd`: not supported yet"),
-        (with("auth: {htpasswd: }"), "`auth.htpasswd`: not supported yet"),
-        (with("auth: {token: {realm: r}}"), "`auth.token`: not supported yet"),
-        (with("auth: {silly: {realm: r}}"), "`auth.silly`: not supported yet"),
-        (with("auth: silly"), "`auth.silly`: not supported yet"),
         (with_http("addr: ':0', tls: {certificate: /c, key: /k}"), "`http.tls.certificate`"),
         (with_http("addr: ':0', tls: {letsencrypt: {email: e}}"), "`http.tls.letsencrypt`"),
         (with_http("addr: ':0', letsencrypt: {email: e}"), "`http.letsencrypt`"),
@@ -131,7 +126,7 @@ fn all_problems_are_reported_at_once_with_their_places() {
         problems(text),
         [
             "line 6, column 8: `http.net` is `udp`: must be one of tcp, unix",
-            "line 10, column 13: `auth.htpasswd`: not supported yet; stay with Distribution for now",
+            "line 10, column 3: `auth.htpasswd.path`: missing; `auth.htpasswd` cannot do without it",
             "line 8, column 10: `log.level` is `loud`: must be one of error, warn, info, debug",
             "line 5, column 9: `http.addr` is `nowhere`: the port is missing; write `host:port`, or `:5000`",
         ]
@@ -163,7 +158,7 @@ fn secrets_are_in_no_problem_no_warning_and_no_debug() {
         format!("version: 0.1\nstorage: inmemory\nhttp: {{secret: [{secret}]}}"),
         format!("version: 0.1\nstorage: inmemory\nhttp: {{secret: *{secret}}}"),
         format!("version: 0.1\nstorage: inmemory\nhttp: {{host: 'https://u:{secret}@r'}}"),
-        with(&format!("auth: {{token: {{realm: {secret}}}}}")),
+        with(&format!("auth: {{ldap: {{password: {secret}}}}}")),
         with(&format!("proxy: {{remoteurl: 'https://u:{secret}@r', password: {secret}}}")),
         with(&format!("notifications: {{endpoints: [{{headers: {{Authorization: {secret}}}}}]}}")),
         with(&format!("redis: {{password: {secret}}}")),

@@ -1,0 +1,31 @@
+//! Questions to the person at the terminal.
+
+use std::io::{self, IsTerminal as _};
+
+use dialoguer::{Password, theme::SimpleTheme};
+
+use crate::Secret;
+
+/// How often a password is typed.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Typed {
+    Once,
+    /// A new one, in which a slip would lock its user out.
+    Twice,
+}
+
+/// Asks for a password, which is not shown; `None` when nobody is there to be asked.
+pub(crate) fn password(question: &str, typed: Typed) -> io::Result<Option<Secret>> {
+    if !io::stdin().is_terminal() || !io::stderr().is_terminal() {
+        return Ok(None);
+    }
+    let prompt = Password::with_theme(&SimpleTheme).with_prompt(question);
+    let prompt = match typed {
+        Typed::Once => prompt,
+        Typed::Twice => prompt.with_confirmation("Once more", "They differ; try again"),
+    };
+    match prompt.interact() {
+        Ok(password) => Ok(Some(Secret::new(password))),
+        Err(dialoguer::Error::IO(error)) => Err(error),
+    }
+}

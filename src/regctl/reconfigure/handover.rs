@@ -1,0 +1,104 @@
+//! The key that signs tokens, as a file for GitLab.
+//!
+//! It lies where the administrator says, outside of what regctl manages, so the journal never names it: a
+//! journal that could would be a way to write anywhere. It is staged before the change begins, so that a
+//! folder that cannot be written is noticed in time, and moved into place after the change is complete. What
+//! ends the process in between leaves a key that differs, and the next command sees that it does.
+
+use std::{io, path::PathBuf};
+
+use crate::{
+    Secret,
+    config::instance::Gitlab,
+    render::Inputs,
+    sys::{
+        fs, managed,
+        owned::{self, Owner},
+        stage,
+    },
+};
+
+/// Nobody but GitLab needs it.
+const MODE: u32 = 0o640;
+
+/// A key file that is not as it should be.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(crate) struct Handover {
+    pub(crate) path: PathBuf,
+    /// Whether a file is there already.
+    pub(crate) replaces: bool,
+    key: Secret,
+    /// None: whoever writes it owns it.
+    owner: Option<Owner>,
+    /// What earlier commands staged and did not publish.
+    leftovers: Vec<PathBuf>,
+}
+
+/// Why the key cannot be handed over.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Error {
+    #[error(transparent)]
+    File(#[from] fs::Error),
+    #[error("`gitlab_rails.registry_key_group = \"{0}\"`: there is no such group")]
+    NoGroup(String),
+    #[error("failed to look up the group `{name}`")]
+    Group { name: String, source: io::Error },
+    #[error("`gitlab_rails.registry_key_path`: the folder `{}` does not exist", .0.display())]
+    NoFolder(PathBuf),
+}
+
+impl Handover {
+    /// Compares the file with the key; `None` when there is nothing to do.
+    pub(super) fn plan(inputs: &Inputs<'_>) -> Result<Option<Self>, Error> {
+        let Some(Gitlab { key_path: Some(path), key_group, .. }) = &inputs.instance.gitlab else {
+            return Ok(None);
+        };
+        let Some(pair) = inputs.token_pair() else { return Ok(None) };
+        let path = inputs.layout.resolve(path);
+        let folder = owned::folder(&path);
+        if !folder.is_dir() {
+            return Err(Error::NoFolder(folder));
+        }
+        let found = managed::read(&path)?;
+        let is = owned::owner(&path)?;
+        let owner = wanted(is, key_group.as_deref())?;
+        let leftovers = stage::list_of(&path)?;
+        let same = found.as_ref().is_some_and(|found| {
+            found.text == pair.key.reveal()
+                && found.mode == MODE
+                && (owner.is_none() || owner == is)
+        });
+        if same && leftovers.is_empty() {
+            return Ok(None);
+        }
+        let key = pair.key.clone();
+        Ok(Some(Self { path, replaces: found.is_some(), key, owner, leftovers }))
+    }
+
+    /// Writes the key beside its place.
+    pub(super) fn stage(&self, nonce: &str) -> Result<(), fs::Error> {
+        self.leftovers.iter().try_for_each(|path| fs::remove(path))?;
+        owned::stage(&self.path, nonce, self.key.reveal().as_bytes(), MODE, self.owner)
+    }
+
+    /// Moves the staged key into place.
+    pub(super) fn publish(&self, nonce: &str) -> Result<(), fs::Error> {
+        stage::publish(&self.path, nonce)?;
+        fs::sync_folder(&owned::folder(&self.path))
+    }
+
+    /// Returns what changes, as `diff -u` would name it, and nothing of the key.
+    pub(crate) fn diff(&self) -> String {
+        let path = self.path.display();
+        let old = if self.replaces { path.to_string() } else { "/dev/null".to_owned() };
+        format!("--- {old}\n+++ {path}\n@@ the private key is not shown @@\n")
+    }
+}
+
+/// Whose the file should be: its group is what is asked for, else what it is.
+fn wanted(is: Option<Owner>, group: Option<&str>) -> Result<Option<Owner>, Error> {
+    let Some(name) = group else { return Ok(is) };
+    let failed = |source| Error::Group { name: name.to_owned(), source };
+    let id = owned::group(name).map_err(failed)?.ok_or_else(|| Error::NoGroup(name.to_owned()))?;
+    Ok(Some(Owner { user: is.map_or_else(owned::this_user, |is| is.user), group: id }))
+}
