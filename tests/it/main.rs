@@ -21,6 +21,7 @@ mod instance_toml_good;
 mod instance_toml_network;
 mod instance_toml_values;
 mod interop;
+mod live;
 mod reconfigure;
 mod registry;
 mod run;
