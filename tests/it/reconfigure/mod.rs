@@ -1,5 +1,6 @@
 //! `regctl reconfigure`: what it writes, what it leaves alone, and what it refuses.
 
+mod certificates;
 mod files;
 mod killed;
 mod locks;
@@ -7,6 +8,7 @@ mod nginx;
 mod odd_files;
 mod secrets;
 mod templates;
+mod tokens;
 
 use std::{collections::BTreeMap, fs, os::unix::fs::MetadataExt as _, path::PathBuf};
 
