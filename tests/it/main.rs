@@ -26,3 +26,4 @@ mod run;
 mod show_config;
 mod support;
 mod tidy;
+mod user;

@@ -37,6 +37,8 @@ pub(crate) const TEST: &[Package] = &[
     package("podman", &["podman"], "pushes and pulls as containers/image does"),
     package("buildah", &["buildah"], "builds an image from nothing and pushes it"),
     package("curl", &["curl"], "asks over HTTP/1.1, HTTP/2 and TLS as a stranger would"),
+    package("apache2-utils", &["htpasswd"], "makes files of users as administrators have them"),
+    package("openssl", &["openssl"], "makes and reads keys and certificates"),
     package("e2fsprogs", &["mkfs.ext4"], "makes a small filesystem that a test fills up"),
     package("mount", &["mount", "umount", "losetup"], "mounts that filesystem from a loop device"),
 ];

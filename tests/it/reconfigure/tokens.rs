@@ -10,8 +10,9 @@ use serde_json::Value;
 
 use super::{CONFIG_YML, SECRETS_JSON, edit, stages, touched};
 use crate::support::{
-    Ran, World,
+    Peer, Ran, World,
     certificate::{Certified, date},
+    program,
 };
 
 const TOKEN_CRT: &str = "var/opt/regctl/registry/token.crt";
@@ -298,4 +299,49 @@ fn a_missing_file_of_users_is_made_and_lets_nobody_in() {
         ("nothing to change\n", false)
     );
     assert_eq!((world.read(users).as_str(), world.mode(users)), ("# mine\n", 0o600));
+}
+
+#[test]
+#[ignore = "needs docker-registry: run cargo xtask test"]
+fn debians_registry_starts_with_every_way_in() {
+    for (text, challenge) in [
+        (
+            "[registry.auth.htpasswd]\nrealm = \"Ours \\\"quoted\\\"\"\n",
+            "Basic realm=\"Ours \\\"quoted\\\"\"",
+        ),
+        (
+            "[registry.auth.silly]\nrealm = \"r\"\nservice = \"s\"\n",
+            "Bearer realm=\"r\",service=\"s\"",
+        ),
+        (
+            "external_url = \"https://gitlab.example.com\"\n",
+            "Bearer realm=\"https://gitlab.example.com/jwt/auth\",service=\"container_registry\"",
+        ),
+    ] {
+        let (world, _) = applied(text);
+        let peer = Peer::rendered(&world);
+        let answer = reqwest::blocking::get(peer.url("/v2/")).unwrap();
+        let said = answer.headers()["www-authenticate"].to_str().unwrap();
+        assert_eq!((answer.status().as_u16(), said), (401, challenge));
+    }
+}
+
+#[test]
+#[ignore = "needs openssl: run cargo xtask test"]
+fn openssl_reads_the_generated_pair() {
+    let world = handing_over("");
+    assert_eq!(world.run(&["reconfigure"]).exit, 0);
+    let [certificate, key] =
+        [TOKEN_CRT, "gitlab/registry.key"].map(|path| world.path(path).display().to_string());
+    let public = program::run("openssl", &["x509", "-in", &certificate, "-noout", "-pubkey"]);
+    assert_eq!(program::run("openssl", &["pkey", "-in", &key, "-pubout"]), public);
+    let text = program::run("openssl", &["x509", "-in", &certificate, "-noout", "-text"]);
+    for line in [
+        "Public-Key: (4096 bit)",
+        "sha256WithRSAEncryption",
+        "O = regctl, OU = Container, CN = Registry",
+    ] {
+        assert!(text.contains(line), "no {line} in:\n{text}");
+    }
+    program::run("openssl", &["verify", "-CAfile", &certificate, &certificate]);
 }
