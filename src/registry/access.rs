@@ -15,7 +15,10 @@ use http::{
 };
 use http_body::{Body, Frame, SizeHint};
 
-use crate::log::{Access, AccessLine, Sink};
+use crate::{
+    auth::User,
+    log::{Access, AccessLine, Sink},
+};
 
 /// The access log, on standard output.
 #[derive(Debug)]
@@ -34,6 +37,7 @@ pub(crate) struct Entry {
     version: Version,
     referer: Option<HeaderValue>,
     agent: Option<HeaderValue>,
+    user: Option<User>,
     status: u16,
     sent: u64,
 }
@@ -53,6 +57,7 @@ impl AccessLog {
             version: request.version(),
             referer: request.headers().get(REFERER).cloned(),
             agent: request.headers().get(USER_AGENT).cloned(),
+            user: None,
             status: 0,
             sent: 0,
         }
@@ -74,7 +79,7 @@ impl Drop for Entry {
         self.log.access.record(&AccessLine {
             time: self.time,
             remote: &self.remote,
-            user: None,
+            user: self.user.as_ref().map(User::as_str),
             method: self.method.as_str(),
             uri,
             version: version(self.version),
@@ -102,15 +107,18 @@ pub(crate) struct Logged<B> {
 }
 
 impl<B> Logged<B> {
-    pub(crate) fn wrap(response: Response<B>, entry: Option<Entry>) -> Response<Self> {
+    pub(crate) fn wrap(mut response: Response<B>, entry: Option<Entry>) -> Response<Self> {
         let status = response.status().as_u16();
-        response.map(|body| Self { body, entry: entry.map(|entry| Entry::answered(entry, status)) })
+        let user = response.extensions_mut().remove::<User>();
+        let entry = entry.map(|entry| entry.answered(status, user));
+        response.map(|body| Self { body, entry })
     }
 }
 
 impl Entry {
-    fn answered(mut self, status: u16) -> Self {
+    fn answered(mut self, status: u16, user: Option<User>) -> Self {
         self.status = status;
+        self.user = user;
         self
     }
 }

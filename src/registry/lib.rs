@@ -7,6 +7,7 @@
 
 mod access;
 mod api;
+mod auth;
 pub mod config;
 mod content;
 mod listener;
@@ -16,6 +17,7 @@ mod route;
 mod server;
 mod upload;
 
+pub use auth::Unusable as UnusableAuth;
 pub use config::Config;
 pub use listener::Listener;
 pub use server::{OpenError, Server};

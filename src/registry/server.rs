@@ -19,7 +19,8 @@ use tokio_io_timeout::TimeoutStream;
 use crate::{
     access::{AccessLog, Logged},
     api::{Api, Body},
-    config::{Auth, Config, UploadPurging},
+    auth::{Gate, Unusable},
+    config::{Config, UploadPurging},
     content::Content,
     listener::{Accepted, Incomings, Listener},
     purging,
@@ -63,23 +64,21 @@ pub enum OpenError {
     /// The storage is not usable.
     #[error("failed to open the storage")]
     Storage(#[source] storage::Error),
-    /// The type of authorization is not there yet.
-    #[error("`auth` is not supported yet; stay with Distribution for now")]
-    Auth,
+    /// Passwords or keys are not usable.
+    #[error("failed to set up `auth`")]
+    Auth(#[source] Unusable),
     /// The thread that writes the access log could not be started.
     #[error("failed to start the access log")]
     AccessLog(#[source] io::Error),
 }
 
 impl Server {
-    /// Opens the storage.
+    /// Reads passwords or keys, and opens the storage.
     ///
     /// # Errors
-    /// The storage is not usable.
+    /// One of them is not usable.
     pub fn open(config: &Config) -> Result<Self, OpenError> {
-        if config.auth != Auth::None {
-            return Err(OpenError::Auth);
-        }
+        let gate = Gate::open(&config.auth).map_err(OpenError::Auth)?;
         let content = Content::open(&config.storage.driver).map_err(OpenError::Storage)?;
         let signer = match &config.http.secret {
             Some(secret) => Signer::new(secret.expose().as_bytes()),
@@ -91,7 +90,7 @@ impl Server {
             false => None,
         };
         Ok(Self {
-            api: Arc::new(Api::new(config, content.clone(), signer)),
+            api: Arc::new(Api::new(config, gate, content.clone(), signer)),
             content,
             purging: config.storage.upload_purging,
             access,
@@ -109,7 +108,7 @@ impl Server {
         listener: Listener,
         shutdown: impl Future<Output = ()> + Send,
     ) -> io::Result<()> {
-        if listener.is_public() {
+        if listener.is_public() && self.api.is_open() {
             let address = listener.address();
             tracing::warn!(%address, "there is no authentication: whoever reaches it may pull and push");
         }

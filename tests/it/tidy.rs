@@ -83,6 +83,7 @@ const REGISTRY_RANKS: &[(&str, u8)] = &[
     ("api", 2),
     ("listener", 3),
     ("route", 3),
+    ("auth", 4),
     ("content", 4),
     ("upload", 4),
     ("log", 5),

@@ -11,7 +11,10 @@ use oci::{ErrorCode, Reference};
 use serde_json::{Value, json};
 
 use super::Body;
-use crate::content::{Error, StorageKind};
+use crate::{
+    auth::User,
+    content::{Error, StorageKind},
+};
 
 /// JSON as Distribution 2.8 labels it.
 pub(super) const JSON: HeaderValue = HeaderValue::from_static("application/json; charset=utf-8");
@@ -109,7 +112,8 @@ impl Failure {
         response
     }
 
-    /// What is not there is everyday life: every push asks first. The rest is worth a line.
+    /// What is not there is everyday life: every push asks first; and who is not let in has had a line
+    /// that says why. The rest is worth one.
     fn log(&self, parts: &Parts) {
         let status = self.facts.status;
         let Some(entry) = self.facts.errors.first() else { return };
@@ -120,6 +124,7 @@ impl Failure {
                     http.request.method = parts.method.as_str(),
                     http.request.uri = parts.uri.path(),
                     http.response.status = status.as_u16(),
+                    auth.user.name = parts.extensions.get::<User>().map(User::as_str),
                     err.code = entry.code.as_str(),
                     err.message = entry.message,
                     err.cause = self.facts.cause.as_ref().map(chain),
@@ -128,7 +133,7 @@ impl Failure {
             };
         }
         match status {
-            StatusCode::NOT_FOUND => log!(debug),
+            StatusCode::NOT_FOUND | StatusCode::UNAUTHORIZED => log!(debug),
             _ if status.is_server_error() => log!(error),
             _ => log!(info),
         }

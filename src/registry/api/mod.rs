@@ -4,6 +4,7 @@
 //! against what the route allows, and one handler does the rest. Handlers know HTTP and
 //! [`Content`]; they hold no storage.
 
+mod authorize;
 mod base;
 mod blob;
 mod body;
@@ -28,6 +29,7 @@ use serde_json::json;
 use tokio::sync::Semaphore;
 
 use crate::{
+    auth::{Gate, Grant, User},
     config::Config,
     content::{BodyError, Content},
     route::{self, NoRoute, Route},
@@ -50,6 +52,7 @@ type Answer = Result<Response<Body>, Failure>;
 /// The API of one registry.
 #[derive(Debug)]
 pub(crate) struct Api {
+    gate: Gate,
     content: Content,
     signer: Signer,
     external: External,
@@ -68,6 +71,8 @@ pub(crate) struct Api {
 struct Call<'a> {
     api: &'a Api,
     parts: &'a Parts,
+    /// What the client may do, which the route's own needs have been held against.
+    grant: &'a Grant,
 }
 
 impl From<hyper::Error> for BodyError {
@@ -77,10 +82,11 @@ impl From<hyper::Error> for BodyError {
 }
 
 impl Api {
-    pub(crate) fn new(config: &Config, content: Content, signer: Signer) -> Self {
+    pub(crate) fn new(config: &Config, gate: Gate, content: Content, signer: Signer) -> Self {
         let mut headers: HeaderMap = config.http.headers.iter().cloned().collect();
         headers.insert(API_VERSION, HeaderValue::from_static("registry/2.0"));
         Self {
+            gate,
             content,
             signer,
             external: External::new(&config.http),
@@ -93,6 +99,11 @@ impl Api {
         }
     }
 
+    /// Whether everybody may do everything.
+    pub(crate) fn is_open(&self) -> bool {
+        self.gate.is_open()
+    }
+
     /// Whether the registry takes no writes.
     pub(crate) fn is_read_only(&self) -> bool {
         self.read_only
@@ -100,11 +111,11 @@ impl Api {
 
     /// Answers a request; whatever goes wrong is an answer too.
     pub(crate) async fn answer(&self, request: Request<Incoming>) -> Response<Body> {
-        let (parts, body) = request.into_parts();
+        let (mut parts, body) = request.into_parts();
         if !location::has_one_host(&parts) {
             return base::bad_request();
         }
-        let answer = self.route(&parts, body).await;
+        let answer = self.admit(&mut parts, body).await;
         let mut response = answer.unwrap_or_else(|failure| failure.into_response(&parts));
         for name in self.headers.keys() {
             // A handler's own word is more exact than a header for all answers.
@@ -116,12 +127,32 @@ impl Api {
         if parts.method == Method::HEAD {
             without_body(&mut response);
         }
+        if let Some(user) = parts.extensions.remove::<User>() {
+            // For the access log.
+            response.extensions_mut().insert(user);
+        }
         response
     }
 
-    async fn route(&self, parts: &Parts, body: Incoming) -> Answer {
-        let call = Call { api: self, parts };
-        let route = match route::parse(&self.external.prefix, parts.uri.path()) {
+    /// Asks who it is, and for what, before anything is done; notes the name for the logs.
+    async fn admit(&self, parts: &mut Parts, body: Incoming) -> Answer {
+        let route = route::parse(&self.external.prefix, parts.uri.path());
+        let grant = match authorize::wanted(&route, parts) {
+            None => Grant::nothing(),
+            Some(wanted) => {
+                let admitted = self.gate.admit(parts, &wanted).await;
+                admitted.map_err(|refusal| authorize::refused(refusal, &wanted))?
+            }
+        };
+        if let Some(user) = grant.user() {
+            parts.extensions.insert(user.clone());
+        }
+        self.route(Call { api: self, parts, grant: &grant }, route, body).await
+    }
+
+    async fn route(&self, call: Call<'_>, route: Result<Route, NoRoute>, body: Incoming) -> Answer {
+        let parts = call.parts;
+        let route = match route {
             Ok(Route::Redirect(path)) => return redirect(&path, parts.uri.query()),
             Ok(route) => route,
             Err(none) => return Err(no_route(none, &parts.method)),

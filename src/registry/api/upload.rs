@@ -17,7 +17,8 @@ use super::{
     page::query,
 };
 use crate::{
-    content::{BodyError, Error, Position, Session, UploadId},
+    auth::{Access, Action},
+    content::{BodyError, Error, Position, Session, Sources, UploadId},
     upload::{ChunkRange, State},
 };
 
@@ -123,8 +124,24 @@ impl Call<'_> {
             Some(Ok(from)) => Some(from),
             Some(Err(_)) => return Ok(None),
         };
-        let mounted = self.api.content.mount(from.as_ref(), name, &digest).await?;
+        let sources = match self.sources(from) {
+            Sources::These(sources) if sources.is_empty() => return Ok(None),
+            sources => sources,
+        };
+        let mounted = self.api.content.mount(sources, name, &digest).await?;
         Ok(mounted.then(|| self.created(name, &digest)))
+    }
+
+    /// Where a blob may be taken from: only what the client could pull anyway.
+    fn sources(&self, from: Option<RepositoryName>) -> Sources {
+        match (from, self.grant.pullable()) {
+            (None, None) => Sources::Any,
+            (None, Some(pullable)) => Sources::These(pullable),
+            (Some(from), _) => {
+                let pull = Access::to_repository(&from, Action::Pull);
+                Sources::These(self.grant.covers(&pull).then_some(from).into_iter().collect())
+            }
+        }
     }
 
     /// The parameter `digest`.

@@ -11,6 +11,15 @@ use super::{
 /// How many repositories are asked for a blob that is mounted from anywhere.
 const ASKED_FOR_MOUNT: usize = 1000;
 
+/// Where a blob may be mounted from.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(crate) enum Sources {
+    /// Whichever repository has it.
+    Any,
+    /// One of these, if it has it.
+    These(Vec<RepositoryName>),
+}
+
 /// A blob that a repository serves.
 #[derive(Debug)]
 pub(crate) struct Blob {
@@ -37,19 +46,13 @@ impl Content {
     }
 
     /// Makes a blob of another repository one of this one. No: there is no such blob.
-    ///
-    /// Without `from`, any repository will do.
     pub(crate) async fn mount(
         &self,
-        from: Option<&RepositoryName>,
+        sources: Sources,
         repository: &RepositoryName,
         digest: &Digest,
     ) -> Result<bool, Error> {
-        let from = match from {
-            Some(from) => Some(from.clone()),
-            None => self.holder(digest).await?,
-        };
-        let Some(from) = from else { return Ok(false) };
+        let Some(from) = self.holder(sources, digest).await? else { return Ok(false) };
         let (repository, digest) = (repository.clone(), *digest);
         self.shielded(move |content| async move {
             let subject = Subject::Digest(&digest);
@@ -68,11 +71,19 @@ impl Content {
 
     /// A repository that has the blob, if one of the first does: a client that names none saves itself
     /// an upload, and must not cost the registry a walk through everything.
-    async fn holder(&self, digest: &Digest) -> Result<Option<RepositoryName>, Error> {
+    async fn holder(
+        &self,
+        sources: Sources,
+        digest: &Digest,
+    ) -> Result<Option<RepositoryName>, Error> {
         if !self.has_bytes(digest).await? {
             return Ok(None);
         }
-        for repository in self.repositories(None, ASKED_FOR_MOUNT).await? {
+        let repositories = match sources {
+            Sources::These(repositories) => repositories,
+            Sources::Any => self.repositories(None, ASKED_FOR_MOUNT).await?,
+        };
+        for repository in repositories.into_iter().take(ASKED_FOR_MOUNT) {
             if self.exists(Key::LayerLink(&repository, digest)).await? {
                 return Ok(Some(repository));
             }

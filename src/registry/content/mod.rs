@@ -21,7 +21,7 @@ use std::{future::Future, sync::Arc};
 use oci::RepositoryName;
 use storage::{Backend, Driver, Folder};
 
-pub(crate) use blob::Blob;
+pub(crate) use blob::{Blob, Sources};
 pub(crate) use error::{BodyError, Error};
 pub(crate) use manifest::StoredManifest;
 pub(crate) use purge::{Purge, before};
