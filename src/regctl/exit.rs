@@ -12,11 +12,11 @@ use crate::{
     config::{Invalid, load},
     output::Verdict,
     reconfigure::{
-        self, ApplyError, CertificatesError, CopiesError, DesiredError, GenerateError,
-        HandoverError, InitError, NginxError,
+        self, AccountsError, ApplyError, CertificatesError, DesiredError, GenerateError,
+        HandoverError, InitError, NginxError, ReadOnlyError, StorageFolderError, TrustError,
     },
-    state::{journal, lock, secrets, users},
-    supervise,
+    state::{holds, journal, lock, secrets, services, users},
+    supervise::{self, LogError, ServiceError, SupervisorError},
     sys::fs,
 };
 
@@ -81,7 +81,15 @@ pub(crate) enum Failure {
     Desired(DesiredError),
     /// The files are not as they should be.
     Apply(ApplyError),
+    /// Read-only is not switched, or not everywhere.
+    ReadOnly(ReadOnlyError),
     Serve(supervise::Error),
+    /// There is no supervisor.
+    Supervisor(SupervisorError),
+    /// The process of a service.
+    Service(ServiceError),
+    /// The process of a log.
+    Log(LogError),
     /// The instance has no users of its own, because nobody must be one.
     NoUsers(PathBuf),
     /// The instance has no users of its own: another server issues tokens.
@@ -106,7 +114,11 @@ impl Failure {
             Self::Lock(lock::Error::File(error)) => denied(error.kind()),
             Self::Desired(error) => desired_exit(error),
             Self::Apply(error) => apply_exit(error),
+            Self::ReadOnly(error) => read_only_exit(error),
             Self::Serve(error) => serve_exit(error),
+            Self::Supervisor(error) => supervisor_exit(error),
+            Self::Service(error) => service_exit(error),
+            Self::Log(error) => caused(error, Exit::Failed),
             Self::Users(error) => users_exit(error),
             Self::InstanceExists(_)
             | Self::Disabled(_)
@@ -140,13 +152,24 @@ impl Failure {
             Self::Secrets(secrets::Error::Exposed { path, .. }) => {
                 Some(format!("chmod 0600 {}", path.display()))
             }
+            Self::ReadOnly(ReadOnlyError::Held(_)) => {
+                Some("it ends with that command; `regctl set-readonly status` shows it".to_owned())
+            }
+            Self::ReadOnly(ReadOnlyError::Unpatchable(_)) => {
+                Some("set the key in instance.toml, and `regctl reconfigure`".to_owned())
+            }
+            Self::ReadOnly(ReadOnlyError::Tell { .. }) => {
+                Some("it takes effect at the next start".to_owned())
+            }
+            Self::Desired(DesiredError::Trust(TrustError::Writable { path, .. })) => {
+                Some(format!("chown root {path} && chmod go-w {path}", path = path.display()))
+            }
+            Self::Desired(DesiredError::Storage(error)) => error.hint(),
+            Self::Desired(DesiredError::Accounts(error)) => error.hint(),
             Self::Secrets(secrets::Error::Half { .. } | secrets::Error::Unfit { .. }) => Some(
                 "remove both halves of the pair from the file, and `regctl reconfigure` makes a new one; GitLab needs its key then"
                     .to_owned(),
             ),
-            Self::Desired(DesiredError::Copies(CopiesError::Writable { path, .. })) => {
-                Some(format!("chown root {path} && chmod go-w {path}", path = path.display()))
-            }
             Self::Desired(DesiredError::Certificates(error)) => certificate_hint(error),
             Self::Desired(DesiredError::OpenTemplate) => Some(
                 "copy the built-in one anew: `regctl reconfigure --print-template config.yml.j2`"
@@ -223,14 +246,14 @@ fn certificate_hint(error: &CertificatesError) -> Option<String> {
 fn desired_exit(error: &DesiredError) -> Exit {
     match error {
         DesiredError::Load(load::Error::File(error))
-        | DesiredError::Copies(CopiesError::File(error))
+        | DesiredError::Trust(TrustError::File(error))
         | DesiredError::Nginx(NginxError::File(error))
         | DesiredError::Certificates(CertificatesError::File(error))
         | DesiredError::Handover(HandoverError::File(error)) => denied(error.kind()),
         DesiredError::Secrets(error) => secrets_exit(error),
         DesiredError::Journal(error) => journal_exit(error),
         DesiredError::Load(load::Error::Missing(_) | load::Error::Invalid(_))
-        | DesiredError::Copies(CopiesError::Writable { .. })
+        | DesiredError::Trust(TrustError::Writable { .. })
         | DesiredError::Render(_)
         | DesiredError::Registry(_)
         | DesiredError::OpenTemplate
@@ -245,8 +268,57 @@ fn desired_exit(error: &DesiredError) -> Exit {
         | DesiredError::Nginx(NginxError::Render(_) | NginxError::Refused(_)) => {
             Exit::ConfigInvalid
         }
+        DesiredError::Holds(error) => holds_exit(error),
+        DesiredError::Accounts(error) => accounts_exit(error),
+        DesiredError::Storage(error) => match error.as_ref() {
+            StorageFolderError::File(error) => denied(error.kind()),
+            StorageFolderError::Groups { .. }
+            | StorageFolderError::Closed { .. }
+            | StorageFolderError::OutOfReach { .. }
+            | StorageFolderError::Unmanaged { .. } => Exit::Failed,
+        },
         DesiredError::Nginx(NginxError::Run { .. })
         | DesiredError::Handover(HandoverError::Group { .. }) => Exit::Failed,
+    }
+}
+
+/// A name or an id that does not fit this host is the configuration's; a tool that fails is not.
+fn accounts_exit(error: &AccountsError) -> Exit {
+    match error {
+        AccountsError::OtherId { .. }
+        | AccountsError::TakenId { .. }
+        | AccountsError::Unmanaged { .. }
+        | AccountsError::NoLogGroup(_) => Exit::ConfigInvalid,
+        AccountsError::Lookup { .. }
+        | AccountsError::NoTool { .. }
+        | AccountsError::Run { .. }
+        | AccountsError::Refused { .. }
+        | AccountsError::Vanished { .. } => Exit::Failed,
+    }
+}
+
+fn holds_exit(error: &holds::Error) -> Exit {
+    match error {
+        holds::Error::File(error) => denied(error.kind()),
+        holds::Error::Busy { .. } => Exit::Locked,
+        holds::Error::Malformed { .. } | holds::Error::Foreign { .. } | holds::Error::Name(_) => {
+            Exit::Failed
+        }
+    }
+}
+
+fn read_only_exit(error: &ReadOnlyError) -> Exit {
+    match error {
+        ReadOnlyError::File(error) => denied(error.kind()),
+        ReadOnlyError::Holds(error) => holds_exit(error),
+        ReadOnlyError::Tell { source, .. } => denied(source.kind()),
+        ReadOnlyError::Edit { .. } => Exit::ConfigInvalid,
+        ReadOnlyError::Trust(_)
+        | ReadOnlyError::Load(_)
+        | ReadOnlyError::Lock(_)
+        | ReadOnlyError::Apply(_)
+        | ReadOnlyError::Held(_)
+        | ReadOnlyError::Unpatchable(_) => Exit::Failed,
     }
 }
 
@@ -271,6 +343,28 @@ fn serve_exit(error: &supervise::Error) -> Exit {
         supervise::Error::Listen { source, .. } => denied(source.kind()),
         supervise::Error::Open(source) => caused(source.as_ref(), Exit::Failed),
         supervise::Error::Runtime(_) | supervise::Error::Run(_) => Exit::Failed,
+    }
+}
+
+fn supervisor_exit(error: &SupervisorError) -> Exit {
+    match error {
+        SupervisorError::Running(_) => Exit::Locked,
+        SupervisorError::Services(services::Error::Missing(_)) => Exit::ConfigInvalid,
+        SupervisorError::File(_)
+        | SupervisorError::Services(_)
+        | SupervisorError::Socket(_)
+        | SupervisorError::Process(_) => caused(error, Exit::Failed),
+    }
+}
+
+fn service_exit(error: &ServiceError) -> Exit {
+    match error {
+        ServiceError::Serve(error) => serve_exit(error),
+        ServiceError::Services(_)
+        | ServiceError::Process(_)
+        | ServiceError::Account { .. }
+        | ServiceError::NoNginx
+        | ServiceError::Nginx(_) => caused(error, Exit::Failed),
     }
 }
 
@@ -328,7 +422,11 @@ impl fmt::Display for Failure {
             Self::Lock(error) => chain(f, error),
             Self::Desired(error) => chain(f, error),
             Self::Apply(error) => chain(f, error),
+            Self::ReadOnly(error) => chain(f, error),
             Self::Serve(error) => chain(f, error),
+            Self::Supervisor(error) => chain(f, error),
+            Self::Service(error) => chain(f, error),
+            Self::Log(error) => chain(f, error),
             Self::NoUsers(path) => {
                 write!(f, "the registry of `{}` asks nobody who they are", path.display())
             }
@@ -404,7 +502,20 @@ impl From<reconfigure::Error> for Failure {
         match error {
             reconfigure::Error::Desired(error) => error.into(),
             reconfigure::Error::Lock(error) => error.into(),
+            reconfigure::Error::Accounts(error) => Self::Desired(error.into()),
             reconfigure::Error::Apply(error) => Self::Apply(error),
+        }
+    }
+}
+
+impl From<ReadOnlyError> for Failure {
+    fn from(error: ReadOnlyError) -> Self {
+        match error {
+            ReadOnlyError::Load(error) => error.into(),
+            ReadOnlyError::Lock(error) => error.into(),
+            ReadOnlyError::Apply(error) => Self::Apply(error),
+            ReadOnlyError::Trust(error) => Self::Desired(error.into()),
+            error => Self::ReadOnly(error),
         }
     }
 }
@@ -436,5 +547,23 @@ impl From<GenerateError> for Failure {
             GenerateError::Lock(error) => Self::Lock(error),
             GenerateError::File(error) => Self::File(error),
         }
+    }
+}
+
+impl From<SupervisorError> for Failure {
+    fn from(error: SupervisorError) -> Self {
+        Self::Supervisor(error)
+    }
+}
+
+impl From<ServiceError> for Failure {
+    fn from(error: ServiceError) -> Self {
+        Self::Service(error)
+    }
+}
+
+impl From<LogError> for Failure {
+    fn from(error: LogError) -> Self {
+        Self::Log(error)
     }
 }

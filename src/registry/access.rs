@@ -3,7 +3,10 @@
 use std::{
     io,
     pin::Pin,
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     task::{Context, Poll, ready},
     time::SystemTime,
 };
@@ -18,12 +21,14 @@ use http_body::{Body, Frame, SizeHint};
 use crate::{
     auth::User,
     log::{Access, AccessLine, Sink},
+    statistics::OpenRequest,
 };
 
-/// The access log, on standard output.
+/// The access log, on standard output, while it is switched on.
 #[derive(Debug)]
 pub(crate) struct AccessLog {
     access: Access,
+    is_on: AtomicBool,
 }
 
 /// What is known of a request before it is answered.
@@ -43,12 +48,22 @@ pub(crate) struct Entry {
 }
 
 impl AccessLog {
-    pub(crate) fn start() -> io::Result<Self> {
-        Ok(Self { access: Access::new(Sink::stdout()?) })
+    pub(crate) fn start(is_on: bool) -> io::Result<Self> {
+        Ok(Self { access: Access::new(Sink::stdout()?), is_on: AtomicBool::new(is_on) })
     }
 
-    pub(crate) fn begin<B>(self: &Arc<Self>, remote: &Arc<str>, request: &Request<B>) -> Entry {
-        Entry {
+    /// Switches it on or off, for requests that begin from now on.
+    pub(crate) fn switch(&self, is_on: bool) {
+        self.is_on.store(is_on, Ordering::Relaxed);
+    }
+
+    /// The line of a request; none while the log is off.
+    pub(crate) fn begin<B>(
+        self: &Arc<Self>,
+        remote: &Arc<str>,
+        request: &Request<B>,
+    ) -> Option<Entry> {
+        self.is_on.load(Ordering::Relaxed).then(|| Entry {
             log: Arc::clone(self),
             time: SystemTime::now(),
             remote: Arc::clone(remote),
@@ -60,7 +75,7 @@ impl AccessLog {
             user: None,
             status: 0,
             sent: 0,
-        }
+        })
     }
 
     pub(crate) fn flush(&self) {
@@ -99,19 +114,24 @@ fn version(version: Version) -> &'static str {
     }
 }
 
-/// A body that counts what is sent of it.
+/// A body that counts what is sent of it, and with which its request ends.
 #[derive(Debug)]
 pub(crate) struct Logged<B> {
     body: B,
     entry: Option<Entry>,
+    _request: OpenRequest,
 }
 
 impl<B> Logged<B> {
-    pub(crate) fn wrap(mut response: Response<B>, entry: Option<Entry>) -> Response<Self> {
+    pub(crate) fn wrap(
+        mut response: Response<B>,
+        entry: Option<Entry>,
+        request: OpenRequest,
+    ) -> Response<Self> {
         let status = response.status().as_u16();
         let user = response.extensions_mut().remove::<User>();
         let entry = entry.map(|entry| entry.answered(status, user));
-        response.map(|body| Self { body, entry })
+        response.map(|body| Self { body, entry, _request: request })
     }
 }
 

@@ -1,26 +1,32 @@
 //! A container registry on Docker Distribution's storage layout, as a library.
 //!
 //! It knows nothing of regctl. [`Config`] is Distribution's `config.yml`; [`Server`] serves it on a
-//! [`Listener`] until told to stop.
+//! [`Listener`] until told to stop; [`Control`] is the handle on one that serves.
 
 #![warn(missing_docs)]
 
 mod access;
+pub mod admin;
 mod api;
 mod auth;
 pub mod config;
 mod content;
+mod control;
 mod listener;
 pub mod log;
+mod metered;
 mod purging;
 mod route;
 mod server;
+mod statistics;
 mod upload;
 
 pub use auth::Unusable as UnusableAuth;
 pub use config::Config;
-pub use listener::Listener;
+pub use control::{Control, NotQuiet, ReloadError, Reloaded, Reloader, Switched};
+pub use listener::{Listener, Socket};
 pub use server::{OpenError, Server};
+pub use statistics::Statistics;
 
 /// Readers of what clients send, for fuzzing.
 #[doc(hidden)]

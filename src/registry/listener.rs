@@ -3,12 +3,17 @@
 use std::{
     fs, io,
     net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener},
-    os::unix::{
-        fs::FileTypeExt,
-        net::{UnixListener, UnixStream},
+    os::{
+        fd::{AsFd, BorrowedFd},
+        unix::{
+            fs::FileTypeExt,
+            net::{UnixListener, UnixStream},
+        },
     },
     path::{Path, PathBuf},
 };
+
+use rustix::net::sockopt;
 
 use crate::config::Address;
 
@@ -17,28 +22,70 @@ const BACKLOG: i32 = 4096;
 
 /// A socket that listens.
 #[derive(Debug)]
-pub enum Listener {
+pub struct Listener {
+    socket: Socket,
+    /// None where another process has made the socket: it is that one's.
+    file: Option<SocketFile>,
+}
+
+/// A socket of the standard library, of either family.
+#[derive(Debug)]
+pub enum Socket {
     /// `http.net: tcp`.
     Tcp(TcpListener),
-    /// `http.net: unix`, with its path.
-    Unix(UnixListener, PathBuf),
+    /// `http.net: unix`.
+    Unix(UnixListener),
 }
 
 /// A listener within the runtime.
 #[derive(Debug)]
-pub(crate) enum Incomings {
+pub(crate) struct Incomings {
+    socket: Listening,
+    _file: Option<SocketFile>,
+}
+
+#[derive(Debug)]
+enum Listening {
     Tcp(tokio::net::TcpListener),
-    Unix { listener: tokio::net::UnixListener, _file: SocketFile },
+    Unix(tokio::net::UnixListener),
 }
 
 /// The file of a unix socket, removed with its listener.
 #[derive(Debug)]
-pub(crate) struct SocketFile(PathBuf);
+struct SocketFile(PathBuf);
 
 impl Drop for SocketFile {
     fn drop(&mut self) {
         // One that stays is replaced by the next process.
         let _ = fs::remove_file(&self.0);
+    }
+}
+
+impl From<TcpListener> for Socket {
+    fn from(listener: TcpListener) -> Self {
+        Self::Tcp(listener)
+    }
+}
+
+impl From<UnixListener> for Socket {
+    fn from(listener: UnixListener) -> Self {
+        Self::Unix(listener)
+    }
+}
+
+impl AsFd for Socket {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        match self {
+            Self::Tcp(listener) => listener.as_fd(),
+            Self::Unix(listener) => listener.as_fd(),
+        }
+    }
+}
+
+/// To be passed on to another process.
+impl AsFd for Listener {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.socket.as_fd()
     }
 }
 
@@ -56,44 +103,69 @@ impl Listener {
     /// The address is taken, or not this machine's, or the path cannot be made.
     pub fn bind(address: &Address) -> io::Result<Self> {
         match address {
-            Address::Tcp(address) => bind_tcp(*address).map(Self::Tcp),
-            Address::Unix(path) => bind_unix(path),
+            Address::Tcp(address) => {
+                Ok(Self { socket: Socket::Tcp(bind_tcp(*address)?), file: None })
+            }
+            Address::Unix(path) => {
+                let socket = Socket::Unix(bind_unix(path)?);
+                Ok(Self { socket, file: Some(SocketFile(path.clone())) })
+            }
         }
+    }
+
+    /// Takes a socket that another process has made, listens on, and keeps: connections that nobody
+    /// has accepted when this one stops are that process's, and so is the file of a unix socket.
+    ///
+    /// # Errors
+    /// The socket does not listen.
+    pub fn passed(socket: impl Into<Socket>) -> io::Result<Self> {
+        let socket = socket.into();
+        if !sockopt::socket_acceptconn(&socket)? {
+            let message = "the socket that was passed does not listen";
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, message));
+        }
+        // Whoever made it may have asked for a shorter queue.
+        rustix::net::listen(&socket, BACKLOG)?;
+        Ok(Self { socket, file: None })
     }
 
     /// Where it listens, for people: `127.0.0.1:5000`, or the path of a socket.
     #[must_use]
     pub fn address(&self) -> String {
-        match self {
-            Self::Tcp(listener) => {
+        match &self.socket {
+            Socket::Tcp(listener) => {
                 listener.local_addr().map_or_else(|error| error.to_string(), |at| at.to_string())
             }
-            Self::Unix(_, path) => path.display().to_string(),
+            Socket::Unix(listener) => {
+                let at = listener.local_addr().ok();
+                let path = at.as_ref().and_then(|at| at.as_pathname());
+                path.map_or_else(|| "@".to_owned(), |path| path.display().to_string())
+            }
         }
     }
 
     /// Whether other machines can reach it.
     pub(crate) fn is_public(&self) -> bool {
-        match self {
-            Self::Tcp(listener) => {
+        match &self.socket {
+            Socket::Tcp(listener) => {
                 !listener.local_addr().is_ok_and(|at| at.ip().to_canonical().is_loopback())
             }
-            Self::Unix(..) => false,
+            Socket::Unix(_) => false,
         }
     }
 
     pub(crate) fn into_tokio(self) -> io::Result<Incomings> {
-        match self {
-            Self::Tcp(listener) => {
+        let socket = match self.socket {
+            Socket::Tcp(listener) => {
                 listener.set_nonblocking(true)?;
-                tokio::net::TcpListener::from_std(listener).map(Incomings::Tcp)
+                Listening::Tcp(tokio::net::TcpListener::from_std(listener)?)
             }
-            Self::Unix(listener, path) => {
+            Socket::Unix(listener) => {
                 listener.set_nonblocking(true)?;
-                let listener = tokio::net::UnixListener::from_std(listener)?;
-                Ok(Incomings::Unix { listener, _file: SocketFile(path) })
+                Listening::Unix(tokio::net::UnixListener::from_std(listener)?)
             }
-        }
+        };
+        Ok(Incomings { socket, _file: self.file })
     }
 }
 
@@ -115,7 +187,7 @@ fn bind_tcp(address: SocketAddr) -> io::Result<TcpListener> {
 }
 
 /// A socket that a former process has left is replaced; one that somebody answers on is taken.
-fn bind_unix(path: &Path) -> io::Result<Listener> {
+fn bind_unix(path: &Path) -> io::Result<UnixListener> {
     if fs::symlink_metadata(path).is_ok_and(|found| found.file_type().is_socket()) {
         match UnixStream::connect(path) {
             Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => {
@@ -124,8 +196,7 @@ fn bind_unix(path: &Path) -> io::Result<Listener> {
             Ok(_) | Err(_) => return Err(io::ErrorKind::AddrInUse.into()),
         }
     }
-    let listener = UnixListener::bind(path)?;
-    Ok(Listener::Unix(listener, path.to_owned()))
+    UnixListener::bind(path)
 }
 
 fn is_without_ipv6(error: &io::Error) -> bool {
@@ -135,14 +206,14 @@ fn is_without_ipv6(error: &io::Error) -> bool {
 
 impl Incomings {
     pub(crate) async fn accept(&mut self) -> io::Result<Accepted> {
-        match self {
-            Self::Tcp(listener) => {
+        match &self.socket {
+            Listening::Tcp(listener) => {
                 let (stream, remote) = listener.accept().await?;
                 // An answer is one write; waiting for more to send would only delay it.
                 stream.set_nodelay(true)?;
                 Ok(Accepted::Tcp(stream, remote))
             }
-            Self::Unix { listener, .. } => Ok(Accepted::Unix(listener.accept().await?.0)),
+            Listening::Unix(listener) => Ok(Accepted::Unix(listener.accept().await?.0)),
         }
     }
 }
@@ -170,6 +241,31 @@ mod tests {
         assert_eq!(second.kind(), io::ErrorKind::AddrInUse);
         drop(living);
         Listener::bind(&address).unwrap();
+    }
+
+    #[test]
+    fn the_file_of_a_socket_goes_with_who_made_it_and_not_with_who_was_passed_it() {
+        let scratch = tempfile::tempdir().unwrap();
+        let path = scratch.path().join("socket");
+        let owner = Listener::bind(&Address::Unix(path.clone())).unwrap();
+        let socket = UnixListener::from(owner.as_fd().try_clone_to_owned().unwrap());
+        let passed = Listener::passed(socket).unwrap();
+        assert_eq!(passed.address(), path.display().to_string());
+        drop(passed);
+        assert!(path.exists());
+        drop(owner);
+        assert!(!path.exists());
+    }
+
+    #[test]
+    fn a_passed_socket_must_listen() {
+        let listening = Listener::bind(&Address::Tcp("127.0.0.1:0".parse().unwrap())).unwrap();
+        let socket = TcpListener::from(listening.as_fd().try_clone_to_owned().unwrap());
+        assert_eq!(Listener::passed(socket).unwrap().address(), listening.address());
+        let connected = std::net::TcpStream::connect(listening.address()).unwrap();
+        let socket = TcpListener::from(std::os::fd::OwnedFd::from(connected));
+        let error = Listener::passed(socket).unwrap_err();
+        assert!(error.to_string().contains("does not listen"), "{error}");
     }
 
     #[test]

@@ -1,29 +1,46 @@
 //! A registry on a listener: accepts connections, answers their requests, stops when told to.
+//!
+//! A stop has three phases. The listener goes first: a socket of this process is closed, one that was passed in is its
+//! owner's. Then requests finish, each answer with `Connection: close`, while idle connections are closed at once. After
+//! `http.draintimeout` what is left is cut off; a write that loses its client so ends as at any other time, with what
+//! it has received kept.
 
-use std::{convert::Infallible, future::Future, io, sync::Arc, time::Duration};
+use std::{
+    convert::Infallible,
+    future::Future,
+    io,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
 use http::{Request, Response};
 use hyper::{body::Incoming, service::service_fn};
 use hyper_util::{
     rt::{TokioExecutor, TokioIo, TokioTimer},
-    server::{conn::auto::Builder, graceful::GracefulShutdown},
+    server::conn::auto::Builder,
 };
 use rustix::process::Resource;
 use tokio::{
     io::{AsyncRead, AsyncWrite},
-    sync::{OwnedSemaphorePermit, Semaphore},
+    sync::{Notify, OwnedSemaphorePermit, Semaphore},
     time::{sleep, timeout},
 };
 use tokio_io_timeout::TimeoutStream;
 
 use crate::{
-    access::{AccessLog, Logged},
+    access::Logged,
     api::{Api, Body},
     auth::{Gate, Unusable},
-    config::{Config, UploadPurging},
+    config::Config,
     content::Content,
+    control::{Control, Phase, Shared},
     listener::{Accepted, Incomings, Listener},
+    metered::Metered,
     purging,
+    statistics::OpenConnection,
     upload::Signer,
 };
 
@@ -42,19 +59,21 @@ const PING_INTERVAL: Duration = Duration::from_secs(30);
 
 /// Connections at once, where the limit of descriptors allows them; the next one waits in the
 /// kernel's queue.
-const CONNECTIONS: usize = 16 * 1024;
+const CONNECTIONS: u32 = 16 * 1024;
 
 /// A connection that is served holds itself, a blob and another file for a moment.
-const DESCRIPTORS: usize = 3;
+const DESCRIPTORS: u32 = 3;
+
+/// A client that has just connected is about to ask: a drain waits so long for its first request.
+const FIRST_REQUEST: Duration = Duration::from_secs(1);
+
+/// How long a stopping process waits for writes whose connections it has cut off.
+const LAST_WRITES: Duration = Duration::from_secs(5);
 
 /// A registry, opened.
 #[derive(Debug)]
 pub struct Server {
-    api: Arc<Api>,
-    content: Content,
-    purging: UploadPurging,
-    access: Option<Arc<AccessLog>>,
-    drain_timeout: Duration,
+    shared: Arc<Shared>,
     h2c: bool,
 }
 
@@ -85,21 +104,19 @@ impl Server {
             // For this process only: uploads cannot go on after a restart.
             None => Signer::new(uuid::Uuid::new_v4().as_bytes()),
         };
-        let access = match config.log.access_log {
-            true => Some(Arc::new(AccessLog::start().map_err(OpenError::AccessLog)?)),
-            false => None,
-        };
-        Ok(Self {
-            api: Arc::new(Api::new(config, gate, content.clone(), signer)),
-            content,
-            purging: config.storage.upload_purging,
-            access,
-            drain_timeout: config.http.drain_timeout,
-            h2c: config.http.h2c,
-        })
+        let api = Api::new(config, gate, content.clone(), signer);
+        let shared = Shared::new(config, api, content).map_err(OpenError::AccessLog)?;
+        Ok(Self { shared: Arc::new(shared), h2c: config.http.h2c })
     }
 
-    /// Serves until `shutdown`; then, for `http.draintimeout`, what has begun.
+    /// A handle on the server, before and while it runs.
+    #[must_use]
+    pub fn control(&self) -> Control {
+        Control::new(Arc::clone(&self.shared))
+    }
+
+    /// Serves until `shutdown`; then the listener goes, and what has begun is finished, for at most
+    /// `http.draintimeout`. Writes that are cut off then keep what they have received.
     ///
     /// # Errors
     /// The listener is broken.
@@ -108,42 +125,56 @@ impl Server {
         listener: Listener,
         shutdown: impl Future<Output = ()> + Send,
     ) -> io::Result<()> {
-        if listener.is_public() && self.api.is_open() {
+        if listener.is_public() && self.shared.api.is_open() {
             let address = listener.address();
             tracing::warn!(%address, "there is no authentication: whoever reaches it may pull and push");
         }
-        let mut listener = listener.into_tokio()?;
+        let connections = Connections::for_this_process();
+        self.accept(listener.into_tokio()?, &connections, shutdown).await;
+        self.drain(&connections).await;
+        Ok(())
+    }
+
+    /// Accepts connections until `shutdown`.
+    async fn accept(
+        &self,
+        mut listener: Incomings,
+        connections: &Connections,
+        shutdown: impl Future<Output = ()> + Send,
+    ) {
+        let shared = &self.shared;
         let builder = Arc::new(self.builder());
-        let connections = Arc::new(Semaphore::new(connections()));
-        let graceful = GracefulShutdown::new();
         let mut shutdown = std::pin::pin!(shutdown);
-        let mut purging =
-            std::pin::pin!(purging::run(&self.api, self.content.clone(), self.purging));
+        let mut purging = std::pin::pin!(purging::run(shared.content.clone(), shared.purging()));
         loop {
             let (accepted, permit) = tokio::select! {
-                next = next(&mut listener, &connections) => next?,
+                // Looked at first: under any load, who is told to stop stops.
+                biased;
+                () = &mut shutdown => return,
+                next = next(&mut listener, connections) => next,
                 never = &mut purging => match never {},
-                () = &mut shutdown => break,
             };
-            let connection = Connection {
-                api: Arc::clone(&self.api),
-                access: self.access.clone(),
-                remote: accepted.remote().into(),
-            };
+            let connection = Connection::new(shared, &accepted);
             match accepted {
-                Accepted::Tcp(stream, _) => {
-                    serve(&builder, &graceful, connection, stream, permit);
-                }
-                Accepted::Unix(stream) => serve(&builder, &graceful, connection, stream, permit),
+                Accepted::Tcp(stream, _) => serve(&builder, connection, stream, permit),
+                Accepted::Unix(stream) => serve(&builder, connection, stream, permit),
             }
         }
-        drop(listener);
+    }
+
+    /// Lets requests finish, cuts off those that do not, and waits for what is being written.
+    async fn drain(&self, connections: &Connections) {
+        let shared = &self.shared;
+        shared.enter(Phase::Draining);
         // Zero is no drain at all, as Distribution.
-        let _ = timeout(self.drain_timeout, graceful.shutdown()).await;
-        if let Some(access) = &self.access {
-            access.flush();
+        if timeout(shared.drain_timeout(), connections.ended()).await.is_err() {
+            shared.enter(Phase::Cutting);
         }
-        Ok(())
+        if timeout(LAST_WRITES, shared.content.writes_ended()).await.is_err() {
+            let writes = shared.content.writes_in_flight();
+            tracing::error!(writes, "stopping although writes are under way");
+        }
+        shared.access.flush();
     }
 
     fn builder(&self) -> Builder<TokioExecutor> {
@@ -161,20 +192,49 @@ impl Server {
     }
 }
 
-/// How many connections the process can serve.
-fn connections() -> usize {
-    let limit = rustix::process::getrlimit(Resource::Nofile).current;
-    let descriptors = limit.and_then(|limit| usize::try_from(limit).ok()).unwrap_or(usize::MAX);
-    (descriptors / DESCRIPTORS).clamp(1, CONNECTIONS)
+/// Ends what goes on beside the server, however that one ended.
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.shared.enter(Phase::Ended);
+    }
+}
+
+/// Room for connections.
+#[derive(Debug)]
+struct Connections {
+    room: Arc<Semaphore>,
+    most: u32,
+}
+
+impl Connections {
+    /// As many as the process can serve.
+    fn for_this_process() -> Self {
+        let limit = rustix::process::getrlimit(Resource::Nofile).current;
+        let descriptors = limit.and_then(|limit| u32::try_from(limit).ok()).unwrap_or(u32::MAX);
+        let most = (descriptors / DESCRIPTORS).clamp(1, CONNECTIONS);
+        let room = usize::try_from(most).expect("a few thousand fit everywhere");
+        Self { room: Arc::new(Semaphore::new(room)), most }
+    }
+
+    /// Waits for room. The semaphore is never closed.
+    async fn room(&self) -> Option<OwnedSemaphorePermit> {
+        Arc::clone(&self.room).acquire_owned().await.ok()
+    }
+
+    /// Waits until there is none.
+    async fn ended(&self) {
+        // All the room there is: nobody holds any.
+        let _ = self.room.acquire_many(self.most).await;
+    }
 }
 
 /// The next connection, once there is room for it.
 async fn next(
     listener: &mut Incomings,
-    connections: &Arc<Semaphore>,
-) -> io::Result<(Accepted, OwnedSemaphorePermit)> {
-    let permit = Arc::clone(connections).acquire_owned().await.map_err(io::Error::other)?;
-    Ok((accept(listener).await, permit))
+    connections: &Connections,
+) -> (Accepted, Option<OwnedSemaphorePermit>) {
+    let permit = connections.room().await;
+    (accept(listener).await, permit)
 }
 
 /// Accepts a connection. Running out of descriptors is waited out, not died of.
@@ -199,46 +259,83 @@ fn is_of_one_connection(error: &io::Error) -> bool {
 /// What the requests of one connection share.
 #[derive(Debug)]
 struct Connection {
-    api: Arc<Api>,
-    access: Option<Arc<AccessLog>>,
+    shared: Arc<Shared>,
     remote: Arc<str>,
+    /// Whether a request has come in, and who waits for the first one.
+    is_used: AtomicBool,
+    used: Notify,
+    _open: OpenConnection,
 }
 
 impl Connection {
+    fn new(shared: &Arc<Shared>, accepted: &Accepted) -> Self {
+        Self {
+            shared: Arc::clone(shared),
+            remote: accepted.remote().into(),
+            is_used: AtomicBool::new(false),
+            used: Notify::new(),
+            _open: shared.counters.connection(),
+        }
+    }
+
     async fn answer(
         &self,
         request: Request<Incoming>,
     ) -> Result<Response<Logged<Body>>, Infallible> {
-        let entry = self.access.as_ref().map(|log| log.begin(&self.remote, &request));
-        let response = self.api.answer(request).await;
-        Ok(Logged::wrap(response, entry))
+        if !self.is_used.swap(true, Ordering::Relaxed) {
+            self.used.notify_one();
+        }
+        let counted = self.shared.counters.request();
+        let entry = self.shared.access.begin(&self.remote, &request);
+        let response = self.shared.api.answer(request).await;
+        Ok(Logged::wrap(response, entry, counted))
+    }
+
+    /// Waits until the connection should be closed once it has nothing to do.
+    async fn draining(&self) {
+        self.shared.reached(Phase::Draining).await;
+        // What was accepted a moment ago may hold a request that nobody has read.
+        if !self.is_used.load(Ordering::Relaxed) {
+            let _ = timeout(FIRST_REQUEST, self.used.notified()).await;
+        }
     }
 }
 
 fn serve<S>(
     builder: &Arc<Builder<TokioExecutor>>,
-    graceful: &GracefulShutdown,
     connection: Connection,
     stream: S,
-    permit: OwnedSemaphorePermit,
+    permit: Option<OwnedSemaphorePermit>,
 ) where
-    S: AsyncRead + AsyncWrite + Send + 'static,
+    S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
 {
+    let builder = Arc::clone(builder);
     let connection = Arc::new(connection);
-    let service = service_fn(move |request| {
-        let connection = Arc::clone(&connection);
-        async move { connection.answer(request).await }
-    });
+    let stream = Metered::new(stream, Arc::clone(&connection.shared.counters));
     let mut stream = TimeoutStream::new(stream);
     stream.set_write_timeout(Some(WRITE_TIMEOUT));
     let stream = TokioIo::new(Box::pin(stream));
-    let serving = builder.serve_connection(stream, service).into_owned();
-    let serving = graceful.watch(serving);
     tokio::spawn(async move {
+        // Given back last, when everything of the connection is gone.
+        let _permit = permit;
+        let service = service_fn(|request| {
+            let connection = Arc::clone(&connection);
+            async move { connection.answer(request).await }
+        });
+        let mut serving = std::pin::pin!(builder.serve_connection(stream, service));
+        let ended = tokio::select! {
+            ended = &mut serving => ended,
+            () = connection.draining() => {
+                serving.as_mut().graceful_shutdown();
+                tokio::select! {
+                    ended = serving => ended,
+                    () = connection.shared.reached(Phase::Cutting) => return,
+                }
+            }
+        };
         // A broken connection is the client's affair.
-        if let Err(error) = serving.await {
+        if let Err(error) = ended {
             tracing::debug!(%error, "connection ended early");
         }
-        drop(permit);
     });
 }

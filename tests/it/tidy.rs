@@ -78,10 +78,14 @@ const RANKS: &[(&str, u8)] = &[
 /// The modules of the registry, likewise.
 const REGISTRY_RANKS: &[(&str, u8)] = &[
     ("server", 0),
-    ("access", 1),
-    ("purging", 1),
+    ("admin", 0),
+    ("control", 1),
+    ("access", 2),
+    ("purging", 2),
     ("api", 2),
+    ("metered", 3),
     ("listener", 3),
+    ("statistics", 4),
     ("route", 3),
     ("auth", 4),
     ("content", 4),

@@ -27,6 +27,7 @@ pub(crate) struct Args {
 enum Page {
     Init,
     Run,
+    Supervise,
     Reconfigure,
     GenerateSecrets,
     CheckConfig,
@@ -45,6 +46,7 @@ impl Page {
         match self {
             Self::Init => include_str!("../../../man/regctl-init.1"),
             Self::Run => include_str!("../../../man/regctl-run.1"),
+            Self::Supervise => include_str!("../../../man/regctl-supervise.1"),
             Self::Reconfigure => include_str!("../../../man/regctl-reconfigure.1"),
             Self::GenerateSecrets => include_str!("../../../man/regctl-generate-secrets.1"),
             Self::CheckConfig => include_str!("../../../man/regctl-check-config.1"),

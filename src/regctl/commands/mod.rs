@@ -7,11 +7,14 @@ pub(crate) mod diff_config;
 pub(crate) mod generate_secrets;
 pub(crate) mod init;
 mod instance_toml_page;
+pub(crate) mod internal;
 pub(crate) mod man;
 pub(crate) mod reconfigure;
 pub(crate) mod registry;
 pub(crate) mod run;
+pub(crate) mod set_readonly;
 pub(crate) mod show_config;
+pub(crate) mod supervise;
 pub(crate) mod user;
 mod waiting;
 
@@ -37,7 +40,9 @@ pub(crate) struct Context {
 pub(crate) enum Command {
     Init(init::Args),
     Run(run::Args),
+    Supervise(supervise::Args),
     Reconfigure(reconfigure::Args),
+    SetReadonly(set_readonly::Args),
     User(user::Args),
     GenerateSecrets(generate_secrets::Args),
     CheckConfig(check_config::Args),
@@ -46,6 +51,10 @@ pub(crate) enum Command {
     Registry(registry::Args),
     Completions(completions::Args),
     Man(man::Args),
+    #[command(name = "__service", hide = true)]
+    Service(internal::Service),
+    #[command(name = "__log", hide = true)]
+    Log(internal::Log),
 }
 
 /// Runs a command.
@@ -53,7 +62,9 @@ pub(crate) fn run(command: Command, context: &Context) -> Result<Report, Failure
     match command {
         Command::Init(args) => init::run(args, context),
         Command::Run(args) => run::run(args, context),
+        Command::Supervise(args) => supervise::run(args, context),
         Command::Reconfigure(args) => reconfigure::run(args, context),
+        Command::SetReadonly(args) => set_readonly::run(args, context),
         Command::User(args) => user::run(args, context),
         Command::GenerateSecrets(args) => generate_secrets::run(args, context),
         Command::CheckConfig(args) => check_config::run(args, context),
@@ -62,5 +73,7 @@ pub(crate) fn run(command: Command, context: &Context) -> Result<Report, Failure
         Command::Registry(args) => registry::run(args, context),
         Command::Completions(args) => completions::run(args),
         Command::Man(args) => man::run(args),
+        Command::Service(args) => internal::service_process(args, context),
+        Command::Log(args) => internal::log_process(args, context),
     }
 }

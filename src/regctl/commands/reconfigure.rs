@@ -12,7 +12,7 @@ use super::{
 use crate::{
     exit::Failure,
     output::{Document, Report, Verdict},
-    reconfigure::{self, Change, Desired, Plan},
+    reconfigure::{self, Change, Desired, FolderChange, Plan},
     render::Name,
 };
 
@@ -56,9 +56,13 @@ enum Template {
 #[derive(Debug, Serialize)]
 struct Reconfigured {
     dry_run: bool,
+    /// Accounts and groups that were missing.
+    accounts: Vec<String>,
     changes: Vec<Changed>,
     /// Folders that were missing.
     folders: Vec<PathBuf>,
+    /// Folders with another mode or owner than they should have.
+    folder_access: Vec<FolderAccess>,
     /// Staged files that an interrupted change left behind.
     leftovers: Vec<PathBuf>,
     /// The file of users that was missing.
@@ -73,6 +77,16 @@ struct Changed {
     change: &'static str,
     /// A unified diff without secrets.
     diff: String,
+}
+
+/// One folder.
+#[derive(Debug, Serialize)]
+struct FolderAccess {
+    path: PathBuf,
+    /// `mode`, `owner`, or `mode and owner`.
+    change: &'static str,
+    before: String,
+    after: String,
 }
 
 pub(crate) fn run(args: Args, context: &Context) -> Result<Report, Failure> {
@@ -111,6 +125,7 @@ impl Reconfigured {
             change: change.done(),
             diff: reconfigure::unified(change),
         };
+        let missing = plan.folders.iter().filter(|folder| folder.old.is_none());
         let handed_over = plan.handover.iter().map(|key| Changed {
             path: key.path.clone(),
             change: if key.replaces { "replaced" } else { "created" },
@@ -118,12 +133,25 @@ impl Reconfigured {
         });
         Self {
             dry_run,
+            accounts: plan.accounts.iter().map(ToString::to_string).collect(),
             changes: plan.changes.iter().map(changed).chain(handed_over).collect(),
-            folders: plan.folders.iter().map(|(path, _)| path.clone()).collect(),
+            folders: missing.map(|folder| folder.path.clone()).collect(),
+            folder_access: plan.folders.iter().filter_map(FolderAccess::of).collect(),
             leftovers: plan.leftovers.clone(),
-            users_file: plan.users_file.clone(),
+            users_file: plan.users_file.as_ref().map(|file| file.path.clone()),
             warnings: desired.warnings,
         }
+    }
+}
+
+impl FolderAccess {
+    /// Returns how a folder that exists changes.
+    fn of(folder: &FolderChange) -> Option<Self> {
+        let [before, after] = reconfigure::accesses(folder.old?, &folder.access);
+        let [before, after] =
+            [before, after].map(|words| words.trim_matches([' ', '(', ')']).to_owned());
+        let (path, change) = (folder.path.clone(), folder.difference()?);
+        Some(Self { path, change, before, after })
     }
 }
 
@@ -143,20 +171,28 @@ impl Document for Reconfigured {
 
 impl fmt::Display for Reconfigured {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { dry_run, changes, folders, leftovers, users_file, warnings: _ } = self;
-        let nothing = changes.is_empty() && folders.is_empty() && leftovers.is_empty();
-        if nothing && users_file.is_none() {
+        let Self {
+            dry_run, accounts, changes, folders, folder_access, leftovers, users_file, ..
+        } = self;
+        let counts = [accounts.len(), changes.len(), folders.len(), folder_access.len()];
+        if counts.iter().sum::<usize>() + leftovers.len() == 0 && users_file.is_none() {
             return writeln!(f, "nothing to change");
         }
+        let [create, change, remove] = match dry_run {
+            true => ["would create", "would change", "would remove"],
+            false => ["created", "changed", "removed"],
+        };
+        accounts.iter().try_for_each(|account| writeln!(f, "{create} the {account}"))?;
         for Changed { path, change, diff } in changes {
             match dry_run {
                 true => f.write_str(diff)?,
                 false => writeln!(f, "{change} {}", path.display())?,
             }
         }
-        let [create, remove] =
-            if *dry_run { ["would create", "would remove"] } else { ["created", "removed"] };
         folders.iter().try_for_each(|path| writeln!(f, "{create} {}/", path.display()))?;
+        for FolderAccess { path, before, after, .. } in folder_access {
+            writeln!(f, "{change} {}/: {before} -> {after}", path.display())?;
+        }
         users_file.iter().try_for_each(|path| writeln!(f, "{create} {}", path.display()))?;
         leftovers.iter().try_for_each(|path| writeln!(f, "{remove} {}", path.display()))
     }

@@ -1,13 +1,17 @@
 //! `regctl registry`: upstream's own command line, which is also this program's when it is called
 //! `registry`.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Subcommand;
-use registry::Config;
+use registry::{Config, config::Parsed};
 
 use super::Context;
-use crate::{exit::Failure, output::Report, supervise};
+use crate::{
+    exit::Failure,
+    output::{Printer, Report},
+    supervise,
+};
 
 /// Run upstream's commands on a config.yml
 ///
@@ -29,11 +33,13 @@ pub(crate) struct Args {
 pub(crate) enum Command {
     /// Serve a registry until TERM or Ctrl-C
     ///
-    /// Variables such as `REGISTRY_HTTP_ADDR` override what the file says.
+    /// Variables such as `REGISTRY_HTTP_ADDR` override what the file says. HUP has the file read again: what can change
+    /// while it serves does, and the log names what needs a restart.
     #[command(after_help = "\
 Examples:
   regctl registry serve /etc/docker/registry/config.yml
-  REGISTRY_HTTP_ADDR=127.0.0.1:5001 regctl registry serve config.yml")]
+  REGISTRY_HTTP_ADDR=127.0.0.1:5001 regctl registry serve config.yml
+  kill -HUP $(pidof regctl)")]
     Serve {
         #[arg(help = "The registry's config.yml [env: REGISTRY_CONFIGURATION_PATH]")]
         config: Option<PathBuf>,
@@ -50,13 +56,25 @@ pub(crate) fn run(args: Args, context: &Context) -> Result<Report, Failure> {
     })?;
     let parsed = Config::load(&path, &environment.registry)
         .map_err(|error| supervise::Error::Config(Box::new(error)))?;
-    let printer = &context.printer;
-    parsed
-        .warnings
-        .iter()
-        .for_each(|warning| printer.warn(format!("{}: {warning}", path.display())));
+    let printer = context.printer;
+    warn(printer, &path, &parsed);
     let key = format!("`http.addr` in `{}`", path.display());
-    let ready = |address: &str| printer.say(format!("listening on {address}"));
-    supervise::serve(&parsed.config, &key, ready)?;
+    let listener = supervise::bind(&parsed.config, &key)?;
+    let address = listener.address();
+    let ready = || printer.say(format!("listening on {address}"));
+    let variables = environment.registry.clone();
+    let read = move || {
+        let parsed =
+            Config::load(&path, &variables).map_err(|error| supervise::problems(&error))?;
+        warn(printer, &path, &parsed);
+        Ok(parsed.config)
+    };
+    supervise::serve(&parsed.config, listener, read, ready)?;
     Ok(Report::silent())
+}
+
+fn warn(printer: Printer, path: &Path, parsed: &Parsed) {
+    for warning in &parsed.warnings {
+        printer.warn(format!("{}: {warning}", path.display()));
+    }
 }

@@ -44,8 +44,14 @@ pub(crate) fn run(args: Args, context: &Context) -> Result<Report, Failure> {
     }
     let path = layout.instance_toml().display().to_string();
     let key = format!("`registry.registry_http_addr` in `{path}`");
-    let ready = |_: &str| printer.say(welcome(&instance, context));
-    supervise::serve(&desired.registry.config, &key, ready)?;
+    let config = desired.registry.config;
+    let listener = supervise::bind(&config, &key)?;
+    supervise::serve(
+        &config,
+        listener,
+        || Err("x".to_owned()),
+        || printer.say(welcome(&instance, context)),
+    )?;
     printer.say("stopped");
     Ok(Report::silent())
 }

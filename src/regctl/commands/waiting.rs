@@ -26,9 +26,9 @@ impl Waiting {
     }
 }
 
-/// Says that somebody else holds the lock.
+/// Says that somebody else holds a lock.
 pub(crate) fn announce(printer: Printer) -> impl FnOnce(&str) {
-    move |holder| printer.say(format!("waiting: the instance lock is held by {holder}"))
+    move |reason| printer.say(format!("waiting: {reason}"))
 }
 
 fn duration(text: &str) -> Result<Duration, String> {

@@ -4,7 +4,8 @@ use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 
 use super::{
     instance::{
-        Account, Auth, Driver, Gitlab, Http, Instance, Registry, Storage, Token, UploadPurging,
+        Account, Auth, Driver, Gitlab, Http, Instance, LogFiles, Logging, Registry, Storage, Token,
+        UploadPurging,
     },
     settings::Settings,
     values::ExternalUrl,
@@ -20,6 +21,7 @@ pub(super) fn instance(settings: &Settings) -> Instance {
         external_url: settings.url("registry_external_url"),
         registry: registry(settings),
         nginx: nginx(settings),
+        logging: logging(settings),
         gitlab: settings.gitlab().map(|_| gitlab(settings)),
         manage_accounts: flag(settings, "manage_accounts.enable"),
         manage_storage_directories: flag(settings, "manage_storage_directories.enable"),
@@ -30,6 +32,19 @@ pub(super) fn instance(settings: &Settings) -> Instance {
 pub(super) fn runs_nginx(settings: &Settings) -> bool {
     let on = |path| settings.flag(path) == Some(true);
     on("registry.enable") && on("nginx.enable") && on("registry.nginx.enable")
+}
+
+fn logging(settings: &Settings) -> Logging {
+    let count = |path: &str| settings.count(path);
+    let nginx = LogFiles {
+        size: count("logging.svlogd_size").expect(HAS_DEFAULT),
+        number: count("logging.svlogd_num").expect(HAS_DEFAULT),
+    };
+    let registry = LogFiles {
+        size: count("registry.svlogd_size").unwrap_or(nginx.size),
+        number: count("registry.svlogd_num").unwrap_or(nginx.number),
+    };
+    Logging { registry, nginx }
 }
 
 fn flag(settings: &Settings, path: &str) -> bool {
@@ -65,12 +80,15 @@ fn account(settings: &Settings) -> Account {
     let id = |path| {
         settings.count(path).map(|id| u32::try_from(id).expect("the kind of the key bounds it"))
     };
+    let names = ["registry.username", "registry.group", "registry.uid", "registry.gid"];
     Account {
         username: text(settings, "registry.username"),
         group: text(settings, "registry.group"),
         uid: id("registry.uid"),
         gid: id("registry.gid"),
         shell: settings.path("registry.shell").expect(HAS_DEFAULT),
+        log_group: settings.text("registry.log_group"),
+        is_named: names.iter().any(|name| settings.written(name).is_some()),
     }
 }
 

@@ -18,10 +18,10 @@ pub(crate) struct Instance {
     pub(crate) external_url: Option<ExternalUrl>,
     pub(crate) registry: Registry,
     pub(crate) nginx: Nginx,
+    pub(crate) logging: Logging,
     /// None: GitLab issues no tokens for this registry.
     pub(crate) gitlab: Option<Gitlab>,
     /// Whether reconfigure creates the service's account, when it is root.
-    #[expect(dead_code, reason = "accounts are not created yet, and setting one warns")]
     pub(crate) manage_accounts: bool,
     /// Whether reconfigure creates the storage folder.
     pub(crate) manage_storage_directories: bool,
@@ -39,7 +39,6 @@ pub(crate) struct Registry {
     pub(crate) access_log: bool,
     /// The registry's environment; `REGISTRY_*` variables change its configuration.
     pub(crate) env: BTreeMap<String, String>,
-    #[expect(dead_code, reason = "accounts are not created yet, and setting one warns")]
     pub(crate) account: Account,
     pub(crate) http: Http,
     pub(crate) auth: Auth,
@@ -55,6 +54,10 @@ pub(crate) struct Account {
     pub(crate) uid: Option<u32>,
     pub(crate) gid: Option<u32>,
     pub(crate) shell: PathBuf,
+    /// Who else may read logs. Unset: root alone.
+    pub(crate) log_group: Option<String>,
+    /// Whether the file says anything of it.
+    pub(crate) is_named: bool,
 }
 
 /// The registry's HTTP server.
@@ -95,6 +98,22 @@ pub(crate) struct UploadPurging {
     pub(crate) age: Duration,
     pub(crate) interval: Duration,
     pub(crate) dry_run: bool,
+}
+
+/// How the logs of services are kept.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) struct Logging {
+    pub(crate) registry: LogFiles,
+    pub(crate) nginx: LogFiles,
+}
+
+/// How many log files, and how large.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) struct LogFiles {
+    /// In bytes; 0 is no limit.
+    pub(crate) size: u64,
+    /// Full files beside the current one.
+    pub(crate) number: u64,
 }
 
 /// Who may do what.

@@ -9,6 +9,7 @@ mod checks;
 mod composite;
 mod derive;
 mod duplicate;
+pub(crate) mod edit;
 mod effective;
 pub(crate) mod instance;
 mod kind;

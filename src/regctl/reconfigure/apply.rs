@@ -6,17 +6,17 @@
 
 use std::{
     collections::VecDeque,
-    io::ErrorKind,
+    io,
     path::{Path, PathBuf},
 };
 
-use super::{handover::Handover, plan::Plan};
+use super::{
+    handover::Handover,
+    plan::{Access, Change, FolderChange, Plan, UsersFile},
+};
 use crate::{
-    state::{Journal, Layout, journal, users},
-    sys::{
-        fs::{self, Existing},
-        random, stage,
-    },
+    state::{Journal, Layout, journal},
+    sys::{folder, fs, random, stage},
 };
 
 /// Why a plan is not applied, or not completely.
@@ -27,7 +27,7 @@ pub(crate) enum Error {
     #[error(transparent)]
     Journal(#[from] journal::Error),
     #[error("failed to name staged files")]
-    Random(#[source] std::io::Error),
+    Random(#[source] io::Error),
     #[error("the change has begun and is not complete: the next command completes it")]
     Begun(#[source] fs::Error),
 }
@@ -36,16 +36,16 @@ pub(crate) enum Error {
 #[derive(Debug)]
 enum Step<'a> {
     Sweep(&'a PathBuf),
-    Folder(&'a PathBuf, u32),
+    Folder(&'a FolderChange),
     Stage {
         target: &'a PathBuf,
         text: &'a str,
-        mode: u32,
+        access: &'a Access,
         nonce: &'a str,
     },
     Begin(&'a Journal),
     /// Makes an empty file of users, which lets nobody in.
-    Users(&'a PathBuf),
+    Users(&'a UsersFile, &'a str),
     /// Stages the key for GitLab, whose folder may not be there or not ours to write.
     StageKey(&'a Handover, &'a str),
     PublishKey(&'a Handover, &'a str),
@@ -85,17 +85,16 @@ pub(crate) fn complete(layout: &Layout) -> Result<(), Error> {
 fn journal_of(plan: &Plan, nonce: String) -> Journal {
     let (replaced, removed): (Vec<_>, Vec<_>) =
         plan.changes.iter().partition(|change| change.content().is_some());
-    let paths = |changes: Vec<&super::plan::Change>| {
-        changes.into_iter().map(|change| change.path.clone()).collect()
-    };
+    let paths =
+        |changes: Vec<&Change>| changes.into_iter().map(|change| change.path.clone()).collect();
     Journal { nonce, replace: paths(replaced), remove: paths(removed) }
 }
 
 fn steps<'a>(plan: &'a Plan, journal: &'a Journal) -> VecDeque<Step<'a>> {
     let mut steps: VecDeque<_> = plan.leftovers.iter().map(Step::Sweep).collect();
-    steps.extend(plan.folders.iter().map(|(path, mode)| Step::Folder(path, *mode)));
-    steps.extend(plan.users_file.iter().map(Step::Users));
+    steps.extend(plan.folders.iter().map(Step::Folder));
     let nonce = journal.nonce.as_str();
+    steps.extend(plan.users_file.iter().map(|file| Step::Users(file, nonce)));
     steps.extend(plan.handover.iter().map(|key| Step::StageKey(key, nonce)));
     if !plan.changes.is_empty() {
         steps.extend(journaled(plan, journal));
@@ -108,9 +107,9 @@ fn steps<'a>(plan: &'a Plan, journal: &'a Journal) -> VecDeque<Step<'a>> {
 fn journaled<'a>(plan: &'a Plan, journal: &'a Journal) -> Vec<Step<'a>> {
     let mut steps = Vec::new();
     for change in &plan.changes {
-        if let Some((content, mode)) = change.content() {
+        if let Some((content, access)) = change.content() {
             let (target, text, nonce) = (&change.path, &content.text, &journal.nonce);
-            steps.push(Step::Stage { target, text, mode, nonce });
+            steps.push(Step::Stage { target, text, access, nonce });
         }
     }
     steps.push(Step::Begin(journal));
@@ -133,12 +132,15 @@ impl Step<'_> {
     fn perform(&self, layout: &Layout) -> Result<(), fs::Error> {
         match self {
             Self::Sweep(path) => fs::remove(path),
-            Self::Folder(path, mode) => fs::create_folder(path, *mode).map(|_| ()),
-            Self::Stage { target, text, mode, nonce } => {
-                stage::write(target, nonce, text.as_bytes(), *mode)
+            Self::Folder(FolderChange { path, old, access }) => match old {
+                None => folder::create(path, access.mode, access.ids(path)?),
+                Some(_) => folder::give(path, access.mode, access.ids(path)?),
+            },
+            Self::Stage { target, text, access, nonce } => {
+                stage::write(target, nonce, text.as_bytes(), access.mode, access.ids(target)?)
             }
             Self::Begin(journal) => journal.begin(layout),
-            Self::Users(path) => create_users(path),
+            Self::Users(file, nonce) => create_users(file, nonce),
             Self::StageKey(key, nonce) => key.stage(nonce),
             Self::PublishKey(key, nonce) => key.publish(nonce),
             Self::Complete(step) => step.perform(layout),
@@ -146,11 +148,24 @@ impl Step<'_> {
     }
 }
 
-/// Somebody else may be as fast: their file stays.
-fn create_users(path: &Path) -> Result<(), fs::Error> {
-    match fs::write_atomic(path, b"", users::MODE, Existing::Keep) {
-        Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(()),
-        result => result,
+/// Nobody else makes it meanwhile: `user add` takes the same lock.
+fn create_users(file: &UsersFile, nonce: &str) -> Result<(), fs::Error> {
+    let UsersFile { path, access } = file;
+    stage::write(path, nonce, b"", access.mode, access.ids(path)?)?;
+    stage::publish(path, nonce)?;
+    path.parent().map_or(Ok(()), fs::sync_folder)
+}
+
+impl Access {
+    /// Returns the ids of the owner, which exist since the plan's accounts were created.
+    fn ids(&self, path: &Path) -> Result<Option<(u32, u32)>, fs::Error> {
+        let Some(owner) = &self.owner else { return Ok(None) };
+        let missing = || fs::Error {
+            operation: "give an owner to",
+            path: path.to_owned(),
+            source: io::Error::new(io::ErrorKind::NotFound, format!("{owner} does not exist")),
+        };
+        owner.ids().ok_or_else(missing).map(Some)
     }
 }
 
@@ -183,15 +198,29 @@ mod tests {
     use crate::{
         reconfigure::disk::Disk,
         render::{Content, File},
-        sys::managed,
+        state::{
+            Owner, Owners,
+            owner::{Principal, Service},
+        },
+        sys::{host, managed},
     };
+
+    /// As root, with this user as the registry's account, so that steps with owners are among the rest.
+    fn owners() -> Owners {
+        if !host::is_root() {
+            return Owners::default();
+        }
+        let root = Principal::root();
+        let service = Service { user: root.clone(), group: root.clone(), log_group: root };
+        Owners { service: Some(service) }
+    }
 
     /// The files of a version; the last one exists only in the first version.
     fn files(layout: &Layout, version: &str, has_last: bool) -> Vec<File> {
         let file = |path: PathBuf, is_there: bool| {
             let text = format!("{version} of {}", path.display());
             let content = is_there.then(|| Content { shown: text.clone(), text });
-            File { path, mode: 0o640, content }
+            File { path, mode: 0o640, owner: Owner::Root, content }
         };
         let mut files: Vec<_> = layout.managed().into_iter().map(|path| file(path, true)).collect();
         let last = files.pop().unwrap();
@@ -201,7 +230,8 @@ mod tests {
 
     fn planned(layout: &Layout, files: &[File]) -> Plan {
         let folders = layout.folders();
-        Plan::new(files, &folders, &Disk::read(layout, files, &folders).unwrap())
+        let disk = Disk::read(layout, files, &folders).unwrap();
+        Plan::new(files, &folders, &disk, &owners())
     }
 
     fn on_disk(layout: &Layout) -> BTreeMap<PathBuf, String> {

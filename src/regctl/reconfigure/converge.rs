@@ -1,11 +1,13 @@
 //! From an edited `instance.toml` to files that say the same, under the instance lock.
 
+use std::mem;
+
 use super::{
-    apply,
+    accounts, apply,
     desired::{self, Desired},
     plan::Plan,
 };
-use crate::state::{InstanceLock, Layout, Patience, lock};
+use crate::state::{Layout, Lock, Patience, lock};
 
 /// Who wants the change, and how long they wait for somebody else's.
 #[derive(Clone, Copy, Debug)]
@@ -22,6 +24,8 @@ pub(crate) enum Error {
     Desired(#[from] desired::Error),
     #[error(transparent)]
     Lock(#[from] lock::Error),
+    #[error(transparent)]
+    Accounts(#[from] accounts::Error),
     #[error(transparent)]
     Apply(#[from] apply::Error),
 }
@@ -50,10 +54,17 @@ pub(crate) fn converge(
     if plan.is_empty() {
         return Ok((desired, plan));
     }
-    let _lock = InstanceLock::acquire(layout, claim.command, claim.patience, waits)?;
+    let _lock = Lock::Instance.acquire(layout, claim.command, claim.patience, waits)?;
     // Everything may have changed since the look.
     apply::complete(layout)?;
-    let (desired, plan) = look(layout, Some(&desired))?;
+    let (mut desired, mut plan) = look(layout, Some(&desired))?;
+    let created = mem::take(&mut plan.accounts);
+    if !created.is_empty() {
+        accounts::create(&created)?;
+        // What is to be theirs has its owner's id only now.
+        (desired, plan) = look(layout, Some(&desired))?;
+    }
     apply::apply(layout, &plan)?;
+    plan.accounts = created;
     Ok((desired, plan))
 }

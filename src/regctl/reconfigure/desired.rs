@@ -1,27 +1,29 @@
 //! What an instance's files should be: loaded, rendered, and accepted by their readers.
 
-use std::{error::Error as StdError, path::PathBuf};
+use std::error::Error as StdError;
 
 use registry::config::Parsed;
 
 use super::{
+    accounts::{self, Creation},
     certificates, copies,
     disk::Disk,
     handover::{self, Handover},
     nginx::{self, Nginx},
-    plan::Plan,
+    plan::{Access, Plan, UsersFile},
+    storage_folder, trust,
 };
 use crate::{
     config::{
-        Instance,
+        Instance, Parsed as ParsedInstance,
         instance::{Auth, Driver, Gitlab},
         load,
     },
     render::{self, File, Inputs, Templates},
     state::{
-        Layout, Secrets, journal,
-        layout::STORAGE_MODE,
+        Folder, Holds, Layout, Owner, Owners, Secrets, holds, journal,
         secrets::{self, Needs},
+        users,
     },
 };
 
@@ -34,10 +36,21 @@ pub(crate) struct Desired {
     /// What works, and somebody may want to look at.
     pub(crate) warnings: Vec<String>,
     files: Vec<File>,
-    folders: Vec<(PathBuf, u32)>,
-    secrets: Secrets,
+    folders: Vec<Folder>,
     templates: Templates,
+    circumstances: Circumstances,
+}
+
+/// What the files are made from besides the instance.
+#[derive(Debug)]
+struct Circumstances {
+    secrets: Secrets,
     nginx: Nginx,
+    /// Who owns what.
+    owners: Owners,
+    /// Accounts and groups that do not exist yet.
+    creations: Vec<Creation>,
+    holds: Holds,
 }
 
 /// Why it is not known what the files should be.
@@ -48,7 +61,11 @@ pub(crate) enum Error {
     #[error(transparent)]
     Secrets(#[from] secrets::Error),
     #[error(transparent)]
-    Copies(#[from] copies::Error),
+    Trust(#[from] trust::Error),
+    #[error(transparent)]
+    Accounts(#[from] accounts::Error),
+    #[error(transparent)]
+    Storage(#[from] Box<storage_folder::Error>),
     #[error(transparent)]
     Render(#[from] render::Error),
     #[error("the registry would refuse the config.yml made from this instance")]
@@ -65,6 +82,8 @@ pub(crate) enum Error {
     OpenTemplate,
     #[error(transparent)]
     Journal(#[from] journal::Error),
+    #[error(transparent)]
+    Holds(#[from] holds::Error),
 }
 
 impl Desired {
@@ -73,19 +92,24 @@ impl Desired {
     /// Secrets that are missing are those of `earlier`, which were made for this instance and not stored, or
     /// new ones.
     pub(crate) fn load(layout: &Layout, earlier: Option<&Self>) -> Result<Self, Error> {
-        let made = earlier.map(|earlier| &earlier.secrets);
+        trust::instance(layout)?;
+        let parsed = load::load(&layout.instance_toml())?;
+        Self::of(layout, parsed, earlier)
+    }
+
+    /// Renders the files of an instance that has been parsed, as the host is now.
+    pub(crate) fn of(
+        layout: &Layout,
+        parsed: ParsedInstance,
+        earlier: Option<&Self>,
+    ) -> Result<Self, Error> {
+        let ParsedInstance { instance, warnings, .. } = parsed;
         let path = layout.instance_toml();
-        let parsed = load::load(&path)?;
-        copies::trusted(layout.root())?;
-        let gitlab = parsed.instance.gitlab.as_ref();
-        let needs = Needs { token: gitlab.is_some_and(Gitlab::needs_pair) };
-        let secrets = Secrets::complete(layout, needs, made)?;
         let place = path.display();
-        let warnings = parsed.warnings.iter().map(|warning| format!("{place}:{warning}"));
-        let has_vhost = parsed.instance.nginx.vhost.is_some();
-        let nginx = if has_vhost { Nginx::find() } else { Nginx::none() };
-        let mut desired =
-            Self::render(layout, parsed.instance, secrets, nginx, warnings.collect())?;
+        let warnings = warnings.iter().map(|warning| format!("{place}:{warning}"));
+        let made = earlier.map(|earlier| &earlier.circumstances.secrets);
+        let circumstances = Circumstances::find(layout, &instance, made)?;
+        let mut desired = Self::render(layout, instance, circumstances, warnings.collect())?;
         let warnings = certificates::check(&desired.inputs(layout))?;
         desired.warnings.extend(warnings);
         Ok(desired)
@@ -94,59 +118,94 @@ impl Desired {
     /// Renders the files of an instance that is not to be applied: with secrets of nobody, and without asking
     /// the installed nginx, which takes longer than all the rest.
     pub(crate) fn check(layout: &Layout, instance: Instance) -> Result<Self, Error> {
-        Self::render(layout, instance, Secrets::placeholder(), Nginx::none(), Vec::new())
+        Self::render(layout, instance, Circumstances::placeholder(), Vec::new())
     }
 
     fn render(
         layout: &Layout,
         instance: Instance,
-        secrets: Secrets,
-        nginx: Nginx,
+        circumstances: Circumstances,
         mut warnings: Vec<String>,
     ) -> Result<Self, Error> {
         let templates = copies::load(layout)?;
-        let inputs = Inputs {
-            instance: &instance,
-            secrets: &secrets,
-            layout,
-            templates: &templates,
-            nginx: nginx.version,
-        };
-        let files = render::files(&inputs)?;
+        let files = render::files(&circumstances.inputs(layout, &instance, &templates))?;
         let registry = read_back(&instance, &files, layout)?;
         warnings.extend(templates.stale());
         warnings.extend(registry.warnings.iter().map(|warning| format!("config.yml: {warning}")));
         let folders = folders(layout, &instance);
-        Ok(Self { instance, registry, warnings, files, folders, secrets, templates, nginx })
+        Ok(Self { instance, registry, warnings, files, folders, templates, circumstances })
     }
 
     /// Compares with the disk. What would replace nginx's files is read by nginx first.
     pub(crate) fn plan(&self, layout: &Layout) -> Result<Plan, Error> {
-        let disk = Disk::read(layout, &self.files, &self.folders)?;
-        let mut plan = Plan::new(&self.files, &self.folders, &disk);
+        let Self { instance, files, folders, circumstances, .. } = self;
+        let Circumstances { nginx, owners, creations, .. } = circumstances;
+        storage_folder::check(layout, instance, owners).map_err(Box::new)?;
+        let disk = Disk::read(layout, files, folders)?;
+        let mut plan = Plan::new(files, folders, &disk, owners);
+        plan.accounts.clone_from(creations);
         plan.handover = Handover::plan(&self.inputs(layout))?;
         plan.users_file = self.missing_users_file(layout);
         let of_nginx = [layout.registry_conf(), layout.nginx_conf()];
         if plan.changes.iter().any(|change| of_nginx.contains(&change.path)) {
-            self.nginx.check(&self.inputs(layout))?;
+            nginx.check(&self.inputs(layout))?;
         }
         Ok(plan)
     }
 
     /// Returns the file of users, if the registry would miss it: an empty one lets nobody in.
-    fn missing_users_file(&self, layout: &Layout) -> Option<PathBuf> {
+    fn missing_users_file(&self, layout: &Layout) -> Option<UsersFile> {
         let Auth::Htpasswd { path, .. } = &self.instance.registry.auth else { return None };
-        Some(layout.resolve(path)).filter(|path| path.symlink_metadata().is_err())
+        let path = Some(layout.resolve(path)).filter(|path| path.symlink_metadata().is_err())?;
+        let owner = self.circumstances.owners.of(Owner::Shared);
+        Some(UsersFile { path, access: Access { mode: users::MODE, owner } })
     }
 
     /// Returns what the files were made from.
     fn inputs<'a>(&'a self, layout: &'a Layout) -> Inputs<'a> {
+        self.circumstances.inputs(layout, &self.instance, &self.templates)
+    }
+}
+
+impl Circumstances {
+    fn find(layout: &Layout, instance: &Instance, made: Option<&Secrets>) -> Result<Self, Error> {
+        let needs = Needs { token: instance.gitlab.as_ref().is_some_and(Gitlab::needs_pair) };
+        let secrets = Secrets::complete(layout, needs, made)?;
+        let nginx = match instance.nginx.vhost {
+            Some(_) => Nginx::find(),
+            None => Nginx::none(),
+        };
+        let (owners, creations) = accounts::look(layout, instance)?;
+        Ok(Self { secrets, nginx, owners, creations, holds: Holds::load(layout)? })
+    }
+
+    /// Those of nobody, for files that are not written.
+    fn placeholder() -> Self {
+        Self {
+            secrets: Secrets::placeholder(),
+            nginx: Nginx::none(),
+            owners: Owners::default(),
+            creations: Vec::new(),
+            holds: Holds::default(),
+        }
+    }
+
+    fn inputs<'a>(
+        &'a self,
+        layout: &'a Layout,
+        instance: &'a Instance,
+        templates: &'a Templates,
+    ) -> Inputs<'a> {
+        let Self { secrets, nginx, owners, creations: _, holds } = self;
         Inputs {
-            instance: &self.instance,
-            secrets: &self.secrets,
+            instance,
+            secrets,
             layout,
-            templates: &self.templates,
-            nginx: self.nginx.version,
+            templates,
+            nginx: nginx.version,
+            workers: nginx.workers(owners),
+            owners,
+            is_held_read_only: holds.are_read_only(),
         }
     }
 }
@@ -168,12 +227,12 @@ fn read_back(instance: &Instance, files: &[File], layout: &Layout) -> Result<Par
 }
 
 /// Returns the folders of an instance, its storage folder included where regctl makes that.
-fn folders(layout: &Layout, instance: &Instance) -> Vec<(PathBuf, u32)> {
+fn folders(layout: &Layout, instance: &Instance) -> Vec<Folder> {
     let mut folders = layout.folders();
     if let Driver::Filesystem { root_directory, .. } = &instance.registry.storage.driver
         && instance.manage_storage_directories
     {
-        folders.push((layout.resolve(root_directory), STORAGE_MODE));
+        folders.push(Layout::storage_folder(layout.resolve(root_directory)));
     }
     folders
 }

@@ -5,8 +5,8 @@
 
 use std::fmt::Write as _;
 
-use super::plan::{Change, Kind};
-use crate::secret::REDACTED;
+use super::plan::{Access, Change, Kind, OldAccess};
+use crate::{secret::REDACTED, sys::account};
 
 /// Unchanged lines around a change.
 const CONTEXT_LINES: usize = 3;
@@ -42,16 +42,40 @@ pub(crate) fn unified(change: &Change) -> String {
         Kind::Create { content, .. } => ("", content.text.as_str(), content.shown.as_str()),
         Kind::Replace { old, content, .. } => (old.as_str(), &*content.text, &*content.shown),
         Kind::Remove { old } => (old.as_str(), "", ""),
-        Kind::Mode { old, mode, .. } => {
-            return format!("--- {path} (mode {old:04o})\n+++ {path} (mode {mode:04o})\n");
+        Kind::Access { old, access, .. } => {
+            let [before, after] = accesses(*old, access);
+            return format!("--- {path}{before}\n+++ {path}{after}\n");
         }
     };
     let name = |is_there: bool| if is_there { path.to_string() } else { "/dev/null".to_owned() };
-    let (before, after) =
+    let (mut before, mut after) =
         (name(!matches!(change.kind, Kind::Create { .. })), name(!new.is_empty()));
+    if let Kind::Replace { old_access, access, .. } = &change.kind {
+        let accesses = accesses(*old_access, access);
+        before.push_str(&accesses[0]);
+        after.push_str(&accesses[1]);
+    }
     let mut sides = Sides::new(old, new, shown);
-    sides.hides_old = change.content().is_some_and(|(_, mode)| mode & 0o077 == 0);
+    sides.hides_old = change.content().is_some_and(|(_, access)| access.mode & 0o077 == 0);
     format!("--- {before}\n+++ {after}\n{}", sides.hunks())
+}
+
+/// Returns what stands behind the two names of a file whose mode or owner changes.
+pub(crate) fn accesses(old: OldAccess, new: &Access) -> [String; 2] {
+    let (mut before, mut after) = (Vec::new(), Vec::new());
+    if old.mode != new.mode {
+        before.push(format!("mode {:04o}", old.mode));
+        after.push(format!("mode {:04o}", new.mode));
+    }
+    if let Some(owner) = new.owner.as_ref().filter(|owner| owner.ids() != Some(old.ids)) {
+        let (uid, gid) = old.ids;
+        before.push(format!("owner {}:{}", account::user_name(uid), account::group_name(gid)));
+        after.push(format!("owner {owner}"));
+    }
+    [before, after].map(|words| match words.is_empty() {
+        true => String::new(),
+        false => format!(" ({})", words.join(", ")),
+    })
 }
 
 /// Both versions by line: as compared, and as shown.
@@ -203,9 +227,12 @@ mod tests {
     use super::*;
     use crate::render::Content;
 
+    const ACCESS: Access = Access { mode: 0o640, owner: None };
+
     fn diff(old: &str, new: &str, shown: &str) -> String {
         let content = Content { text: new.to_owned(), shown: shown.to_owned() };
-        let kind = Kind::Replace { old: old.to_owned(), content, mode: 0o640 };
+        let old_access = OldAccess { mode: 0o640, ids: (0, 0) };
+        let kind = Kind::Replace { old: old.to_owned(), old_access, content, access: ACCESS };
         unified(&Change { path: "/f".into(), kind })
     }
 
@@ -247,7 +274,7 @@ mod tests {
     #[test]
     fn a_new_file_is_a_diff_to_nothing() {
         let content = Content { text: "a\nb\n".to_owned(), shown: "a\nb\n".to_owned() };
-        let change = Change { path: "/f".into(), kind: Kind::Create { content, mode: 0o640 } };
+        let change = Change { path: "/f".into(), kind: Kind::Create { content, access: ACCESS } };
         assert_eq!(unified(&change), "--- /dev/null\n+++ /f\n@@ -0,0 +1,2 @@\n+a\n+b\n");
     }
 }

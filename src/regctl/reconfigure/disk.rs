@@ -7,8 +7,9 @@ use std::{
 
 use crate::{
     render::File,
-    state::{Journal, Layout, journal},
+    state::{Folder, Journal, Layout, journal},
     sys::{
+        folder,
         managed::{self, Found},
         stage,
     },
@@ -19,7 +20,7 @@ use crate::{
 pub(crate) struct Disk {
     pub(crate) files: BTreeMap<PathBuf, Found>,
     /// The folders that exist.
-    pub(crate) folders: BTreeSet<PathBuf>,
+    pub(crate) folders: BTreeMap<PathBuf, folder::Found>,
     /// Staged files that no change under way speaks of.
     pub(crate) stages: Vec<PathBuf>,
     /// Whether a change has begun and is not complete.
@@ -31,7 +32,7 @@ impl Disk {
     pub(crate) fn read(
         layout: &Layout,
         files: &[File],
-        folders: &[(PathBuf, u32)],
+        folders: &[Folder],
     ) -> Result<Self, journal::Error> {
         let journal = Journal::load(layout)?;
         let mut disk = Self { interrupted: journal.is_some(), ..Self::default() };
@@ -40,8 +41,11 @@ impl Disk {
                 disk.files.insert(file.path.clone(), found);
             }
         }
-        let existing = folders.iter().map(|(path, _)| path).filter(|path| path.is_dir());
-        disk.folders = existing.cloned().collect();
+        for Folder { path, .. } in folders {
+            if let Some(found) = folder::look(path)? {
+                disk.folders.insert(path.clone(), found);
+            }
+        }
         for folder in staging_folders(layout) {
             disk.stages.extend(stage::list(&folder)?);
         }
@@ -56,6 +60,6 @@ impl Disk {
 
 /// Returns the folders in which regctl stages files.
 fn staging_folders(layout: &Layout) -> BTreeSet<PathBuf> {
-    let written = layout.managed().into_iter().chain([layout.journal(), layout.instance_toml()]);
+    let written = layout.managed().into_iter().chain([layout.journal()]);
     written.filter_map(|path| path.parent().map(Path::to_owned)).collect()
 }

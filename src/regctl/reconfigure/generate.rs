@@ -7,7 +7,7 @@ use std::{
 
 use super::converge::Claim;
 use crate::{
-    state::{InstanceLock, Layout, Secrets, lock, secrets},
+    state::{Layout, Lock, Secrets, lock, secrets},
     sys::fs::{self, Existing},
 };
 
@@ -34,7 +34,7 @@ pub(crate) fn generate_secrets(
     if path.symlink_metadata().is_ok() {
         return Err(Error::Exists(path));
     }
-    let _lock = InstanceLock::acquire(layout, claim.command, claim.patience, waits)?;
+    let _lock = Lock::Instance.acquire(layout, claim.command, claim.patience, waits)?;
     layout.create_folders()?;
     write_secrets(&path)?;
     Ok(path)

@@ -12,7 +12,7 @@ use crate::{
         values::{ExternalUrl, ListenAddress},
     },
     render::{self, Starter},
-    state::{InstanceLock, Layout, layout::STORAGE_MODE, lock},
+    state::{Layout, Lock, layout::STORAGE_MODE, lock},
     sys::{
         fs::{self, Existing},
         host, port,
@@ -81,9 +81,12 @@ pub(crate) fn init(
     };
     let needs_users = is_public(request.url.as_deref(), &address);
     let text = starter(&path, request.url.as_deref(), needs_users, &address, &storage)?;
-    let _lock = InstanceLock::acquire(layout, claim.command, claim.patience, waits)?;
+    let _lock = Lock::Instance.acquire(layout, claim.command, claim.patience, waits)?;
     layout.create_folders()?;
-    fs::create_folder(&storage, STORAGE_MODE)?;
+    if !(layout.is_system_wide() && host::is_root()) {
+        // Root's storage is the registry's account's, which reconfigure creates first.
+        fs::create_folder(&storage, STORAGE_MODE)?;
+    }
     match fs::write_atomic(&path, text.as_bytes(), 0o600, Existing::Keep) {
         Ok(()) => Ok(Initialized { instance_toml: path, storage, address, needs_users, taken }),
         Err(error) if error.kind() == ErrorKind::AlreadyExists => Err(InitError::Exists(path)),

@@ -3,6 +3,7 @@
 //! [`Desired`] is what the files should be, [`Plan`] the difference to what they are, and [`converge`] the
 //! way from one to the other.
 
+mod accounts;
 mod apply;
 mod certificates;
 mod converge;
@@ -15,15 +16,23 @@ mod handover;
 mod init;
 mod nginx;
 mod plan;
+mod read_only;
+mod storage_folder;
+mod trust;
 
+pub(crate) use accounts::Error as AccountsError;
 pub(crate) use apply::Error as ApplyError;
 pub(crate) use certificates::Error as CertificatesError;
 pub(crate) use converge::{Claim, Error, converge, preview};
-pub(crate) use copies::Error as CopiesError;
 pub(crate) use desired::{Desired, Error as DesiredError};
-pub(crate) use diff::unified;
+pub(crate) use diff::{accesses, unified};
 pub(crate) use generate::{Error as GenerateError, generate_secrets, write_secrets};
 pub(crate) use handover::Error as HandoverError;
 pub(crate) use init::{InitError, Initialized, Request, init};
 pub(crate) use nginx::Error as NginxError;
-pub(crate) use plan::{Change, Plan};
+pub(crate) use plan::{Change, FolderChange, Plan};
+pub(crate) use read_only::{
+    Error as ReadOnlyError, Pending, Reach, Switched, read_only_status, set_read_only,
+};
+pub(crate) use storage_folder::Error as StorageFolderError;
+pub(crate) use trust::Error as TrustError;

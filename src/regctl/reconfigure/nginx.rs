@@ -3,9 +3,13 @@
 use std::{ffi::OsStr, io, path::PathBuf};
 
 use crate::{
-    render::{self, Inputs, NginxPlaces, NginxVersion},
-    sys::{fs, host, program, scratch::Scratch},
+    render::{self, Inputs, NginxPlaces, NginxVersion, Workers},
+    state::Owners,
+    sys::{account, fs, host, program, scratch::Scratch},
 };
+
+/// The accounts that distributions make for nginx's workers, and the one that every system has.
+const WORKER_ACCOUNTS: [&str; 4] = ["nginx", "www-data", "http", "nobody"];
 
 /// Why nginx's configuration is not known to be good.
 #[derive(Debug, thiserror::Error)]
@@ -40,6 +44,17 @@ impl Nginx {
     /// No nginx, for instances that need none.
     pub(crate) fn none() -> Self {
         Self { program: None, version: NginxVersion::Unknown }
+    }
+
+    /// Returns whom the workers are to be, so that they may read what the registry's group may; `None` where
+    /// nginx is not root's, and where that group is still to be created.
+    pub(super) fn workers(&self, owners: &Owners) -> Option<Workers> {
+        let group = &owners.service.as_ref()?.group;
+        self.program.as_ref().filter(|_| group.id.is_some())?;
+        // One that cannot be looked up is as good as none: nginx falls back to its own choice.
+        let exists = |name: &&str| matches!(account::user(name), Ok(Some(_)));
+        let user = WORKER_ACCOUNTS.into_iter().find(exists)?;
+        Some(Workers { user: user.to_owned(), group: group.name.clone() })
     }
 
     /// Has nginx read a rendering of its files in a folder of their own, when nginx is installed.

@@ -3,26 +3,59 @@
 
 use std::path::PathBuf;
 
-use super::{disk::Disk, handover::Handover};
+use super::{accounts::Creation, disk::Disk, handover::Handover};
 use crate::{
     render::{Content, File},
-    state::Layout,
+    state::{Folder, Layout, Owners, owner::Ownership},
 };
 
 /// Everything that would change, in the order in which it does.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub(crate) struct Plan {
-    /// Folders to create, each with its mode, the upper ones first.
-    pub(crate) folders: Vec<(PathBuf, u32)>,
+    /// Accounts and groups to create, before anything can be theirs.
+    pub(crate) accounts: Vec<Creation>,
+    /// The upper ones first.
+    pub(crate) folders: Vec<FolderChange>,
     pub(crate) changes: Vec<Change>,
     /// Staged files that nobody will publish.
     pub(crate) leftovers: Vec<PathBuf>,
     /// The file of users that is missing; an empty one is made.
-    pub(crate) users_file: Option<PathBuf>,
+    pub(crate) users_file: Option<UsersFile>,
     /// The key for GitLab that is not as it should be.
     pub(crate) handover: Option<Handover>,
     /// Whether an earlier change has begun and is not complete.
     pub(crate) interrupted: bool,
+}
+
+/// Who may do what with a file or folder.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(crate) struct Access {
+    pub(crate) mode: u32,
+    /// None: whoever's runs regctl.
+    pub(crate) owner: Option<Ownership>,
+}
+
+/// Who may do what with a file or folder now.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) struct OldAccess {
+    pub(crate) mode: u32,
+    pub(crate) ids: (u32, u32),
+}
+
+/// One folder's change.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(crate) struct FolderChange {
+    pub(crate) path: PathBuf,
+    /// None: it is missing.
+    pub(crate) old: Option<OldAccess>,
+    pub(crate) access: Access,
+}
+
+/// A file of users that is missing.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(crate) struct UsersFile {
+    pub(crate) path: PathBuf,
+    pub(crate) access: Access,
 }
 
 /// One file's change.
@@ -37,18 +70,19 @@ pub(crate) struct Change {
 pub(crate) enum Kind {
     Create {
         content: Content,
-        mode: u32,
+        access: Access,
     },
     Replace {
         old: String,
+        old_access: OldAccess,
         content: Content,
-        mode: u32,
+        access: Access,
     },
     /// The content stays.
-    Mode {
+    Access {
         content: Content,
-        old: u32,
-        mode: u32,
+        old: OldAccess,
+        access: Access,
     },
     Remove {
         old: String,
@@ -57,11 +91,14 @@ pub(crate) enum Kind {
 
 impl Plan {
     /// Compares what should be with what is.
-    pub(crate) fn new(files: &[File], folders: &[(PathBuf, u32)], disk: &Disk) -> Self {
-        let missing = |(path, _): &&(PathBuf, u32)| !disk.folders.contains(path);
+    pub(crate) fn new(files: &[File], folders: &[Folder], disk: &Disk, owners: &Owners) -> Self {
         Self {
-            folders: folders.iter().filter(missing).cloned().collect(),
-            changes: files.iter().filter_map(|file| change(file, disk)).collect(),
+            accounts: Vec::new(),
+            folders: folders
+                .iter()
+                .filter_map(|folder| folder_change(folder, disk, owners))
+                .collect(),
+            changes: files.iter().filter_map(|file| change(file, disk, owners)).collect(),
             leftovers: disk.stages.clone(),
             interrupted: disk.interrupted,
             ..Self::default()
@@ -70,7 +107,7 @@ impl Plan {
 
     /// Returns what a person has to do after the change, told once: when what it follows from changed.
     pub(crate) fn notices(&self, layout: &Layout) -> Vec<String> {
-        let users = self.users_file.iter().map(|path| {
+        let users = self.users_file.iter().map(|UsersFile { path, .. }| {
             format!(
                 "nobody can sign in yet: `regctl user add NAME` puts users into {}",
                 path.display()
@@ -91,41 +128,89 @@ impl Plan {
     }
 }
 
-fn change(file: &File, disk: &Disk) -> Option<Change> {
-    let File { path, mode, content } = file;
-    let mode = *mode;
+fn folder_change(folder: &Folder, disk: &Disk, owners: &Owners) -> Option<FolderChange> {
+    let Folder { path, mode, owner, is_kept_right } = folder;
+    let access = Access { mode: *mode, owner: owners.of(*owner) };
+    let old = disk
+        .folders
+        .get(path)
+        .map(|found| OldAccess { mode: found.mode, ids: (found.uid, found.gid) });
+    // Without an account of the registry's own, whoever opens or closes a folder has a reason.
+    let is_right =
+        |old: OldAccess| !is_kept_right || access.owner.is_none() || access.is_given_by(old);
+    match old {
+        Some(old) if is_right(old) => None,
+        old => Some(FolderChange { path: path.clone(), old, access }),
+    }
+}
+
+fn change(file: &File, disk: &Disk, owners: &Owners) -> Option<Change> {
+    let File { path, mode, owner, content } = file;
+    let access = Access { mode: *mode, owner: owners.of(*owner) };
     let kind = match (disk.files.get(path), content.clone()) {
         (None, None) => return None,
-        (None, Some(content)) => Kind::Create { content, mode },
+        (None, Some(content)) => Kind::Create { content, access },
         (Some(found), None) => Kind::Remove { old: found.text.clone() },
-        (Some(found), Some(content)) if found.text != content.text => {
-            Kind::Replace { old: found.text.clone(), content, mode }
+        (Some(found), Some(content)) => {
+            let (old, old_access) =
+                (found.text.clone(), OldAccess { mode: found.mode, ids: (found.uid, found.gid) });
+            match (old == content.text, access.is_given_by(old_access)) {
+                (true, true) => return None,
+                (true, false) => Kind::Access { content, old: old_access, access },
+                (false, _) => Kind::Replace { old, old_access, content, access },
+            }
         }
-        (Some(found), Some(content)) if found.mode != mode => {
-            Kind::Mode { content, old: found.mode, mode }
-        }
-        (Some(_), Some(_)) => return None,
     };
     Some(Change { path: path.clone(), kind })
 }
 
+impl Access {
+    fn is_given_by(&self, old: OldAccess) -> bool {
+        old.mode == self.mode && !self.changes_owner(old)
+    }
+
+    fn changes_owner(&self, old: OldAccess) -> bool {
+        self.owner.as_ref().is_some_and(|owner| owner.ids() != Some(old.ids))
+    }
+
+    /// Returns what differs: `mode`, `owner`, or both.
+    fn difference(&self, old: OldAccess) -> &'static str {
+        match (old.mode == self.mode, self.changes_owner(old)) {
+            (false, true) => "mode and owner",
+            (true, true) => "owner",
+            (_, false) => "mode",
+        }
+    }
+}
+
+impl FolderChange {
+    /// Returns what differs in a folder that exists.
+    pub(crate) fn difference(&self) -> Option<&'static str> {
+        self.old.map(|old| self.access.difference(old))
+    }
+}
+
 impl Change {
-    /// Returns the new content with its mode; `None` for a file that goes.
-    pub(crate) fn content(&self) -> Option<(&Content, u32)> {
+    /// Returns the new content with its mode and owner; `None` for a file that goes.
+    pub(crate) fn content(&self) -> Option<(&Content, &Access)> {
         match &self.kind {
-            Kind::Create { content, mode }
-            | Kind::Replace { content, mode, .. }
-            | Kind::Mode { content, mode, .. } => Some((content, *mode)),
+            Kind::Create { content, access }
+            | Kind::Replace { content, access, .. }
+            | Kind::Access { content, access, .. } => Some((content, access)),
             Kind::Remove { .. } => None,
         }
     }
 
     /// Returns what happened to the file, once it has.
     pub(crate) fn done(&self) -> &'static str {
-        match self.kind {
+        match &self.kind {
             Kind::Create { .. } => "created",
             Kind::Replace { .. } => "replaced",
-            Kind::Mode { .. } => "changed the mode of",
+            Kind::Access { old, access, .. } => match access.difference(*old) {
+                "mode" => "changed the mode of",
+                "owner" => "changed the owner of",
+                _ => "changed the mode and owner of",
+            },
             Kind::Remove { .. } => "removed",
         }
     }
@@ -134,16 +219,38 @@ impl Change {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::sys::managed::Found;
+    use crate::{
+        state::{
+            Owner,
+            owner::{Principal, Service},
+        },
+        sys::{folder, managed::Found},
+    };
 
     const PATH: &str = "/x/config.yml";
 
     fn planned(found: Option<(&str, u32)>, wanted: Option<&str>) -> Vec<&'static str> {
+        planned_for(&Owners::default(), found.map(|(text, mode)| (text, mode, 7)), wanted)
+    }
+
+    fn planned_for(
+        owners: &Owners,
+        found: Option<(&str, u32, u32)>,
+        wanted: Option<&str>,
+    ) -> Vec<&'static str> {
         let content = wanted.map(|text| Content { text: text.to_owned(), shown: String::new() });
-        let file = File { path: PATH.into(), mode: 0o640, content };
-        let found = found.map(|(text, mode)| (PATH.into(), Found { text: text.to_owned(), mode }));
+        let file = File { path: PATH.into(), mode: 0o640, owner: Owner::Shared, content };
+        let found = found.map(|(text, mode, gid)| {
+            (PATH.into(), Found { text: text.to_owned(), mode, uid: 0, gid })
+        });
         let disk = Disk { files: found.into_iter().collect(), ..Disk::default() };
-        Plan::new(&[file], &[], &disk).changes.iter().map(Change::done).collect()
+        Plan::new(&[file], &[], &disk, owners).changes.iter().map(Change::done).collect()
+    }
+
+    fn owners(gid: Option<u32>) -> Owners {
+        let principal = |id| Principal { name: "registry".to_owned(), id };
+        let (user, group, log_group) = (principal(Some(5)), principal(gid), Principal::root());
+        Owners { service: Some(Service { user, group, log_group }) }
     }
 
     #[test]
@@ -157,11 +264,55 @@ mod tests {
     }
 
     #[test]
+    fn an_owner_counts_only_where_the_registry_has_an_account() {
+        let found = |mode| Some(("a", mode, 7));
+        assert_eq!(planned_for(&owners(Some(7)), found(0o640), Some("a")), [""; 0]);
+        for (gid, mode, done) in [
+            (Some(8), 0o640, "changed the owner of"),
+            (None, 0o640, "changed the owner of"),
+            (Some(8), 0o600, "changed the mode and owner of"),
+        ] {
+            assert_eq!(planned_for(&owners(gid), found(mode), Some("a")), [done]);
+        }
+    }
+
+    fn folder(path: &str, is_kept_right: bool) -> Folder {
+        Folder { path: path.into(), mode: 0o750, owner: Owner::Shared, is_kept_right }
+    }
+
+    #[test]
     fn only_missing_folders_are_created() {
-        let folders = [(PathBuf::from("/x"), 0o755), (PathBuf::from("/x/y"), 0o750)];
-        let disk = Disk { folders: [PathBuf::from("/x")].into(), ..Disk::default() };
-        let plan = Plan::new(&[], &folders, &disk);
-        assert_eq!(plan.folders, [(PathBuf::from("/x/y"), 0o750)]);
+        let folders = [folder("/x", true), folder("/x/y", true)];
+        let found = folder::Found { mode: 0o755, uid: 1, gid: 1 };
+        let disk = Disk { folders: [("/x".into(), found)].into(), ..Disk::default() };
+        let plan = Plan::new(&[], &folders, &disk, &Owners::default());
+        let changed: Vec<_> =
+            plan.folders.iter().map(|change| (change.path.clone(), change.difference())).collect();
+        assert_eq!(changed, [("/x/y".into(), None)]);
         assert!(!plan.is_empty());
+    }
+
+    #[test]
+    fn the_folders_that_regctl_keeps_right_get_their_owner_and_mode() {
+        let folders = [folder("/x", true), folder("/theirs", false)];
+        for (mode, gid, difference) in [
+            (0o750, 7, None),
+            (0o750, 8, Some("owner")),
+            (0o755, 7, Some("mode")),
+            (0o700, 8, Some("mode and owner")),
+        ] {
+            let found = folder::Found { mode, uid: 0, gid };
+            let existing = folders.iter().map(|folder| (folder.path.clone(), found)).collect();
+            let disk = Disk { folders: existing, ..Disk::default() };
+            let plan = Plan::new(&[], &folders, &disk, &owners(Some(7)));
+            let changed: Vec<_> = plan
+                .folders
+                .iter()
+                .map(|change| (change.path.clone(), change.difference()))
+                .collect();
+            let expected: Vec<_> =
+                difference.into_iter().map(|words| ("/x".into(), Some(words))).collect();
+            assert_eq!(changed, expected, "{mode:o} {gid}");
+        }
     }
 }

@@ -58,7 +58,7 @@ struct Purging {
 
 /// Renders `config.yml`.
 pub(crate) fn config_yml(inputs: &Inputs<'_>, view: View) -> Result<String, Error> {
-    let Inputs { instance, secrets, layout, templates, .. } = inputs;
+    let Inputs { instance, secrets, layout, templates, is_held_read_only, .. } = inputs;
     let registry = &instance.registry;
     let (driver, options) = driver(&registry.storage.driver, layout);
     let context = Context {
@@ -70,7 +70,7 @@ pub(crate) fn config_yml(inputs: &Inputs<'_>, view: View) -> Result<String, Erro
         driver,
         options,
         delete: registry.storage.delete,
-        read_only: registry.storage.read_only,
+        read_only: registry.storage.read_only || *is_held_read_only,
         upload_purging: purging(registry.storage.upload_purging),
         address: registry.address.to_string(),
         secret: view.reveal(registry.http.secret.as_ref().unwrap_or(&secrets.http_secret)),

@@ -6,7 +6,8 @@ use super::{
     config_yml::config_yml,
     engine::Error,
     gitlab_rb::gitlab_rb,
-    nginx::{NginxPlaces, NginxVersion, nginx_conf, registry_conf},
+    nginx::{NginxPlaces, NginxVersion, Workers, nginx_conf, registry_conf},
+    services::services_json,
     template::Templates,
 };
 use crate::{
@@ -15,7 +16,7 @@ use crate::{
     config::Instance,
     secret::REDACTED,
     state::{
-        Layout, Secrets,
+        Layout, Owner, Owners, Secrets,
         secrets::{self, Origin},
     },
 };
@@ -25,6 +26,7 @@ use crate::{
 pub(crate) struct File {
     pub(crate) path: PathBuf,
     pub(crate) mode: u32,
+    pub(crate) owner: Owner,
     /// None: there should be no such file.
     pub(crate) content: Option<Content>,
 }
@@ -51,6 +53,11 @@ pub(crate) struct Inputs<'a> {
     pub(crate) layout: &'a Layout,
     pub(crate) templates: &'a Templates,
     pub(crate) nginx: NginxVersion,
+    pub(crate) workers: Option<Workers>,
+    /// Who the registry runs as.
+    pub(crate) owners: &'a Owners,
+    /// Whether something holds the registry read-only, whatever the setting says.
+    pub(crate) is_held_read_only: bool,
 }
 
 impl Inputs<'_> {
@@ -91,6 +98,7 @@ pub(crate) fn files(inputs: &Inputs<'_>) -> Result<Vec<File>, Error> {
     let secrets_json = generated.map(|content| File {
         path: layout.secrets_json(),
         mode: secrets::MODE,
+        owner: Owner::Root,
         content: Some(content),
     });
     let config = both(&|view| config_yml(inputs, view))?;
@@ -99,16 +107,36 @@ pub(crate) fn files(inputs: &Inputs<'_>) -> Result<Vec<File>, Error> {
     let process = vhost.filter(|_| instance.nginx.enable);
     let process = process.map(|_| nginx_conf(inputs, &places)).transpose()?;
     let vhost = vhost.map(|vhost| registry_conf(inputs, vhost, &places)).transpose()?;
-    let public = |text: Option<String>| text.map(|text| Content { shown: text.clone(), text });
     let gitlab = instance.gitlab.as_ref();
     let gitlab_rb = gitlab.map(|gitlab| gitlab_rb(inputs, gitlab)).transpose()?;
     let certificate = inputs.token_pair().map(|pair| pair.certificate.clone());
+    let public = |path: PathBuf, text: Option<String>| {
+        let content = text.map(|text| Content { shown: text.clone(), text });
+        File { path, mode: 0o644, owner: Owner::Root, content }
+    };
+    let config_yml = File {
+        path: layout.config_yml(),
+        mode: 0o640,
+        owner: Owner::Shared,
+        content: Some(config),
+    };
+    let services = Content {
+        text: services_json(inputs, View::File),
+        shown: services_json(inputs, View::Redacted),
+    };
+    let services_json = File {
+        path: layout.services_json(),
+        mode: 0o600,
+        owner: Owner::Root,
+        content: Some(services),
+    };
     let rendered = [
-        File { path: layout.token_crt(), mode: 0o644, content: public(certificate) },
-        File { path: layout.config_yml(), mode: 0o640, content: Some(config) },
-        File { path: layout.registry_conf(), mode: 0o644, content: public(vhost) },
-        File { path: layout.nginx_conf(), mode: 0o644, content: public(process) },
-        File { path: layout.gitlab_rb(), mode: 0o644, content: public(gitlab_rb) },
+        public(layout.token_crt(), certificate),
+        config_yml,
+        public(layout.registry_conf(), vhost),
+        public(layout.nginx_conf(), process),
+        public(layout.gitlab_rb(), gitlab_rb),
+        services_json,
     ];
     Ok(secrets_json.into_iter().chain(rendered).collect())
 }

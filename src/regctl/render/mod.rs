@@ -5,11 +5,14 @@ mod engine;
 mod file;
 mod gitlab_rb;
 mod nginx;
+mod read_only;
+mod services;
 mod starter;
 mod template;
 
 pub(crate) use engine::Error;
 pub(crate) use file::{Content, File, Inputs, files};
-pub(crate) use nginx::{NginxPlaces, NginxVersion, nginx_conf, registry_conf};
+pub(crate) use nginx::{NginxPlaces, NginxVersion, Workers, nginx_conf, registry_conf};
+pub(crate) use read_only::with_read_only;
 pub(crate) use starter::{Starter, starter};
 pub(crate) use template::{Copy, Name, Templates};

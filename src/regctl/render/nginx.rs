@@ -50,6 +50,13 @@ impl NginxVersion {
     }
 }
 
+/// Whom nginx's workers are, where its master is root's.
+#[derive(Clone, Debug, Eq, PartialEq, Serialize)]
+pub(crate) struct Workers {
+    pub(crate) user: String,
+    pub(crate) group: String,
+}
+
 /// Where nginx keeps what it writes.
 #[derive(Clone, Debug)]
 pub(crate) struct NginxPlaces {
@@ -81,6 +88,7 @@ impl NginxPlaces {
 #[derive(Serialize)]
 struct Process<'a> {
     instance_toml: String,
+    workers: Option<&'a Workers>,
     error_log: String,
     pid: String,
     /// The folder of requests and answers under way.
@@ -145,10 +153,11 @@ struct Encryption<'a> {
 
 /// Renders `nginx.conf`, the process.
 pub(crate) fn nginx_conf(inputs: &Inputs<'_>, places: &NginxPlaces) -> Result<String, Error> {
-    let Inputs { instance, layout, templates, .. } = inputs;
+    let Inputs { instance, layout, templates, workers, .. } = inputs;
     let nginx = &instance.nginx;
     let context = Process {
         instance_toml: text(&layout.instance_toml()),
+        workers: workers.as_ref(),
         error_log: places.log(layout, &nginx.log_directory, "error.log"),
         pid: text(&places.pid),
         temporary: text(&places.temporary),
@@ -174,7 +183,7 @@ pub(crate) fn registry_conf(
 }
 
 fn server<'a>(inputs: &Inputs<'a>, vhost: &'a Vhost, places: &NginxPlaces) -> Server<'a> {
-    let Inputs { instance, layout, nginx: version, .. } = *inputs;
+    let Inputs { instance, layout, nginx: ref version, .. } = *inputs;
     let listen = |port: u16| {
         vhost.listen_addresses.iter().map(|host| format!("{host}:{port}")).collect::<Vec<_>>()
     };

@@ -5,7 +5,18 @@
 
 use std::path::{Path, PathBuf};
 
+use super::owner::Owner;
 use crate::sys::fs;
+
+/// A folder of an instance, as regctl makes it.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(crate) struct Folder {
+    pub(crate) path: PathBuf,
+    pub(crate) mode: u32,
+    pub(crate) owner: Owner,
+    /// Whether one that exists is given its mode and owner, where the registry has an account of its own.
+    pub(crate) is_kept_right: bool,
+}
 
 /// The paths of one instance.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -23,6 +34,11 @@ impl Layout {
         &self.root
     }
 
+    /// Whether this is the instance of the whole system, and not one in some folder.
+    pub(crate) fn is_system_wide(&self) -> bool {
+        self.root.parent().is_none()
+    }
+
     /// The one file a person edits.
     pub(crate) fn instance_toml(&self) -> PathBuf {
         self.root.join("etc/regctl/instance.toml")
@@ -30,6 +46,11 @@ impl Layout {
 
     pub(crate) fn secrets_json(&self) -> PathBuf {
         self.root.join("etc/regctl/secrets.json")
+    }
+
+    /// The registry's folder, and its account's home.
+    pub(crate) fn registry(&self) -> PathBuf {
+        self.root.join("var/opt/regctl/registry")
     }
 
     /// The rendered configuration of the registry.
@@ -66,7 +87,8 @@ impl Layout {
         self.run().join("nginx.pid")
     }
 
-    /// The files that regctl writes, in the order in which they are replaced.
+    /// The files that regctl writes, in the order in which they are replaced; `instance.toml` is one, because
+    /// some commands edit a key of it.
     pub(crate) fn managed(&self) -> Vec<PathBuf> {
         vec![
             self.secrets_json(),
@@ -75,6 +97,8 @@ impl Layout {
             self.registry_conf(),
             self.nginx_conf(),
             self.gitlab_rb(),
+            self.instance_toml(),
+            self.services_json(),
         ]
     }
 
@@ -86,6 +110,26 @@ impl Layout {
     /// What survives a reboot and is nobody's to edit.
     pub(crate) fn state(&self) -> PathBuf {
         self.root.join("var/opt/regctl/state")
+    }
+
+    /// What the supervisor runs.
+    pub(crate) fn services_json(&self) -> PathBuf {
+        self.state().join("services.json")
+    }
+
+    /// Held by the supervisor as long as it lives.
+    pub(crate) fn supervisor_lock(&self) -> PathBuf {
+        self.run().join("supervisor.lock")
+    }
+
+    /// Where the supervisor is asked.
+    pub(crate) fn supervisor_socket(&self) -> PathBuf {
+        self.run().join("supervisor.sock")
+    }
+
+    /// The folder of a service's log.
+    pub(crate) fn log(&self, service: &str) -> PathBuf {
+        self.root.join("var/log/regctl").join(service)
     }
 
     /// The change that has begun.
@@ -102,6 +146,24 @@ impl Layout {
         self.run().join("instance.lock")
     }
 
+    pub(crate) fn storage_lock(&self) -> PathBuf {
+        self.run().join("storage.lock")
+    }
+
+    /// The holds on the registry, and the lock of whoever changes them.
+    pub(crate) fn holds(&self) -> PathBuf {
+        self.state().join("holds.json")
+    }
+
+    pub(crate) fn holds_lock(&self) -> PathBuf {
+        self.run().join("holds.lock")
+    }
+
+    /// The running registry's admin socket.
+    pub(crate) fn registry_socket(&self) -> PathBuf {
+        self.run().join("registry.sock")
+    }
+
     /// The default root of the filesystem driver.
     pub(crate) fn storage(&self) -> PathBuf {
         self.root.join("var/opt/regctl/storage")
@@ -112,39 +174,72 @@ impl Layout {
         self.root.join(path)
     }
 
-    /// The folders of an instance with their modes, the default storage root left out.
-    pub(crate) fn folders(&self) -> Vec<(PathBuf, u32)> {
+    /// The folders of an instance, the upper ones first and the default storage root left out.
+    pub(crate) fn folders(&self) -> Vec<Folder> {
+        // Those in etc are the administrator's to open and close.
+        let [ours, theirs] = [true, false];
         [
-            ("etc/regctl", 0o755),
-            ("etc/regctl/ssl", 0o755),
-            ("etc/regctl/templates", 0o755),
-            ("var/opt/regctl", 0o755),
-            ("var/opt/regctl/registry", 0o750),
-            ("var/opt/regctl/registry/events", 0o700),
-            ("var/opt/regctl/nginx", 0o755),
-            ("var/opt/regctl/nginx/conf", 0o755),
-            ("var/opt/regctl/state", 0o750),
-            ("var/log/regctl", 0o750),
-            ("var/log/regctl/registry", 0o750),
-            ("var/log/regctl/nginx", 0o750),
-            ("run/regctl", RUN_MODE),
+            ("etc/regctl", 0o755, Owner::Root, theirs),
+            ("etc/regctl/ssl", 0o755, Owner::Root, theirs),
+            ("etc/regctl/templates", 0o755, Owner::Root, theirs),
+            ("var/opt/regctl", 0o755, Owner::Root, ours),
+            ("var/opt/regctl/registry", 0o750, Owner::Shared, ours),
+            ("var/opt/regctl/registry/events", 0o700, Owner::Service, ours),
+            ("var/opt/regctl/nginx", 0o755, Owner::Root, ours),
+            ("var/opt/regctl/nginx/conf", 0o755, Owner::Root, ours),
+            ("var/opt/regctl/state", STATE_MODE, Owner::Root, ours),
+            ("var/log/regctl", 0o750, Owner::Logs, ours),
+            ("var/log/regctl/registry", 0o750, Owner::Logs, ours),
+            ("var/log/regctl/nginx", 0o750, Owner::Logs, ours),
+            ("run/regctl", RUN_MODE, Owner::Root, ours),
         ]
         .into_iter()
-        .map(|(path, mode)| (self.root.join(path), mode))
+        .map(|(path, mode, owner, is_kept_right)| {
+            let path = self.root.join(path);
+            Folder { path, mode, owner, is_kept_right }
+        })
         .collect()
+    }
+
+    /// The folder of a storage that regctl creates; one that exists is nobody's to change.
+    pub(crate) fn storage_folder(path: PathBuf) -> Folder {
+        Folder { path, mode: STORAGE_MODE, owner: Owner::Service, is_kept_right: false }
     }
 
     /// Creates the folders that are missing. What exists keeps its mode.
     pub(crate) fn create_folders(&self) -> Result<(), fs::Error> {
-        for (path, mode) in self.folders() {
+        for Folder { path, mode, .. } in self.folders() {
             fs::create_folder(&path, mode)?;
         }
         Ok(())
+    }
+
+    /// What decides, by who may write to it, what regctl does as root.
+    pub(crate) fn trusted(&self) -> Vec<PathBuf> {
+        let below = [
+            "etc",
+            "etc/regctl",
+            "etc/regctl/instance.toml",
+            "etc/regctl/secrets.json",
+            "var",
+            "var/opt",
+            "var/opt/regctl",
+            "var/opt/regctl/registry",
+            "var/opt/regctl/nginx",
+            "var/opt/regctl/nginx/conf",
+            "var/opt/regctl/state",
+            "run",
+            "run/regctl",
+        ];
+        [self.root.clone()].into_iter().chain(below.map(|path| self.root.join(path))).collect()
     }
 }
 
 /// The mode of the folder of sockets and locks.
 pub(crate) const RUN_MODE: u32 = 0o750;
+
+/// The mode of the folder of what survives a reboot.
+pub(crate) const STATE_MODE: u32 = 0o750;
 
 /// The mode of a storage root that regctl creates.
 pub(crate) const STORAGE_MODE: u32 = 0o750;

@@ -1,8 +1,14 @@
-//! The instance lock: held, for seconds, by whatever writes configuration or changes services.
+//! The two locks of an instance. *Instance*: held, for seconds, by whatever writes configuration or changes
+//! services. *Storage*: held by whatever changes many things in the storage at once, by the process that does the work.
 //!
 //! Waiting is bounded, and whoever waits in vain learns who holds the lock, and since when.
 
-use std::{fmt, path::PathBuf, process, time::Duration};
+use std::{
+    fmt,
+    path::{Path, PathBuf},
+    process,
+    time::Duration,
+};
 
 use serde::{Deserialize, Serialize};
 
@@ -19,9 +25,16 @@ pub(crate) enum Patience {
     AtMost(Duration),
 }
 
-/// The lock, held until dropped.
+/// Which lock.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Lock {
+    Instance,
+    Storage,
+}
+
+/// A lock that is held until dropped.
 #[derive(Debug)]
-pub(crate) struct InstanceLock {
+pub(crate) struct Held {
     _lock: FileLock,
 }
 
@@ -40,26 +53,28 @@ pub(crate) struct Holder {
 pub(crate) enum Error {
     #[error(transparent)]
     File(#[from] fs::Error),
-    #[error("the instance lock `{}` is held by {}", path.display(), shown(holder.as_ref()))]
-    Held { path: PathBuf, holder: Option<Holder> },
+    #[error("the {lock} lock `{}` is held by {}", path.display(), shown(holder.as_ref()))]
+    Held { lock: Lock, path: PathBuf, holder: Option<Holder> },
 }
 
-impl InstanceLock {
-    /// Takes the lock for `command`; `waits` is told of the holder before a wait.
+impl Lock {
+    /// Takes the lock for `command`; `waits` is told, before a wait, which lock is held and by whom.
     pub(crate) fn acquire(
+        self,
         layout: &Layout,
         command: &str,
         patience: Patience,
         waits: impl FnOnce(&str),
-    ) -> Result<Self, Error> {
+    ) -> Result<Held, Error> {
         fs::create_folder(&layout.run(), super::layout::RUN_MODE)?;
-        let path = layout.instance_lock();
-        let held = || Error::Held { path: path.clone(), holder: holder(layout) };
+        let path = self.path(layout);
+        let held = || Error::Held { lock: self, path: path.clone(), holder: holder(&path) };
         let mut lock = match (Unlocked::open(&path)?.try_lock()?, patience) {
             (Ok(lock), _) => lock,
             (Err(_), Patience::None) => return Err(held()),
             (Err(unlocked), Patience::AtMost(patience)) => {
-                waits(&shown(holder(layout).as_ref()));
+                let holder = shown(holder(&path).as_ref());
+                waits(&format!("the {self} lock is held by {holder}"));
                 unlocked.lock_within(patience)?.ok_or_else(held)?
             }
         };
@@ -67,18 +82,34 @@ impl InstanceLock {
             Holder { pid: process::id(), command: command.to_owned(), since: clock::now() };
         let text = serde_json::to_string(&holder).expect("numbers and strings are always JSON");
         lock.record(&format!("{text}\n"))?;
-        Ok(Self { _lock: lock })
+        Ok(Held { _lock: lock })
+    }
+
+    fn path(self, layout: &Layout) -> PathBuf {
+        match self {
+            Self::Instance => layout.instance_lock(),
+            Self::Storage => layout.storage_lock(),
+        }
     }
 }
 
 /// Reads who holds the lock; between its taking and its text nobody is known.
-fn holder(layout: &Layout) -> Option<Holder> {
-    let text = fs::read_to_string(&layout.instance_lock()).ok()??;
+fn holder(path: &Path) -> Option<Holder> {
+    let text = fs::read_to_string(path).ok()??;
     serde_json::from_str(&text).ok()
 }
 
 fn shown(holder: Option<&Holder>) -> String {
     holder.map_or_else(|| "another command".to_owned(), ToString::to_string)
+}
+
+impl fmt::Display for Lock {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Instance => "instance",
+            Self::Storage => "storage",
+        })
+    }
 }
 
 impl fmt::Display for Holder {

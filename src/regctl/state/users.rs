@@ -7,7 +7,10 @@ use std::{fmt, io::ErrorKind, path::Path, str::FromStr};
 
 use bcrypt::{HashParts, Version};
 
-use super::{InstanceLock, Layout, Patience, lock};
+use super::{
+    Layout, Lock, Patience,
+    lock::{self, Held},
+};
 use crate::{
     Secret,
     sys::{
@@ -143,7 +146,7 @@ pub(crate) struct Editing<'a> {
     path: &'a Path,
     users: Users,
     is_new: bool,
-    _lock: InstanceLock,
+    _lock: Held,
 }
 
 impl<'a> Editing<'a> {
@@ -155,7 +158,7 @@ impl<'a> Editing<'a> {
         patience: Patience,
         waits: impl FnOnce(&str),
     ) -> Result<Self, Error> {
-        let lock = InstanceLock::acquire(layout, command, patience, waits)?;
+        let lock = Lock::Instance.acquire(layout, command, patience, waits)?;
         let text = fs::read_to_string(path)?;
         let is_new = text.is_none();
         let users = Users::parse(&text.unwrap_or_default());

@@ -1,15 +1,21 @@
-//! One registry in the foreground: it serves until Ctrl-C or TERM.
+//! One registry in this process: it serves until Ctrl-C or TERM, and takes over a changed configuration at HUP.
 
-use std::{error::Error as StdError, io};
+use std::{error::Error as StdError, io, os::unix::net::UnixListener};
 
-use registry::{Config, Listener, Server, config::Address};
+use registry::{
+    Config, Listener, Reloader, Server, admin,
+    config::{Address, LoadError},
+};
 
 use crate::sys::{
     limits,
-    runtime::{self, StopSignals},
+    runtime::{self, HangUps, StopSignals},
 };
 
 type Source = Box<dyn StdError + Send + Sync>;
+
+/// Reads the configuration again; says a line for each problem.
+pub(super) type Read = Box<dyn Fn() -> Result<Config, String> + Send + Sync>;
 
 /// Why a registry does not serve, or no longer does.
 #[derive(Debug, thiserror::Error)]
@@ -31,25 +37,51 @@ pub(crate) enum Error {
     Run(#[source] Source),
 }
 
-/// Serves until told to stop, and at the second time stops without finishing what is under way; `ready` is called with the address once connections are accepted.
-///
-/// `key` names the setting of the address, for the message when the address is taken.
-pub(crate) fn serve(config: &Config, key: &str, ready: impl FnOnce(&str)) -> Result<(), Error> {
+/// Listens where the configuration says. `key` names the setting, for the message when the address is taken.
+pub(crate) fn bind(config: &Config, key: &str) -> Result<Listener, Error> {
+    let address = &config.http.address;
+    Listener::bind(address).map_err(|source| Error::Listen {
+        address: shown(address),
+        key: key.to_owned(),
+        source,
+    })
+}
+
+/// Serves as [`serve_with`] does, without an admin socket.
+pub(crate) fn serve(
+    config: &Config,
+    listener: Listener,
+    read: impl Fn() -> Result<Config, String> + Send + Sync + 'static,
+    ready: impl FnOnce(),
+) -> Result<(), Error> {
+    serve_with(config, listener, None, Box::new(read), ready)
+}
+
+/// Serves until told to stop, and at the second time stops without finishing what is under way; at every HUP it
+/// takes over what `read` finds changed, as far as that is possible.
+pub(super) fn serve_with(
+    config: &Config,
+    listener: Listener,
+    admin: Option<UnixListener>,
+    read: Read,
+    ready: impl FnOnce(),
+) -> Result<(), Error> {
     limits::raise_open_files().map_err(Error::Runtime)?;
     runtime::block_on(async {
         let mut stop = StopSignals::watch().map_err(Error::Runtime)?;
         let impatient = StopSignals::watch().map_err(Error::Runtime)?;
+        let hang_ups = HangUps::watch().map_err(Error::Runtime)?;
         let _log = registry::log::init(&config.log).map_err(|error| Error::Open(error.into()))?;
-        let address = shown(&config.http.address);
-        let listener = Listener::bind(&config.http.address).map_err(|source| Error::Listen {
-            address,
-            key: key.to_owned(),
-            source,
-        })?;
-        let address = listener.address().to_string();
         let server = Server::open(config).map_err(|error| Error::Open(error.into()))?;
-        ready(&address);
-        match impatient.unless_repeated(server.run(listener, stop.received())).await {
+        let reloader = Reloader::new(server.control(), read);
+        if let Some(admin) = admin {
+            admin::spawn(admin, reloader.clone()).map_err(Error::Runtime)?;
+        }
+        ready();
+        // What comes of a reload is in the log.
+        let serving = server.run(listener, stop.received());
+        let serving = hang_ups.during(serving, async || drop(reloader.reload().await));
+        match impatient.unless_repeated(serving).await {
             Some(ended) => ended.map_err(|error| Error::Run(error.into())),
             None => Ok(()),
         }
@@ -57,7 +89,17 @@ pub(crate) fn serve(config: &Config, key: &str, ready: impl FnOnce(&str)) -> Res
     .map_err(Error::Runtime)?
 }
 
-fn shown(address: &Address) -> String {
+/// Says a line for each problem of a configuration.
+pub(crate) fn problems(error: &LoadError) -> String {
+    match error {
+        LoadError::Invalid { source, .. } => source.to_string(),
+        LoadError::Read { source, .. } => format!("{error}: {source}"),
+        LoadError::NotUtf8 { .. } | LoadError::TooLong { .. } => error.to_string(),
+    }
+}
+
+/// How people write an address.
+pub(super) fn shown(address: &Address) -> String {
     match address {
         Address::Tcp(address) => address.to_string(),
         Address::Unix(path) => path.display().to_string(),

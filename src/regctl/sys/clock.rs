@@ -19,6 +19,21 @@ fn seconds() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs()
 }
 
+/// Returns a time as svlogd writes it before a line, in UTC: `2026-11-22_17:20:09.12345 `.
+pub(crate) fn log_stamp(time: SystemTime) -> String {
+    let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
+    let text = rfc_3339(since.as_secs()).replace('T', "_");
+    format!("{}.{:05} ", text.trim_end_matches('Z'), since.subsec_micros() / 10)
+}
+
+/// Returns the time as an external TAI64N label, by which names sort.
+pub(crate) fn tai64n_now() -> String {
+    /// TAI is ahead of UTC, by ten seconds in 1970.
+    const EPOCH: u64 = (1 << 62) + 10;
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    format!("{:016x}{:08x}", EPOCH + since.as_secs(), since.subsec_nanos())
+}
+
 fn rfc_3339(seconds: u64) -> String {
     let (year, month, day) = date(seconds / DAY_SECONDS);
     let time = seconds % DAY_SECONDS;

@@ -19,6 +19,8 @@ pub(crate) struct Found {
     pub(crate) text: String,
     /// The permission bits.
     pub(crate) mode: u32,
+    pub(crate) uid: u32,
+    pub(crate) gid: u32,
 }
 
 /// Reads a managed file; `None` when there is none.
@@ -29,7 +31,8 @@ pub(crate) fn read(path: &Path) -> Result<Option<Found>, Error> {
             let mut bytes = Vec::new();
             file.take(READ_BYTES_MAX).read_to_end(&mut bytes).map_err(failed)?;
             let text = String::from_utf8_lossy(&bytes).into_owned();
-            Ok(Some(Found { text, mode: metadata.mode() & 0o7777 }))
+            let (uid, gid) = (metadata.uid(), metadata.gid());
+            Ok(Some(Found { text, mode: metadata.mode() & 0o7777, uid, gid }))
         }
         Ok(None) => Ok(None),
         Err(error) => Err(failed(error)),

@@ -1,6 +1,9 @@
 //! The async runtime. Async stops here: nothing else of regctl builds a runtime or awaits a signal.
 
-use std::{future::Future, io};
+use std::{
+    future::{Future, pending},
+    io,
+};
 
 use tokio::{
     runtime::Builder,
@@ -10,6 +13,36 @@ use tokio::{
 /// Runs a future to its end on a runtime of its own.
 pub(crate) fn block_on<F: Future>(future: F) -> io::Result<F::Output> {
     Ok(Builder::new_multi_thread().enable_all().build()?.block_on(future))
+}
+
+/// The signal that asks a process to read its configuration again, watched from the moment this exists.
+#[derive(Debug)]
+pub(crate) struct HangUps(Signal);
+
+impl HangUps {
+    /// Starts to watch; until then a signal kills the process as it always does.
+    pub(crate) fn watch() -> io::Result<Self> {
+        Ok(Self(signal(SignalKind::hangup())?))
+    }
+
+    /// Waits for the end of `work`, and calls `react` after every HUP meanwhile. Those that come during a call are one.
+    pub(crate) async fn during<T>(
+        mut self,
+        work: impl Future<Output = T>,
+        react: impl AsyncFn(),
+    ) -> T {
+        let reacting = async {
+            while self.0.recv().await.is_some() {
+                react().await;
+            }
+            // The runtime ends: so does the work.
+            pending().await
+        };
+        tokio::select! {
+            ended = work => ended,
+            ended = reacting => ended,
+        }
+    }
 }
 
 /// The signals that ask a foreground process to stop, watched from the moment this exists.

@@ -4,9 +4,9 @@
 //! stages them writes down the nonce in between, and a stage that nobody wrote down is a leftover.
 
 use std::{
-    fs::{self, OpenOptions, Permissions},
+    fs::{self, File, OpenOptions, Permissions},
     io::{ErrorKind, Write as _},
-    os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _},
+    os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _, fchown},
     path::{Path, PathBuf},
 };
 
@@ -29,14 +29,29 @@ pub(crate) fn is_nonce(text: &str) -> bool {
     text.len() == 2 * NONCE_BYTES && text.chars().all(|c| matches!(c, '0'..='9' | 'a'..='f'))
 }
 
-/// Writes a new version of `target` beside it, with exactly this mode, and syncs it.
-pub(crate) fn write(target: &Path, nonce: &str, bytes: &[u8], mode: u32) -> Result<(), Error> {
+/// Writes a new version of `target` beside it, with exactly this mode and owner, and syncs it.
+pub(crate) fn write(
+    target: &Path,
+    nonce: &str,
+    bytes: &[u8],
+    mode: u32,
+    owner: Option<(u32, u32)>,
+) -> Result<(), Error> {
     let staged = path(target, nonce);
     let failed = |source| Error { operation: "write", path: target.to_owned(), source };
-    let mut file =
-        OpenOptions::new().write(true).create_new(true).mode(mode).open(&staged).map_err(failed)?;
+    // Until it has its owner nobody else may read it.
+    let mut file = OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(&staged)
+        .map_err(failed)?;
+    let owned = |file: &File| match owner {
+        Some((uid, gid)) => fchown(file, Some(uid), Some(gid)),
+        None => Ok(()),
+    };
     file.write_all(bytes)
-        // The mode given to open is cut by the umask.
+        .and_then(|()| owned(&file))
         .and_then(|()| file.set_permissions(Permissions::from_mode(mode)))
         .and_then(|()| file.sync_all())
         .map_err(failed)

@@ -37,7 +37,7 @@ impl Call<'_> {
     }
 
     pub(super) async fn delete_blob(&self, name: &RepositoryName, digest: &Digest) -> Answer {
-        self.api.content.delete_blob(name, digest).await?;
+        self.writing()?.delete_blob(name, digest).await?;
         let mut response = Response::new(Body::empty());
         *response.status_mut() = StatusCode::ACCEPTED;
         response.headers_mut().insert(CONTENT_LENGTH, HeaderValue::from_static("0"));

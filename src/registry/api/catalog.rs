@@ -19,7 +19,7 @@ const DEFAULT_ENTRIES: usize = 100;
 impl Call<'_> {
     pub(super) async fn catalog(&self) -> Answer {
         let page = Page::of(self.parts)?;
-        let most = self.api.catalog_max_entries;
+        let most = self.settings.catalog_max_entries;
         let n = page.n.unwrap_or_else(|| DEFAULT_ENTRIES.min(most));
         if n > most {
             return Err(
@@ -36,7 +36,7 @@ impl Call<'_> {
         let mut response = Response::new(Body::full(document.to_string()));
         response.headers_mut().insert(CONTENT_TYPE, JSON);
         if let (Some(last), true) = (names.last(), more) {
-            let path = format!("{}v2/_catalog", self.api.external.prefix);
+            let path = format!("{}v2/_catalog", self.settings.external.prefix);
             response.headers_mut().insert(LINK, page::next(&path, last, n));
         }
         Ok(response)

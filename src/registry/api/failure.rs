@@ -203,6 +203,11 @@ impl From<Error> for Failure {
     }
 }
 
+/// What a write gets from a registry that takes none.
+pub(super) fn read_only() -> Failure {
+    Failure::new(ErrorCode::Unsupported).because("the registry is read-only")
+}
+
 /// A client is told that the storage is full, since it should wait; not where it lies.
 fn storage_failure(error: &storage::Error) -> Failure {
     match error.kind() {

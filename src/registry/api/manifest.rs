@@ -62,12 +62,12 @@ impl Call<'_> {
         let declared = self.parts.headers.get(CONTENT_TYPE);
         let declared = declared.and_then(|value| value.to_str().ok());
         let manifest = Manifest::parse(declared, &bytes).map_err(Error::from)?;
-        let digest = self.api.content.put_manifest(name, reference, manifest, bytes).await?;
+        let digest = self.writing()?.put_manifest(name, reference, manifest, bytes).await?;
         let path = format!("{name}/manifests/{digest}");
         let mut response = Response::new(Body::empty());
         *response.status_mut() = StatusCode::CREATED;
         let headers = response.headers_mut();
-        headers.insert(LOCATION, self.api.external.location(self.parts, &path));
+        headers.insert(LOCATION, self.settings.external.location(self.parts, &path));
         headers.insert(CONTENT_DIGEST, value(&digest.to_string()));
         headers.insert(CONTENT_LENGTH, HeaderValue::from_static("0"));
         Ok(response)
@@ -79,8 +79,8 @@ impl Call<'_> {
         reference: &Reference,
     ) -> Answer {
         match reference {
-            Reference::Tag(tag) => self.api.content.delete_tag(name, tag).await?,
-            Reference::Digest(digest) => self.api.content.delete_manifest(name, digest).await?,
+            Reference::Tag(tag) => self.writing()?.delete_tag(name, tag).await?,
+            Reference::Digest(digest) => self.writing()?.delete_manifest(name, digest).await?,
         }
         let mut response = Response::new(Body::empty());
         *response.status_mut() = StatusCode::ACCEPTED;

@@ -1,7 +1,7 @@
 //! The HTTP API: the OCI distribution specification 1.1 as Docker Distribution speaks it.
 //!
 //! [`Api::answer`] turns a request into an answer: the path becomes a [`Route`], the method is checked
-//! against what the route allows, and one handler does the rest. Handlers know HTTP and
+//! against what the route allows now, and one handler does the rest. Handlers know HTTP and
 //! [`Content`]; they hold no storage.
 
 mod authorize;
@@ -14,12 +14,13 @@ mod location;
 mod manifest;
 mod page;
 mod range;
+mod settings;
 mod tags;
 mod upload;
 
 use http::{
-    HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode,
-    header::{ALLOW, CONTENT_LENGTH, LOCATION},
+    HeaderValue, Method, Request, Response, StatusCode,
+    header::{CONTENT_LENGTH, LOCATION},
     request::Parts,
 };
 use http_body::Body as _;
@@ -31,17 +32,15 @@ use tokio::sync::Semaphore;
 use crate::{
     auth::{Gate, Grant, User},
     config::Config,
-    content::{BodyError, Content},
+    content::{BodyError, Content, Writing},
     route::{self, NoRoute, Route},
     upload::Signer,
 };
 pub(crate) use body::Body;
 use failure::Failure;
-use location::External;
+use settings::{Current, Settings};
 
 pub use range::{ByteRanges, RangeError};
-
-const API_VERSION: HeaderName = HeaderName::from_static("docker-distribution-api-version");
 
 /// How many manifests of more than 64 KiB, and 4 MiB at most, are received at once.
 const LARGE_MANIFESTS: usize = 64;
@@ -55,14 +54,7 @@ pub(crate) struct Api {
     gate: Gate,
     content: Content,
     signer: Signer,
-    external: External,
-    headers: HeaderMap,
-    /// `storage.delete.enabled`.
-    delete: bool,
-    /// `storage.maintenance.readonly.enabled`.
-    read_only: bool,
-    catalog_max_entries: usize,
-    tags_max: usize,
+    settings: Current,
     large_manifests: Semaphore,
 }
 
@@ -70,6 +62,9 @@ pub(crate) struct Api {
 #[derive(Clone, Copy, Debug)]
 struct Call<'a> {
     api: &'a Api,
+    settings: &'a Settings,
+    /// None for a request that writes nothing.
+    writing: Option<&'a Writing>,
     parts: &'a Parts,
     /// What the client may do, which the route's own needs have been held against.
     grant: &'a Grant,
@@ -83,18 +78,11 @@ impl From<hyper::Error> for BodyError {
 
 impl Api {
     pub(crate) fn new(config: &Config, gate: Gate, content: Content, signer: Signer) -> Self {
-        let mut headers: HeaderMap = config.http.headers.iter().cloned().collect();
-        headers.insert(API_VERSION, HeaderValue::from_static("registry/2.0"));
         Self {
             gate,
             content,
             signer,
-            external: External::new(&config.http),
-            headers,
-            delete: config.storage.delete,
-            read_only: config.storage.read_only,
-            catalog_max_entries: config.catalog_max_entries,
-            tags_max: config.tags_max,
+            settings: Current::new(Settings::new(config)),
             large_manifests: Semaphore::new(LARGE_MANIFESTS),
         }
     }
@@ -104,9 +92,9 @@ impl Api {
         self.gate.is_open()
     }
 
-    /// Whether the registry takes no writes.
-    pub(crate) fn is_read_only(&self) -> bool {
-        self.read_only
+    /// Takes the settings of a configuration; requests that have begun keep theirs.
+    pub(crate) fn reconfigure(&self, config: &Config) {
+        self.settings.replace(Settings::new(config));
     }
 
     /// Answers a request; whatever goes wrong is an answer too.
@@ -115,12 +103,13 @@ impl Api {
         if !location::has_one_host(&parts) {
             return base::bad_request();
         }
-        let answer = self.admit(&mut parts, body).await;
+        let settings = self.settings.get();
+        let answer = self.admit(&settings, &mut parts, body).await;
         let mut response = answer.unwrap_or_else(|failure| failure.into_response(&parts));
-        for name in self.headers.keys() {
+        for name in settings.headers.keys() {
             // A handler's own word is more exact than a header for all answers.
             if !response.headers().contains_key(name) {
-                let values = self.headers.get_all(name).iter().cloned();
+                let values = settings.headers.get_all(name).iter().cloned();
                 response.headers_mut().extend(values.map(|value| (name.clone(), value)));
             }
         }
@@ -135,8 +124,8 @@ impl Api {
     }
 
     /// Asks who it is, and for what, before anything is done; notes the name for the logs.
-    async fn admit(&self, parts: &mut Parts, body: Incoming) -> Answer {
-        let route = route::parse(&self.external.prefix, parts.uri.path());
+    async fn admit(&self, settings: &Settings, parts: &mut Parts, body: Incoming) -> Answer {
+        let route = route::parse(&settings.external.prefix, parts.uri.path());
         let grant = match authorize::wanted(&route, parts) {
             None => Grant::nothing(),
             Some(wanted) => {
@@ -147,23 +136,31 @@ impl Api {
         if let Some(user) = grant.user() {
             parts.extensions.insert(user.clone());
         }
-        self.route(Call { api: self, parts, grant: &grant }, route, body).await
+        let call = Call { api: self, settings, writing: None, parts, grant: &grant };
+        self.route(call, route, body).await
     }
 
     async fn route(&self, call: Call<'_>, route: Result<Route, NoRoute>, body: Incoming) -> Answer {
-        let parts = call.parts;
+        let Call { settings, parts, .. } = call;
         let route = match route {
             Ok(Route::Redirect(path)) => return redirect(&path, parts.uri.query()),
             Ok(route) => route,
             Err(none) => return Err(no_route(none, &parts.method)),
         };
-        let allowed = self.allowed(&route);
+        // Looked at once: what is allowed, what is said of it and what is done agree.
+        let writing = if is_write(&parts.method) { self.content.begin_write() } else { None };
+        let read_only = match is_write(&parts.method) {
+            true => writing.is_none(),
+            false => self.content.is_read_only(),
+        };
+        let allowed = settings.allowed(&route, read_only);
         if parts.method == Method::OPTIONS {
             return Ok(base::options(&allowed));
         }
         if !allowed.contains(&parts.method) {
-            return Err(self.not_allowed(&parts.method, &allowed));
+            return Err(settings.not_allowed(&parts.method, &allowed, read_only));
         }
+        let call = Call { writing: writing.as_ref(), ..call };
         match (route, parts.method.as_str()) {
             (Route::Manifest(name, reference), "PUT") => {
                 call.put_manifest(&name, &reference, body).await
@@ -185,44 +182,17 @@ impl Api {
             (Route::Root | Route::Redirect(_), _) => Ok(base::root()),
         }
     }
+}
 
-    /// The methods that the route takes now: read-only and disabled deletes are told truthfully.
-    fn allowed(&self, route: &Route) -> Vec<Method> {
-        let read_only = self.is_read_only();
-        let (read, write, delete): (_, &[Method], bool) = match route {
-            Route::Root | Route::Base | Route::Catalog | Route::Tags(_) | Route::Redirect(_) => {
-                (true, &[], false)
-            }
-            Route::Manifest(..) => (true, &[Method::PUT], self.delete),
-            Route::Blob(..) => (true, &[], self.delete),
-            Route::Uploads(_) => (false, &[Method::POST], false),
-            // Giving up an upload deletes nothing that was pushed.
-            Route::Upload(..) => (true, &[Method::PATCH, Method::PUT], true),
-        };
-        let mut methods = Vec::with_capacity(5);
-        if delete && !read_only {
-            methods.push(Method::DELETE);
-        }
-        if read {
-            methods.extend([Method::GET, Method::HEAD]);
-        }
-        if !read_only {
-            methods.extend_from_slice(write);
-        }
-        methods
+impl Call<'_> {
+    /// The right to write, which every request has that comes this far and writes.
+    fn writing(&self) -> Result<&Writing, Failure> {
+        self.writing.ok_or_else(failure::read_only)
     }
+}
 
-    fn not_allowed(&self, method: &Method, allowed: &[Method]) -> Failure {
-        let writes = matches!(*method, Method::PUT | Method::POST | Method::PATCH | Method::DELETE);
-        let why = if writes && self.is_read_only() {
-            "the registry is read-only"
-        } else if *method == Method::DELETE && !self.delete {
-            "deletes are disabled (storage.delete.enabled)"
-        } else {
-            "the resource has no such method"
-        };
-        Failure::new(ErrorCode::Unsupported).because(why).with_header(ALLOW, base::allow(allowed))
-    }
+fn is_write(method: &Method) -> bool {
+    matches!(*method, Method::PUT | Method::POST | Method::PATCH | Method::DELETE)
 }
 
 /// Keeps what a GET would have answered, but for the body.

@@ -30,7 +30,7 @@ impl Call<'_> {
             Some(last) => tags.partition_point(|tag| tag.as_str() <= last.as_str()),
             None => 0,
         };
-        let n = page.n.map(|n| n.min(self.api.tags_max));
+        let n = page.n.map(|n| n.min(self.settings.tags_max));
         let rest = &tags[first..];
         let shown = &rest[..n.unwrap_or(rest.len()).min(rest.len())];
         let document = serde_json::to_vec(&TagList { name, tags: shown })
@@ -38,7 +38,7 @@ impl Call<'_> {
         let mut response = Response::new(Body::full(document));
         response.headers_mut().insert(CONTENT_TYPE, JSON);
         if let (Some(n), Some(last), true) = (n, shown.last(), shown.len() < rest.len()) {
-            let path = format!("{}v2/{name}/tags/list", self.api.external.prefix);
+            let path = format!("{}v2/{name}/tags/list", self.settings.external.prefix);
             response.headers_mut().insert(LINK, page::next(&path, last.as_str(), n));
         }
         Ok(response)

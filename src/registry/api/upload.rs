@@ -37,11 +37,11 @@ impl Call<'_> {
         }
         // A digest that cannot be read is refused before anything is sent in vain.
         let digest = self.claimed_digest()?;
-        let session = self.api.content.begin_upload(name).await?;
+        let content = self.writing()?;
+        let session = content.begin_upload(name).await?;
         let Some(digest) = digest else {
             return Ok(self.session_answer(name, &session, StatusCode::ACCEPTED));
         };
-        let content = &self.api.content;
         match content.commit(name, session.id, Position::At(0), body, &digest).await {
             Ok(()) => Ok(self.created(name, &digest)),
             Err(error) => {
@@ -60,7 +60,7 @@ impl Call<'_> {
     ) -> Answer {
         let state = self.signed_state(name, id)?;
         let position = self.position(&state)?;
-        match self.api.content.append(name, id, position, body).await {
+        match self.writing()?.append(name, id, position, body).await {
             Ok(offset) => {
                 let session = Session { id, started_at: state.started_at, offset };
                 Ok(self.session_answer(name, &session, StatusCode::ACCEPTED))
@@ -81,7 +81,7 @@ impl Call<'_> {
             Failure::new(ErrorCode::DigestInvalid).because("the parameter `digest` is missing")
         })?;
         let position = self.position(&state)?;
-        let content = &self.api.content;
+        let content = self.writing()?;
         let committed = if is_empty(&body) && !self.parts.headers.contains_key(CONTENT_RANGE) {
             // All bytes are there; if they are the right ones, the client's idea of how many does not matter.
             content.commit(name, id, Position::Anywhere, Empty::<Bytes>::new(), &digest).await
@@ -106,7 +106,7 @@ impl Call<'_> {
         if query(self.parts, "_state").is_some() {
             self.signed_state(name, id)?;
         }
-        self.api.content.cancel_upload(name, id).await?;
+        self.writing()?.cancel_upload(name, id).await?;
         let mut response = Response::new(Body::empty());
         *response.status_mut() = StatusCode::NO_CONTENT;
         response.headers_mut().insert(UPLOAD_UUID, value(&id.to_string()));
@@ -128,7 +128,7 @@ impl Call<'_> {
             Sources::These(sources) if sources.is_empty() => return Ok(None),
             sources => sources,
         };
-        let mounted = self.api.content.mount(sources, name, &digest).await?;
+        let mounted = self.writing()?.mount(sources, name, &digest).await?;
         Ok(mounted.then(|| self.created(name, &digest)))
     }
 
@@ -232,7 +232,7 @@ impl Call<'_> {
         // Inclusive, so nothing and one byte look the same; every client knows.
         let range = format!("0-{}", session.offset.saturating_sub(1));
         [
-            (LOCATION, self.api.external.location(self.parts, &path)),
+            (LOCATION, self.settings.external.location(self.parts, &path)),
             (RANGE, value(&range)),
             (UPLOAD_UUID, value(&session.id.to_string())),
         ]
@@ -243,7 +243,7 @@ impl Call<'_> {
         let mut response = Response::new(Body::empty());
         *response.status_mut() = StatusCode::CREATED;
         let headers = response.headers_mut();
-        headers.insert(LOCATION, self.api.external.location(self.parts, &path));
+        headers.insert(LOCATION, self.settings.external.location(self.parts, &path));
         headers.insert(CONTENT_DIGEST, value(&digest.to_string()));
         headers.insert(CONTENT_LENGTH, HeaderValue::from_static("0"));
         response

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 /// Why a text is no span of time.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) enum NotADuration {
+pub(crate) enum NotADuration {
     /// Not numbers with units.
     Syntax,
     /// Less than nothing.
@@ -26,7 +26,7 @@ const UNITS: [(&str, u128); 8] = [
 ];
 
 /// Reads what Go's `time.ParseDuration` reads, and is not negative.
-pub(super) fn parse(text: &str) -> Result<Duration, NotADuration> {
+pub(crate) fn parse(text: &str) -> Result<Duration, NotADuration> {
     let (negative, mut rest) = match text.strip_prefix('-') {
         Some(rest) => (true, rest),
         None => (false, text.strip_prefix('+').unwrap_or(text)),

@@ -4,7 +4,7 @@ use oci::{Digest, RepositoryName};
 use storage::{Driver, Key, Object, Staged};
 
 use super::{
-    Content, Error,
+    Content, Error, Writing,
     locks::{Mode, Subject},
 };
 
@@ -44,7 +44,9 @@ impl Content {
             Err(error) => Err(error.into()),
         }
     }
+}
 
+impl Writing {
     /// Makes a blob of another repository one of this one. No: there is no such blob.
     pub(crate) async fn mount(
         &self,
@@ -108,7 +110,9 @@ impl Content {
         })
         .await
     }
+}
 
+impl Content {
     /// Whether the repository has the blob, link and bytes. The caller holds the digest's lock.
     pub(super) async fn holds_blob(
         &self,

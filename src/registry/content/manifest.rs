@@ -5,7 +5,7 @@ use oci::{Algorithm, Digest, Manifest, Reference, RepositoryName, Role};
 use storage::{Driver, Folder, Key, Staged};
 
 use super::{
-    Content, Error,
+    Content, Error, Writing,
     locks::{Guard, Mode, Subject},
 };
 
@@ -73,7 +73,9 @@ impl Content {
             Err(error) => Err(error.into()),
         }
     }
+}
 
+impl Writing {
     /// Stores a manifest, and points the tag to it where the reference is one.
     ///
     /// All that it refers to must be in the repository, and stays there until the tag is written.
@@ -177,7 +179,9 @@ impl Content {
         let (blob, revision, tag) = tokio::try_join!(blob, revision, tag)?;
         Ok([blob, revision].into_iter().chain(tag).collect())
     }
+}
 
+impl Content {
     /// Says what is missing. The caller holds the locks of what the manifest refers to.
     async fn check_references(
         &self,

@@ -15,8 +15,9 @@ mod purge;
 mod session;
 mod tag;
 mod upload;
+mod writes;
 
-use std::{future::Future, sync::Arc};
+use std::sync::Arc;
 
 use oci::RepositoryName;
 use storage::{Backend, Driver, Folder};
@@ -27,9 +28,11 @@ pub(crate) use manifest::StoredManifest;
 pub(crate) use purge::{Purge, before};
 pub(crate) use storage::{Chunks, Kind as StorageKind, Object, UploadId};
 pub(crate) use upload::{Position, Session};
+pub(crate) use writes::{Quiet, Writing};
 
 use locks::Locks;
 use session::Sessions;
+use writes::Writes;
 
 /// The content of a registry. Clones share it.
 #[derive(Clone, Debug)]
@@ -42,28 +45,19 @@ struct Shared {
     backend: Backend,
     locks: Locks,
     sessions: Sessions,
+    writes: Writes,
 }
 
 impl Content {
     /// Opens the storage.
     pub(crate) fn open(config: &storage::Config) -> Result<Self, storage::Error> {
         let backend = Backend::open(config)?;
-        let (locks, sessions) = (Locks::default(), Sessions::default());
-        Ok(Self { shared: Arc::new(Shared { backend, locks, sessions }) })
+        let (locks, sessions, writes) = Default::default();
+        Ok(Self { shared: Arc::new(Shared { backend, locks, sessions, writes }) })
     }
 
     fn backend(&self) -> &Backend {
         &self.shared.backend
-    }
-
-    /// Runs `work` to its end, even if the caller is dropped: a connection that breaks must not free
-    /// the locks of a write that is under way.
-    async fn shielded<T, F>(&self, work: impl FnOnce(Self) -> F) -> Result<T, Error>
-    where
-        T: Send + 'static,
-        F: Future<Output = Result<T, Error>> + Send + 'static,
-    {
-        tokio::spawn(work(self.clone())).await.map_err(|_| Error::Panicked)?
     }
 
     /// Whether there is such a repository.

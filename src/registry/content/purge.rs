@@ -1,7 +1,8 @@
 //! Upload sessions that were given up: `storage.maintenance.uploadpurging`.
 //!
 //! A session goes when it began, and was last written to, longer ago than the age, and nobody holds it now.
-//! Whatever cannot be read or removed stays, is counted, and is tried again at the next run.
+//! Whatever cannot be read or removed stays, is counted, and is tried again at the next run. Each session is a
+//! write of its own: a registry that is switched to read-only waits for one of them, not for the run.
 
 use std::time::{Duration, SystemTime};
 
@@ -9,7 +10,7 @@ use oci::RepositoryName;
 use storage::{Driver, Folder, Key, UploadId};
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 
-use super::{Content, Error, catalog::Holding};
+use super::{Content, Error, Writing, catalog::Holding};
 
 /// How many names are in memory at once.
 const PAGE: usize = 1000;
@@ -23,6 +24,8 @@ pub(crate) struct Purged {
     pub(crate) kept: u64,
     /// Sessions that could not be read or removed.
     pub(crate) failed: u64,
+    /// Whether the run was cut short, since the registry takes no writes any more.
+    pub(crate) interrupted: bool,
 }
 
 /// Whether a run removes anything.
@@ -47,6 +50,9 @@ impl Content {
             let names = self.names(Holding::Uploads, after, PAGE).await?;
             for name in &names {
                 self.purge_repository(name, before, purge, &mut purged).await?;
+                if purged.interrupted {
+                    return Ok(purged);
+                }
             }
             match names.into_iter().next_back() {
                 Some(name) => last = Some(name),
@@ -68,7 +74,11 @@ impl Content {
             Err(error) => return Err(error.into()),
         };
         for id in entries.into_iter().filter_map(|entry| entry.name.parse().ok()) {
-            match self.purge_session(repository, id, before, purge).await {
+            let Some(writing) = self.begin_write() else {
+                purged.interrupted = true;
+                return Ok(());
+            };
+            match writing.purge_session(repository, id, before, purge).await {
                 Ok(true) => purged.ended += 1,
                 Ok(false) | Err(Error::UploadUnknown(_)) => purged.kept += 1,
                 Err(error) => {
@@ -79,7 +89,9 @@ impl Content {
         }
         Ok(())
     }
+}
 
+impl Writing {
     /// Whether the session was, or would be, ended.
     async fn purge_session(
         &self,
@@ -133,22 +145,28 @@ mod tests {
         };
         let content = Content::open(&storage::Config::Filesystem(options)).unwrap();
         let name: RepositoryName = "group/app".parse().unwrap();
-        let given_up = content.begin_upload(&name).await.unwrap();
-        let busy = content.begin_upload(&name).await.unwrap();
-        let elsewhere = content.begin_upload(&name).await.unwrap();
+        let writing = content.begin_write().unwrap();
+        let given_up = writing.begin_upload(&name).await.unwrap();
+        let busy = writing.begin_upload(&name).await.unwrap();
+        let elsewhere = writing.begin_upload(&name).await.unwrap();
         let _turn = content.shared.sessions.take(busy.id).await.unwrap();
         let _writer = content.backend().append(&name, elsewhere.id).await.unwrap();
 
         let young = content.purge_uploads(before(Duration::from_secs(3600)), Purge::Remove).await;
-        assert_eq!(young.unwrap(), Purged { ended: 0, kept: 3, failed: 0 });
+        assert_eq!(young.unwrap(), Purged { kept: 3, ..Purged::default() });
 
         let later = SystemTime::now() + Duration::from_secs(3600);
         let counted = content.purge_uploads(later, Purge::OnlyCount).await.unwrap();
-        assert_eq!(counted, Purged { ended: 2, kept: 1, failed: 0 });
+        assert_eq!(counted, Purged { ended: 2, kept: 1, ..Purged::default() });
         assert_eq!(sessions(&content, &name).await, 3);
 
+        content.set_read_only(true);
+        let stopped = content.purge_uploads(later, Purge::Remove).await.unwrap();
+        assert_eq!(stopped, Purged { interrupted: true, ..Purged::default() });
+        content.set_read_only(false);
+
         let purged = content.purge_uploads(later, Purge::Remove).await.unwrap();
-        assert_eq!(purged, Purged { ended: 1, kept: 2, failed: 0 });
+        assert_eq!(purged, Purged { ended: 1, kept: 2, ..Purged::default() });
         assert!(content.upload(&name, given_up.id).await.is_err());
         assert!(content.upload(&name, busy.id).await.is_ok());
         assert!(content.upload(&name, elsewhere.id).await.is_ok());

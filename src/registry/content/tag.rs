@@ -5,7 +5,7 @@ use oci::{Digest, Reference, RepositoryName, Tag};
 use storage::{Driver, Folder, Key, Staged};
 
 use super::{
-    Content, Error,
+    Content, Error, Writing,
     locks::{Mode, Subject},
 };
 
@@ -29,7 +29,9 @@ impl Content {
             Err(error) => Err(error.into()),
         }
     }
+}
 
+impl Writing {
     /// Takes a tag away, with its history. The manifest stays.
     pub(crate) async fn delete_tag(
         &self,
@@ -52,7 +54,9 @@ impl Content {
         })
         .await
     }
+}
 
+impl Content {
     /// Prepares a tag. The caller holds the tag's lock.
     ///
     /// A new tag appears as one folder: whoever lists the tags meanwhile sees none without its link.

@@ -14,7 +14,7 @@ use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 use tokio::time::timeout;
 
 use super::{
-    BodyError, Content, Error,
+    BodyError, Content, Error, Writing,
     locks::{Mode, Subject},
     session::Turn,
 };
@@ -50,15 +50,6 @@ const QUIET: Duration = Duration::from_secs(1);
 const IDLE: Duration = Duration::from_secs(300);
 
 impl Content {
-    /// Begins a session.
-    pub(crate) async fn begin_upload(&self, repository: &RepositoryName) -> Result<Session, Error> {
-        let now = OffsetDateTime::now_utc().replace_nanosecond(0).ok();
-        let started_at = now.and_then(|now| now.format(&Rfc3339).ok()).unwrap_or_default();
-        let id = UploadId::random();
-        self.backend().begin_upload(repository, id, &started_at).await?;
-        Ok(Session { id, started_at, offset: 0 })
-    }
-
     /// What a session holds.
     pub(crate) async fn upload(
         &self,
@@ -72,6 +63,17 @@ impl Content {
         let text = self.backend().get(key, STARTED_AT_BYTES).await.map_err(unknown)?;
         let started_at = String::from_utf8_lossy(&text).into_owned();
         Ok(Session { id, started_at, offset })
+    }
+}
+
+impl Writing {
+    /// Begins a session.
+    pub(crate) async fn begin_upload(&self, repository: &RepositoryName) -> Result<Session, Error> {
+        let now = OffsetDateTime::now_utc().replace_nanosecond(0).ok();
+        let started_at = now.and_then(|now| now.format(&Rfc3339).ok()).unwrap_or_default();
+        let id = UploadId::random();
+        self.backend().begin_upload(repository, id, &started_at).await?;
+        Ok(Session { id, started_at, offset: 0 })
     }
 
     /// Appends a body to a session; returns its new length.

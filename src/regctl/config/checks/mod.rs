@@ -51,30 +51,8 @@ impl Findings<'_> {
     }
 }
 
-/// Keys that are read and that nothing acts on yet, each with why.
-const WITHOUT_EFFECT: [(&str, &str); 6] = [
-    ("registry.username", NO_ACCOUNTS),
-    ("registry.group", NO_ACCOUNTS),
-    ("registry.uid", NO_ACCOUNTS),
-    ("registry.gid", NO_ACCOUNTS),
-    ("registry.shell", NO_ACCOUNTS),
-    ("manage_accounts.enable", NO_ACCOUNTS),
-];
-const NO_ACCOUNTS: &str = "accounts are not created yet: the registry runs as whoever starts it";
-
-/// A setting is never ignored in silence.
-fn without_effect(settings: &Settings, findings: &mut Findings<'_>) {
-    for (key, reason) in WITHOUT_EFFECT {
-        if let Some(at) = settings.written(key) {
-            let message = format!("{} has no effect yet", findings.assignment(key, &at));
-            findings.warn(&at, key, message, reason);
-        }
-    }
-}
-
 /// Runs every check.
 pub(super) fn run(settings: &Settings, findings: &mut Findings<'_>) {
-    without_effect(settings, findings);
     registry::check(settings, findings);
     auth::check(settings, findings);
     network::check(settings, findings);

@@ -7,7 +7,7 @@ use super::{
 };
 
 pub(super) const SECTIONS: &[Section] = &[
-    Section::new("logging", Some("logging"), "logs of all services", LOGGING).not_yet(),
+    Section::new("logging", Some("logging"), "logs of all services", LOGGING),
     Section::new(
         "letsencrypt",
         Some("letsencrypt"),
@@ -18,8 +18,9 @@ pub(super) const SECTIONS: &[Section] = &[
 ];
 
 const LOGGING: &[Key] = &[
-    Key::later("svlogd_size", Size, "a log file's size"),
-    Key::later("svlogd_num", Count(0), "how many log files are kept"),
+    Key::new("svlogd_size", Size, Some("\"200MiB\""), "a log file of this size is full; 0: never")
+        .live(),
+    Key::new("svlogd_num", Count(1), Some("30"), "so many full log files are kept").live(),
     Key::later("svlogd_timeout", Duration, "a log file's age"),
     Key::later("svlogd_filter", Text, "what compresses log files"),
     Key::later("svlogd_udp", Text, "where log lines are sent"),

@@ -71,7 +71,12 @@ pub(super) const SECTIONS: &[Section] = &[
         "manage_accounts",
         Some("manage_accounts"),
         "accounts",
-        &[Key::new("enable", Flag, Some("true"), "create the service's account")],
+        &[Key::new(
+            "enable",
+            Flag,
+            Some("true"),
+            "create the service's account and group, as root",
+        )],
     ),
     Section::new(
         "manage_storage_directories",

@@ -1,0 +1,237 @@
+//! Switching read-only: one key of `instance.toml`, the one value that follows from it in `config.yml`, and the
+//! registry that runs. Edits that have not been applied are not applied by this either.
+
+use std::{io, path::PathBuf};
+
+use super::{
+    apply,
+    converge::Claim,
+    desired::{self, Desired},
+    plan::{Access, Change, Kind, OldAccess, Plan},
+    trust,
+};
+use crate::{
+    config::{Instance, edit, load},
+    render::{Content, with_read_only},
+    state::{
+        Holds, Layout, Lock,
+        holds::{self, Hold},
+        layout::STATE_MODE,
+        lock,
+        owner::{Ownership, Principal},
+    },
+    sys::{
+        account, fs,
+        managed::{self, Found},
+        unix_http,
+    },
+};
+
+const KEY: &str = "registry.storage.maintenance.readonly.enabled";
+
+/// What came of it.
+#[derive(Debug)]
+pub(crate) struct Switched {
+    /// Whether the setting was another one before.
+    pub(crate) is_changed: bool,
+    /// Whether the registry is to refuse writes, by the setting or by a hold.
+    pub(crate) effective: bool,
+    pub(crate) reach: Reach,
+    /// What other edits of `instance.toml` would change besides.
+    pub(crate) pending: Pending,
+    /// Holds of dead owners that were in the way.
+    pub(crate) cleared: Vec<Hold>,
+}
+
+/// How far the change has come.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Reach {
+    /// The running registry has switched.
+    Live,
+    /// Nothing is running.
+    NextStart,
+    /// The instance has never been applied.
+    NextReconfigure,
+}
+
+/// Edits of `instance.toml` that are not applied.
+#[derive(Debug)]
+pub(crate) enum Pending {
+    /// The files that would change.
+    Files(Vec<PathBuf>),
+    /// It cannot be said, because they would be refused.
+    Refused(Box<desired::Error>),
+}
+
+/// How read-only is set, and what holds it.
+#[derive(Debug)]
+pub(crate) struct Status {
+    pub(crate) setting: bool,
+    /// What `config.yml` says; None: there is none that can be read.
+    pub(crate) applied: Option<bool>,
+    pub(crate) holds: Holds,
+}
+
+/// Why read-only is not switched.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Error {
+    #[error(transparent)]
+    Trust(#[from] trust::Error),
+    #[error(transparent)]
+    Load(#[from] load::Error),
+    #[error("failed to edit `{}`", path.display())]
+    Edit { path: PathBuf, source: edit::Error },
+    #[error(transparent)]
+    File(#[from] fs::Error),
+    #[error(transparent)]
+    Lock(#[from] lock::Error),
+    #[error(transparent)]
+    Holds(#[from] holds::Error),
+    #[error(transparent)]
+    Apply(#[from] apply::Error),
+    #[error("read-only is held by {0}")]
+    Held(Box<Hold>),
+    #[error("`{}` has no line for read-only that could be changed by itself; nothing was changed", .0.display())]
+    Unpatchable(PathBuf),
+    #[error(
+        "read-only is {} in the files, and the running registry could not be told through `{}`",
+        if *enabled { "on" } else { "off" }, socket.display()
+    )]
+    Tell { enabled: bool, socket: PathBuf, source: io::Error },
+}
+
+/// Says how read-only is set, and changes nothing.
+pub(crate) fn read_only_status(layout: &Layout) -> Result<Status, Error> {
+    let instance = load::load(&layout.instance_toml())?.instance;
+    let config = managed::read(&layout.config_yml())?;
+    Ok(Status {
+        setting: instance.registry.storage.read_only,
+        applied: config.and_then(|found| reads(&instance, &found.text)),
+        holds: Holds::load(layout)?,
+    })
+}
+
+/// Switches the setting and everything that follows from it; `waits` is told who holds a lock.
+pub(crate) fn set_read_only(
+    layout: &Layout,
+    enabled: bool,
+    claim: Claim<'_>,
+    waits: impl Fn(&str),
+) -> Result<Switched, Error> {
+    trust::instance(layout)?;
+    // The storage lock comes before the instance lock, for everybody.
+    let cleared = if enabled { Vec::new() } else { clear_stale(layout, claim, &waits)? };
+    let _lock = Lock::Instance.acquire(layout, claim.command, claim.patience, waits)?;
+    // An instance that was never applied has no place for the journal yet.
+    fs::create_folder(&layout.state(), STATE_MODE)?;
+    apply::complete(layout)?;
+    let holds = Holds::load(layout)?;
+    if let Some(hold) = holds.read_only_by_the_living().filter(|_| !enabled) {
+        return Err(Error::Held(Box::new(hold.clone())));
+    }
+    let effective = enabled || holds.are_read_only();
+    let instance = load::load(&layout.instance_toml())?.instance;
+    let setting = setting(layout, &instance, enabled)?;
+    let is_changed = setting.is_some();
+    let (config, is_applied) = match managed::read(&layout.config_yml())? {
+        Some(found) => (config(layout, &instance, found, effective)?, true),
+        None => (None, false),
+    };
+    let changes = setting.into_iter().chain(config).collect();
+    apply::apply(layout, &Plan { changes, ..Plan::default() })?;
+    let reach = match is_applied {
+        true => tell_running(layout, effective)?,
+        false => Reach::NextReconfigure,
+    };
+    let pending = if is_applied { pending(layout) } else { Pending::Files(Vec::new()) };
+    Ok(Switched { is_changed, effective, reach, pending, cleared })
+}
+
+/// Removes the holds of dead owners, if there are any that keep the registry read-only.
+fn clear_stale(
+    layout: &Layout,
+    claim: Claim<'_>,
+    waits: impl FnOnce(&str),
+) -> Result<Vec<Hold>, Error> {
+    let holds = Holds::load(layout)?;
+    if !holds.are_read_only() || holds.read_only_by_the_living().is_some() {
+        return Ok(Vec::new());
+    }
+    let storage = Lock::Storage.acquire(layout, claim.command, claim.patience, waits)?;
+    Ok(Holds::clear_stale(layout, &storage)?)
+}
+
+/// Returns the change of `instance.toml`, if it takes one.
+fn setting(layout: &Layout, instance: &Instance, enabled: bool) -> Result<Option<Change>, Error> {
+    let path = layout.instance_toml();
+    if instance.registry.storage.read_only == enabled {
+        return Ok(None);
+    }
+    let found = managed::read(&path)?.ok_or_else(|| load::Error::Missing(path.clone()))?;
+    let edited = edit::set_flag(&found.text, KEY, enabled);
+    let text = edited.map_err(|source| Error::Edit { path: path.clone(), source })?;
+    Ok(Some(replaced(path, found, text)))
+}
+
+/// Returns the change of `config.yml`, if it takes one.
+fn config(
+    layout: &Layout,
+    instance: &Instance,
+    found: Found,
+    effective: bool,
+) -> Result<Option<Change>, Error> {
+    if reads(instance, &found.text) == Some(effective) {
+        return Ok(None);
+    }
+    let path = layout.config_yml();
+    match with_read_only(&found.text, effective) {
+        Some(text) if reads(instance, &text) == Some(effective) => {
+            Ok(Some(replaced(path, found, text)))
+        }
+        _ => Err(Error::Unpatchable(path)),
+    }
+}
+
+/// What the registry makes of a `config.yml`; `None` when it would refuse it.
+fn reads(instance: &Instance, text: &str) -> Option<bool> {
+    let environment: Vec<_> =
+        instance.registry.env.iter().map(|(name, value)| (name.clone(), value.clone())).collect();
+    Some(registry::Config::parse(text, &environment).ok()?.config.storage.read_only)
+}
+
+/// Returns the change of a file that keeps its mode and its owner.
+fn replaced(path: PathBuf, found: Found, text: String) -> Change {
+    let Found { text: old, mode, uid, gid } = found;
+    let owner = Ownership {
+        user: Principal { name: account::user_name(uid), id: Some(uid) },
+        group: Principal { name: account::group_name(gid), id: Some(gid) },
+    };
+    let access = Access { mode, owner: Some(owner) };
+    // No diff of it is shown.
+    let content = Content { text, shown: String::new() };
+    let old_access = OldAccess { mode, ids: (uid, gid) };
+    Change { path, kind: Kind::Replace { old, old_access, content, access } }
+}
+
+fn pending(layout: &Layout) -> Pending {
+    match Desired::load(layout, None).and_then(|desired| desired.plan(layout)) {
+        Ok(plan) => Pending::Files(plan.changes.into_iter().map(|change| change.path).collect()),
+        Err(error) => Pending::Refused(Box::new(error)),
+    }
+}
+
+/// Tells the running registry, if there is one.
+pub(crate) fn tell_running(layout: &Layout, enabled: bool) -> Result<Reach, Error> {
+    let socket = layout.registry_socket();
+    let document = serde_json::json!({ "enabled": enabled }).to_string();
+    let told = match unix_http::put(&socket, "/v1/read-only", &document) {
+        Ok(None) => return Ok(Reach::NextStart),
+        Ok(Some(answer)) if (200..300).contains(&answer.status) => return Ok(Reach::Live),
+        Ok(Some(answer)) => {
+            let said = answer.body.trim();
+            io::Error::other(format!("it answered {}: {said}", answer.status))
+        }
+        Err(error) => error,
+    };
+    Err(Error::Tell { enabled, socket, source: told })
+}

@@ -1,0 +1,139 @@
+//! The storage folder, as the registry's account finds it. One that exists is looked at and never changed: what is
+//! in it may be years of images, and whose they are is their owner's to say.
+
+use std::{
+    io,
+    path::{Path, PathBuf},
+};
+
+use crate::{
+    config::{Instance, instance::Driver},
+    state::{Layout, Owners, owner::Service},
+    sys::{
+        account::{self, Identity},
+        folder::{self, Found},
+        fs,
+    },
+};
+
+/// The folders that Distribution keeps in its storage; the registry must be able to write to those that exist.
+const INSIDE: [&str; 5] = [
+    "docker",
+    "docker/registry",
+    "docker/registry/v2",
+    "docker/registry/v2/blobs",
+    "docker/registry/v2/repositories",
+];
+
+/// Why the registry could not use its storage.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Error {
+    #[error(transparent)]
+    File(#[from] fs::Error),
+    #[error("failed to look for the groups of `{user}`")]
+    Groups { user: String, source: io::Error },
+    #[error(
+        "the registry's account `{user}` cannot write to its storage: `{}` is {owner}'s with mode {mode:04o}",
+        closed.display()
+    )]
+    Closed {
+        user: String,
+        group: String,
+        storage: PathBuf,
+        closed: PathBuf,
+        owner: String,
+        mode: u32,
+    },
+    #[error(
+        "the registry's account `{user}` cannot reach `{}`: `{}` is {owner}'s with mode {mode:04o}",
+        path.display(), closed.display()
+    )]
+    OutOfReach { user: String, path: PathBuf, closed: PathBuf, owner: String, mode: u32 },
+    #[error(
+        "there is no storage folder `{}`, and `manage_storage_directories.enable = false` keeps regctl from creating it",
+        storage.display()
+    )]
+    Unmanaged { user: String, group: String, storage: PathBuf },
+}
+
+/// Makes sure that the registry's account can use the storage, and reach its configuration, as soon as it exists.
+pub(super) fn check(layout: &Layout, instance: &Instance, owners: &Owners) -> Result<(), Error> {
+    let Some(service) = &owners.service else { return Ok(()) };
+    let (Some(uid), Some(gid)) = (service.user.id, service.group.id) else { return Ok(()) };
+    let user = &service.user.name;
+    let who = account::identity(user, uid, gid)
+        .map_err(|source| Error::Groups { user: user.clone(), source })?;
+    let account = Account { who, service };
+    account.reaches(layout.root(), layout.root())?;
+    match &instance.registry.storage.driver {
+        Driver::Filesystem { root_directory, .. } => {
+            let storage = layout.resolve(root_directory);
+            account.uses(&storage, instance.manage_storage_directories)
+        }
+        Driver::InMemory => Ok(()),
+    }
+}
+
+/// The registry's account, by name and to the kernel.
+struct Account<'a> {
+    who: Identity,
+    service: &'a Service,
+}
+
+impl Account<'_> {
+    /// Makes sure that the account can write to the storage, or will be able to once that is created.
+    fn uses(&self, storage: &Path, is_created: bool) -> Result<(), Error> {
+        let (user, group) = self.names();
+        if folder::look(storage)?.is_none() {
+            return match is_created {
+                true => self.reaches(storage, storage.parent().unwrap_or(storage)),
+                false => Err(Error::Unmanaged { user, group, storage: storage.to_owned() }),
+            };
+        }
+        self.reaches(storage, storage.parent().unwrap_or(storage))?;
+        for path in [storage.to_owned()].into_iter().chain(INSIDE.map(|path| storage.join(path))) {
+            if let Some((closed, found)) = folder::first_closed(&self.who, &path, folder::ALL)? {
+                let storage = storage.to_owned();
+                let (owner, mode) = (owner(found), found.mode);
+                return Err(Error::Closed { user, group, storage, closed, owner, mode });
+            }
+        }
+        Ok(())
+    }
+
+    /// Makes sure that the account can pass through every folder down to this one, on its way to `path`.
+    fn reaches(&self, path: &Path, through: &Path) -> Result<(), Error> {
+        match folder::first_closed(&self.who, through, folder::ENTER)? {
+            None => Ok(()),
+            Some((closed, found)) => {
+                let (user, _) = self.names();
+                let (path, owner, mode) = (path.to_owned(), owner(found), found.mode);
+                Err(Error::OutOfReach { user, path, closed, owner, mode })
+            }
+        }
+    }
+
+    fn names(&self) -> (String, String) {
+        (self.service.user.name.clone(), self.service.group.name.clone())
+    }
+}
+
+fn owner(found: Found) -> String {
+    format!("{}:{}", account::user_name(found.uid), account::group_name(found.gid))
+}
+
+impl Error {
+    /// Returns the command that helps.
+    pub(crate) fn hint(&self) -> Option<String> {
+        match self {
+            Self::File(_) | Self::Groups { .. } => None,
+            Self::Closed { user, group, storage, .. } => {
+                Some(format!("chown -R {user}:{group} {}", storage.display()))
+            }
+            Self::OutOfReach { closed, .. } => Some(format!("chmod o+x {}", closed.display())),
+            Self::Unmanaged { user, group, storage } => {
+                Some(format!("install -d -m 0750 -o {user} -g {group} {}", storage.display()))
+            }
+        }
+    }
+}

@@ -1,0 +1,68 @@
+//! What the supervisor is to run, from an instance.
+
+use std::{path::PathBuf, time::Duration};
+
+use super::file::{Inputs, View};
+use crate::{
+    config::{Instance, instance::LogFiles},
+    secret::REDACTED,
+    state::{Account, LogPolicy, Service, Services},
+};
+
+/// How much longer than the drain a service may take to end.
+const MARGIN: Duration = Duration::from_secs(5);
+
+/// Renders `services.json`.
+pub(super) fn services_json(inputs: &Inputs<'_>, view: View) -> String {
+    Services::new(registry(inputs, view), nginx(inputs)).to_json()
+}
+
+fn registry(inputs: &Inputs<'_>, view: View) -> Service {
+    let Inputs { instance, layout, owners, .. } = inputs;
+    let registry = &instance.registry;
+    let shown = |value: &String| match view {
+        View::File => value.clone(),
+        // Proxies have passwords.
+        View::Redacted => REDACTED.to_owned(),
+    };
+    let environment = registry.env.iter().map(|(name, value)| (name.clone(), shown(value)));
+    Service {
+        enabled: registry.enable,
+        account: owners.service.as_ref().map(|service| Account {
+            user: service.user.name.clone(),
+            group: service.group.name.clone(),
+        }),
+        environment: environment.collect(),
+        grace_ms: grace(instance),
+        follows: vec![layout.config_yml()],
+        // A line of JSON says itself when it was.
+        log: log(instance.logging.registry, registry.log_formatter == "text"),
+    }
+}
+
+fn nginx(inputs: &Inputs<'_>) -> Service {
+    let Inputs { instance, layout, .. } = inputs;
+    let vhost = instance.nginx.vhost.as_ref();
+    let tls = vhost.and_then(|vhost| vhost.tls.as_ref()).map(|tls| {
+        let authority = tls.client_certificate.iter();
+        [&tls.certificate, &tls.certificate_key].into_iter().chain(authority).cloned()
+    });
+    let files: Vec<PathBuf> = tls.into_iter().flatten().map(|path| layout.resolve(&path)).collect();
+    Service {
+        enabled: instance.registry.enable && instance.nginx.enable && vhost.is_some(),
+        account: None,
+        environment: [].into(),
+        grace_ms: grace(instance),
+        follows: [layout.nginx_conf(), layout.registry_conf()].into_iter().chain(files).collect(),
+        log: log(instance.logging.nginx, true),
+    }
+}
+
+fn grace(instance: &Instance) -> u64 {
+    let grace = instance.registry.http.drain_timeout.saturating_add(MARGIN);
+    u64::try_from(grace.as_millis()).unwrap_or(u64::MAX)
+}
+
+fn log(files: LogFiles, timestamps: bool) -> LogPolicy {
+    LogPolicy { size: files.size, number: files.number, timestamps }
+}

@@ -1,0 +1,54 @@
+//! Asking the supervisor.
+
+use std::{
+    io::{self, BufRead as _, BufReader, ErrorKind, Read as _},
+    os::unix::net::UnixStream,
+};
+
+use super::control::{self, Overview, Reply, Request};
+use crate::{state::Layout, sys::socket};
+
+/// Why the supervisor did not answer.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum AskError {
+    #[error("nothing is running")]
+    NotRunning,
+    #[error("the supervisor's socket cannot be used")]
+    Socket(#[source] io::Error),
+    #[error("the supervisor's answer cannot be read: {0}")]
+    Answer(String),
+    #[error("{0}")]
+    Refused(String),
+}
+
+/// Asks once.
+pub(crate) fn ask(layout: &Layout, request: &Request) -> Result<Overview, AskError> {
+    let stream = socket::connect(&layout.supervisor_socket()).map_err(unreachable)?;
+    let line = exchange(&stream, request).map_err(AskError::Socket)?;
+    match serde_json::from_str(&line) {
+        Ok(Reply::Is(overview)) => Ok(overview),
+        Ok(Reply::Refused(reason)) => Err(AskError::Refused(reason)),
+        Err(error) => Err(AskError::Answer(error.to_string())),
+    }
+}
+
+/// A socket that is not there, or that nobody listens on, means that there is no supervisor.
+fn unreachable(error: io::Error) -> AskError {
+    match error.kind() {
+        ErrorKind::NotFound | ErrorKind::ConnectionRefused => AskError::NotRunning,
+        _ => AskError::Socket(error),
+    }
+}
+
+fn exchange(stream: &UnixStream, request: &Request) -> io::Result<String> {
+    stream.set_read_timeout(Some(control::PATIENCE))?;
+    stream.set_write_timeout(Some(control::PATIENCE))?;
+    control::send(stream, request)?;
+    let mut line = String::new();
+    BufReader::new(stream.take(control::LINE_BYTES_MAX)).read_line(&mut line)?;
+    match line.is_empty() {
+        // A supervisor that ends, or that turns this user away, closes the connection.
+        true => Err(ErrorKind::UnexpectedEof.into()),
+        false => Ok(line),
+    }
+}

@@ -1,0 +1,148 @@
+//! The process that writes a service's log: lines in, files of bounded size out, as svlogd does it.
+//!
+//! It ends when nobody can write to it any more, and at nothing else, so that a service's last words are
+//! kept whatever happens to the supervisor.
+
+mod files;
+mod lines;
+
+use std::{
+    io::{self, ErrorKind, Read as _, Write as _},
+    time::{Duration, Instant, SystemTime},
+};
+
+use super::service::Echo;
+use crate::{
+    state::{Layout, LogPolicy, ServiceName, Services},
+    sys::{fs, lock::Unlocked, signals},
+};
+use files::Files;
+use lines::Lines;
+
+/// What is read at once, in bytes.
+const READ_BYTES: usize = 64 << 10;
+
+/// How often it is looked whether the policy has changed.
+const LOOK_AGAIN: Duration = Duration::from_secs(1);
+
+/// How long the former process of this log may take to end.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Why there is no log.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Error {
+    #[error(transparent)]
+    File(#[from] fs::Error),
+    #[error("another process writes this log")]
+    Taken,
+    #[error("failed to write the log in `{folder}`")]
+    Open { folder: String, source: io::Error },
+    #[error("failed to prepare the process")]
+    Process(#[source] io::Error),
+    #[error("failed to read what the service says")]
+    Read(#[source] io::Error),
+}
+
+/// Writes what comes in on standard input to the log of a service, to its end.
+pub(crate) fn run(layout: &Layout, name: ServiceName, echo: Echo) -> Result<(), Error> {
+    signals::ignore_stops().map_err(Error::Process)?;
+    let folder = layout.log(name.as_str());
+    fs::create_folder(&folder, 0o750)?;
+    let lock = Unlocked::open(&folder.join("lock"))?.lock_within(PATIENCE)?;
+    let _lock = lock.ok_or(Error::Taken)?;
+    let opened = Files::open(&folder);
+    let files =
+        opened.map_err(|source| Error::Open { folder: folder.display().to_string(), source })?;
+    let mut log = Log { policy: Policy::new(layout, name), lines: Lines::default(), files };
+    let mut buffer = vec![0; READ_BYTES];
+    let mut echo = echo;
+    loop {
+        let read = match io::stdin().lock().read(&mut buffer) {
+            Ok(read) => read,
+            Err(error) if error.kind() == ErrorKind::Interrupted => continue,
+            Err(error) => return Err(Error::Read(error)),
+        };
+        if read == 0 {
+            log.finish();
+            return Ok(());
+        }
+        if echo == Echo::Stdout && show(&buffer[..read]).is_err() {
+            // Nobody looks any more.
+            echo = Echo::No;
+        }
+        log.take(&buffer[..read]);
+    }
+}
+
+fn show(bytes: &[u8]) -> io::Result<()> {
+    let mut stdout = io::stdout().lock();
+    stdout.write_all(bytes)?;
+    stdout.flush()
+}
+
+/// Where lines become files.
+#[derive(Debug)]
+struct Log<'a> {
+    policy: Policy<'a>,
+    lines: Lines,
+    files: Files,
+}
+
+impl Log<'_> {
+    fn take(&mut self, bytes: &[u8]) {
+        let policy = self.policy.now();
+        let stamp = policy.timestamps.then(SystemTime::now);
+        self.lines.take(bytes, stamp);
+        self.write(policy);
+    }
+
+    /// Writes the last line, whether or not it has an end.
+    fn finish(&mut self) {
+        let policy = self.policy.now();
+        self.lines.finish();
+        self.write(policy);
+    }
+
+    fn write(&mut self, policy: LogPolicy) {
+        self.files.write(self.lines.complete(), policy);
+        self.lines.clear();
+    }
+}
+
+/// How the log is kept, read again when it has changed.
+#[derive(Debug)]
+struct Policy<'a> {
+    layout: &'a Layout,
+    name: ServiceName,
+    policy: LogPolicy,
+    modified: Option<SystemTime>,
+    looked: Instant,
+}
+
+impl<'a> Policy<'a> {
+    fn new(layout: &'a Layout, name: ServiceName) -> Self {
+        let policy = LogPolicy { size: 200 << 20, number: 30, timestamps: true };
+        let mut policy = Self { layout, name, policy, modified: None, looked: Instant::now() };
+        policy.look();
+        policy
+    }
+
+    fn now(&mut self) -> LogPolicy {
+        if self.looked.elapsed() >= LOOK_AGAIN {
+            self.look();
+        }
+        self.policy
+    }
+
+    fn look(&mut self) {
+        self.looked = Instant::now();
+        let found = self.layout.services_json().metadata().and_then(|found| found.modified()).ok();
+        if found != self.modified {
+            self.modified = found;
+            // One that cannot be read leaves things as they were.
+            if let Ok(services) = Services::load(self.layout) {
+                self.policy = services.get(self.name).log;
+            }
+        }
+    }
+}

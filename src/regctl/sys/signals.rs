@@ -1,0 +1,41 @@
+//! Signals as values: blocked, and waited for by one thread.
+
+use std::io;
+
+use nix::sys::signal::{SigSet, Signal};
+
+/// What a supervisor hears of.
+const HEARD: [Signal; 5] =
+    [Signal::SIGCHLD, Signal::SIGTERM, Signal::SIGINT, Signal::SIGQUIT, Signal::SIGHUP];
+
+/// Signals that wait until somebody asks for them.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Signals {
+    set: SigSet,
+}
+
+impl Signals {
+    /// Holds the signals back. Threads that are started later inherit that: call it first.
+    pub(crate) fn block() -> io::Result<Self> {
+        let set = HEARD.into_iter().collect::<SigSet>();
+        set.thread_block()?;
+        Ok(Self { set })
+    }
+
+    /// Waits for the next one.
+    pub(crate) fn next(&self) -> io::Result<Signal> {
+        Ok(self.set.wait()?)
+    }
+}
+
+/// Has this process end by itself only, or by KILL.
+pub(crate) fn ignore_stops() -> io::Result<()> {
+    unblock()?;
+    let stops = [Signal::SIGTERM, Signal::SIGINT, Signal::SIGQUIT, Signal::SIGHUP];
+    Ok(stops.into_iter().collect::<SigSet>().thread_block()?)
+}
+
+/// Lets every signal through, which a child of a supervisor inherits blocked.
+pub(crate) fn unblock() -> io::Result<()> {
+    Ok(SigSet::all().thread_unblock()?)
+}

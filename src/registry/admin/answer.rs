@@ -1,0 +1,124 @@
+//! Answers on the admin socket: the path says what, the method whether it may be done so.
+
+use std::{convert::Infallible, time::Duration};
+
+use bytes::Bytes;
+use http::{
+    HeaderValue, Method, Request, Response, StatusCode,
+    header::{ALLOW, CONTENT_TYPE},
+};
+use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
+use hyper::body::Incoming;
+use serde::Serialize;
+use tokio::time::timeout;
+
+use super::document::{Failed, ReadOnly, Reload, Status, Switch};
+use crate::{
+    config::parse_duration,
+    control::{Control, ReloadError, Reloader},
+};
+
+/// Longer than any body that is sent here.
+const BODY_BYTES: usize = 16 * 1024;
+
+/// How long a body may take to arrive.
+const BODY_TIME: Duration = Duration::from_secs(10);
+
+/// How long a request may wait for the last write.
+const LONGEST_WAIT: Duration = Duration::from_secs(600);
+
+type Answer = Response<Full<Bytes>>;
+
+/// Answers a request; whatever goes wrong is an answer too.
+pub(super) async fn answer(
+    reloader: &Reloader,
+    request: Request<Incoming>,
+) -> Result<Answer, Infallible> {
+    let method = match request.uri().path() {
+        "/v1/status" => Method::GET,
+        "/v1/read-only" => Method::PUT,
+        "/v1/reload" => Method::POST,
+        _ => return Ok(failed(StatusCode::NOT_FOUND, "there is no such resource")),
+    };
+    if *request.method() != method {
+        return Ok(wrong_method(&method));
+    }
+    let control = reloader.control();
+    Ok(match method {
+        Method::GET => document(StatusCode::OK, &Status::of(control)),
+        Method::PUT => read_only(control, request.into_body()).await.unwrap_or_else(|error| error),
+        _ => reload(reloader).await,
+    })
+}
+
+async fn read_only(control: &Control, body: Incoming) -> Result<Answer, Answer> {
+    let bad = |error: String| failed(StatusCode::BAD_REQUEST, error);
+    let bytes = receive(body).await?;
+    let switch: Switch = serde_json::from_slice(&bytes)
+        .map_err(|error| bad(format!("the body is not what it should be: {error}")))?;
+    let wait = switch.wait_quiet.as_deref().map(wait).transpose().map_err(bad)?;
+    if wait.is_some() && !switch.enabled {
+        return Err(bad("`wait_quiet` goes with `\"enabled\": true` only".to_owned()));
+    }
+    let switched = control.set_read_only(switch.enabled);
+    if let Some(patience) = wait {
+        // The answer says how it ended.
+        let _ = switched.quiet(patience).await;
+    }
+    Ok(document(StatusCode::OK, &ReadOnly::of(control, switched.was_read_only())))
+}
+
+fn wait(text: &str) -> Result<Duration, String> {
+    let allowed = "a duration such as `10s`, at most 10m";
+    match parse_duration(text) {
+        Ok(wait) if wait <= LONGEST_WAIT => Ok(wait),
+        Ok(_) | Err(_) => Err(format!("`wait_quiet` is `{text}`: it must be {allowed}")),
+    }
+}
+
+async fn reload(reloader: &Reloader) -> Answer {
+    match reloader.reload().await {
+        Ok(reloaded) => document(StatusCode::OK, &Reload::from(reloaded)),
+        Err(ReloadError::Invalid { problems }) => {
+            let failed = Failed::because("the configuration is not usable; nothing has changed");
+            document(StatusCode::UNPROCESSABLE_ENTITY, &failed.with_problems(problems))
+        }
+        Err(error @ ReloadError::Panicked) => {
+            failed(StatusCode::INTERNAL_SERVER_ERROR, error.to_string())
+        }
+    }
+}
+
+async fn receive(body: Incoming) -> Result<Bytes, Answer> {
+    match timeout(BODY_TIME, Limited::new(body, BODY_BYTES).collect()).await {
+        Ok(Ok(body)) => Ok(body.to_bytes()),
+        Ok(Err(error)) if error.is::<LengthLimitError>() => {
+            let error = format!("the body is longer than {BODY_BYTES} bytes");
+            Err(failed(StatusCode::PAYLOAD_TOO_LARGE, error))
+        }
+        Ok(Err(error)) => {
+            Err(failed(StatusCode::BAD_REQUEST, format!("the body broke off: {error}")))
+        }
+        Err(_) => Err(failed(StatusCode::REQUEST_TIMEOUT, "the body did not arrive in time")),
+    }
+}
+
+fn wrong_method(allowed: &Method) -> Answer {
+    let error = format!("the resource takes {allowed} only");
+    let mut answer = failed(StatusCode::METHOD_NOT_ALLOWED, error);
+    let value = HeaderValue::from_str(allowed.as_str()).expect("a method is a token");
+    answer.headers_mut().insert(ALLOW, value);
+    answer
+}
+
+fn failed(status: StatusCode, error: impl Into<String>) -> Answer {
+    document(status, &Failed::because(error))
+}
+
+fn document(status: StatusCode, document: &impl Serialize) -> Answer {
+    let text = serde_json::to_vec(document).expect("texts, numbers and lists are always JSON");
+    let mut answer = Response::new(Full::from(text));
+    *answer.status_mut() = status;
+    answer.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    answer
+}

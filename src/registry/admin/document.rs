@@ -1,0 +1,131 @@
+//! What is said over the admin socket, as it is written.
+
+use std::process;
+
+use serde::{Deserialize, Serialize};
+use time::{OffsetDateTime, format_description::well_known::Rfc3339};
+
+use crate::control::{Control, Reloaded};
+
+/// Of all answers here.
+const SCHEMA: u32 = 1;
+
+/// `GET /v1/status`.
+#[derive(Debug, Serialize)]
+pub(super) struct Status {
+    schema: u32,
+    version: &'static str,
+    pid: u32,
+    started_at: String,
+    uptime_seconds: u64,
+    read_only: bool,
+    draining: bool,
+    writes_in_flight: u64,
+    connections: Connections,
+    requests: Requests,
+    bytes: Bytes,
+}
+
+#[derive(Debug, Serialize)]
+struct Connections {
+    open: u64,
+    accepted: u64,
+}
+
+#[derive(Debug, Serialize)]
+struct Requests {
+    in_flight: u64,
+    served: u64,
+}
+
+#[derive(Debug, Serialize)]
+struct Bytes {
+    received: u64,
+    sent: u64,
+}
+
+/// What `PUT /v1/read-only` is sent.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Switch {
+    pub(super) enabled: bool,
+    pub(super) wait_quiet: Option<String>,
+}
+
+/// What `PUT /v1/read-only` answers.
+#[derive(Debug, Serialize)]
+pub(super) struct ReadOnly {
+    schema: u32,
+    read_only: bool,
+    was: bool,
+    quiet: bool,
+    writes_in_flight: u64,
+}
+
+/// `POST /v1/reload`.
+#[derive(Debug, Serialize)]
+pub(super) struct Reload {
+    schema: u32,
+    applied: Vec<&'static str>,
+    needs_restart: Vec<&'static str>,
+}
+
+/// Any answer that is an error.
+#[derive(Debug, Serialize)]
+pub(super) struct Failed {
+    schema: u32,
+    error: String,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    problems: Vec<String>,
+}
+
+impl Status {
+    pub(super) fn of(control: &Control) -> Self {
+        let now = control.statistics();
+        let started_at = OffsetDateTime::from(now.started_at).replace_nanosecond(0).ok();
+        Self {
+            schema: SCHEMA,
+            version: env!("CARGO_PKG_VERSION"),
+            pid: process::id(),
+            // A year past 9999 is the only one that has no such text.
+            started_at: started_at.and_then(|at| at.format(&Rfc3339).ok()).unwrap_or_default(),
+            uptime_seconds: now.uptime.as_secs(),
+            read_only: control.is_read_only(),
+            draining: control.is_draining(),
+            writes_in_flight: now.writes_in_flight,
+            connections: Connections {
+                open: now.connections_open,
+                accepted: now.connections_accepted,
+            },
+            requests: Requests { in_flight: now.requests_in_flight, served: now.requests_served },
+            bytes: Bytes { received: now.bytes_received, sent: now.bytes_sent },
+        }
+    }
+}
+
+impl ReadOnly {
+    /// After a switch: what was before it, and what is now.
+    pub(super) fn of(control: &Control, was: bool) -> Self {
+        let read_only = control.is_read_only();
+        let writes_in_flight = control.statistics().writes_in_flight;
+        let quiet = read_only && writes_in_flight == 0;
+        Self { schema: SCHEMA, read_only, was, quiet, writes_in_flight }
+    }
+}
+
+impl From<Reloaded> for Reload {
+    fn from(Reloaded { applied, needs_restart }: Reloaded) -> Self {
+        Self { schema: SCHEMA, applied, needs_restart }
+    }
+}
+
+impl Failed {
+    pub(super) fn because(error: impl Into<String>) -> Self {
+        Self { schema: SCHEMA, error: error.into(), problems: Vec::new() }
+    }
+
+    pub(super) fn with_problems(mut self, problems: Vec<String>) -> Self {
+        self.problems = problems;
+        self
+    }
+}

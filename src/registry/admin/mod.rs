@@ -1,0 +1,173 @@
+//! The admin socket: a running registry is asked and told over a unix socket, by its own user or root.
+//!
+//! The protocol is HTTP/1.1 with JSON bodies. Whoever makes the socket gives it the mode 0600; besides, the kernel is
+//! asked who has connected, and a connection of anybody else is closed without a word, and logged. It is served from
+//! the start of the server to its end, while that one drains too. Every answer, errors too, has `"schema": 1`;
+//! fields may be added under the same number. What a request may hold is all named here: an unknown field is an error.
+//!
+//! `GET /v1/status` answers 200 (numbers count from the start of the process):
+//!
+//! ```json
+//! {"schema": 1, "version": "0.1.0", "pid": 4711, "started_at": "2026-11-22T18:30:00Z", "uptime_seconds": 62,
+//!  "read_only": false, "draining": false, "writes_in_flight": 0,
+//!  "connections": {"open": 3, "accepted": 17}, "requests": {"in_flight": 1, "served": 154},
+//!  "bytes": {"received": 73120, "sent": 9120433}}
+//! ```
+//!
+//! `PUT /v1/read-only` switches. `wait_quiet`, only with `true`, waits up to ten minutes for the writes that began before;
+//! the switch itself has happened whatever comes of the wait, and if the client goes away:
+//!
+//! ```json
+//! {"enabled": true, "wait_quiet": "10s"}
+//! ```
+//!
+//! and answers 200; `quiet` says that nothing is written any more:
+//!
+//! ```json
+//! {"schema": 1, "read_only": true, "was": false, "quiet": true, "writes_in_flight": 0}
+//! ```
+//!
+//! `POST /v1/reload` reads the configuration again and answers 200 with the keys of `config.yml` that differ:
+//!
+//! ```json
+//! {"schema": 1, "applied": ["log.level"], "needs_restart": ["http.addr"]}
+//! ```
+//!
+//! or, when it cannot be used, 422; nothing has changed then:
+//!
+//! ```json
+//! {"schema": 1, "error": "the configuration is not usable", "problems": ["line 3, column 5: `http.adr`: …"]}
+//! ```
+//!
+//! Other errors have only `error`: 400 for a body that cannot be read, 404 for an unknown path, 405 for a wrong
+//! method, 408 for a body that does not come, 413 for one that is too long.
+
+mod answer;
+mod document;
+
+use std::{future::Future, io, os::unix::net::UnixListener, sync::Arc, time::Duration};
+
+use hyper::{server::conn::http1, service::service_fn};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use rustix::process::geteuid;
+use tokio::{net::UnixStream, sync::Semaphore, task::JoinSet, time::sleep};
+use tokio_io_timeout::TimeoutStream;
+
+use crate::control::Reloader;
+
+/// Connections at once; the next one waits in the kernel's queue.
+const CONNECTIONS: usize = 32;
+
+/// A client that has not sent its headers by then is none; nor is one that asks for nothing more.
+const HEADER_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// A client that takes nothing for so long is gone.
+const WRITE_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// The headers of a request.
+const BUFFER_BYTES: usize = 16 * 1024;
+
+/// Serves the admin socket of a server until that one has ended.
+///
+/// The listener stays its maker's: its file is not removed.
+///
+/// # Errors
+/// The listener cannot be used by the runtime that this is called in.
+pub fn serve(
+    listener: UnixListener,
+    reloader: Reloader,
+) -> io::Result<impl Future<Output = ()> + Send> {
+    listener.set_nonblocking(true)?;
+    let listener = tokio::net::UnixListener::from_std(listener)?;
+    Ok(async move {
+        let control = reloader.control().clone();
+        tokio::select! {
+            () = control.ended() => {}
+            () = accept_all(listener, reloader) => {}
+        }
+    })
+}
+
+/// Serves as [`serve`] does, in a task of its own.
+///
+/// # Errors
+/// The listener cannot be used by the runtime that this is called in.
+pub fn spawn(listener: UnixListener, reloader: Reloader) -> io::Result<()> {
+    tokio::spawn(serve(listener, reloader)?);
+    Ok(())
+}
+
+/// Accepts connections for ever. They end with this: the set is dropped.
+async fn accept_all(listener: tokio::net::UnixListener, reloader: Reloader) {
+    let room = Arc::new(Semaphore::new(CONNECTIONS));
+    let mut connections = JoinSet::new();
+    loop {
+        let permit = Arc::clone(&room).acquire_owned().await;
+        let stream = accept(&listener).await;
+        while connections.try_join_next().is_some() {}
+        if !is_welcome(&stream) {
+            continue;
+        }
+        let reloader = reloader.clone();
+        connections.spawn(async move {
+            let _permit = permit;
+            attend(stream, &reloader).await;
+        });
+    }
+}
+
+/// Accepts a connection. Running out of descriptors is waited out, not died of.
+async fn accept(listener: &tokio::net::UnixListener) -> UnixStream {
+    loop {
+        match listener.accept().await {
+            Ok((stream, _)) => return stream,
+            Err(error) => {
+                tracing::error!(%error, "failed to accept a connection on the admin socket");
+                sleep(Duration::from_millis(100)).await;
+            }
+        }
+    }
+}
+
+/// Whether the other end is this process's user, or root. The kernel says who it was when it connected.
+fn is_welcome(stream: &UnixStream) -> bool {
+    match stream.peer_cred() {
+        Ok(peer) if may_control(peer.uid(), geteuid().as_raw()) => true,
+        Ok(peer) => {
+            let (uid, pid) = (peer.uid(), peer.pid());
+            tracing::warn!(uid, pid, "a user who may not was sent away from the admin socket");
+            false
+        }
+        Err(error) => {
+            tracing::error!(%error, "nobody says who has connected to the admin socket");
+            false
+        }
+    }
+}
+
+fn may_control(uid: u32, own: u32) -> bool {
+    uid == own || uid == 0
+}
+
+async fn attend(stream: UnixStream, reloader: &Reloader) {
+    let mut stream = TimeoutStream::new(stream);
+    stream.set_write_timeout(Some(WRITE_TIMEOUT));
+    let service = service_fn(|request| answer::answer(reloader, request));
+    let mut builder = http1::Builder::new();
+    builder.timer(TokioTimer::new()).header_read_timeout(HEADER_TIMEOUT).max_buf_size(BUFFER_BYTES);
+    let serving = builder.serve_connection(TokioIo::new(Box::pin(stream)), service);
+    if let Err(error) = serving.await {
+        tracing::debug!(%error, "connection to the admin socket ended early");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::may_control;
+
+    #[test]
+    fn the_own_user_and_root_may_control_and_nobody_else() {
+        assert!(may_control(0, 0) && may_control(0, 999) && may_control(999, 999));
+        assert!(!may_control(1000, 999) && !may_control(1000, 0) && !may_control(999, 0));
+    }
+}

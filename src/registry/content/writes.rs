@@ -1,0 +1,240 @@
+//! Whether the registry takes writes now, and how many are under way.
+//!
+//! A write needs a [`Writing`], which a registry that is read-only does not give out. Both are one
+//! number, so there is no moment between the two: a write has begun before the switch, and is
+//! counted until it ends, or it does not begin.
+
+use std::{
+    future::Future,
+    ops::Deref,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+};
+
+use tokio::sync::Notify;
+
+use super::{Content, Error, Shared};
+
+/// The bit that says read-only; the others count.
+const READ_ONLY: u64 = 1 << 63;
+
+#[derive(Debug, Default)]
+pub(super) struct Writes {
+    state: AtomicU64,
+    changed: Notify,
+}
+
+/// Content that may be written to, for as long as this or a clone of it is held.
+///
+/// What goes on after its request takes a clone along, and so counts to its end.
+#[derive(Clone, Debug)]
+pub(crate) struct Writing {
+    content: Content,
+    _pass: Arc<Pass>,
+}
+
+/// One write that is counted.
+#[derive(Debug)]
+struct Pass {
+    shared: Arc<Shared>,
+}
+
+/// How a wait for the last write ended.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Quiet {
+    /// Nothing is written, and nothing will be.
+    Reached,
+    /// The registry takes writes again.
+    SwitchedBack,
+}
+
+impl Content {
+    /// Begins a write; none while the registry is read-only.
+    pub(crate) fn begin_write(&self) -> Option<Writing> {
+        let entered = self.shared.writes.enter();
+        let pass = entered.then(|| Arc::new(Pass { shared: Arc::clone(&self.shared) }));
+        pass.map(|pass| Writing { content: self.clone(), _pass: pass })
+    }
+
+    pub(crate) fn is_read_only(&self) -> bool {
+        self.shared.writes.is_read_only()
+    }
+
+    /// Switches, and returns what it was. No write begins any more once it is read-only; those that
+    /// have begun go on.
+    pub(crate) fn set_read_only(&self, read_only: bool) -> bool {
+        self.shared.writes.set_read_only(read_only)
+    }
+
+    pub(crate) fn writes_in_flight(&self) -> u64 {
+        self.shared.writes.load() & !READ_ONLY
+    }
+
+    /// Waits for the end of the last write of a registry that is read-only.
+    pub(crate) async fn quiet(&self) -> Quiet {
+        let writes = &self.shared.writes;
+        match writes.until(|state| state == READ_ONLY || state & READ_ONLY == 0).await {
+            READ_ONLY => Quiet::Reached,
+            _ => Quiet::SwitchedBack,
+        }
+    }
+
+    /// Waits until the registry takes writes.
+    pub(crate) async fn writable(&self) {
+        self.shared.writes.until(|state| state & READ_ONLY == 0).await;
+    }
+
+    /// Waits for a moment without a write.
+    pub(crate) async fn writes_ended(&self) {
+        self.shared.writes.until(|state| state & !READ_ONLY == 0).await;
+    }
+}
+
+impl Writing {
+    /// Runs `work` to its end, even if the caller is dropped: a connection that breaks must not free
+    /// the locks of a write that is under way.
+    pub(super) async fn shielded<T, F>(&self, work: impl FnOnce(Self) -> F) -> Result<T, Error>
+    where
+        T: Send + 'static,
+        F: Future<Output = Result<T, Error>> + Send + 'static,
+    {
+        let (counted, work) = (self.clone(), work(self.clone()));
+        let task = tokio::spawn(async move {
+            let ended = work.await;
+            // Counted to the end, whether or not the work makes use of what it was given.
+            drop(counted);
+            ended
+        });
+        task.await.map_err(|_| Error::Panicked)?
+    }
+}
+
+impl Deref for Writing {
+    type Target = Content;
+
+    fn deref(&self) -> &Content {
+        &self.content
+    }
+}
+
+impl Drop for Pass {
+    fn drop(&mut self) {
+        self.shared.writes.leave();
+    }
+}
+
+impl Writes {
+    fn load(&self) -> u64 {
+        self.state.load(Ordering::SeqCst)
+    }
+
+    fn is_read_only(&self) -> bool {
+        self.load() & READ_ONLY != 0
+    }
+
+    fn enter(&self) -> bool {
+        let one_more = |state: u64| (state & READ_ONLY == 0).then_some(state + 1);
+        self.state.fetch_update(Ordering::SeqCst, Ordering::SeqCst, one_more).is_ok()
+    }
+
+    fn leave(&self) {
+        let before = self.state.fetch_sub(1, Ordering::SeqCst);
+        if before & !READ_ONLY == 1 {
+            self.changed.notify_waiters();
+        }
+    }
+
+    fn set_read_only(&self, read_only: bool) -> bool {
+        let before = if read_only {
+            self.state.fetch_or(READ_ONLY, Ordering::SeqCst)
+        } else {
+            self.state.fetch_and(!READ_ONLY, Ordering::SeqCst)
+        };
+        self.changed.notify_waiters();
+        before & READ_ONLY != 0
+    }
+
+    /// Waits for a state, and returns it.
+    async fn until(&self, wanted: impl Fn(u64) -> bool) -> u64 {
+        let mut changed = std::pin::pin!(self.changed.notified());
+        loop {
+            // Listening comes before looking: a change between the two is not missed.
+            changed.as_mut().enable();
+            let state = self.load();
+            if wanted(state) {
+                return state;
+            }
+            changed.as_mut().await;
+            changed.set(self.changed.notified());
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{future::poll_fn, pin::pin, task::Poll};
+
+    use super::*;
+
+    fn content() -> Content {
+        Content::open(&storage::Config::InMemory).unwrap()
+    }
+
+    /// Whether the future is done when it is asked once.
+    async fn is_ready<T>(future: impl Future<Output = T>) -> bool {
+        let mut future = pin!(future);
+        poll_fn(|context| Poll::Ready(future.as_mut().poll(context).is_ready())).await
+    }
+
+    #[tokio::test]
+    async fn a_write_that_began_before_the_switch_goes_on_and_none_begins_after_it() {
+        let content = content();
+        let writing = content.begin_write().unwrap();
+        assert!(!content.set_read_only(true));
+        assert!(content.begin_write().is_none());
+        assert_eq!(content.writes_in_flight(), 1);
+        assert!(!is_ready(content.quiet()).await);
+        let name = "app".parse().unwrap();
+        writing.begin_upload(&name).await.unwrap();
+        drop(writing);
+        assert_eq!(content.quiet().await, Quiet::Reached);
+        assert!(content.set_read_only(false));
+        assert!(content.begin_write().is_some());
+    }
+
+    #[tokio::test]
+    async fn work_that_outlives_its_request_is_counted_to_its_end() {
+        let content = content();
+        let writing = content.begin_write().unwrap();
+        let (go_on, go) = tokio::sync::oneshot::channel::<()>();
+        let mut request = Box::pin(writing.shielded(|_writing| async move {
+            // The end of the channel is as good as a word.
+            let _ = go.await;
+            Ok(())
+        }));
+        assert!(!is_ready(&mut request).await);
+        drop(request);
+        drop(writing);
+        content.set_read_only(true);
+        assert_eq!(content.writes_in_flight(), 1);
+        go_on.send(()).unwrap();
+        assert_eq!(content.quiet().await, Quiet::Reached);
+    }
+
+    #[tokio::test]
+    async fn who_waits_is_woken_by_the_last_write_and_by_the_way_back() {
+        let content = content();
+        let writing = content.begin_write().unwrap();
+        content.set_read_only(true);
+        let mut quiet = pin!(content.quiet());
+        assert!(!is_ready(&mut quiet).await);
+        content.set_read_only(false);
+        assert_eq!(quiet.await, Quiet::SwitchedBack);
+        let mut ended = pin!(content.writes_ended());
+        assert!(!is_ready(&mut ended).await);
+        drop(writing);
+        ended.await;
+    }
+}

@@ -1,0 +1,209 @@
+//! A new configuration held against the one that runs, key by key.
+
+use crate::config::{Address, Config, Http, Log, Storage, UploadPurging};
+
+/// What came of a reload: the keys of `config.yml` that differ from what ran.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+#[must_use]
+pub struct Reloaded {
+    /// They are as the new configuration says.
+    pub applied: Vec<&'static str>,
+    /// They are as they were, until the process is started again.
+    pub needs_restart: Vec<&'static str>,
+}
+
+impl Reloaded {
+    pub(super) fn has_applied(&self, key: &str) -> bool {
+        self.applied.contains(&key)
+    }
+
+    fn live<T: Clone + PartialEq>(&mut self, key: &'static str, running: &mut T, new: &T) {
+        if running != new {
+            running.clone_from(new);
+            self.applied.push(key);
+        }
+    }
+
+    fn fixed<T: PartialEq>(&mut self, key: &'static str, running: &T, new: &T) {
+        if running != new {
+            self.needs_restart.push(key);
+        }
+    }
+}
+
+/// Puts the values that can change now into `running`.
+///
+/// The new configuration is taken apart completely: a setting that is added does not compile until its place here
+/// is decided.
+pub(super) fn take_over(running: &mut Config, new: &Config) -> Reloaded {
+    let Config { log, storage, http, auth, catalog_max_entries, tags_max } = new;
+    let mut found = Reloaded::default();
+    take_log(&mut found, &mut running.log, log);
+    take_storage(&mut found, &mut running.storage, storage);
+    take_http(&mut found, &mut running.http, http);
+    // Users and keys are read again when their files change; what is said of them here is not.
+    found.fixed("auth", &running.auth, auth);
+    found.live("catalog.maxentries", &mut running.catalog_max_entries, catalog_max_entries);
+    found.live("tags.maxtags", &mut running.tags_max, tags_max);
+    found
+}
+
+fn take_log(found: &mut Reloaded, running: &mut Log, new: &Log) {
+    let Log { level, formatter, fields, access_log } = new;
+    found.live("log.level", &mut running.level, level);
+    found.fixed("log.formatter", &running.formatter, formatter);
+    found.fixed("log.fields", &running.fields, fields);
+    found.live("log.accesslog.disabled", &mut running.access_log, access_log);
+}
+
+fn take_storage(found: &mut Reloaded, running: &mut Storage, new: &Storage) {
+    let Storage { driver, delete, read_only, upload_purging } = new;
+    take_driver(found, &running.driver, driver);
+    found.live("storage.delete.enabled", &mut running.delete, delete);
+    found.live("storage.maintenance.readonly.enabled", &mut running.read_only, read_only);
+    let UploadPurging { enabled, age, interval, dry_run } = upload_purging;
+    let purging = &mut running.upload_purging;
+    found.live("storage.maintenance.uploadpurging.enabled", &mut purging.enabled, enabled);
+    found.live("storage.maintenance.uploadpurging.age", &mut purging.age, age);
+    found.live("storage.maintenance.uploadpurging.interval", &mut purging.interval, interval);
+    found.live("storage.maintenance.uploadpurging.dryrun", &mut purging.dry_run, dry_run);
+}
+
+fn take_driver(found: &mut Reloaded, running: &storage::Config, new: &storage::Config) {
+    use storage::Config::{Filesystem, InMemory};
+    match (running, new) {
+        (Filesystem(running), Filesystem(new)) => {
+            let storage::FilesystemConfig { root_directory, max_threads } = new;
+            let root = "storage.filesystem.rootdirectory";
+            found.fixed(root, &running.root_directory, root_directory);
+            found.fixed("storage.filesystem.maxthreads", &running.max_threads, max_threads);
+        }
+        (InMemory, InMemory) => {}
+        (InMemory, Filesystem(_)) => found.needs_restart.push("storage.filesystem"),
+        (Filesystem(_), InMemory) => found.needs_restart.push("storage.inmemory"),
+    }
+}
+
+fn take_http(found: &mut Reloaded, running: &mut Http, new: &Http) {
+    let Http { address, prefix, host, secret, relative_urls, drain_timeout, headers, h2c } = new;
+    take_address(found, &running.address, address);
+    found.fixed("http.prefix", &running.prefix, prefix);
+    found.live("http.host", &mut running.host, host);
+    found.fixed("http.secret", &running.secret, secret);
+    found.live("http.relativeurls", &mut running.relative_urls, relative_urls);
+    found.live("http.draintimeout", &mut running.drain_timeout, drain_timeout);
+    found.live("http.headers", &mut running.headers, headers);
+    found.fixed("http.h2c.enabled", &running.h2c, h2c);
+}
+
+fn take_address(found: &mut Reloaded, running: &Address, new: &Address) {
+    match (running, new) {
+        (Address::Tcp(_), Address::Tcp(_)) | (Address::Unix(_), Address::Unix(_)) => {
+            found.fixed("http.addr", running, new);
+        }
+        (Address::Tcp(_), Address::Unix(_)) | (Address::Unix(_), Address::Tcp(_)) => {
+            found.needs_restart.extend(["http.addr", "http.net"]);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::KEYS;
+
+    const RUNNING: &str = "
+version: 0.1
+log: {level: info}
+storage: {filesystem: {rootdirectory: /srv/a}}
+http: {addr: '127.0.0.1:5000', secret: one}
+";
+
+    const OTHER: &str = "
+version: 0.1
+log: {level: debug, formatter: json, fields: {a: b}, accesslog: {disabled: true}}
+storage:
+  filesystem: {rootdirectory: /srv/b, maxthreads: 50}
+  delete: {enabled: true}
+  maintenance:
+    readonly: {enabled: true}
+    uploadpurging: {enabled: false, age: 1h, interval: 2h, dryrun: true}
+http:
+  addr: 127.0.0.1:5001
+  prefix: /a/
+  host: https://registry.example.com
+  secret: two
+  relativeurls: true
+  draintimeout: 5s
+  headers: {X-A: [b]}
+  h2c: {enabled: true}
+catalog: {maxentries: 5}
+tags: {maxtags: 6}
+";
+
+    fn config(text: &str) -> Config {
+        Config::parse(text, &[]).unwrap().config
+    }
+
+    #[test]
+    fn every_key_that_differs_is_applied_or_listed() {
+        let mut running = config(RUNNING);
+        let reloaded = take_over(&mut running, &config(OTHER));
+        assert_eq!(
+            reloaded.applied,
+            [
+                "log.level",
+                "log.accesslog.disabled",
+                "storage.delete.enabled",
+                "storage.maintenance.readonly.enabled",
+                "storage.maintenance.uploadpurging.enabled",
+                "storage.maintenance.uploadpurging.age",
+                "storage.maintenance.uploadpurging.interval",
+                "storage.maintenance.uploadpurging.dryrun",
+                "http.host",
+                "http.relativeurls",
+                "http.draintimeout",
+                "http.headers",
+                "catalog.maxentries",
+                "tags.maxtags",
+            ]
+        );
+        let fixed = [
+            "log.formatter",
+            "log.fields",
+            "storage.filesystem.rootdirectory",
+            "storage.filesystem.maxthreads",
+            "http.addr",
+            "http.prefix",
+            "http.secret",
+            "http.h2c.enabled",
+        ];
+        assert_eq!(reloaded.needs_restart, fixed);
+        for key in reloaded.applied.iter().chain(&fixed) {
+            assert!(KEYS.iter().any(|known| known.path == *key), "{key}");
+        }
+        // What needs a restart still does; the rest is done.
+        let again = take_over(&mut running, &config(OTHER));
+        assert_eq!(again, Reloaded { applied: vec![], needs_restart: fixed.to_vec() });
+    }
+
+    #[test]
+    fn a_configuration_that_is_the_same_changes_nothing() {
+        let mut running = config(OTHER);
+        assert_eq!(take_over(&mut running, &config(OTHER)), Reloaded::default());
+    }
+
+    #[test]
+    fn another_driver_or_another_kind_of_socket_needs_a_restart() {
+        let text = "
+version: 0.1
+storage: {inmemory: {}}
+http: {net: unix, addr: /run/registry.sock, secret: one}
+";
+        let reloaded = take_over(&mut config(RUNNING), &config(text));
+        assert_eq!(reloaded.needs_restart, ["storage.inmemory", "http.addr", "http.net"]);
+        assert!(reloaded.applied.is_empty());
+        let reloaded = take_over(&mut config(text), &config(RUNNING));
+        assert_eq!(reloaded.needs_restart, ["storage.filesystem", "http.addr", "http.net"]);
+    }
+}

@@ -1,0 +1,213 @@
+//! A handle on a registry that serves: switch it to read-only, reload its configuration, look at its numbers.
+//!
+//! The handle may outlive the server; there is nothing left to control then, and everything still answers.
+
+mod compare;
+mod reload;
+
+use std::{
+    io,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use tokio::{sync::watch, time::timeout};
+
+use crate::{
+    access::AccessLog,
+    api::Api,
+    config::{Config, UploadPurging},
+    content::{Content, Quiet},
+    log,
+    statistics::{Counters, Statistics},
+};
+
+pub use compare::Reloaded;
+pub use reload::{ReloadError, Reloader};
+
+/// Controls one server. Clones control the same one.
+#[derive(Clone, Debug)]
+pub struct Control {
+    shared: Arc<Shared>,
+}
+
+/// What the connections of a server, and those who control it, share.
+#[derive(Debug)]
+pub(crate) struct Shared {
+    pub(crate) api: Api,
+    pub(crate) content: Content,
+    pub(crate) access: Arc<AccessLog>,
+    pub(crate) counters: Arc<Counters>,
+    purging: watch::Sender<UploadPurging>,
+    phase: watch::Sender<Phase>,
+    /// As it runs: what needs a restart is as it was at the start.
+    running: Mutex<Config>,
+}
+
+/// What becomes of connections and requests, in this order.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub(crate) enum Phase {
+    Serving,
+    /// What has begun is finished.
+    Draining,
+    /// What has not finished by now is cut off.
+    Cutting,
+    Ended,
+}
+
+/// A switch that has happened: from here on every request that begins is answered by it.
+#[derive(Debug)]
+pub struct Switched {
+    content: Content,
+    was_read_only: bool,
+}
+
+/// Why a registry that was switched to read-only may still write.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+pub enum NotQuiet {
+    /// They began before the switch.
+    #[error("{writes} writes are still under way")]
+    Writing {
+        /// How many.
+        writes: u64,
+    },
+    /// Writes are taken.
+    #[error("the registry is not read-only")]
+    Writable,
+}
+
+impl Shared {
+    pub(crate) fn new(config: &Config, api: Api, content: Content) -> io::Result<Self> {
+        content.set_read_only(config.storage.read_only);
+        Ok(Self {
+            api,
+            content,
+            access: Arc::new(AccessLog::start(config.log.access_log)?),
+            counters: Arc::new(Counters::start()),
+            purging: watch::Sender::new(config.storage.upload_purging),
+            phase: watch::Sender::new(Phase::Serving),
+            running: Mutex::new(config.clone()),
+        })
+    }
+
+    /// Goes on to a phase; there is no way back.
+    pub(crate) fn enter(&self, phase: Phase) {
+        self.phase.send_if_modified(|current| {
+            let is_later = phase > *current;
+            *current = phase.max(*current);
+            is_later
+        });
+    }
+
+    /// Waits for a phase, or one after it.
+    pub(crate) async fn reached(&self, phase: Phase) {
+        // The sender is alive as long as this.
+        let _ = self.phase.subscribe().wait_for(|current| *current >= phase).await;
+    }
+
+    pub(crate) fn purging(&self) -> watch::Receiver<UploadPurging> {
+        self.purging.subscribe()
+    }
+
+    /// `http.draintimeout`.
+    pub(crate) fn drain_timeout(&self) -> Duration {
+        self.running().http.drain_timeout
+    }
+
+    /// A thread that panicked half-way has replaced the whole, or nothing.
+    fn running(&self) -> MutexGuard<'_, Config> {
+        self.running.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Control {
+    pub(crate) fn new(shared: Arc<Shared>) -> Self {
+        Self { shared }
+    }
+
+    /// Whether the registry takes no writes.
+    #[must_use]
+    pub fn is_read_only(&self) -> bool {
+        self.shared.content.is_read_only()
+    }
+
+    /// Whether the server has been told to stop.
+    #[must_use]
+    pub fn is_draining(&self) -> bool {
+        *self.shared.phase.borrow() >= Phase::Draining
+    }
+
+    /// Switches to read-only, or back; of several switches, and a reload that changes the setting, the last one
+    /// counts.
+    ///
+    /// When this returns, every write that begins is refused with 405; those that began before go on, and are
+    /// acknowledged. Pulls notice nothing, and no upload is purged.
+    pub fn set_read_only(&self, read_only: bool) -> Switched {
+        let content = self.shared.content.clone();
+        let was_read_only = content.set_read_only(read_only);
+        if was_read_only != read_only {
+            tracing::info!(readonly = read_only, "read-only is switched");
+        }
+        Switched { content, was_read_only }
+    }
+
+    /// Takes over what a configuration changes and can change now, and says what has to wait for a restart.
+    ///
+    /// It is compared with the one that runs, key by key; a switch to read-only by [`Control::set_read_only`] is no
+    /// change of the setting, and stays unless the setting changes. One after the other become valid: what shapes
+    /// answers (each request has all of the old settings or all of the new ones), the log, purging, read-only. None
+    /// of these steps can fail. What needs a restart is left as it runs, and listed again by the next reload.
+    pub fn reload(&self, config: &Config) -> Reloaded {
+        let shared = &self.shared;
+        let mut running = shared.running();
+        let reloaded = compare::take_over(&mut running, config);
+        shared.api.reconfigure(&running);
+        if reloaded.has_applied("log.level") {
+            log::set_level(running.log.level);
+        }
+        shared.access.switch(running.log.access_log);
+        let purging = running.storage.upload_purging;
+        shared.purging.send_if_modified(|current| {
+            let is_new = *current != purging;
+            *current = purging;
+            is_new
+        });
+        if reloaded.has_applied("storage.maintenance.readonly.enabled") {
+            self.set_read_only(running.storage.read_only);
+        }
+        reloaded
+    }
+
+    /// The numbers of this moment.
+    #[must_use]
+    pub fn statistics(&self) -> Statistics {
+        self.shared.counters.read(self.shared.content.writes_in_flight())
+    }
+
+    /// Waits until the server has ended.
+    pub(crate) async fn ended(&self) {
+        self.shared.reached(Phase::Ended).await;
+    }
+}
+
+impl Switched {
+    /// What the registry was before.
+    #[must_use]
+    pub fn was_read_only(&self) -> bool {
+        self.was_read_only
+    }
+
+    /// Waits until the last write that began before the switch has ended.
+    ///
+    /// From then on nothing in this process changes the storage, until it is switched back.
+    ///
+    /// # Errors
+    /// Writes are still under way after `patience`, or the registry takes writes.
+    pub async fn quiet(&self, patience: Duration) -> Result<(), NotQuiet> {
+        match timeout(patience, self.content.quiet()).await {
+            Ok(Quiet::Reached) => Ok(()),
+            Ok(Quiet::SwitchedBack) => Err(NotQuiet::Writable),
+            Err(_) => Err(NotQuiet::Writing { writes: self.content.writes_in_flight() }),
+        }
+    }
+}
