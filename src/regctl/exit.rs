@@ -179,6 +179,9 @@ impl Failure {
                 "add the line [registry.auth.htpasswd] to `{}`, then `regctl reconfigure`",
                 path.display()
             )),
+            Self::Users(users::Error::NoGroup(_)) => {
+                Some("`regctl reconfigure` creates it, and the file of users".to_owned())
+            }
             Self::Users(users::Error::Exists(name)) => {
                 Some(format!("a new password needs consent: `regctl user add {name} --replace`"))
             }
@@ -226,6 +229,8 @@ fn users_exit(error: &users::Error) -> Exit {
         | users::Error::Missing(_)
         | users::Error::Wrong(_)
         | users::Error::Useless { .. }
+        | users::Error::NoGroup(_)
+        | users::Error::Group { .. }
         | users::Error::Hash(_) => Exit::Failed,
     }
 }

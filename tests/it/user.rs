@@ -9,7 +9,7 @@ use std::{
 
 use serde_json::{Value, json};
 
-use super::support::{Peer, Ran, World, program};
+use super::support::{Peer, Ran, World, free_port, program};
 
 const USERS: &str = "etc/regctl/htpasswd";
 
@@ -206,4 +206,42 @@ fn debians_registry_lets_our_users_in() {
     };
     assert_eq!(client.get(peer.url("/v2/")).send().unwrap().status(), 401);
     assert_eq!((ask("wrong").as_u16(), ask("correct horse").as_u16()), (401, 200));
+}
+
+#[test]
+fn a_running_registry_lets_new_users_in_and_removed_ones_out() {
+    let port = free_port();
+    let world = World::with(&format!(
+        "[registry]\nregistry_http_addr = \"127.0.0.1:{port}\"\n[registry.auth.htpasswd]\n"
+    ));
+    let _server = world.serve(&["run"]);
+    let client = reqwest::blocking::Client::new();
+    let ask = || {
+        let request = client.get(format!("http://127.0.0.1:{port}/v2/"));
+        request.basic_auth("ann", Some("correct horse")).send().unwrap().status().as_u16()
+    };
+    assert_eq!(ask(), 401);
+    add(&world, "ann", "correct horse");
+    assert_eq!(ask(), 200);
+    assert_eq!(world.run(&["user", "remove", "ann"]).exit, 0);
+    assert_eq!(ask(), 401);
+}
+
+#[test]
+#[ignore = "needs script: run cargo xtask test"]
+fn a_terminal_is_asked_twice_for_a_new_password() {
+    let world = world();
+    let command =
+        format!("{} --root {} user add ann", env!("CARGO_BIN_EXE_regctl"), world.root().display());
+    let mut script = program::program("script", &["-qec", &command, "/dev/null"]);
+    let mut child =
+        script.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut stdin = child.stdin.take().unwrap();
+    stdin.write_all(b"correct horse\ncorrect horse\n").unwrap();
+    let output = child.wait_with_output().unwrap();
+    drop(stdin);
+    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(output.status.success(), "{said}");
+    assert!(said.contains("Password of ann") && said.contains("Once more"), "{said}");
+    assert_eq!(check(&world, "ann", "correct horse"), 0);
 }

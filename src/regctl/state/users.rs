@@ -3,7 +3,11 @@
 //! Other people's lines, comments and their order stay as they are. The registry takes bcrypt alone, and of
 //! two lines for one name the last.
 
-use std::{fmt, io::ErrorKind, path::Path, str::FromStr};
+use std::{
+    fmt, io,
+    path::{Path, PathBuf},
+    str::FromStr,
+};
 
 use bcrypt::{HashParts, Version};
 
@@ -13,10 +17,7 @@ use super::{
 };
 use crate::{
     Secret,
-    sys::{
-        fs::{self, Existing},
-        owned,
-    },
+    sys::{account, fs, host, owned},
 };
 
 /// The mode of a new file: it is worth guessing at.
@@ -93,6 +94,10 @@ pub(crate) enum Error {
     Wrong(UserName),
     #[error("nobody can sign in as `{name}`: {problem}")]
     Useless { name: UserName, problem: &'static str },
+    #[error("the registry's group `{0}` does not exist yet")]
+    NoGroup(String),
+    #[error("failed to look up the group `{group}`")]
+    Group { group: String, source: io::Error },
     #[error("failed to hash the password")]
     Hash(#[source] bcrypt::BcryptError),
 }
@@ -140,12 +145,22 @@ impl Password {
     }
 }
 
+/// Where the users stand.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(crate) struct Place {
+    pub(crate) path: PathBuf,
+    /// The registry's group, where it has one of its own.
+    pub(crate) group: String,
+}
+
 /// The instance's file of users, about to be changed; nobody else changes it meanwhile.
 #[derive(Debug)]
 pub(crate) struct Editing<'a> {
     path: &'a Path,
     users: Users,
     is_new: bool,
+    /// Whose a new file is; None: whoever's makes it.
+    owner: Option<(u32, u32)>,
     _lock: Held,
 }
 
@@ -153,7 +168,7 @@ impl<'a> Editing<'a> {
     /// Takes the instance lock and reads the file; `waits` is told who holds the lock.
     pub(crate) fn begin(
         layout: &Layout,
-        path: &'a Path,
+        Place { path, group }: &'a Place,
         command: &str,
         patience: Patience,
         waits: impl FnOnce(&str),
@@ -161,8 +176,9 @@ impl<'a> Editing<'a> {
         let lock = Lock::Instance.acquire(layout, command, patience, waits)?;
         let text = fs::read_to_string(path)?;
         let is_new = text.is_none();
+        let owner = if is_new { owner(layout, group)? } else { None };
         let users = Users::parse(&text.unwrap_or_default());
-        Ok(Self { path, users, is_new, _lock: lock })
+        Ok(Self { path, users, is_new, owner, _lock: lock })
     }
 
     pub(crate) fn has(&self, name: &UserName) -> bool {
@@ -184,17 +200,22 @@ impl<'a> Editing<'a> {
 
     fn write(&self) -> Result<(), Error> {
         let text = self.users.to_text();
-        if !self.is_new {
-            return Ok(owned::replace(self.path, text.as_bytes())?);
-        }
-        match fs::write_atomic(self.path, text.as_bytes(), MODE, Existing::Keep) {
-            // An `htpasswd -c` was as fast, and it takes no lock.
-            Err(error) if error.kind() == ErrorKind::AlreadyExists => {
-                Ok(owned::replace(self.path, text.as_bytes())?)
-            }
-            result => Ok(result?),
+        match self.is_new {
+            true => Ok(owned::create(self.path, text.as_bytes(), MODE, self.owner)?),
+            false => Ok(owned::replace(self.path, text.as_bytes())?),
         }
     }
+}
+
+/// Returns whose a new file is: root's, and readable to the registry, which has an account of its own there.
+fn owner(layout: &Layout, group: &str) -> Result<Option<(u32, u32)>, Error> {
+    if !layout.is_system_wide() || !host::is_root() {
+        return Ok(None);
+    }
+    let failed = |source| Error::Group { group: group.to_owned(), source };
+    let id = account::group(group).map_err(failed)?;
+    let id = id.ok_or_else(|| Error::NoGroup(group.to_owned()))?;
+    Ok(Some((host::user(), id)))
 }
 
 /// Reads the users; a file that is missing has none.
