@@ -384,11 +384,3 @@ fn authorities_that_verify_nobody_are_pointed_out() {
         "4:26: `registry.nginx.ssl_client_certificate = \"/etc/ssl/clients.pem\"` does nothing: no client is asked for a certificate\n  hint: set ssl_verify_client",
     );
 }
-
-#[test]
-fn what_nothing_acts_on_yet_is_pointed_out() {
-    warned(
-        "[registry]\nuid = 1001\n",
-        "2:7: `registry.uid = 1001` has no effect yet\n  hint: accounts are not created yet: the registry runs as whoever starts it",
-    );
-}

@@ -2,7 +2,7 @@
 
 use std::{
     fs,
-    io::Write as _,
+    io::{Read, Write as _},
     os::unix::fs::{MetadataExt as _, PermissionsExt as _},
     process::Stdio,
 };
@@ -12,6 +12,9 @@ use serde_json::{Value, json};
 use super::support::{Peer, Ran, World, free_port, program};
 
 const USERS: &str = "etc/regctl/htpasswd";
+
+/// A file without users.
+const NOBODY: &str = "# NAME:HASH, one on each line; `regctl user add NAME` adds one\n";
 
 fn world() -> World {
     World::with("[registry.auth.htpasswd]\n")
@@ -43,7 +46,8 @@ fn a_user_is_added_checked_and_removed() {
     let ran = with_password(&world, &["user", "add", "ann"], "correct horse\n");
     let expected = format!("ann: added ([ROOT]/{USERS})\n");
     assert_eq!((ran.exit, ran.stdout, ran.stderr.as_str()), (0, expected, ""));
-    assert!(world.read(USERS).starts_with("ann:$2y$10$"), "{}", world.read(USERS));
+    let text = world.read(USERS);
+    assert!(text.starts_with(&format!("{NOBODY}ann:$2y$10$")), "{text}");
     assert_eq!(world.mode(USERS), 0o640);
     assert_eq!(check(&world, "ann", "correct horse"), 0);
     let ran = with_password(&world, &["user", "check", "ann"], "wrong");
@@ -51,7 +55,7 @@ fn a_user_is_added_checked_and_removed() {
     assert_eq!(world.run(&["user", "list"]).stdout, "ann\n");
     let ran = world.run(&["user", "remove", "ann"]);
     assert_eq!((ran.exit, ran.stdout), (0, format!("ann: removed ([ROOT]/{USERS})\n")));
-    assert_eq!(world.read(USERS), "");
+    assert_eq!(world.read(USERS), NOBODY);
     assert_eq!(world.run(&["user", "list"]).stdout, format!("no users in [ROOT]/{USERS}\n"));
     for arguments in [["user", "remove", "ann"], ["user", "check", "ann"]] {
         let ran = with_password(&world, &arguments[..], "x");
@@ -234,14 +238,26 @@ fn a_terminal_is_asked_twice_for_a_new_password() {
     let command =
         format!("{} --root {} user add ann", env!("CARGO_BIN_EXE_regctl"), world.root().display());
     let mut script = program::program("script", &["-qec", &command, "/dev/null"]);
-    let mut child =
-        script.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut child = script.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
     let mut stdin = child.stdin.take().unwrap();
-    stdin.write_all(b"correct horse\ncorrect horse\n").unwrap();
-    let output = child.wait_with_output().unwrap();
-    drop(stdin);
-    let said = String::from_utf8_lossy(&output.stdout).into_owned();
-    assert!(output.status.success(), "{said}");
-    assert!(said.contains("Password of ann") && said.contains("Once more"), "{said}");
+    let mut stdout = child.stdout.take().unwrap();
+    // What is typed before the question is dropped.
+    for question in ["Password of ann", "Once more"] {
+        read_to(&mut stdout, question);
+        stdin.write_all(b"correct horse\n").unwrap();
+    }
+    let mut rest = String::new();
+    stdout.read_to_string(&mut rest).unwrap();
+    assert!(child.wait().unwrap().success() && !rest.contains("horse"), "{rest}");
     assert_eq!(check(&world, "ann", "correct horse"), 0);
+}
+
+/// Reads what a program says up to these words.
+fn read_to(stdout: &mut impl Read, words: &str) {
+    let mut said = Vec::new();
+    let mut byte = [0];
+    while !String::from_utf8_lossy(&said).contains(words) {
+        assert_ne!(stdout.read(&mut byte).unwrap(), 0, "{}", String::from_utf8_lossy(&said));
+        said.push(byte[0]);
+    }
 }

@@ -15,7 +15,7 @@ use super::{
     plan::{Access, Change, FolderChange, Plan, UsersFile},
 };
 use crate::{
-    state::{Journal, Layout, journal},
+    state::{Journal, Layout, journal, users},
     sys::{folder, fs, owned, random, stage},
 };
 
@@ -44,7 +44,7 @@ enum Step<'a> {
         nonce: &'a str,
     },
     Begin(&'a Journal),
-    /// Makes an empty file of users, which lets nobody in.
+    /// Makes a file without users, which lets nobody in.
     Users(&'a UsersFile),
     /// Stages the key for GitLab, whose folder may not be there or not ours to write.
     StageKey(&'a Handover, &'a str),
@@ -150,7 +150,7 @@ impl Step<'_> {
 
 /// Another program may be as fast, as `htpasswd -c`, which takes no lock: its file stays.
 fn create_users(UsersFile { path, access }: &UsersFile) -> Result<(), fs::Error> {
-    match owned::create(path, b"", access.mode, access.ids(path)?) {
+    match owned::create(path, users::NOBODY.as_bytes(), access.mode, access.ids(path)?) {
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
         result => result,
     }

@@ -23,6 +23,10 @@ use crate::{
 /// The mode of a new file: it is worth guessing at.
 pub(crate) const MODE: u32 = 0o640;
 
+/// The content of a file without users. To programs that read it a file without a byte is one that somebody is
+/// about to write.
+pub(crate) const NOBODY: &str = "# NAME:HASH, one on each line; `regctl user add NAME` adds one\n";
+
 /// The work of one hash, a power of two: a tenth of a second for whoever signs in, and for every guess.
 const COST: u32 = 10;
 
@@ -177,7 +181,7 @@ impl<'a> Editing<'a> {
         let text = fs::read_to_string(path)?;
         let is_new = text.is_none();
         let owner = if is_new { owner(layout, group)? } else { None };
-        let users = Users::parse(&text.unwrap_or_default());
+        let users = Users::parse(text.as_deref().unwrap_or(NOBODY));
         Ok(Self { path, users, is_new, owner, _lock: lock })
     }
 
@@ -200,6 +204,7 @@ impl<'a> Editing<'a> {
 
     fn write(&self) -> Result<(), Error> {
         let text = self.users.to_text();
+        let text = if text.is_empty() { NOBODY } else { &text };
         match self.is_new {
             true => Ok(owned::create(self.path, text.as_bytes(), MODE, self.owner)?),
             false => Ok(owned::replace(self.path, text.as_bytes())?),
