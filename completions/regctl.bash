@@ -46,8 +46,17 @@ _regctl() {
             regctl,run)
                 cmd="regctl__subcmd__run"
                 ;;
+            regctl,set-readonly)
+                cmd="regctl__subcmd__set__subcmd__readonly"
+                ;;
             regctl,show-config)
                 cmd="regctl__subcmd__show__subcmd__config"
+                ;;
+            regctl,supervise)
+                cmd="regctl__subcmd__supervise"
+                ;;
+            regctl,user)
+                cmd="regctl__subcmd__user"
                 ;;
             regctl__subcmd__help,check-config)
                 cmd="regctl__subcmd__help__subcmd__check__subcmd__config"
@@ -79,11 +88,32 @@ _regctl() {
             regctl__subcmd__help,run)
                 cmd="regctl__subcmd__help__subcmd__run"
                 ;;
+            regctl__subcmd__help,set-readonly)
+                cmd="regctl__subcmd__help__subcmd__set__subcmd__readonly"
+                ;;
             regctl__subcmd__help,show-config)
                 cmd="regctl__subcmd__help__subcmd__show__subcmd__config"
                 ;;
+            regctl__subcmd__help,supervise)
+                cmd="regctl__subcmd__help__subcmd__supervise"
+                ;;
+            regctl__subcmd__help,user)
+                cmd="regctl__subcmd__help__subcmd__user"
+                ;;
             regctl__subcmd__help__subcmd__registry,serve)
                 cmd="regctl__subcmd__help__subcmd__registry__subcmd__serve"
+                ;;
+            regctl__subcmd__help__subcmd__user,add)
+                cmd="regctl__subcmd__help__subcmd__user__subcmd__add"
+                ;;
+            regctl__subcmd__help__subcmd__user,check)
+                cmd="regctl__subcmd__help__subcmd__user__subcmd__check"
+                ;;
+            regctl__subcmd__help__subcmd__user,list)
+                cmd="regctl__subcmd__help__subcmd__user__subcmd__list"
+                ;;
+            regctl__subcmd__help__subcmd__user,remove)
+                cmd="regctl__subcmd__help__subcmd__user__subcmd__remove"
                 ;;
             regctl__subcmd__registry,help)
                 cmd="regctl__subcmd__registry__subcmd__help"
@@ -97,6 +127,36 @@ _regctl() {
             regctl__subcmd__registry__subcmd__help,serve)
                 cmd="regctl__subcmd__registry__subcmd__help__subcmd__serve"
                 ;;
+            regctl__subcmd__user,add)
+                cmd="regctl__subcmd__user__subcmd__add"
+                ;;
+            regctl__subcmd__user,check)
+                cmd="regctl__subcmd__user__subcmd__check"
+                ;;
+            regctl__subcmd__user,help)
+                cmd="regctl__subcmd__user__subcmd__help"
+                ;;
+            regctl__subcmd__user,list)
+                cmd="regctl__subcmd__user__subcmd__list"
+                ;;
+            regctl__subcmd__user,remove)
+                cmd="regctl__subcmd__user__subcmd__remove"
+                ;;
+            regctl__subcmd__user__subcmd__help,add)
+                cmd="regctl__subcmd__user__subcmd__help__subcmd__add"
+                ;;
+            regctl__subcmd__user__subcmd__help,check)
+                cmd="regctl__subcmd__user__subcmd__help__subcmd__check"
+                ;;
+            regctl__subcmd__user__subcmd__help,help)
+                cmd="regctl__subcmd__user__subcmd__help__subcmd__help"
+                ;;
+            regctl__subcmd__user__subcmd__help,list)
+                cmd="regctl__subcmd__user__subcmd__help__subcmd__list"
+                ;;
+            regctl__subcmd__user__subcmd__help,remove)
+                cmd="regctl__subcmd__user__subcmd__help__subcmd__remove"
+                ;;
             *)
                 ;;
         esac
@@ -104,7 +164,7 @@ _regctl() {
 
     case "${cmd}" in
         regctl)
-            opts="-q -h -V --root --json --quiet --help --version init run reconfigure generate-secrets check-config show-config diff-config registry completions man help"
+            opts="-q -h -V --root --json --quiet --help --version init run supervise reconfigure set-readonly user generate-secrets check-config show-config diff-config registry completions man help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -206,7 +266,7 @@ _regctl() {
             return 0
             ;;
         regctl__subcmd__help)
-            opts="init run reconfigure generate-secrets check-config show-config diff-config registry completions man help"
+            opts="init run supervise reconfigure set-readonly user generate-secrets check-config show-config diff-config registry completions man help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -373,9 +433,107 @@ _regctl() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        regctl__subcmd__help__subcmd__set__subcmd__readonly)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         regctl__subcmd__help__subcmd__show__subcmd__config)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        regctl__subcmd__help__subcmd__supervise)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        regctl__subcmd__help__subcmd__user)
+            opts="add remove list check"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        regctl__subcmd__help__subcmd__user__subcmd__add)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        regctl__subcmd__help__subcmd__user__subcmd__check)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        regctl__subcmd__help__subcmd__user__subcmd__list)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        regctl__subcmd__help__subcmd__user__subcmd__remove)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
@@ -422,7 +580,7 @@ _regctl() {
             return 0
             ;;
         regctl__subcmd__man)
-            opts="-q -h --root --json --quiet --help init run reconfigure generate-secrets check-config show-config diff-config registry registry-serve completions man instance.toml"
+            opts="-q -h --root --json --quiet --help init run supervise reconfigure set-readonly generate-secrets check-config show-config diff-config registry registry-serve completions man instance.toml"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -447,7 +605,7 @@ _regctl() {
             fi
             case "${prev}" in
                 --print-template)
-                    COMPREPLY=($(compgen -W "config.yml.j2 nginx.conf.j2 registry.conf.j2" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "config.yml.j2 nginx.conf.j2 registry.conf.j2 regctl.service.j2 logrotate.j2 tmpfiles.conf.j2" -- "${cur}"))
                     return 0
                     ;;
                 --wait)
@@ -565,6 +723,28 @@ _regctl() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        regctl__subcmd__set__subcmd__readonly)
+            opts="-q -h --wait --no-wait --root --json --quiet --help on off status"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --wait)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --root)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         regctl__subcmd__show__subcmd__config)
             opts="-q -h --defaults --show-secrets --root --json --quiet --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
@@ -572,6 +752,206 @@ _regctl() {
                 return 0
             fi
             case "${prev}" in
+                --root)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        regctl__subcmd__supervise)
+            opts="-q -h --root --json --quiet --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --root)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        regctl__subcmd__user)
+            opts="-q -h --root --json --quiet --help add remove list check help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --root)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        regctl__subcmd__user__subcmd__add)
+            opts="-q -h --password-stdin --replace --wait --no-wait --root --json --quiet --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --wait)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --root)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        regctl__subcmd__user__subcmd__check)
+            opts="-q -h --password-stdin --root --json --quiet --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --root)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        regctl__subcmd__user__subcmd__help)
+            opts="add remove list check help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        regctl__subcmd__user__subcmd__help__subcmd__add)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        regctl__subcmd__user__subcmd__help__subcmd__check)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        regctl__subcmd__user__subcmd__help__subcmd__help)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        regctl__subcmd__user__subcmd__help__subcmd__list)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        regctl__subcmd__user__subcmd__help__subcmd__remove)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        regctl__subcmd__user__subcmd__list)
+            opts="-q -h --root --json --quiet --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --root)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        regctl__subcmd__user__subcmd__remove)
+            opts="-q -h --wait --no-wait --root --json --quiet --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --wait)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --root)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0

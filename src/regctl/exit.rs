@@ -8,15 +8,18 @@ use std::{
     process::ExitCode,
 };
 
+use registry::OpenError;
+
 use crate::{
     config::{Invalid, load},
     output::Verdict,
     reconfigure::{
         self, AccountsError, ApplyError, CertificatesError, DesiredError, GenerateError,
-        HandoverError, InitError, NginxError, ReadOnlyError, StorageFolderError, TrustError,
+        HandoverError, InitError, NginxError, ReadOnlyError, StorageFolderError, SystemError,
+        TrustError,
     },
     state::{holds, journal, lock, secrets, services, users},
-    supervise::{self, LogError, ServiceError, SupervisorError},
+    supervise::{self, ActError, LogError, ServiceError, SupervisorError},
     sys::fs,
 };
 
@@ -84,6 +87,10 @@ pub(crate) enum Failure {
     /// Read-only is not switched, or not everywhere.
     ReadOnly(ReadOnlyError),
     Serve(supervise::Error),
+    /// The services do not serve as configured.
+    Act(reconfigure::Error),
+    /// A service did not come up.
+    Start(ActError),
     /// There is no supervisor.
     Supervisor(SupervisorError),
     /// The process of a service.
@@ -116,6 +123,8 @@ impl Failure {
             Self::Apply(error) => apply_exit(error),
             Self::ReadOnly(error) => read_only_exit(error),
             Self::Serve(error) => serve_exit(error),
+            Self::Act(error) => caused(error, Exit::Failed),
+            Self::Start(error) => caused(error, Exit::Failed),
             Self::Supervisor(error) => supervisor_exit(error),
             Self::Service(error) => service_exit(error),
             Self::Log(error) => caused(error, Exit::Failed),
@@ -184,6 +193,9 @@ impl Failure {
             }
             Self::Users(users::Error::Exists(name)) => {
                 Some(format!("a new password needs consent: `regctl user add {name} --replace`"))
+            }
+            Self::Desired(DesiredError::System(error)) if error.hint().is_some() => {
+                error.hint().map(ToOwned::to_owned)
             }
             Self::Lock(lock::Error::Held { .. })
             | Self::Users(users::Error::Lock(lock::Error::Held { .. })) => {
@@ -275,6 +287,7 @@ fn desired_exit(error: &DesiredError) -> Exit {
         }
         DesiredError::Holds(error) => holds_exit(error),
         DesiredError::Accounts(error) => accounts_exit(error),
+        DesiredError::System(error) => system_exit(error),
         DesiredError::Storage(error) => match error.as_ref() {
             StorageFolderError::File(error) => denied(error.kind()),
             StorageFolderError::Groups { .. }
@@ -299,6 +312,21 @@ fn accounts_exit(error: &AccountsError) -> Exit {
         | AccountsError::Run { .. }
         | AccountsError::Refused { .. }
         | AccountsError::Vanished { .. } => Exit::Failed,
+    }
+}
+
+fn system_exit(error: &SystemError) -> Exit {
+    match error {
+        SystemError::File(error) | SystemError::Trust(TrustError::File(error)) => {
+            denied(error.kind())
+        }
+        SystemError::Trust(TrustError::Writable { .. }) | SystemError::Foreign(_) => {
+            Exit::ConfigInvalid
+        }
+        SystemError::Program(_)
+        | SystemError::NoSystemctl
+        | SystemError::Run { .. }
+        | SystemError::Refused { .. } => Exit::Failed,
     }
 }
 
@@ -346,8 +374,16 @@ fn serve_exit(error: &supervise::Error) -> Exit {
     match error {
         supervise::Error::Config(source) => caused(source.as_ref(), Exit::ConfigInvalid),
         supervise::Error::Listen { source, .. } => denied(source.kind()),
-        supervise::Error::Open(source) => caused(source.as_ref(), Exit::Failed),
+        supervise::Error::Open(source) => caused(source.as_ref(), open_exit(source.as_ref())),
         supervise::Error::Runtime(_) | supervise::Error::Run(_) => Exit::Failed,
+    }
+}
+
+/// Files of passwords and keys are configuration; what holds the data is not.
+fn open_exit(error: &(dyn StdError + 'static)) -> Exit {
+    match error.downcast_ref() {
+        Some(OpenError::Auth(_)) => Exit::ConfigInvalid,
+        Some(OpenError::Storage(_) | OpenError::AccessLog(_)) | None => Exit::Failed,
     }
 }
 
@@ -429,6 +465,8 @@ impl fmt::Display for Failure {
             Self::Apply(error) => chain(f, error),
             Self::ReadOnly(error) => chain(f, error),
             Self::Serve(error) => chain(f, error),
+            Self::Act(error) => chain(f, error),
+            Self::Start(error) => chain(f, error),
             Self::Supervisor(error) => chain(f, error),
             Self::Service(error) => chain(f, error),
             Self::Log(error) => chain(f, error),
@@ -508,7 +546,11 @@ impl From<reconfigure::Error> for Failure {
             reconfigure::Error::Desired(error) => error.into(),
             reconfigure::Error::Lock(error) => error.into(),
             reconfigure::Error::Accounts(error) => Self::Desired(error.into()),
+            reconfigure::Error::System(error) => Self::Desired(error.into()),
             reconfigure::Error::Apply(error) => Self::Apply(error),
+            error @ (reconfigure::Error::Services(_)
+            | reconfigure::Error::RolledBack(_)
+            | reconfigure::Error::NotRolledBack { .. }) => Self::Act(error),
         }
     }
 }

@@ -7,6 +7,7 @@
 )]
 
 mod api;
+mod auth;
 mod check_config;
 mod cli;
 mod clients;
@@ -20,9 +21,11 @@ mod instance_toml_good;
 mod instance_toml_network;
 mod instance_toml_values;
 mod interop;
+mod live;
 mod reconfigure;
 mod registry;
 mod run;
+mod set_readonly;
 mod show_config;
 mod support;
 mod tidy;

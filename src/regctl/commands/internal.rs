@@ -8,6 +8,26 @@ use crate::{
     supervise::{self, Echo},
 };
 
+/// The first word of a command line of this kind.
+pub(crate) const NAMES: [&str; 2] = ["__service", "__log"];
+
+/// Processes that regctl makes for itself
+#[derive(Debug, clap::Subcommand)]
+pub(crate) enum Command {
+    #[command(name = NAMES[0])]
+    Service(Service),
+    #[command(name = NAMES[1])]
+    Log(Log),
+}
+
+/// Becomes what the supervisor has asked for.
+pub(crate) fn run(command: Command, context: &Context) -> Result<Report, Failure> {
+    match command {
+        Command::Service(args) => service_process(args, context),
+        Command::Log(args) => log_process(args, context),
+    }
+}
+
 /// The process of a service
 #[derive(Debug, clap::Args)]
 pub(crate) struct Service {
@@ -31,13 +51,13 @@ pub(crate) struct Log {
     echo: bool,
 }
 
-pub(crate) fn service_process(args: Service, context: &Context) -> Result<Report, Failure> {
+fn service_process(args: Service, context: &Context) -> Result<Report, Failure> {
     let Service { name, parent } = args;
     supervise::become_service(&context.layout, name, parent)?;
     Ok(Report::silent())
 }
 
-pub(crate) fn log_process(args: Log, context: &Context) -> Result<Report, Failure> {
+fn log_process(args: Log, context: &Context) -> Result<Report, Failure> {
     let Log { name, parent: _, echo } = args;
     let echo = if echo { Echo::Stdout } else { Echo::No };
     supervise::write_log(&context.layout, name, echo)?;

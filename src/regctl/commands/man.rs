@@ -29,6 +29,7 @@ enum Page {
     Run,
     Supervise,
     Reconfigure,
+    SetReadonly,
     GenerateSecrets,
     CheckConfig,
     ShowConfig,
@@ -48,6 +49,7 @@ impl Page {
             Self::Run => include_str!("../../../man/regctl-run.1"),
             Self::Supervise => include_str!("../../../man/regctl-supervise.1"),
             Self::Reconfigure => include_str!("../../../man/regctl-reconfigure.1"),
+            Self::SetReadonly => include_str!("../../../man/regctl-set-readonly.1"),
             Self::GenerateSecrets => include_str!("../../../man/regctl-generate-secrets.1"),
             Self::CheckConfig => include_str!("../../../man/regctl-check-config.1"),
             Self::ShowConfig => include_str!("../../../man/regctl-show-config.1"),
@@ -68,7 +70,7 @@ pub(crate) fn run(args: Args) -> Result<Report, Failure> {
 }
 
 /// The files of an instance, for the section FILES.
-const FILES: [(&str, &str); 6] = [
+const FILES: [(&str, &str); 7] = [
     ("/etc/regctl/instance.toml", "The one file to edit."),
     ("/etc/regctl/secrets.json", "Generated secrets; every node of a cluster has the same."),
     (
@@ -86,6 +88,10 @@ const FILES: [(&str, &str); 6] = [
     (
         "/var/opt/regctl/storage",
         "The default folder for blobs, manifests and tags, in Docker Distribution's layout.",
+    ),
+    (
+        "/etc/systemd/system/regctl.service",
+        "The unit that starts the instance, rendered from instance.toml where systemd runs.",
     ),
 ];
 
@@ -126,7 +132,8 @@ pub(crate) fn generate(mut command: Command) -> Vec<(String, Vec<u8>)> {
 
 fn add_pages(command: &Command, name: &str, pages: &mut Vec<(String, Vec<u8>)>) {
     pages.push((format!("{name}.1"), page(command, name)));
-    for child in command.get_subcommands().filter(|child| child.get_name() != "help") {
+    let is_shown = |child: &&Command| child.get_name() != "help" && !child.is_hide_set();
+    for child in command.get_subcommands().filter(is_shown) {
         add_pages(child, &format!("{name}-{}", child.get_name()), pages);
     }
 }

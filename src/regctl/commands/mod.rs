@@ -12,6 +12,7 @@ pub(crate) mod man;
 pub(crate) mod reconfigure;
 pub(crate) mod registry;
 pub(crate) mod run;
+mod services;
 pub(crate) mod set_readonly;
 pub(crate) mod show_config;
 pub(crate) mod supervise;
@@ -28,7 +29,7 @@ use crate::{
 };
 
 /// What every command is given: the instance's layout, the way out, and the environment.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Context {
     pub(crate) layout: Layout,
     pub(crate) printer: Printer,
@@ -51,10 +52,6 @@ pub(crate) enum Command {
     Registry(registry::Args),
     Completions(completions::Args),
     Man(man::Args),
-    #[command(name = "__service", hide = true)]
-    Service(internal::Service),
-    #[command(name = "__log", hide = true)]
-    Log(internal::Log),
 }
 
 /// Runs a command.
@@ -73,7 +70,5 @@ pub(crate) fn run(command: Command, context: &Context) -> Result<Report, Failure
         Command::Registry(args) => registry::run(args, context),
         Command::Completions(args) => completions::run(args),
         Command::Man(args) => man::run(args),
-        Command::Service(args) => internal::service_process(args, context),
-        Command::Log(args) => internal::log_process(args, context),
     }
 }

@@ -7,13 +7,15 @@ use serde::Serialize;
 
 use super::{
     Context,
+    services::Supervised,
     waiting::{self, Waiting},
 };
 use crate::{
     exit::Failure,
     output::{Document, Report, Verdict},
-    reconfigure::{self, Change, Desired, FolderChange, Plan},
+    reconfigure::{self, Activation, Change, Converged, Desired, FolderChange, Plan},
     render::Name,
+    supervise::{self, Act},
 };
 
 /// Apply instance.toml: render, check and replace the files made from it
@@ -50,6 +52,12 @@ enum Template {
     NginxConf,
     #[value(name = "registry.conf.j2")]
     RegistryConf,
+    #[value(name = "regctl.service.j2")]
+    SystemdUnit,
+    #[value(name = "logrotate.j2")]
+    Logrotate,
+    #[value(name = "tmpfiles.conf.j2")]
+    Tmpfiles,
 }
 
 /// What changed, or would change.
@@ -65,6 +73,10 @@ struct Reconfigured {
     folder_access: Vec<FolderAccess>,
     /// Staged files that an interrupted change left behind.
     leftovers: Vec<PathBuf>,
+    /// What systemd is told.
+    activation: Option<&'static str>,
+    /// What was done to the services.
+    acts: Vec<Act>,
     /// The file of users that was missing.
     users_file: Option<PathBuf>,
     warnings: Vec<String>,
@@ -95,23 +107,31 @@ pub(crate) fn run(args: Args, context: &Context) -> Result<Report, Failure> {
         return Ok(Report::file(Name::from(template).copy()));
     }
     let Context { layout, printer, .. } = context;
-    let (desired, plan) = match dry_run {
-        true => reconfigure::preview(layout)?,
+    let Converged { desired, plan, acted } = match dry_run {
+        true => {
+            let (desired, plan) = reconfigure::preview(layout)?;
+            Converged { desired, plan, acted: None }
+        }
         false => {
             let claim = waiting.claim("reconfigure");
-            reconfigure::converge(layout, claim, waiting::announce(*printer))?
+            let services = Supervised(layout);
+            reconfigure::converge(layout, claim, waiting::announce(*printer), &services)?
         }
     };
     desired.warnings.iter().for_each(|warning| printer.warn(warning));
     if dry_run && plan.interrupted {
         printer.warn("an interrupted change would be completed first, and is not in this diff");
     }
+    if let Some(skipped) = desired.skipped() {
+        printer.say(skipped);
+    }
     let changes = !plan.is_empty();
     let notices = if dry_run { Vec::new() } else { plan.notices(layout) };
-    let document = Reconfigured::new(dry_run, desired, &plan);
+    let acts = acted.as_ref().and_then(Option::as_deref).unwrap_or_default();
+    let is_started = plan.activation == Some(Activation::Enable);
+    let document = Reconfigured::new(dry_run, desired, &plan, acts);
     notices.iter().for_each(|notice| printer.say(notice));
-    if !dry_run {
-        // Nothing is supervised yet, so that there is nothing to restart and nothing to ask.
+    if !dry_run && !is_started && !supervise::is_running(layout) {
         printer.say("nothing is running: start with 'regctl run'");
     }
     let verdict = if exit_code && changes { Verdict::Findings } else { Verdict::Good };
@@ -119,7 +139,7 @@ pub(crate) fn run(args: Args, context: &Context) -> Result<Report, Failure> {
 }
 
 impl Reconfigured {
-    fn new(dry_run: bool, desired: Desired, plan: &Plan) -> Self {
+    fn new(dry_run: bool, desired: Desired, plan: &Plan, acts: &[Act]) -> Self {
         let changed = |change: &Change| Changed {
             path: change.path.clone(),
             change: change.done(),
@@ -138,6 +158,8 @@ impl Reconfigured {
             folders: missing.map(|folder| folder.path.clone()).collect(),
             folder_access: plan.folders.iter().filter_map(FolderAccess::of).collect(),
             leftovers: plan.leftovers.clone(),
+            activation: plan.activation.map(|activation| activation.shown(!dry_run)),
+            acts: acts.to_vec(),
             users_file: plan.users_file.as_ref().map(|file| file.path.clone()),
             warnings: desired.warnings,
         }
@@ -161,6 +183,9 @@ impl From<Template> for Name {
             Template::ConfigYml => Self::ConfigYml,
             Template::NginxConf => Self::NginxConf,
             Template::RegistryConf => Self::RegistryConf,
+            Template::SystemdUnit => Self::SystemdUnit,
+            Template::Logrotate => Self::Logrotate,
+            Template::Tmpfiles => Self::Tmpfiles,
         }
     }
 }
@@ -172,10 +197,23 @@ impl Document for Reconfigured {
 impl fmt::Display for Reconfigured {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self {
-            dry_run, accounts, changes, folders, folder_access, leftovers, users_file, ..
+            dry_run,
+            accounts,
+            changes,
+            folders,
+            folder_access,
+            leftovers,
+            activation,
+            acts,
+            users_file,
+            warnings: _,
         } = self;
         let counts = [accounts.len(), changes.len(), folders.len(), folder_access.len()];
-        if counts.iter().sum::<usize>() + leftovers.len() == 0 && users_file.is_none() {
+        let others = leftovers.len()
+            + acts.len()
+            + usize::from(activation.is_some())
+            + usize::from(users_file.is_some());
+        if counts.iter().sum::<usize>() + others == 0 {
             return writeln!(f, "nothing to change");
         }
         let [create, change, remove] = match dry_run {
@@ -194,6 +232,8 @@ impl fmt::Display for Reconfigured {
             writeln!(f, "{change} {}/: {before} -> {after}", path.display())?;
         }
         users_file.iter().try_for_each(|path| writeln!(f, "{create} {}", path.display()))?;
-        leftovers.iter().try_for_each(|path| writeln!(f, "{remove} {}", path.display()))
+        leftovers.iter().try_for_each(|path| writeln!(f, "{remove} {}", path.display()))?;
+        activation.iter().try_for_each(|activation| writeln!(f, "{activation}"))?;
+        acts.iter().try_for_each(|act| writeln!(f, "{act}"))
     }
 }

@@ -1,15 +1,18 @@
 //! `regctl run`: the quick start, and the entry point of containers.
 
+use std::thread::{self, JoinHandle};
+
 use super::{
     Context,
+    services::{Supervised, nginx_addresses},
     waiting::{self, Waiting},
 };
 use crate::{
     config::{Instance, instance::Driver},
     exit::Failure,
     output::Report,
-    reconfigure::{self, Request},
-    supervise,
+    reconfigure::{self, Converged, Request},
+    supervise::{self, ActError, Echo, Supervisor, SupervisorError},
 };
 
 /// Run the registry in the foreground until Ctrl-C
@@ -35,7 +38,12 @@ pub(crate) fn run(args: Args, context: &Context) -> Result<Report, Failure> {
             reconfigure::init(layout, &Request::default(), claim, waiting::announce(*printer))?;
         announce(context, made);
     }
-    let (desired, plan) = reconfigure::converge(layout, claim, waiting::announce(*printer))?;
+    if supervise::is_running(layout) {
+        return Err(SupervisorError::Running(None).into());
+    }
+    let services = Supervised(layout);
+    let converged = reconfigure::converge(layout, claim, waiting::announce(*printer), &services)?;
+    let Converged { desired, plan, .. } = converged;
     desired.warnings.iter().for_each(|warning| printer.warn(warning));
     plan.notices(layout).iter().for_each(|notice| printer.say(notice));
     let instance = desired.instance;
@@ -44,16 +52,36 @@ pub(crate) fn run(args: Args, context: &Context) -> Result<Report, Failure> {
     }
     let path = layout.instance_toml().display().to_string();
     let key = format!("`registry.registry_http_addr` in `{path}`");
-    let config = desired.registry.config;
-    let listener = supervise::bind(&config, &key)?;
-    supervise::serve(
-        &config,
-        listener,
-        || Err("x".to_owned()),
-        || printer.say(welcome(&instance, context)),
-    )?;
+    // Who has the address is told at once, and not by a log.
+    drop(supervise::bind(&desired.registry.config, &key)?);
+    let supervisor = Supervisor::new(layout, Echo::Stdout)?;
+    let greeter = greet(instance, context.clone());
+    supervisor.run();
+    if let Ok(Err(error)) = greeter.join() {
+        return Err(Failure::Start(error));
+    }
     printer.say("stopped");
     Ok(Report::silent())
+}
+
+/// Waits until everything serves, and says so; what does not come up ends it all.
+fn greet(instance: Instance, context: Context) -> JoinHandle<Result<(), ActError>> {
+    thread::spawn(move || {
+        let layout = &context.layout;
+        match supervise::wait(layout, &nginx_addresses(&instance)) {
+            Ok(()) => {
+                context.printer.say(welcome(&instance, &context));
+                Ok(())
+            }
+            // It was stopped before it was up.
+            Err(ActError::Ask(_)) => Ok(()),
+            Err(error) => {
+                // It may be on its way out already.
+                let _ = supervise::ask(layout, &supervise::Request::Shutdown);
+                Err(error)
+            }
+        }
+    })
 }
 
 fn announce(context: &Context, made: reconfigure::Initialized) {

@@ -25,14 +25,11 @@ use crate::{
 /// A collection or a migration may hold the registry read-only whatever the setting says. `off` is refused then, and
 /// names who holds it. What a command left behind that was killed is cleared.
 #[derive(Debug, clap::Args)]
-#[command(
-    name = "set-readonly",
-    after_help = "\
+#[command(after_help = "\
 Examples:
   regctl set-readonly on
   regctl set-readonly off --no-wait
-  regctl set-readonly status --json | jq .effective"
-)]
+  regctl set-readonly status --json | jq .effective")]
 pub(crate) struct Args {
     /// What to switch to, or `status` to ask
     #[arg(value_enum)]
@@ -58,6 +55,8 @@ struct Set {
     changed: bool,
     effective: bool,
     takes_effect: &'static str,
+    #[serde(skip)]
+    reach: Reach,
     /// Files that other edits would change.
     pending: Vec<PathBuf>,
     /// Holds of processes that are gone.
@@ -108,6 +107,7 @@ pub(crate) fn run(args: Args, context: &Context) -> Result<Report, Failure> {
             Reach::NextStart => "next start",
             Reach::NextReconfigure => "next reconfigure",
         },
+        reach,
         pending,
         cleared_holds: cleared.iter().map(Held::of).collect(),
     }))
@@ -172,9 +172,14 @@ impl fmt::Display for Set {
         }
         let already = if self.changed { "" } else { "already " };
         writeln!(f, "read-only is {already}{}", word(self.setting))?;
-        match self.takes_effect {
-            "live" => Ok(()),
-            when => writeln!(f, "nothing is running: it takes effect at the {when}"),
+        match self.reach {
+            Reach::Live => Ok(()),
+            Reach::NextStart => {
+                writeln!(f, "no running registry was told: it takes effect at the next start")
+            }
+            Reach::NextReconfigure => {
+                writeln!(f, "it takes effect with the first `regctl reconfigure`")
+            }
         }
     }
 }
@@ -189,7 +194,8 @@ impl fmt::Display for Shown {
         }
         match applied {
             Some(applied) if applied != effective => {
-                writeln!(f, "not applied yet: `regctl set-readonly {}` does", word(*setting))
+                let applied = word(*applied);
+                writeln!(f, "config.yml says {applied}: `regctl reconfigure` applies it")
             }
             _ => Ok(()),
         }

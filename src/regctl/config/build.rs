@@ -25,6 +25,7 @@ pub(super) fn instance(settings: &Settings) -> Instance {
         gitlab: settings.gitlab().map(|_| gitlab(settings)),
         manage_accounts: flag(settings, "manage_accounts.enable"),
         manage_storage_directories: flag(settings, "manage_storage_directories.enable"),
+        manage_system_files: settings.flag("manage_system_files.enable"),
     }
 }
 

@@ -25,6 +25,8 @@ pub(crate) struct Instance {
     pub(crate) manage_accounts: bool,
     /// Whether reconfigure creates the storage folder.
     pub(crate) manage_storage_directories: bool,
+    /// Whether reconfigure writes the systemd unit and what belongs to it. Unset: where systemd runs.
+    pub(crate) manage_system_files: Option<bool>,
 }
 
 /// `[registry]` and its tables.

@@ -12,7 +12,7 @@ use super::{Invalid, Parsed, parse::parse_with, secret_files::ReadRequest};
 use crate::sys::{clock, fs};
 
 /// The environment variables that mean something to regctl.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Environment {
     /// `REGCTL_ROOT`: the root, unless `--root` says otherwise.
     pub(crate) root: Option<PathBuf>,

@@ -67,6 +67,22 @@ fn account<'a>(layout: &Layout, instance: &'a Instance) -> Option<&'a Account> {
     (is_wanted && host::is_root()).then_some(account)
 }
 
+/// Returns what an account in the file is not good for here; nothing is ignored in silence.
+pub(super) fn without_effect(layout: &Layout, instance: &Instance) -> Option<&'static str> {
+    let written = &instance.registry.account;
+    if account(layout, instance).is_some() || !(written.is_named || written.log_group.is_some()) {
+        return None;
+    }
+    Some(match host::is_root() {
+        true => {
+            "`registry.log_group` has no effect without `registry.username`: this instance is in a folder of its own"
+        }
+        false => {
+            "the account and the groups in [registry] have no effect without root: everything is whoever's runs regctl"
+        }
+    })
+}
+
 /// Finds who owns what, and what has to be created first.
 pub(super) fn look(layout: &Layout, instance: &Instance) -> Result<(Owners, Vec<Creation>), Error> {
     let Some(wanted) = account(layout, instance) else {

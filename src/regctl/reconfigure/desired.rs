@@ -11,7 +11,9 @@ use super::{
     handover::{self, Handover},
     nginx::{self, Nginx},
     plan::{Access, Plan, UsersFile},
-    storage_folder, trust,
+    storage_folder,
+    system::{self, Host},
+    trust,
 };
 use crate::{
     config::{
@@ -19,7 +21,7 @@ use crate::{
         instance::{Auth, Driver, Gitlab},
         load,
     },
-    render::{self, File, Inputs, Templates},
+    render::{self, File, Inputs, System, Templates},
     state::{
         Folder, Holds, Layout, Owner, Owners, Secrets, holds, journal,
         secrets::{self, Needs},
@@ -51,6 +53,7 @@ struct Circumstances {
     /// Accounts and groups that do not exist yet.
     creations: Vec<Creation>,
     holds: Holds,
+    host: Host,
 }
 
 /// Why it is not known what the files should be.
@@ -84,6 +87,8 @@ pub(crate) enum Error {
     Journal(#[from] journal::Error),
     #[error(transparent)]
     Holds(#[from] holds::Error),
+    #[error(transparent)]
+    System(#[from] system::Error),
 }
 
 impl Desired {
@@ -107,9 +112,11 @@ impl Desired {
         let path = layout.instance_toml();
         let place = path.display();
         let warnings = warnings.iter().map(|warning| format!("{place}:{warning}"));
+        let without_effect = accounts::without_effect(layout, &instance).map(ToOwned::to_owned);
+        let warnings = warnings.chain(without_effect).collect();
         let made = earlier.map(|earlier| &earlier.circumstances.secrets);
         let circumstances = Circumstances::find(layout, &instance, made)?;
-        let mut desired = Self::render(layout, instance, circumstances, warnings.collect())?;
+        let mut desired = Self::render(layout, instance, circumstances, warnings)?;
         let warnings = certificates::check(&desired.inputs(layout))?;
         desired.warnings.extend(warnings);
         Ok(desired)
@@ -132,20 +139,27 @@ impl Desired {
         let registry = read_back(&instance, &files, layout)?;
         warnings.extend(templates.stale());
         warnings.extend(registry.warnings.iter().map(|warning| format!("config.yml: {warning}")));
-        let folders = folders(layout, &instance);
+        let folders = folders(layout, &instance, &circumstances.host);
         Ok(Self { instance, registry, warnings, files, folders, templates, circumstances })
+    }
+
+    /// Returns what is left out on this host, for the administrator to know.
+    pub(crate) fn skipped(&self) -> Option<&str> {
+        self.circumstances.host.skipped.as_deref()
     }
 
     /// Compares with the disk. What would replace nginx's files is read by nginx first.
     pub(crate) fn plan(&self, layout: &Layout) -> Result<Plan, Error> {
         let Self { instance, files, folders, circumstances, .. } = self;
-        let Circumstances { nginx, owners, creations, .. } = circumstances;
+        let Circumstances { nginx, owners, creations, host, .. } = circumstances;
         storage_folder::check(layout, instance, owners).map_err(Box::new)?;
-        let disk = Disk::read(layout, files, folders)?;
+        let mut disk = Disk::read(layout, files, folders)?;
+        system::spare(layout, host, &mut disk)?;
         let mut plan = Plan::new(files, folders, &disk, owners);
         plan.accounts.clone_from(creations);
         plan.handover = Handover::plan(&self.inputs(layout))?;
         plan.users_file = self.missing_users_file(layout);
+        plan.activation = system::activation(layout, host, &plan)?;
         let of_nginx = [layout.registry_conf(), layout.nginx_conf()];
         if plan.changes.iter().any(|change| of_nginx.contains(&change.path)) {
             nginx.check(&self.inputs(layout))?;
@@ -176,7 +190,8 @@ impl Circumstances {
             None => Nginx::none(),
         };
         let (owners, creations) = accounts::look(layout, instance)?;
-        Ok(Self { secrets, nginx, owners, creations, holds: Holds::load(layout)? })
+        let host = system::look(layout, instance)?;
+        Ok(Self { secrets, nginx, owners, creations, holds: Holds::load(layout)?, host })
     }
 
     /// Those of nobody, for files that are not written.
@@ -187,6 +202,7 @@ impl Circumstances {
             owners: Owners::default(),
             creations: Vec::new(),
             holds: Holds::default(),
+            host: Host::default(),
         }
     }
 
@@ -196,7 +212,7 @@ impl Circumstances {
         instance: &'a Instance,
         templates: &'a Templates,
     ) -> Inputs<'a> {
-        let Self { secrets, nginx, owners, creations: _, holds } = self;
+        let Self { secrets, nginx, owners, creations: _, holds, host } = self;
         Inputs {
             instance,
             secrets,
@@ -205,6 +221,7 @@ impl Circumstances {
             nginx: nginx.version,
             workers: nginx.workers(owners),
             owners,
+            system: host.system.clone(),
             is_held_read_only: holds.are_read_only(),
         }
     }
@@ -226,9 +243,13 @@ fn read_back(instance: &Instance, files: &[File], layout: &Layout) -> Result<Par
     }
 }
 
-/// Returns the folders of an instance, its storage folder included where regctl makes that.
-fn folders(layout: &Layout, instance: &Instance) -> Vec<Folder> {
+/// Returns the folders of an instance, with its storage folder and those of the system's services where regctl
+/// makes them.
+fn folders(layout: &Layout, instance: &Instance, host: &Host) -> Vec<Folder> {
     let mut folders = layout.folders();
+    if let Some(System::Wanted { .. }) = host.system {
+        folders.extend(layout.system_folders());
+    }
     if let Driver::Filesystem { root_directory, .. } = &instance.registry.storage.driver
         && instance.manage_storage_directories
     {

@@ -41,7 +41,7 @@ pub(crate) fn unified(change: &Change) -> String {
     let (old, new, shown) = match &change.kind {
         Kind::Create { content, .. } => ("", content.text.as_str(), content.shown.as_str()),
         Kind::Replace { old, content, .. } => (old.as_str(), &*content.text, &*content.shown),
-        Kind::Remove { old } => (old.as_str(), "", ""),
+        Kind::Remove { old, .. } => (old.as_str(), "", ""),
         Kind::Access { old, access, .. } => {
             let [before, after] = accesses(*old, access);
             return format!("--- {path}{before}\n+++ {path}{after}\n");

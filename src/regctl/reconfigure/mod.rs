@@ -18,12 +18,13 @@ mod nginx;
 mod plan;
 mod read_only;
 mod storage_folder;
+mod system;
 mod trust;
 
 pub(crate) use accounts::Error as AccountsError;
 pub(crate) use apply::Error as ApplyError;
 pub(crate) use certificates::Error as CertificatesError;
-pub(crate) use converge::{Claim, Error, converge, preview};
+pub(crate) use converge::{Claim, Converged, Error, Services, converge, preview};
 pub(crate) use desired::{Desired, Error as DesiredError};
 pub(crate) use diff::{accesses, unified};
 pub(crate) use generate::{Error as GenerateError, generate_secrets, write_secrets};
@@ -35,4 +36,5 @@ pub(crate) use read_only::{
     Error as ReadOnlyError, Pending, Reach, Switched, read_only_status, set_read_only,
 };
 pub(crate) use storage_folder::Error as StorageFolderError;
+pub(crate) use system::{Activation, Error as SystemError};
 pub(crate) use trust::Error as TrustError;

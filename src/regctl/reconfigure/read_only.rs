@@ -106,7 +106,7 @@ pub(crate) fn read_only_status(layout: &Layout) -> Result<Status, Error> {
     let config = managed::read(&layout.config_yml())?;
     Ok(Status {
         setting: instance.registry.storage.read_only,
-        applied: config.and_then(|found| reads(&instance, &found.text)),
+        applied: config.and_then(|found| reads(&found.text)),
         holds: Holds::load(layout)?,
     })
 }
@@ -119,6 +119,8 @@ pub(crate) fn set_read_only(
     waits: impl Fn(&str),
 ) -> Result<Switched, Error> {
     trust::instance(layout)?;
+    // A file with problems changes nothing, not even a folder.
+    load::load(&layout.instance_toml())?;
     // The storage lock comes before the instance lock, for everybody.
     let cleared = if enabled { Vec::new() } else { clear_stale(layout, claim, &waits)? };
     let _lock = Lock::Instance.acquire(layout, claim.command, claim.patience, waits)?;
@@ -134,7 +136,7 @@ pub(crate) fn set_read_only(
     let setting = setting(layout, &instance, enabled)?;
     let is_changed = setting.is_some();
     let (config, is_applied) = match managed::read(&layout.config_yml())? {
-        Some(found) => (config(layout, &instance, found, effective)?, true),
+        Some(found) => (config(layout, found, effective)?, true),
         None => (None, false),
     };
     let changes = setting.into_iter().chain(config).collect();
@@ -174,29 +176,20 @@ fn setting(layout: &Layout, instance: &Instance, enabled: bool) -> Result<Option
 }
 
 /// Returns the change of `config.yml`, if it takes one.
-fn config(
-    layout: &Layout,
-    instance: &Instance,
-    found: Found,
-    effective: bool,
-) -> Result<Option<Change>, Error> {
-    if reads(instance, &found.text) == Some(effective) {
+fn config(layout: &Layout, found: Found, effective: bool) -> Result<Option<Change>, Error> {
+    if reads(&found.text) == Some(effective) {
         return Ok(None);
     }
     let path = layout.config_yml();
     match with_read_only(&found.text, effective) {
-        Some(text) if reads(instance, &text) == Some(effective) => {
-            Ok(Some(replaced(path, found, text)))
-        }
+        Some(text) if reads(&text) == Some(effective) => Ok(Some(replaced(path, found, text))),
         _ => Err(Error::Unpatchable(path)),
     }
 }
 
-/// What the registry makes of a `config.yml`; `None` when it would refuse it.
-fn reads(instance: &Instance, text: &str) -> Option<bool> {
-    let environment: Vec<_> =
-        instance.registry.env.iter().map(|(name, value)| (name.clone(), value.clone())).collect();
-    Some(registry::Config::parse(text, &environment).ok()?.config.storage.read_only)
+/// What the registry makes of a `config.yml`; `None` when it would refuse it. Its environment cannot change this.
+fn reads(text: &str) -> Option<bool> {
+    Some(registry::Config::parse(text, &[]).ok()?.config.storage.read_only)
 }
 
 /// Returns the change of a file that keeps its mode and its owner.

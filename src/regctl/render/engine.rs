@@ -20,7 +20,8 @@ pub(crate) struct Error {
 ///
 /// The filter `quoted` writes any value as JSON, which is valid YAML and, for strings, valid TOML: a value
 /// cannot break out of its place. The filter `nginx` does the same for one argument of an nginx directive,
-/// in which variables still are variables, and `ruby` for a text of gitlab.rb, which is code.
+/// in which variables still are variables; `systemd` for one word of a unit or a tmpfiles entry, `shell` for
+/// one word of a shell's command, and `ruby` for a text of gitlab.rb, which is code.
 pub(super) fn render(template: &str, text: &str, context: impl Serialize) -> Result<String, Error> {
     let mut engine = Environment::new();
     engine.set_undefined_behavior(UndefinedBehavior::Strict);
@@ -29,6 +30,8 @@ pub(super) fn render(template: &str, text: &str, context: impl Serialize) -> Res
     engine.add_filter("quoted", quoted);
     engine.add_filter("nginx", nginx);
     engine.add_filter("ruby", ruby);
+    engine.add_filter("systemd", systemd);
+    engine.add_filter("shell", shell);
     engine
         .render_named_str(template, text, Serde(context))
         .map_err(|source| Error { template: template.to_owned(), source })
@@ -45,11 +48,26 @@ fn ruby(value: &str) -> String {
 }
 
 fn nginx(value: &str) -> Result<String, minijinja::Error> {
-    if value.chars().any(char::is_control) {
-        let reason = "an argument of an nginx directive stands on one line";
-        return Err(minijinja::Error::new(ErrorKind::InvalidOperation, reason));
-    }
+    let value = on_one_line(value)?;
     Ok(format!("\"{}\"", value.replace('\\', "\\\\").replace('"', "\\\"")))
+}
+
+fn systemd(value: &str) -> Result<String, minijinja::Error> {
+    Ok(nginx(value)?.replace('%', "%%"))
+}
+
+fn shell(value: &str) -> Result<String, minijinja::Error> {
+    Ok(format!("'{}'", on_one_line(value)?.replace('\'', "'\\''")))
+}
+
+fn on_one_line(value: &str) -> Result<&str, minijinja::Error> {
+    match value.chars().any(char::is_control) {
+        false => Ok(value),
+        true => {
+            let reason = "a word of this file stands on one line";
+            Err(minijinja::Error::new(ErrorKind::InvalidOperation, reason))
+        }
+    }
 }
 
 /// A line with nothing but a block leaves nothing behind.

@@ -8,6 +8,7 @@ use super::{
     gitlab_rb::gitlab_rb,
     nginx::{NginxPlaces, NginxVersion, Workers, nginx_conf, registry_conf},
     services::services_json,
+    system::{self, System},
     template::Templates,
 };
 use crate::{
@@ -56,6 +57,8 @@ pub(crate) struct Inputs<'a> {
     pub(crate) workers: Option<Workers>,
     /// Who the registry runs as.
     pub(crate) owners: &'a Owners,
+    /// None: the system's own services are not looked at.
+    pub(crate) system: Option<System>,
     /// Whether something holds the registry read-only, whatever the setting says.
     pub(crate) is_held_read_only: bool,
 }
@@ -138,5 +141,5 @@ pub(crate) fn files(inputs: &Inputs<'_>) -> Result<Vec<File>, Error> {
         public(layout.gitlab_rb(), gitlab_rb),
         services_json,
     ];
-    Ok(secrets_json.into_iter().chain(rendered).collect())
+    Ok(secrets_json.into_iter().chain(rendered).chain(system::files(inputs)?).collect())
 }

@@ -8,6 +8,7 @@ mod nginx;
 mod read_only;
 mod services;
 mod starter;
+mod system;
 mod template;
 
 pub(crate) use engine::Error;
@@ -15,4 +16,5 @@ pub(crate) use file::{Content, File, Inputs, files};
 pub(crate) use nginx::{NginxPlaces, NginxVersion, Workers, nginx_conf, registry_conf};
 pub(crate) use read_only::with_read_only;
 pub(crate) use starter::{Starter, starter};
+pub(crate) use system::{MARK as SYSTEM_MARK, System};
 pub(crate) use template::{Copy, Name, Templates};

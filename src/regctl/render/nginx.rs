@@ -78,7 +78,7 @@ impl NginxPlaces {
         Self { pid: folder.join("nginx.pid"), temporary: folder.clone(), logs: Some(folder) }
     }
 
-    fn log(&self, layout: &Layout, folder: &Path, name: &str) -> String {
+    pub(super) fn log(&self, layout: &Layout, folder: &Path, name: &str) -> String {
         let folder = self.logs.clone().unwrap_or_else(|| layout.resolve(folder));
         text(&folder.join(name))
     }

@@ -11,10 +11,20 @@ pub(crate) enum Name {
     ConfigYml,
     NginxConf,
     RegistryConf,
+    SystemdUnit,
+    Logrotate,
+    Tmpfiles,
 }
 
 impl Name {
-    pub(crate) const ALL: [Self; 3] = [Self::ConfigYml, Self::NginxConf, Self::RegistryConf];
+    pub(crate) const ALL: [Self; 6] = [
+        Self::ConfigYml,
+        Self::NginxConf,
+        Self::RegistryConf,
+        Self::SystemdUnit,
+        Self::Logrotate,
+        Self::Tmpfiles,
+    ];
 
     /// Returns the template's file name.
     pub(crate) fn as_str(self) -> &'static str {
@@ -22,6 +32,9 @@ impl Name {
             Self::ConfigYml => "config.yml.j2",
             Self::NginxConf => "nginx.conf.j2",
             Self::RegistryConf => "registry.conf.j2",
+            Self::SystemdUnit => "regctl.service.j2",
+            Self::Logrotate => "logrotate.j2",
+            Self::Tmpfiles => "tmpfiles.conf.j2",
         }
     }
 
@@ -30,6 +43,9 @@ impl Name {
             Self::ConfigYml => include_str!("../../../templates/config.yml.j2"),
             Self::NginxConf => include_str!("../../../templates/nginx.conf.j2"),
             Self::RegistryConf => include_str!("../../../templates/registry.conf.j2"),
+            Self::SystemdUnit => include_str!("../../../templates/regctl.service.j2"),
+            Self::Logrotate => include_str!("../../../templates/logrotate.j2"),
+            Self::Tmpfiles => include_str!("../../../templates/tmpfiles.conf.j2"),
         }
     }
 

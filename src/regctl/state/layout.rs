@@ -90,7 +90,7 @@ impl Layout {
     /// The files that regctl writes, in the order in which they are replaced; `instance.toml` is one, because
     /// some commands edit a key of it.
     pub(crate) fn managed(&self) -> Vec<PathBuf> {
-        vec![
+        [
             self.secrets_json(),
             self.token_crt(),
             self.config_yml(),
@@ -100,6 +100,40 @@ impl Layout {
             self.instance_toml(),
             self.services_json(),
         ]
+        .into_iter()
+        .chain(self.system_files())
+        .collect()
+    }
+
+    /// The files that the system's own services read.
+    pub(crate) fn system_files(&self) -> [PathBuf; 3] {
+        [self.tmpfiles_conf(), self.logrotate_conf(), self.systemd_unit()]
+    }
+
+    /// The folders of those files, which are the system's.
+    pub(crate) fn system_folders(&self) -> Vec<Folder> {
+        let folder = |path: PathBuf| {
+            let path = path.parent().map(Path::to_owned).unwrap_or(path);
+            Folder { path, mode: 0o755, owner: Owner::Root, is_kept_right: false }
+        };
+        self.system_files().map(folder).into()
+    }
+
+    pub(crate) fn systemd_unit(&self) -> PathBuf {
+        self.root.join("etc/systemd/system/regctl.service")
+    }
+
+    pub(crate) fn logrotate_conf(&self) -> PathBuf {
+        self.root.join("etc/logrotate.d/regctl")
+    }
+
+    pub(crate) fn tmpfiles_conf(&self) -> PathBuf {
+        self.root.join("etc/tmpfiles.d/regctl.conf")
+    }
+
+    /// What systemd is still to be told.
+    pub(crate) fn activation(&self) -> PathBuf {
+        self.state().join("activation")
     }
 
     /// An administrator's own copies of templates.

@@ -112,8 +112,8 @@ pub(crate) struct ServiceStatus {
     pub(crate) last_end: Option<LastEnd>,
     /// Why it could not be started at all.
     pub(crate) problem: Option<String>,
-    /// Whether its files are others than those it was started with.
-    pub(crate) outdated: bool,
+    /// Whether it runs on other settings than those on disk.
+    pub(crate) outdated: Outdated,
     pub(crate) log: LogStatus,
 }
 
@@ -136,6 +136,17 @@ pub(crate) enum Condition {
     Stopping,
     /// It ended too early, and starts again soon.
     Crashed,
+}
+
+/// In what a running service differs from what is on disk.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Outdated {
+    No,
+    /// Its files have changed.
+    Files,
+    /// Its environment or its account have: only a new process can have others.
+    Process,
 }
 
 /// How a process ended.

@@ -4,19 +4,25 @@
 //! service is this program once more ([`become_service`]), and so is the process that writes its log
 //! ([`write_log`]). Everybody else [`ask`]s. [`serve`] is one registry in the foreground, without all that.
 
+mod act;
 mod client;
 mod control;
 mod foreground;
+mod health;
 mod log;
 mod machine;
 mod service;
 mod shim;
 mod supervisor;
+mod tail;
 
+pub(crate) use act::{Act, ActError, act, is_current, is_running, wait};
 pub(crate) use client::{AskError, ask};
-pub(crate) use control::{Condition, Overview, Request, Sent, ServiceStatus, Wanted};
+pub(crate) use control::{Condition, Outdated, Overview, Request, Sent, ServiceStatus, Wanted};
 pub(crate) use foreground::{Error, bind, problems, serve};
+pub(crate) use health::{Health, ask as ask_health};
 pub(crate) use log::{Error as LogError, run as write_log};
 pub(crate) use service::Echo;
 pub(crate) use shim::{Error as ServiceError, run as become_service};
 pub(crate) use supervisor::{Error as SupervisorError, Supervisor};
+pub(crate) use tail::last as last_lines;

@@ -4,7 +4,7 @@ use std::{
     collections::hash_map::DefaultHasher,
     ffi::OsString,
     fs,
-    hash::{Hash as _, Hasher as _},
+    hash::{Hash, Hasher as _},
     io::{self, PipeReader, PipeWriter},
     os::{
         fd::{AsFd as _, OwnedFd},
@@ -19,7 +19,7 @@ use nix::sys::signal::Signal;
 use registry::{Config, Listener, config::Address};
 
 use super::{
-    control::{Condition, LastEnd, LogStatus, Sent, ServiceStatus, Wanted},
+    control::{Condition, LastEnd, LogStatus, Outdated, Sent, ServiceStatus, Wanted},
     foreground::shown,
     machine::{Action, Event, Machine, State, Want},
 };
@@ -49,8 +49,15 @@ pub(super) struct Supervised {
     sockets: Option<Sockets>,
     ended: Option<Ended>,
     pub(super) problem: Option<String>,
-    /// A digest of the files that the running process was started with.
-    started_with: u64,
+    /// What the running process was started with.
+    started_with: Fingerprint,
+}
+
+/// Digests of what a process reads when it starts. They are compared within this process only.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+struct Fingerprint {
+    process: u64,
+    files: u64,
 }
 
 /// The process that writes a service's log, and the pipe to it. Both ends stay open here, so that neither
@@ -98,7 +105,7 @@ impl Supervised {
             sockets: None,
             ended: None,
             problem: None,
-            started_with: 0,
+            started_with: Fingerprint::default(),
         })
     }
 
@@ -274,17 +281,26 @@ impl Supervised {
         }
     }
 
-    /// Returns a digest of what a process reads when it starts. It is compared within this process only.
-    fn fingerprint(&self) -> u64 {
-        let mut hasher = DefaultHasher::new();
-        self.service.environment.hash(&mut hasher);
-        if let Some(account) = &self.service.account {
-            (&account.user, &account.group).hash(&mut hasher);
-        }
+    fn fingerprint(&self) -> Fingerprint {
+        let account = self.service.account.as_ref().map(|account| (&account.user, &account.group));
+        let mut files = DefaultHasher::new();
         for path in &self.service.follows {
-            content(path).hash(&mut hasher);
+            content(path).hash(&mut files);
         }
-        hasher.finish()
+        Fingerprint {
+            process: digest(&(&self.service.environment, account)),
+            files: files.finish(),
+        }
+    }
+
+    fn outdated(&self) -> Outdated {
+        let now = self.fingerprint();
+        match self.machine.pid() {
+            None => Outdated::No,
+            Some(_) if now.process != self.started_with.process => Outdated::Process,
+            Some(_) if now.files != self.started_with.files => Outdated::Files,
+            Some(_) => Outdated::No,
+        }
     }
 
     pub(super) fn status(&self, now: Instant) -> ServiceStatus {
@@ -320,7 +336,7 @@ impl Supervised {
             next_start,
             last_end: self.ended.as_ref().map(|ended| ended.shown(now)),
             problem: self.problem.clone(),
-            outdated: self.machine.pid().is_some() && self.started_with != self.fingerprint(),
+            outdated: self.outdated(),
             log: LogStatus { pid: self.log.machine.pid(), seconds: since(log) },
         }
     }
@@ -364,10 +380,17 @@ impl Ended {
 }
 
 fn arguments(layout: &Layout, command: &str, name: ServiceName) -> Vec<OsString> {
-    let mut arguments: Vec<OsString> = vec!["--root".into(), layout.root().into()];
-    arguments.extend([command, name.as_str(), "--parent"].map(OsString::from));
+    let mut arguments = [command, name.as_str(), "--root"].map(OsString::from).to_vec();
+    arguments.push(layout.root().into());
+    arguments.push("--parent".into());
     arguments.push(process::id().to_string().into());
     arguments
+}
+
+fn digest(value: &impl Hash) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    value.hash(&mut hasher);
+    hasher.finish()
 }
 
 /// What a file holds; one that cannot be read holds nothing.

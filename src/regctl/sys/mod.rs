@@ -6,8 +6,10 @@ pub(crate) mod clock;
 pub(crate) mod folder;
 pub(crate) mod fs;
 pub(crate) mod host;
+
 pub(crate) mod identity;
 pub(crate) mod limits;
+pub(crate) mod local;
 pub(crate) mod lock;
 pub(crate) mod managed;
 pub(crate) mod owned;

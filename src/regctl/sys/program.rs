@@ -39,8 +39,22 @@ pub(crate) fn find(name: &str) -> Option<PathBuf> {
     })
 }
 
+/// Returns the program that this process runs.
+pub(crate) fn own() -> io::Result<PathBuf> {
+    env::current_exe()
+}
+
 /// Runs a program that reads nothing, and returns what it says on stderr.
 pub(crate) fn ask(program: &Path, arguments: &[&OsStr]) -> io::Result<Answer> {
+    ask_within(program, arguments, PATIENCE)
+}
+
+/// Does the same with a program that may take longer.
+pub(crate) fn ask_within(
+    program: &Path,
+    arguments: &[&OsStr],
+    patience: Duration,
+) -> io::Result<Answer> {
     let mut child = Command::new(program)
         .args(arguments)
         .stdin(Stdio::null())
@@ -54,11 +68,11 @@ pub(crate) fn ask(program: &Path, arguments: &[&OsStr]) -> io::Result<Answer> {
         let read = stderr.take(SAID_BYTES_MAX).read_to_end(&mut said);
         let _ = sender.send(read.map(|_| said));
     });
-    let Ok(said) = receiver.recv_timeout(PATIENCE) else {
+    let Ok(said) = receiver.recv_timeout(patience) else {
         // It may have ended by itself in this moment.
         let _ = child.kill();
         let _ = child.wait();
-        let reason = format!("no answer within {} s", PATIENCE.as_secs());
+        let reason = format!("no answer within {} s", patience.as_secs());
         return Err(io::Error::new(io::ErrorKind::TimedOut, reason));
     };
     let said = String::from_utf8_lossy(&said?).into_owned();

@@ -40,7 +40,7 @@ struct Actions {
 
 impl Grant {
     /// Everything there is, as every type of authorization but `token` has it.
-    pub(super) fn everything(user: Option<User>) -> Self {
+    pub(crate) fn everything(user: Option<User>) -> Self {
         Self { user, reach: Reach::Everything }
     }
 

@@ -21,7 +21,7 @@ use http::request::Parts;
 
 pub(crate) use access::{Access, Action, Resource, Wanted};
 pub(crate) use grant::{Grant, User};
-pub(crate) use refusal::Refusal;
+pub(crate) use refusal::{Refusal, Remote};
 pub use unusable::Unusable;
 
 use crate::config;

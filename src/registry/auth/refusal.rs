@@ -1,12 +1,20 @@
 //! Why a request is not let in: in full for the log, and as little as Distribution says for the client.
 
-use http::{HeaderValue, request::Parts};
+use std::sync::Arc;
+
+use http::{HeaderName, HeaderValue, request::Parts};
 
 use super::{
     grant::User,
     htpasswd::Wrong,
     token::{Missing, TokenError},
 };
+
+const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
+
+/// The address at the other end of the connection, which a request carries for the log.
+#[derive(Clone, Debug)]
+pub(crate) struct Remote(pub(crate) Arc<str>);
 
 /// What the client is told.
 #[derive(Debug)]
@@ -55,15 +63,21 @@ impl Denied {
         self
     }
 
-    /// Logs the refusal. Every client asks without credentials first, to learn where to get some.
+    /// Logs the refusal, with whatever tells where it came from: a proxy's word is the proxy's.
+    ///
+    /// Every client asks without credentials first, to learn where to get some.
     pub(super) fn log(&self, parts: &Parts) {
+        let remote = parts.extensions.get::<Remote>().map(|remote| &*remote.0);
+        let forwarded = parts.headers.get(FORWARDED_FOR).and_then(|value| value.to_str().ok());
         // The level is compiled into each place that logs.
         macro_rules! log {
             ($log:ident) => {
                 tracing::$log!(
                     http.request.method = parts.method.as_str(),
                     http.request.uri = parts.uri.path(),
-                    auth.user.name = self.user.as_ref().map(User::as_str),
+                    http.request.remoteaddr = remote,
+                    http.request.forwardedfor = forwarded.map(excerpt),
+                    auth.user.name = self.user.as_ref().map(|user| excerpt(user.as_str())),
                     reason = %self.reason,
                     "access refused"
                 )
@@ -79,4 +93,14 @@ impl Denied {
             | Reason::Token(_) => log!(warn),
         }
     }
+}
+
+/// What an unknown sender wrote, short and in one line.
+pub(super) fn excerpt(text: &str) -> String {
+    const LONGEST: usize = 100;
+    let mut short: String = text.chars().take(LONGEST).flat_map(char::escape_debug).collect();
+    if text.chars().nth(LONGEST).is_some() {
+        short.push('…');
+    }
+    short
 }

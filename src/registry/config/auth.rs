@@ -174,6 +174,8 @@ pub(super) fn read(root: &Node, findings: &mut Findings) -> Auth {
 }
 
 fn silly(options: &mut Options<'_>) -> Option<Auth> {
+    let message = "lets in whoever sends any `Authorization` header: for tests only";
+    options.findings.warning("auth.silly", &options.entry.node, message);
     let realm = options.header_text("realm");
     let service = options.header_text("service");
     Some(Auth::Silly(Silly { realm: realm?, service: service? }))

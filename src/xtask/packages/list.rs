@@ -37,10 +37,19 @@ pub(crate) const TEST: &[Package] = &[
     package("podman", &["podman"], "pushes and pulls as containers/image does"),
     package("buildah", &["buildah"], "builds an image from nothing and pushes it"),
     package("curl", &["curl"], "asks over HTTP/1.1, HTTP/2 and TLS as a stranger would"),
-    package("apache2-utils", &["htpasswd"], "makes files of users as administrators have them"),
+    package("apache2-utils", &["htpasswd"], "writes passwords as administrators do"),
     package("openssl", &["openssl"], "makes and reads keys and certificates"),
+    package("bsdutils", &["script"], "is a terminal that asks for a password"),
     package("e2fsprogs", &["mkfs.ext4"], "makes a small filesystem that a test fills up"),
     package("mount", &["mount", "umount", "losetup"], "mounts that filesystem from a loop device"),
+    package("util-linux", &["unshare", "setpriv"], "gives a test a host and a user of its own"),
+    package("passwd", &["useradd", "groupadd"], "creates the registry's account there"),
+    package(
+        "systemd",
+        &["systemd-analyze", "systemd-tmpfiles"],
+        "reads the unit that reconfigure writes",
+    ),
+    package("logrotate", &["logrotate"], "rotates the logs that reconfigure says"),
 ];
 
 pub(crate) const BENCH: &[Package] = &[

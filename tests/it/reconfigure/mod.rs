@@ -1,5 +1,6 @@
 //! `regctl reconfigure`: what it writes, what it leaves alone, and what it refuses.
 
+mod accounts;
 mod certificates;
 mod files;
 mod killed;
@@ -7,6 +8,7 @@ mod locks;
 mod nginx;
 mod odd_files;
 mod secrets;
+mod system;
 mod templates;
 mod tokens;
 

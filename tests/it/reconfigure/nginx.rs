@@ -17,6 +17,7 @@ use super::{edit, touched};
 use crate::support::{World, free_port, program};
 
 const NGINX_CONF: &str = "var/opt/regctl/nginx/conf/nginx.conf";
+const SERVICES: &str = "var/opt/regctl/state/services.json";
 const VHOST: &str = "var/opt/regctl/nginx/conf/registry.conf";
 
 /// nginx in the foreground, stopped when dropped.
@@ -140,16 +141,22 @@ fn location_keeps_host_and_port_behind_plain_http_and_may_be_relative() {
 #[ignore = "needs nginx: run cargo xtask test"]
 fn what_nginx_would_refuse_replaces_nothing() {
     let port = free_port();
-    let bad = "ssl_protocols = \"TLSv9\"\n";
-    let world = instance("https", port, "", bad);
+    let world = instance("https", port, "", "");
+    let before = touched(&world);
+    let ran = world.run(&["reconfigure"]);
+    assert_eq!(ran.exit, 78, "{}", ran.stderr);
+    assert!(ran.stderr.contains("[ROOT]/etc/regctl/ssl/localhost.crt"), "{}", ran.stderr);
+    assert_eq!(touched(&world), before);
     certify(&world);
+    let text = world.read("etc/regctl/instance.toml");
+    edit(&world, &format!("{text}\n[nginx]\ncustom_nginx_config = \"no_such_directive on;\"\n"));
     let before = touched(&world);
     let ran = world.run(&["reconfigure"]);
     assert_eq!(ran.exit, 78, "{}", ran.stderr);
     assert!(ran.stderr.contains("nginx would refuse"), "{}", ran.stderr);
-    assert!(ran.stderr.contains("TLSv9"), "{}", ran.stderr);
+    assert!(ran.stderr.contains("no_such_directive"), "{}", ran.stderr);
     assert_eq!(touched(&world), before);
-    edit(&world, &world.read("etc/regctl/instance.toml").replace(bad, ""));
+    edit(&world, &text);
     reconfigured(&world);
     assert_eq!((world.mode(VHOST), world.mode(NGINX_CONF)), (0o644, 0o644));
 }
@@ -205,7 +212,12 @@ fn a_registry_that_is_switched_off_has_no_vhost() {
     let text = world.read("etc/regctl/instance.toml");
     edit(&world, &text.replace("[registry]\n", "[registry]\nenable = false\n"));
     let ran = world.run(&["reconfigure"]);
-    assert_eq!(ran.stdout, format!("removed [ROOT]/{VHOST}\nremoved [ROOT]/{NGINX_CONF}\n"));
+    assert_eq!(
+        ran.stdout,
+        format!(
+            "removed [ROOT]/{VHOST}\nremoved [ROOT]/{NGINX_CONF}\nreplaced [ROOT]/{SERVICES}\n"
+        )
+    );
     edit(
         &world,
         &text.replace("[registry.nginx]\nenable = true", "[registry.nginx]\nenable = false"),

@@ -4,8 +4,10 @@ pub(crate) mod certificate;
 pub(crate) mod daemon;
 pub(crate) mod demo;
 pub(crate) mod dockerd;
+pub(crate) mod host;
 pub(crate) mod http;
 pub(crate) mod image;
+pub(crate) mod issuer;
 pub(crate) mod peer;
 pub(crate) mod program;
 pub(crate) mod pusher;
@@ -22,6 +24,7 @@ use std::{
 
 pub(crate) use demo::{Demo, Stopped};
 pub(crate) use dockerd::Docker;
+pub(crate) use host::Host;
 pub(crate) use image::Layout;
 pub(crate) use peer::Peer;
 pub(crate) use server::Server;

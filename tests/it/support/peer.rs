@@ -27,11 +27,16 @@ impl Peer {
 
     /// Serves a storage folder on a free port of loopback, and returns when `/v2/` answers.
     pub(crate) fn start(storage: &Path) -> Self {
-        let folder = configured(storage);
+        Self::with_auth(storage, "{}")
+    }
+
+    /// The same with some `auth`, in YAML.
+    pub(crate) fn with_auth(storage: &Path, auth: &str) -> Self {
+        let folder = configured(storage, auth);
         let command = docker_registry("serve", &[], &folder);
         let peer = Self::spawn(command, folder);
         let answer = reqwest::blocking::get(peer.url("/v2/")).unwrap();
-        assert_eq!(answer.status(), 200);
+        assert_eq!(answer.status(), if auth == "{}" { 200 } else { 401 });
         peer
     }
 
@@ -65,7 +70,7 @@ impl Peer {
 
     /// Runs its garbage collector over a storage folder that nobody writes to.
     pub(crate) fn garbage_collect(storage: &Path, flags: &[&str]) -> Output {
-        docker_registry("garbage-collect", flags, &configured(storage)).output().unwrap()
+        docker_registry("garbage-collect", flags, &configured(storage, "{}")).output().unwrap()
     }
 }
 
@@ -84,7 +89,7 @@ fn docker_registry(command: &str, flags: &[&str], folder: &TempDir) -> Command {
 }
 
 /// A folder with the config.yml for this storage.
-fn configured(storage: &Path) -> TempDir {
+fn configured(storage: &Path, auth: &str) -> TempDir {
     let folder = tempfile::tempdir().unwrap();
     let text = format!(
         r#"version: 0.1
@@ -94,6 +99,7 @@ storage:
   delete: {{enabled: true}}
   cache: {{blobdescriptor: inmemory}}
 http: {{addr: "127.0.0.1:0", secret: "{}"}}
+auth: {auth}
 "#,
         storage.display(),
         Peer::SECRET

@@ -84,4 +84,15 @@ pub(super) const SECTIONS: &[Section] = &[
         "storage folders",
         &[Key::new("enable", Flag, Some("true"), "create the storage folder")],
     ),
+    Section::new(
+        "manage_system_files",
+        None,
+        "files for systemd, logrotate and tmpfiles",
+        &[Key::new(
+            "enable",
+            Flag,
+            None,
+            "write and use them; unset: as root, with the root /, where systemd runs",
+        )],
+    ),
 ];

@@ -12,7 +12,7 @@ use crate::{
     auth::{
         Unusable,
         recent::{Mark, Recent},
-        watched::Contents,
+        watched::{Contents, shown},
     },
     config::Secret,
 };
@@ -81,6 +81,10 @@ pub(super) fn parse(contents: &[Contents]) -> Result<Users, Unusable> {
                 }
             }
         }
+    }
+    if hashes.is_empty() {
+        let files = shown(contents.iter().map(|file| &file.path));
+        tracing::warn!(%files, "there is no user with a bcrypt hash: nobody is let in");
     }
     Ok(Users::new(hashes, most_rounds.unwrap_or(USUAL_ROUNDS)))
 }
@@ -152,6 +156,8 @@ impl Hash {
 #[cfg(test)]
 mod tests {
     use std::path::PathBuf;
+
+    use proptest::proptest;
 
     use super::*;
 
@@ -240,5 +246,12 @@ mod tests {
         assert!(users.is_verified(&mark("a", "bc")) && !users.is_verified(&mark("ab", "c")));
         // Another file, another key.
         assert_ne!(mark("a", "bc"), read("").unwrap().mark("a", &Secret::new("bc")));
+    }
+
+    proptest! {
+        #[test]
+        fn no_text_panics(text in "(ann:(\\$2y\\$)?)?\\PC{0,80}\n?") {
+            let _ = read(&text);
+        }
     }
 }

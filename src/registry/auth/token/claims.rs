@@ -6,7 +6,10 @@ use serde::Deserialize;
 use serde_json::Number;
 
 use super::Rules;
-use crate::auth::grant::{Claimed, User};
+use crate::auth::{
+    grant::{Claimed, User},
+    refusal::excerpt,
+};
 
 /// How far two clocks may differ, as Distribution has it.
 const LEEWAY_SECONDS: i64 = 60;
@@ -143,14 +146,4 @@ impl Validity {
 #[expect(clippy::cast_possible_truncation, reason = "a time out of range is the end of times")]
 fn seconds(number: &Number) -> Option<i64> {
     number.as_i64().or_else(|| number.as_f64().map(|seconds| seconds as i64))
-}
-
-/// What an unknown sender wrote, short and in one line.
-pub(super) fn excerpt(text: &str) -> String {
-    const LONGEST: usize = 100;
-    let mut short: String = text.chars().take(LONGEST).flat_map(char::escape_debug).collect();
-    if text.chars().nth(LONGEST).is_some() {
-        short.push('…');
-    }
-    short
 }

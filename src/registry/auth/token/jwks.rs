@@ -4,12 +4,11 @@ use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde::Deserialize;
 
 use super::{
-    claims::excerpt,
     key::{Curve, NoKey, Public},
     keys::Keys,
 };
 use crate::{
-    auth::{Unusable, watched::Contents},
+    auth::{Unusable, refusal::excerpt, watched::Contents},
     config::Algorithm,
 };
 

@@ -553,6 +553,21 @@ proptest! {
     }
 }
 
+proptest! {
+    #[test]
+    fn no_file_panics(der: Vec<u8>, json in "\\PC{0,80}") {
+        let text = STANDARD.encode(&der);
+        let _ = bundle(&format!("-----BEGIN CERTIFICATE-----\n{text}\n-----END CERTIFICATE-----\n"));
+        let _ = chain::signer(&[text], &[], NOW);
+        let _ = keys::of_jwks(&contents(&json));
+        let number = URL_SAFE_NO_PAD.encode(&der);
+        let _ = jwks(&json!([
+            { "kty": "RSA", "n": number, "e": number },
+            { "kty": "EC", "crv": "P-256", "x": number, "y": number },
+        ]));
+    }
+}
+
 fn keys_of_nobody() -> Keys {
     let x = URL_SAFE_NO_PAD.encode([1; 32]);
     jwks(&json!([{ "kty": "OKP", "crv": "Ed25519", "x": x }])).unwrap()

@@ -7,10 +7,10 @@ use serde_json::Value;
 use super::{
     Rules,
     chain::{self, ChainError},
-    claims::{ClaimError, Claims, Verified, excerpt},
+    claims::{ClaimError, Claims, Verified},
     keys::Keys,
 };
-use crate::config::Algorithm;
+use crate::{auth::refusal::excerpt, config::Algorithm};
 
 /// The longest token that is read: one with a thousand scopes is half as long.
 const LONGEST: usize = 64 * 1024;

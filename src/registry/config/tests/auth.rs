@@ -35,6 +35,13 @@ fn silly_has_a_realm_and_a_service() {
 }
 
 #[test]
+fn silly_is_said_to_be_silly() {
+    let found = warnings(&with("auth: {silly: {realm: here, service: ours}}"));
+    assert_eq!(found.len(), 1, "{found:?}");
+    assert!(found[0].contains("lets in whoever sends any `Authorization` header"), "{found:?}");
+}
+
+#[test]
 fn variables_choose_htpasswd_as_they_do_upstream() {
     let expected =
         Auth::Htpasswd(Htpasswd { realm: text("Registry Realm"), path: "/auth/htpasswd".into() });
@@ -97,9 +104,9 @@ fn algorithms_with_a_shared_secret_are_left_out_with_a_warning() {
 
 #[test]
 fn an_option_that_nobody_knows_is_pointed_out() {
-    let found = warnings(&with("auth: {silly: {realm: r, service: s, relm: x}}"));
+    let found = warnings(&with("auth: {htpasswd: {realm: r, path: /p, relm: x}}"));
     assert_eq!(found.len(), 1, "{found:?}");
-    assert!(found[0].contains("did you mean `auth.silly.realm`?"), "{found:?}");
+    assert!(found[0].contains("did you mean `auth.htpasswd.realm`?"), "{found:?}");
 }
 
 #[test]

@@ -1,0 +1,60 @@
+//! The running services, as whoever changes their files reaches them.
+
+use std::{
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
+    thread,
+    time::{Duration, Instant},
+};
+
+use crate::{
+    config::{Instance, vhost::Vhost},
+    reconfigure::{Desired, Services},
+    state::Layout,
+    supervise::{self, Act, ActError},
+};
+
+/// The services of an instance, by way of its supervisor.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Supervised<'a>(pub(super) &'a Layout);
+
+impl Services for Supervised<'_> {
+    /// None: nothing is running.
+    type Acted = Option<Vec<Act>>;
+    type Error = ActError;
+
+    fn are_current(&self) -> Result<bool, ActError> {
+        Ok(supervise::is_current(self.0)?)
+    }
+
+    fn act(&self, desired: &Desired) -> Result<Self::Acted, ActError> {
+        supervise::act(self.0, &nginx_addresses(&desired.instance))
+    }
+
+    fn started(&self, desired: &Desired) -> Result<(), ActError> {
+        let until = Instant::now() + START_PATIENCE;
+        while !supervise::is_running(self.0) && Instant::now() < until {
+            thread::sleep(Duration::from_millis(20));
+        }
+        supervise::wait(self.0, &nginx_addresses(&desired.instance))
+    }
+}
+
+/// How long the system may take to start the supervisor.
+const START_PATIENCE: Duration = Duration::from_secs(10);
+
+/// Where nginx is to accept connections, as this host reaches it.
+pub(super) fn nginx_addresses(instance: &Instance) -> Vec<SocketAddr> {
+    let vhost = instance.nginx.vhost.as_ref().filter(|_| instance.nginx.enable);
+    vhost.map(addresses).unwrap_or_default()
+}
+
+fn addresses(vhost: &Vhost) -> Vec<SocketAddr> {
+    let host = |host: String| match host.as_str() {
+        "*" => Some(IpAddr::from(Ipv4Addr::LOCALHOST)),
+        "[::]" => Some(IpAddr::from(Ipv6Addr::LOCALHOST)),
+        // A name is nginx's to resolve.
+        literal => literal.trim_matches(['[', ']']).parse().ok(),
+    };
+    let hosts = vhost.listen_addresses.iter().filter_map(|address| host(address.to_string()));
+    hosts.map(|host| SocketAddr::new(host, vhost.listen_port)).collect()
+}

@@ -1,0 +1,271 @@
+//! Having the services take what was configured: the smallest act that does it, and proof that they serve.
+//!
+//! What is to be done follows from what the supervisor says and not from what was just written, so that a
+//! change whose author was interrupted is acted on by the next command.
+
+use std::{
+    fmt, io,
+    net::{SocketAddr, TcpStream},
+    thread,
+    time::{Duration, Instant},
+};
+
+use reqwest::Method;
+use serde::{Deserialize, Serialize};
+
+use super::{
+    client::{self, AskError},
+    control::{Condition, Outdated, Overview, Request, Sent, ServiceStatus, Wanted},
+    health::{self, Health},
+    tail,
+};
+use crate::{
+    state::{Layout, ServiceName},
+    sys::local::{self, Peer},
+};
+
+/// How long services may take until they serve.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// How long a registry may take to read its configuration again.
+const RELOAD_PATIENCE: Duration = Duration::from_secs(10);
+
+/// How often it is looked.
+const LOOK: Duration = Duration::from_millis(10);
+
+/// Lines of its log that are shown when a service does not serve.
+const SHOWN_LINES: usize = 10;
+
+/// What was done to one service.
+#[derive(Clone, Debug, Eq, PartialEq, Serialize)]
+pub(crate) struct Act {
+    pub(crate) service: ServiceName,
+    pub(crate) did: Did,
+}
+
+/// What was done.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Did {
+    /// It took its files without a new process.
+    Reloaded,
+    Restarted,
+    Started,
+    Stopped,
+    /// Somebody has stopped it, and it stays so.
+    LeftStopped,
+}
+
+impl fmt::Display for Act {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { service, did } = self;
+        match did {
+            Did::Reloaded => write!(f, "reloaded {service}"),
+            Did::Restarted => write!(f, "restarted {service}"),
+            Did::Started => write!(f, "started {service}"),
+            Did::Stopped => write!(f, "stopped {service}"),
+            Did::LeftStopped => {
+                write!(f, "{service} stays down, as it was told: `regctl start {service}`")
+            }
+        }
+    }
+}
+
+/// Why the services do not serve as configured.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ActError {
+    #[error(transparent)]
+    Ask(#[from] AskError),
+    #[error("{service} does not serve: {reason}{}", shown(log))]
+    Unhealthy {
+        service: ServiceName,
+        reason: String,
+        /// The last lines of its log.
+        log: Vec<String>,
+    },
+}
+
+/// What the admin socket answers to a reload.
+#[derive(Debug, Deserialize)]
+struct Reloaded {
+    needs_restart: Vec<String>,
+}
+
+/// Whether there is a supervisor, and everything runs as configured.
+pub(crate) fn is_current(layout: &Layout) -> Result<bool, AskError> {
+    match client::ask(layout, &Request::Status) {
+        Ok(overview) => {
+            Ok(overview.services.iter().all(|service| service.outdated == Outdated::No))
+        }
+        Err(AskError::NotRunning) => Ok(true),
+        Err(error) => Err(error),
+    }
+}
+
+/// Whether there is a supervisor.
+pub(crate) fn is_running(layout: &Layout) -> bool {
+    !matches!(client::ask(layout, &Request::Status), Err(AskError::NotRunning))
+}
+
+/// Waits until everything serves that should, right after the start.
+pub(crate) fn wait(layout: &Layout, nginx: &[SocketAddr]) -> Result<(), ActError> {
+    let overview = client::ask(layout, &Request::Status)?;
+    let enabled = overview.services.iter().filter(|service| service.enabled);
+    let mut names = enabled.map(|service| service.name);
+    names.try_for_each(|name| serves(layout, name, 0, nginx))
+}
+
+/// Has the services take what is configured, and waits until they serve; `None` when nothing is running.
+pub(crate) fn act(layout: &Layout, nginx: &[SocketAddr]) -> Result<Option<Vec<Act>>, ActError> {
+    let before = match client::ask(layout, &Request::Status) {
+        Ok(overview) => overview,
+        Err(AskError::NotRunning) => return Ok(None),
+        Err(error) => return Err(error.into()),
+    };
+    let after = client::ask(layout, &Request::Refresh)?;
+    let mut acts = Vec::new();
+    for (old, new) in before.services.iter().zip(&after.services) {
+        if let Some(did) = take(layout, old, new)? {
+            acts.push(Act { service: new.name, did });
+        }
+    }
+    for act in &acts {
+        match act.did {
+            Did::Reloaded | Did::Restarted | Did::Started => {
+                serves(layout, act.service, of(&before, act.service).restarts, nginx)?;
+            }
+            Did::Stopped | Did::LeftStopped => {}
+        }
+    }
+    Ok(Some(acts))
+}
+
+/// Does what a service needs.
+fn take(
+    layout: &Layout,
+    old: &ServiceStatus,
+    new: &ServiceStatus,
+) -> Result<Option<Did>, ActError> {
+    let service = new.name;
+    let restart = || client::ask(layout, &Request::Restart { service }).map(|_| Did::Restarted);
+    Ok(match (old.enabled, new.enabled) {
+        (true, false) => {
+            stopped(layout, service)?;
+            Some(Did::Stopped)
+        }
+        (false, true) => Some(Did::Started),
+        (false, false) => None,
+        (true, true) if new.state == Condition::Crashed => {
+            client::ask(layout, &Request::Start { service })?;
+            Some(Did::Started)
+        }
+        (true, true) => match (new.outdated, service) {
+            _ if new.wanted == Wanted::Down => Some(Did::LeftStopped),
+            (Outdated::No, _) => None,
+            (Outdated::Files, ServiceName::Nginx) => {
+                client::ask(layout, &Request::Signal { service, signal: Sent::Hup })?;
+                Some(Did::Reloaded)
+            }
+            (Outdated::Files, ServiceName::Registry) if reloads(layout) => {
+                client::ask(layout, &Request::Current { service })?;
+                Some(Did::Reloaded)
+            }
+            (Outdated::Files | Outdated::Process, _) => Some(restart()?),
+        },
+    })
+}
+
+/// Has the registry read its configuration again; says whether that was enough.
+fn reloads(layout: &Layout) -> bool {
+    let peer = Peer::Unix(layout.registry_socket());
+    let answer = local::request(&peer, &Method::POST, "/v1/reload", None, RELOAD_PATIENCE);
+    // Whatever else it answers, a restart shows what is wrong.
+    answer.is_ok_and(|answer| {
+        answer.status == 200
+            && serde_json::from_str::<Reloaded>(&answer.body)
+                .is_ok_and(|reloaded| reloaded.needs_restart.is_empty())
+    })
+}
+
+/// Waits until a service has stopped.
+fn stopped(layout: &Layout, name: ServiceName) -> Result<(), ActError> {
+    let until = Instant::now() + PATIENCE;
+    loop {
+        let overview = client::ask(layout, &Request::Status)?;
+        if of(&overview, name).pid.is_none() {
+            return Ok(());
+        }
+        if Instant::now() >= until {
+            return Err(unhealthy(layout, name, "it does not stop".to_owned()));
+        }
+        thread::sleep(LOOK);
+    }
+}
+
+/// Waits until a service serves; `crashes` had happened before.
+fn serves(
+    layout: &Layout,
+    name: ServiceName,
+    crashes: u32,
+    nginx: &[SocketAddr],
+) -> Result<(), ActError> {
+    let until = Instant::now() + PATIENCE;
+    loop {
+        let overview = client::ask(layout, &Request::Status)?;
+        let status = of(&overview, name);
+        if let Some(reason) = crashed(status, crashes) {
+            return Err(unhealthy(layout, name, reason));
+        }
+        let reason = match status.state {
+            Condition::Run => match answers(layout, name, nginx) {
+                Ok(()) => return Ok(()),
+                Err(reason) => reason,
+            },
+            _ => "it does not run".to_owned(),
+        };
+        if Instant::now() >= until {
+            return Err(unhealthy(layout, name, reason));
+        }
+        thread::sleep(LOOK);
+    }
+}
+
+/// Says how a service has ended since it was told to run.
+fn crashed(status: &ServiceStatus, crashes: u32) -> Option<String> {
+    if let Some(problem) = &status.problem {
+        return Some(problem.clone());
+    }
+    let is_new = status.state == Condition::Crashed || status.restarts > crashes;
+    let end = status.last_end.as_ref().filter(|_| is_new)?;
+    Some(format!("it ended with {} after {} s", end.how, end.after))
+}
+
+fn answers(layout: &Layout, name: ServiceName, nginx: &[SocketAddr]) -> Result<(), String> {
+    match name {
+        ServiceName::Registry => match health::ask(layout, Duration::from_secs(5)) {
+            Ok(Health::Serves) => Ok(()),
+            Ok(Health::Ill { status }) => Err(format!("it answers {status} to /v2/")),
+            Err(error) => Err(error.to_string()),
+        },
+        ServiceName::Nginx => nginx.iter().try_for_each(|address| {
+            let connected = TcpStream::connect_timeout(address, Duration::from_secs(1));
+            connected.map(drop).map_err(|error: io::Error| format!("{address}: {error}"))
+        }),
+    }
+}
+
+fn unhealthy(layout: &Layout, service: ServiceName, reason: String) -> ActError {
+    ActError::Unhealthy { service, reason, log: tail::last(layout, service, SHOWN_LINES) }
+}
+
+fn shown(log: &[String]) -> String {
+    match log.is_empty() {
+        true => String::new(),
+        false => format!("; its log ends with:\n  {}", log.join("\n  ")),
+    }
+}
+
+fn of(overview: &Overview, name: ServiceName) -> &ServiceStatus {
+    let found = overview.services.iter().find(|service| service.name == name);
+    found.expect("a supervisor knows every service")
+}

@@ -1,0 +1,8 @@
+//! Who is let in: passwords and tokens at the real binary, beside the peer where both agree.
+
+mod challenges;
+mod clients;
+mod fixture;
+mod htpasswd;
+mod mounts;
+mod token;
