@@ -115,12 +115,12 @@ bob  (line 1: its hash is not bcrypt, and the registry takes no other)
 ann  (line 2: a later line has this name too)
 (line 3: no `NAME:HASH`: the registry cannot read the file)
 ann
-eve  (line 5: its hash is damaged)
+eve  (line 6: its hash is damaged: the registry cannot read the file)
 ";
     assert_eq!((ran.exit, ran.stdout.as_str()), (5, expected));
     let ran = world.run(&["user", "list", "--json"]);
     let document: Value = serde_json::from_str(&ran.stdout).unwrap();
-    assert_eq!(document["users"][3], json!({ "name": "ann", "line": 4, "problem": null }));
+    assert_eq!(document["users"][3], json!({ "name": "ann", "line": 5, "problem": null }));
     assert!(!ran.stdout.contains("$2y$"), "{}", ran.stdout);
     let ran = with_password(&world, &["user", "check", "bob"], "x");
     let expected = "error: nobody can sign in as `bob`: its hash is not bcrypt, and the registry takes no other\n";

@@ -5,6 +5,7 @@
 
 use std::{
     fmt, io,
+    ops::RangeInclusive,
     path::{Path, PathBuf},
     str::FromStr,
 };
@@ -335,15 +336,20 @@ impl fmt::Debug for Line {
     }
 }
 
+/// The costs that the registry takes: a cheaper hash is no bcrypt, a dearer one keeps it busy for minutes.
+const COSTS: RangeInclusive<u32> = 4..=17;
+
 /// Returns why the registry refuses whoever has this hash.
 fn problem(hash: &str) -> Option<&'static str> {
-    const NO_BCRYPT: &str = "its hash is not bcrypt, and the registry takes no other";
-    const SCHEMES: [&str; 4] = ["$2a$", "$2b$", "$2x$", "$2y$"];
+    const SCHEMES: [&str; 3] = ["$2a$", "$2b$", "$2y$"];
     if !SCHEMES.iter().any(|scheme| hash.starts_with(scheme)) {
-        return Some(NO_BCRYPT);
+        return Some("its hash is not bcrypt, and the registry takes no other");
     }
-    let is_whole = hash.parse::<HashParts>().is_ok();
-    (!is_whole).then_some("its hash is damaged")
+    match hash.parse::<HashParts>() {
+        Ok(parts) if COSTS.contains(&parts.get_cost()) => None,
+        Ok(_) => Some("the cost of its hash must be from 4 to 17"),
+        Err(_) => Some("its hash is damaged: the registry cannot read the file"),
+    }
 }
 
 #[cfg(test)]
