@@ -162,7 +162,10 @@ impl Desired {
         plan.activation = system::activation(layout, host, &plan)?;
         let of_nginx = [layout.registry_conf(), layout.nginx_conf()];
         if plan.changes.iter().any(|change| of_nginx.contains(&change.path)) {
-            nginx.check(&self.inputs(layout))?;
+            let mut inputs = self.inputs(layout);
+            // nginx would look for a group that is still to be created.
+            inputs.workers = inputs.workers.filter(|_| creations.is_empty());
+            nginx.check(&inputs)?;
         }
         Ok(plan)
     }

@@ -1,6 +1,6 @@
 //! The files of systemd, logrotate and tmpfiles, and what systemd is told.
 
-use std::fs;
+use std::{fs, os::unix::fs::symlink};
 
 use super::{applied, edit};
 use crate::support::{Host, World, program::run};
@@ -86,6 +86,11 @@ fn files_of_somebody_else_are_neither_replaced_nor_removed() {
     edit(&world, "[manage_system_files]\nenable = false\n");
     assert_eq!(world.run(&["reconfigure"]).exit, 0);
     assert_eq!(world.read(UNIT), "[Unit]\nDescription=mine\n");
+    // As `systemctl mask` leaves it.
+    fs::remove_file(world.path(UNIT)).unwrap();
+    symlink("/dev/null", world.path(UNIT)).unwrap();
+    assert_eq!(world.run(&["reconfigure"]).exit, 0);
+    assert!(world.path(UNIT).is_symlink());
 }
 
 #[test]
