@@ -30,3 +30,4 @@ mod set_readonly;
 mod show_config;
 mod support;
 mod tidy;
+mod user;
