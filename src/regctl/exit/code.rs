@@ -82,6 +82,8 @@ fn users_exit(error: &users::Error) -> Exit {
         | users::Error::Missing(_)
         | users::Error::Wrong(_)
         | users::Error::Useless { .. }
+        | users::Error::NoGroup(_)
+        | users::Error::Group { .. }
         | users::Error::Hash(_) => Exit::Failed,
     }
 }

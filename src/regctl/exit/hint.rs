@@ -58,6 +58,9 @@ impl Failure {
                 "add the line [registry.auth.htpasswd] to `{}`, then `regctl reconfigure`",
                 path.display()
             )),
+            Self::Users(users::Error::NoGroup(_)) => {
+                Some("`regctl reconfigure` creates it, and the file of users".to_owned())
+            }
             Self::Users(users::Error::Exists(name)) => {
                 Some(format!("a new password needs consent: `regctl user add {name} --replace`"))
             }

@@ -170,7 +170,7 @@ impl Desired {
         Ok(plan)
     }
 
-    /// Returns the file of users, if the registry would miss it: an empty one lets nobody in.
+    /// Returns the file of users, if the registry would miss it.
     fn missing_users_file(&self, layout: &Layout) -> Option<UsersFile> {
         let Auth::Htpasswd { path, .. } = &self.instance.registry.auth else { return None };
         let path = Some(layout.resolve(path)).filter(|path| path.symlink_metadata().is_err())?;

@@ -29,6 +29,14 @@ const DOCKER_REGISTRY: Package = Package {
     service: Some("docker-registry"),
 };
 
+const NGINX: Package = Package {
+    name: "nginx",
+    programs: &["nginx"],
+    why: "ends TLS in front of the registry, supervised as on an administrator's host",
+    // Debian's listens on port 80.
+    service: Some("nginx"),
+};
+
 pub(crate) const TEST: &[Package] = &[
     package("skopeo", &["skopeo"], "pushes, copies and pulls images"),
     DOCKER_REGISTRY,
@@ -36,16 +44,13 @@ pub(crate) const TEST: &[Package] = &[
     package("containerd", &["containerd", "ctr"], "pulls and pushes as a Kubernetes node does"),
     package("podman", &["podman"], "pushes and pulls as containers/image does"),
     package("buildah", &["buildah"], "builds an image from nothing and pushes it"),
-    package(
-        "nginx",
-        &["nginx"],
-        "ends TLS and passes on, supervised as on an administrator's host",
-    ),
-    package("openssl", &["openssl"], "makes certificates as administrators do"),
+    NGINX,
     package("strace", &["strace"], "kills a command at the call that a test wants"),
     package("iproute2", &["ip"], "gives a network of a test's own an address"),
     package("curl", &["curl"], "asks over HTTP/1.1, HTTP/2 and TLS as a stranger would"),
     package("apache2-utils", &["htpasswd"], "writes passwords as administrators do"),
+    package("openssl", &["openssl"], "makes and reads keys and certificates"),
+    package("bsdutils", &["script"], "is a terminal that asks for a password"),
     package("e2fsprogs", &["mkfs.ext4"], "makes a small filesystem that a test fills up"),
     package("mount", &["mount", "umount", "losetup"], "mounts that filesystem from a loop device"),
     package(

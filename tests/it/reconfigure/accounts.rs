@@ -66,6 +66,7 @@ fn a_fresh_host_gets_the_account_and_every_file_its_owner() {
         ("var/opt/regctl/registry/config.yml", "0640 root:s"),
         ("var/opt/regctl/registry/events", "0700 s:s"),
         ("var/opt/regctl/state", "0750 root:root"),
+        ("var/opt/regctl/state/services.json", "0600 root:root"),
         ("var/opt/regctl/storage", "0750 s:s"),
     ];
     let expected = expected.map(|(path, access)| (path.to_owned(), access.to_owned())).into();
