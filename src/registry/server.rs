@@ -81,8 +81,13 @@ pub struct Server {
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
     /// The storage is not usable.
-    #[error("failed to open the storage")]
-    Storage(#[source] storage::Error),
+    #[error("failed to open the storage in {place}")]
+    Storage {
+        /// The folder, or what stands for it.
+        place: String,
+        /// What it fails at, below that.
+        source: storage::Error,
+    },
     /// Passwords or keys are not usable.
     #[error("failed to set up `auth`")]
     Auth(#[source] Unusable),
@@ -98,7 +103,9 @@ impl Server {
     /// One of them is not usable.
     pub fn open(config: &Config) -> Result<Self, OpenError> {
         let gate = Gate::open(&config.auth).map_err(OpenError::Auth)?;
-        let content = Content::open(&config.storage.driver).map_err(OpenError::Storage)?;
+        let driver = &config.storage.driver;
+        let unusable = |source| OpenError::Storage { place: driver.to_string(), source };
+        let content = Content::open(driver).map_err(unusable)?;
         let signer = match &config.http.secret {
             Some(secret) => Signer::new(secret.expose().as_bytes()),
             // For this process only: uploads cannot go on after a restart.

@@ -1,6 +1,6 @@
 //! Which driver, with which options: the `storage.<driver>` section of `config.yml`, typed.
 
-use std::path::PathBuf;
+use std::{fmt, path::PathBuf};
 
 /// One storage driver with its options, under Distribution's names.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -9,6 +9,18 @@ pub enum Config {
     Filesystem(Filesystem),
     /// `inmemory`: gone with the process.
     InMemory,
+}
+
+impl fmt::Display for Config {
+    /// Where the bytes are, as messages name it.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Filesystem(Filesystem { root_directory, .. }) => {
+                write!(f, "`{}`", root_directory.display())
+            }
+            Self::InMemory => f.write_str("memory"),
+        }
+    }
 }
 
 /// The options of `filesystem`.

@@ -212,7 +212,7 @@ fn serve_exit(error: &supervise::Error) -> Exit {
 fn open_exit(error: &(dyn StdError + 'static)) -> Exit {
     match error.downcast_ref() {
         Some(OpenError::Auth(_)) => Exit::ConfigInvalid,
-        Some(OpenError::Storage(_) | OpenError::AccessLog(_)) | None => Exit::Failed,
+        Some(OpenError::Storage { .. } | OpenError::AccessLog(_)) | None => Exit::Failed,
     }
 }
 

@@ -71,7 +71,7 @@ fn a_registry_that_cannot_open_its_storage_keeps_the_former_one() {
     for words in [
         "registry does not serve: it ended with exit 1",
         "its log ends with:\n",
-        "[ROOT]/elsewhere/docker/registry/v2/regctl",
+        "failed to open the storage in `[ROOT]/elsewhere`: failed to open `docker/registry/v2/regctl`: ",
     ] {
         assert!(ran.stderr.contains(words), "no `{words}` in:\n{}", ran.stderr);
     }
