@@ -17,6 +17,7 @@ mod faults;
 mod init;
 mod instance_toml;
 mod instance_toml_auth;
+mod instance_toml_gitlab;
 mod instance_toml_good;
 mod instance_toml_network;
 mod instance_toml_values;

@@ -68,11 +68,10 @@ pub(super) const SECTIONS: &[Section] = &[
         Some("registry['storage']['redirect']"),
         "redirects to the store",
         &[
-            Key::later("disable", Flag, "blobs come through the registry"),
+            Key::new("disable", Flag, Some("true"), "blobs come through the registry").only("true"),
             Key::later("expirydelay", Duration, "how long a redirect is valid"),
         ],
-    )
-    .not_yet(),
+    ),
     Section::new(
         "registry.storage.cache",
         Some("registry['storage']['cache']"),
