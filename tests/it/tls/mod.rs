@@ -8,5 +8,6 @@ mod docker;
 mod fixture;
 mod interrupted;
 mod locations;
+mod peer;
 mod roll_back;
 mod skopeo;
