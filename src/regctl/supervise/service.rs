@@ -47,6 +47,8 @@ pub(super) struct Supervised {
     pub(super) machine: Machine,
     log: LogProcess,
     sockets: Option<Sockets>,
+    /// Where the next process listens, if elsewhere: connections wait there until the former one has ended.
+    ahead: Option<(Address, Listener)>,
     ended: Option<Ended>,
     pub(super) problem: Option<String>,
     /// What the running process was started with.
@@ -103,6 +105,7 @@ impl Supervised {
             machine,
             log: LogProcess { machine: log, reader, writer: Some(writer), echo },
             sockets: None,
+            ahead: None,
             ended: None,
             problem: None,
             started_with: Fingerprint::default(),
@@ -116,6 +119,9 @@ impl Supervised {
         {
             self.on_log(Event::Start, layout, now);
         }
+        if event == Event::Restart && self.name == ServiceName::Registry {
+            self.listen_ahead(layout);
+        }
         let mut next = self.machine.on(event, now);
         while let Some(action) = next {
             next = self.perform(action, layout, now);
@@ -123,6 +129,7 @@ impl Supervised {
         if self.machine.want == Want::Down && self.machine.pid().is_none() {
             // Nobody is to wait for an answer that does not come.
             self.sockets = None;
+            self.ahead = None;
         }
     }
 
@@ -178,17 +185,35 @@ impl Supervised {
         spawn::spawn(child).map_err(|error| format!("failed to start a process: {error}"))
     }
 
+    /// Opens the address of the next process, where it is another one.
+    fn listen_ahead(&mut self, layout: &Layout) {
+        // What is wrong with it is said when the process is made.
+        let Ok(address) = self.address(layout) else { return };
+        if self.sockets.as_ref().is_some_and(|sockets| sockets.address != address) {
+            self.ahead = Listener::bind(&address).ok().map(|listener| (address, listener));
+        }
+    }
+
+    /// Returns where the registry is to listen.
+    fn address(&self, layout: &Layout) -> Result<Address, String> {
+        let environment: Vec<_> = self.service.environment.clone().into_iter().collect();
+        let parsed = Config::load(&layout.config_yml(), &environment);
+        parsed.map(|parsed| parsed.config.http.address).map_err(|error| error.to_string())
+    }
+
     /// Returns the registry's sockets, opened when its address is not yet listened on.
     fn sockets(&mut self, layout: &Layout) -> Result<Vec<OwnedFd>, String> {
-        let path = layout.config_yml();
-        let environment: Vec<_> = self.service.environment.clone().into_iter().collect();
-        let parsed = Config::load(&path, &environment).map_err(|error| error.to_string())?;
-        let address = parsed.config.http.address;
+        let address = self.address(layout)?;
+        let ahead = self.ahead.take().filter(|(opened, _)| *opened == address);
         if self.sockets.as_ref().is_none_or(|sockets| sockets.address != address) {
             // The old one goes first: both may be on one port.
             self.sockets = None;
-            let listener = Listener::bind(&address)
-                .map_err(|error| format!("failed to listen on `{}`: {error}", shown(&address)))?;
+            let listener = match ahead {
+                Some((_, listener)) => listener,
+                None => Listener::bind(&address).map_err(|error| {
+                    format!("failed to listen on `{}`: {error}", shown(&address))
+                })?,
+            };
             let admin = socket::listen(&layout.registry_socket())
                 .map_err(|error| format!("failed to listen on the admin socket: {error}"))?;
             self.sockets = Some(Sockets { address, listener, admin });

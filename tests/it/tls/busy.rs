@@ -1,6 +1,6 @@
 //! `reconfigure` while 24 clients pull and push through nginx: what it does to the services, and what they notice.
 
-use std::net::TcpListener;
+use std::{fs, net::TcpListener, thread};
 
 use super::{
     crowd::{Crowd, Patience},
@@ -67,6 +67,46 @@ fn a_registry_that_moves_to_another_address_is_missed_for_a_moment_only() {
     assert!(repeated.iter().all(|reason| reason.ends_with(": 502")), "{repeated:?}");
     // Whoever wants the former address has it.
     drop(TcpListener::bind(("127.0.0.1", site.registry_port)).unwrap());
+}
+
+/// The processes that nginx works with.
+fn workers(site: &Site) -> String {
+    let pid = site.service("nginx")["pid"].as_u64().unwrap();
+    fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).unwrap()
+}
+
+/// Whether somebody on this machine has a connection to a port of loopback.
+fn is_connected(port: u16) -> bool {
+    const ESTABLISHED: &str = "01";
+    let remote = format!("0100007F:{port:04X}");
+    let table = fs::read_to_string("/proc/net/tcp").unwrap();
+    table.lines().any(|line| {
+        let fields: Vec<&str> = line.split_whitespace().collect();
+        fields[2] == remote && fields[3] == ESTABLISHED
+    })
+}
+
+#[test]
+#[ignore = "needs nginx: run cargo xtask test"]
+fn requests_wait_while_a_registry_that_moves_finishes_what_it_has_begun() {
+    let site = Site::start(Lines::default());
+    let (mut held, former) = (site.begin_request(), workers(&site));
+    let port = free_port();
+    site.edit(&format!(":{}\"", site.registry_port), &format!(":{port}\""));
+    let mut reconfigure = site.command(&["reconfigure", "--quiet"]).spawn().unwrap();
+    // nginx has only new workers, who ask at the new address.
+    until("nginx is reloaded", || {
+        let former: Vec<&str> = former.split_whitespace().collect();
+        workers(&site).split_whitespace().all(|worker| !former.contains(&worker))
+    });
+    assert_eq!(site.service("registry")["state"], "stopping");
+    let client = site.client();
+    let waiting = thread::spawn(move || client.get("/v2/").status);
+    until("somebody waits", || is_connected(port));
+    held.send(b"layer");
+    assert_eq!(held.answer("PATCH").unwrap().status, 202);
+    assert_eq!(waiting.join().unwrap(), 200);
+    assert!(reconfigure.wait().unwrap().success());
 }
 
 #[test]

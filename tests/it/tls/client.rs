@@ -67,7 +67,7 @@ impl Client {
     }
 
     /// As a balancer with the PROXY protocol passes a client on.
-    pub(super) fn from_address(mut self, address: &str) -> Self {
+    pub(super) fn behind_a_balancer(mut self, address: &str) -> Self {
         self.preface = format!("PROXY TCP4 {address} 127.0.0.1 40000 443\r\n");
         self
     }

@@ -13,7 +13,13 @@ use nix::sys::signal::Signal;
 use serde_json::Value;
 
 use super::client::Client;
-use crate::support::{Network, Ran, Server, World, certificate::Authority, free_port, network};
+use crate::support::{
+    Network, Ran, Server, World,
+    certificate::Authority,
+    free_port,
+    http::{Connection, Request},
+    network,
+};
 
 pub(super) const TOML: &str = "etc/regctl/instance.toml";
 pub(super) const CONFIG_YML: &str = "var/opt/regctl/registry/config.yml";
@@ -163,6 +169,20 @@ realm = "Registry"
     pub(super) fn client(&self) -> Client {
         Client::new(self.host(), self.port, &self.authority.certificate)
             .with_password(USER, PASSWORD)
+    }
+
+    /// Begins a request to the registry itself whose body, five bytes, is not there yet.
+    pub(super) fn begin_request(&self) -> Connection {
+        let begin = Request::new("POST", "/v2/app/blobs/uploads/").body("");
+        let location = self.client().answer(&begin).expect(202).location();
+        let mut connection = Connection::open(self.registry_port);
+        let request = Request::new("PATCH", location)
+            .header("Authorization", self.client().authorization())
+            .header("Expect", "100-continue")
+            .header("Content-Length", "5");
+        connection.send(&request.bytes());
+        assert_eq!(connection.answer("HEAD").unwrap().status, 100);
+        connection
     }
 
     /// What the supervisor says of a service.

@@ -6,10 +6,7 @@ use std::{
 };
 
 use super::fixture::{Lines, Site, TOML, until};
-use crate::support::{
-    free_port,
-    http::{Connection, Request},
-};
+use crate::support::free_port;
 
 /// The calls at which it is killed: those that change files, and those that reach services and ask how they are.
 const CALLS: [(&str, usize); 3] = [("connect", 14), ("rename", 6), ("fsync", 20)];
@@ -77,7 +74,7 @@ fn whatever_ends_a_reconfigure_the_next_one_completes_it() {
 #[ignore = "needs nginx: run cargo xtask test"]
 fn of_two_at_once_one_waits_and_one_that_may_not_is_told_who_is_at_it() {
     let site = Site::start(Lines::default());
-    let mut held = begun_request(&site);
+    let mut held = site.begin_request();
     let port = free_port();
     site.edit(&format!(":{}\"", site.registry_port), &format!(":{port}\""));
     let first = site.command(&["reconfigure"]).stdout(Stdio::null()).stderr(Stdio::null()).spawn();
@@ -106,18 +103,4 @@ fn of_two_at_once_one_waits_and_one_that_may_not_is_told_who_is_at_it() {
     let stranger = super::client::Client::new(site.host(), site.port, &site.authority.certificate);
     let answer = stranger.get("/v2/").expect(401);
     assert!(answer.header("www-authenticate").unwrap().contains("Another"), "{answer:?}");
-}
-
-/// Begins a request to the registry itself whose body is not there yet.
-fn begun_request(site: &Site) -> Connection {
-    let begin = Request::new("POST", "/v2/app/blobs/uploads/").body("");
-    let location = site.client().answer(&begin).expect(202).location();
-    let mut connection = Connection::open(site.registry_port);
-    let request = Request::new("PATCH", location)
-        .header("Authorization", site.client().authorization())
-        .header("Expect", "100-continue")
-        .header("Content-Length", "5");
-    connection.send(&request.bytes());
-    assert_eq!(connection.answer("HEAD").unwrap().status, 100);
-    connection
 }

@@ -62,7 +62,7 @@ fn relative_locations_lead_to_the_same_place() {
 fn locations_are_right_behind_a_balancer_and_the_log_names_the_client() {
     let nginx = "proxy_protocol = true\nreal_ip_trusted_addresses = [\"127.0.0.1\"]";
     let site = Site::start(Lines { nginx, ..Lines::default() });
-    let client = site.client().from_address("203.0.113.7");
+    let client = site.client().behind_a_balancer("203.0.113.7");
     follow(&client, &format!("https://{}/", site.name));
     // Without the balancer's line nobody gets in.
     assert!(site.client().ask(&Request::get("/v2/")).is_err());
