@@ -4,22 +4,22 @@ use std::{
     error::Error as StdError,
     fmt,
     io::{self, ErrorKind},
-    path::PathBuf,
+    path::{Path, PathBuf},
     process::ExitCode,
 };
 
 use registry::OpenError;
 
 use crate::{
-    config::{Invalid, load},
+    config::{Invalid, load, nearest},
     output::Verdict,
     reconfigure::{
         self, AccountsError, ApplyError, CertificatesError, DesiredError, GenerateError,
         HandoverError, InitError, NginxError, ReadOnlyError, StorageFolderError, SystemError,
         TrustError,
     },
-    state::{holds, journal, lock, secrets, services, users},
-    supervise::{self, ActError, LogError, ServiceError, SupervisorError},
+    state::{ServiceName, holds, journal, lock, secrets, services, users},
+    supervise::{self, ActError, AskError, LogError, ReloadError, ServiceError, SupervisorError},
     sys::fs,
 };
 
@@ -32,6 +32,10 @@ pub(crate) enum Exit {
     Failed = 1,
     /// The command line was wrong. Clap says it; regctl says it of values.
     Usage = 2,
+    /// A service does not run.
+    NotRunning = 3,
+    /// There is no such service, or no supervisor.
+    NoService = 4,
     /// Done, with findings that need a look.
     Findings = 5,
     /// Somebody else holds a lock.
@@ -47,6 +51,8 @@ impl From<Verdict> for Exit {
         match verdict {
             Verdict::Good => Self::Done,
             Verdict::Findings => Self::Findings,
+            Verdict::NotRunning => Self::NotRunning,
+            Verdict::NotDone => Self::Failed,
             Verdict::ConfigInvalid => Self::ConfigInvalid,
         }
     }
@@ -93,6 +99,19 @@ pub(crate) enum Failure {
     Start(ActError),
     /// There is no supervisor.
     Supervisor(SupervisorError),
+    /// The supervisor does not answer, or refuses.
+    Ask(AskError),
+    /// No service has this name.
+    UnknownService(String),
+    /// The settings say that the service does not run.
+    ServiceDisabled {
+        service: ServiceName,
+        instance_toml: PathBuf,
+    },
+    /// The running registry did not take its configuration.
+    Reload(ReloadError),
+    /// It is not known which services there are.
+    Services(services::Error),
     /// The process of a service.
     Service(ServiceError),
     /// The process of a log.
@@ -126,10 +145,15 @@ impl Failure {
             Self::Act(error) => caused(error, Exit::Failed),
             Self::Start(error) => caused(error, Exit::Failed),
             Self::Supervisor(error) => supervisor_exit(error),
+            Self::Ask(error) => ask_exit(error),
+            Self::UnknownService(_) => Exit::NoService,
+            Self::Reload(error) => reload_exit(error),
+            Self::Services(error) => services_exit(error),
             Self::Service(error) => service_exit(error),
             Self::Log(error) => caused(error, Exit::Failed),
             Self::Users(error) => users_exit(error),
             Self::InstanceExists(_)
+            | Self::ServiceDisabled { .. }
             | Self::Disabled(_)
             | Self::NoFreePort(_)
             | Self::SecretsExist(_)
@@ -152,6 +176,17 @@ impl Failure {
             ),
             Self::Disabled(path) => {
                 Some(format!("set `enable = true` in [registry] of `{}`", path.display()))
+            }
+            Self::Ask(AskError::NotRunning) => Some("start with 'regctl run'".to_owned()),
+            Self::Ask(_) if self.exit() == Exit::Permission => {
+                Some("only root and the supervisor's own user may ask it".to_owned())
+            }
+            Self::UnknownService(name) => Some(service_hint(name)),
+            Self::ServiceDisabled { service, instance_toml } => {
+                Some(enable_hint(*service, instance_toml))
+            }
+            Self::Services(services::Error::Missing(_)) => {
+                Some("`regctl reconfigure` writes it".to_owned())
             }
             Self::NoFreePort(_) => Some("choose an address with --http-addr".to_owned()),
             Self::Serve(error) => serve_hint(error),
@@ -393,6 +428,51 @@ fn supervisor_exit(error: &SupervisorError) -> Exit {
     }
 }
 
+fn ask_exit(error: &AskError) -> Exit {
+    match error {
+        AskError::NotRunning => Exit::NoService,
+        AskError::Socket(error) => denied(error.kind()),
+        AskError::Silent | AskError::Answer(_) | AskError::Refused(_) => Exit::Failed,
+    }
+}
+
+fn reload_exit(error: &ReloadError) -> Exit {
+    match error {
+        ReloadError::Tell(error) => denied(error.kind()),
+        ReloadError::Invalid(_) => Exit::ConfigInvalid,
+        ReloadError::Answer { .. } => Exit::Failed,
+    }
+}
+
+fn services_exit(error: &services::Error) -> Exit {
+    match error {
+        services::Error::Missing(_) => Exit::ConfigInvalid,
+        services::Error::File(_)
+        | services::Error::Malformed { .. }
+        | services::Error::Schema { .. } => caused(error, Exit::Failed),
+    }
+}
+
+/// Says which services there are, the one that was perhaps meant first.
+fn service_hint(name: &str) -> String {
+    let names = ServiceName::ALL.map(ServiceName::as_str);
+    let known = format!("the services are {}", names.join(" and "));
+    match nearest(name, names) {
+        Some(nearest) => format!("did you mean `{nearest}`? {known}"),
+        None => known,
+    }
+}
+
+fn enable_hint(service: ServiceName, instance_toml: &Path) -> String {
+    let keys = match service {
+        ServiceName::Registry => "set `enable = true` in [registry]",
+        ServiceName::Nginx => {
+            "set `registry_external_url`, and `enable = true` in [registry.nginx],"
+        }
+    };
+    format!("{keys} of `{}`, then `regctl reconfigure`", instance_toml.display())
+}
+
 fn service_exit(error: &ServiceError) -> Exit {
     match error {
         ServiceError::Serve(error) => serve_exit(error),
@@ -463,6 +543,13 @@ impl fmt::Display for Failure {
             Self::Act(error) => chain(f, error),
             Self::Start(error) => chain(f, error),
             Self::Supervisor(error) => chain(f, error),
+            Self::Ask(error) => chain(f, error),
+            Self::UnknownService(name) => write!(f, "there is no service `{name}`"),
+            Self::ServiceDisabled { service, .. } => {
+                write!(f, "{service} is disabled by its settings")
+            }
+            Self::Reload(error) => chain(f, error),
+            Self::Services(error) => chain(f, error),
             Self::Service(error) => chain(f, error),
             Self::Log(error) => chain(f, error),
             Self::NoUsers(path) => {
@@ -595,6 +682,24 @@ impl From<GenerateError> for Failure {
 impl From<SupervisorError> for Failure {
     fn from(error: SupervisorError) -> Self {
         Self::Supervisor(error)
+    }
+}
+
+impl From<AskError> for Failure {
+    fn from(error: AskError) -> Self {
+        Self::Ask(error)
+    }
+}
+
+impl From<ReloadError> for Failure {
+    fn from(error: ReloadError) -> Self {
+        Self::Reload(error)
+    }
+}
+
+impl From<services::Error> for Failure {
+    fn from(error: services::Error) -> Self {
+        Self::Services(error)
     }
 }
 

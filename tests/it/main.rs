@@ -24,6 +24,7 @@ mod interop;
 mod reconfigure;
 mod registry;
 mod run;
+mod services;
 mod set_readonly;
 mod show_config;
 mod support;

@@ -15,6 +15,8 @@ pub(crate) enum AskError {
     NotRunning,
     #[error("the supervisor's socket cannot be used")]
     Socket(#[source] io::Error),
+    #[error("the supervisor does not answer within {} s", control::PATIENCE.as_secs())]
+    Silent,
     #[error("the supervisor's answer cannot be read: {0}")]
     Answer(String),
     #[error("{0}")]
@@ -24,7 +26,7 @@ pub(crate) enum AskError {
 /// Asks once.
 pub(crate) fn ask(layout: &Layout, request: &Request) -> Result<Overview, AskError> {
     let stream = socket::connect(&layout.supervisor_socket()).map_err(unreachable)?;
-    let line = exchange(&stream, request).map_err(AskError::Socket)?;
+    let line = exchange(&stream, request).map_err(silent)?;
     match serde_json::from_str(&line) {
         Ok(Reply::Is(overview)) => Ok(overview),
         Ok(Reply::Refused(reason)) => Err(AskError::Refused(reason)),
@@ -36,6 +38,14 @@ pub(crate) fn ask(layout: &Layout, request: &Request) -> Result<Overview, AskErr
 fn unreachable(error: io::Error) -> AskError {
     match error.kind() {
         ErrorKind::NotFound | ErrorKind::ConnectionRefused => AskError::NotRunning,
+        _ => AskError::Socket(error),
+    }
+}
+
+/// One that hangs is told from one that hangs up.
+fn silent(error: io::Error) -> AskError {
+    match error.kind() {
+        ErrorKind::WouldBlock | ErrorKind::TimedOut => AskError::Silent,
         _ => AskError::Socket(error),
     }
 }
