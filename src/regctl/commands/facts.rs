@@ -11,7 +11,7 @@ use crate::{
     certificate::Certificate,
     config::load,
     state::{Holds, Layout, Services, holds::Kind},
-    supervise::{self, Health},
+    supervise::{self, Condition, Health},
     sys::{clock, fs},
 };
 
@@ -55,15 +55,18 @@ pub(crate) struct Expiry {
 }
 
 /// Asks a running registry how it is, both at once: one that hangs takes its time for each.
-pub(crate) fn of_registry(layout: &Layout, runs: bool) -> (Option<Answering>, ReadOnly) {
-    if !runs {
-        return (None, ReadOnly::of(layout, None));
+///
+/// One that was asked to end takes no requests, and is not ill.
+pub(crate) fn of_registry(layout: &Layout, state: Condition) -> (Option<Answering>, ReadOnly) {
+    match state {
+        Condition::Down | Condition::Crashed => (None, ReadOnly::of(layout, None)),
+        Condition::Stopping => (None, ReadOnly::of(layout, supervise::is_read_only(layout))),
+        Condition::Run => thread::scope(|scope| {
+            let said = scope.spawn(|| supervise::is_read_only(layout));
+            let answering = Answering::of(layout);
+            (Some(answering), ReadOnly::of(layout, said.join().unwrap_or_default()))
+        }),
     }
-    thread::scope(|scope| {
-        let said = scope.spawn(|| supervise::is_read_only(layout));
-        let answering = Answering::of(layout);
-        (Some(answering), ReadOnly::of(layout, said.join().unwrap_or_default()))
-    })
 }
 
 impl Answering {

@@ -72,7 +72,7 @@ pub(crate) fn run(args: Args, context: &Context) -> Result<Report, Failure> {
     }
     let find = |name| overview.services.iter().find(|service| service.name == name);
     let registry = find(ServiceName::Registry);
-    let facts = registry.map(|registry| facts::of_registry(layout, registry.pid.is_some()));
+    let facts = registry.map(|registry| facts::of_registry(layout, registry.state));
     let (health, read_only) = facts.map_or((None, None), |(health, it)| (health, Some(it)));
     let nginx = find(ServiceName::Nginx).filter(|nginx| nginx.enabled);
     let certificate = nginx.and_then(|_| Expiry::of_nginx(layout));

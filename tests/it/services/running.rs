@@ -113,7 +113,7 @@ fn signals_say_nothing_and_a_process_that_ends_is_followed_by_another() {
         it.says(&format!("{command} registry"), 0, "");
         it.until("another process runs", || it.registry()["starts"].as_u64() > Some(1));
         it.until("it runs", || {
-            it.registry()["pid"].as_i64().is_some_and(|pid| pid != before.into())
+            it.registry()["pid"].as_i64().is_some_and(|pid| pid != i64::from(before))
         });
         let registry = it.registry();
         assert_eq!(registry["last_end"]["how"], how, "{command}");
