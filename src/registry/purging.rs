@@ -80,3 +80,73 @@ fn random() -> [u8; 2] {
     let bytes = uuid::Uuid::new_v4().into_bytes();
     [bytes[0], bytes[1]]
 }
+
+#[cfg(test)]
+mod tests {
+    use oci::RepositoryName;
+
+    use super::*;
+    use crate::content::UploadId;
+
+    /// Settings under which every session is old.
+    const AT_ONCE: UploadPurging = UploadPurging {
+        enabled: true,
+        age: Duration::ZERO,
+        interval: Duration::from_secs(24 * 3600),
+        dry_run: false,
+    };
+
+    const HOUR: Duration = Duration::from_secs(3600);
+
+    fn open(folder: &tempfile::TempDir) -> Content {
+        let root_directory = folder.path().to_owned();
+        let options = storage::FilesystemConfig { root_directory, max_threads: 25 };
+        Content::open(&storage::Config::Filesystem(options)).unwrap()
+    }
+
+    async fn begin(content: &Content) -> (RepositoryName, UploadId) {
+        let name: RepositoryName = "app".parse().unwrap();
+        let session = content.begin_write().unwrap().begin_upload(&name).await.unwrap();
+        (name, session.id)
+    }
+
+    async fn is_there(content: &Content, (name, id): &(RepositoryName, UploadId)) -> bool {
+        content.upload(name, *id).await.is_ok()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_run_that_is_due_waits_until_writes_are_taken() {
+        let folder = tempfile::tempdir().unwrap();
+        let content = open(&folder);
+        let session = begin(&content).await;
+        content.set_read_only(true);
+        let settings = watch::Sender::new(AT_ONCE);
+        tokio::spawn(run(content.clone(), settings.subscribe()));
+        tokio::time::sleep(2 * HOUR).await;
+        assert!(is_there(&content, &session).await);
+        content.set_read_only(false);
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        assert!(!is_there(&content, &session).await);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn settings_that_change_count_at_once() {
+        let folder = tempfile::tempdir().unwrap();
+        let content = open(&folder);
+        let first = begin(&content).await;
+        let settings = watch::Sender::new(UploadPurging { enabled: false, ..AT_ONCE });
+        tokio::spawn(run(content.clone(), settings.subscribe()));
+        tokio::time::sleep(100 * HOUR).await;
+        assert!(is_there(&content, &first).await);
+        settings.send_replace(AT_ONCE);
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        assert!(!is_there(&content, &first).await);
+        // The next run is a day away, unless the interval gets shorter.
+        let second = begin(&content).await;
+        tokio::time::sleep(2 * HOUR).await;
+        assert!(is_there(&content, &second).await);
+        settings.send_replace(UploadPurging { interval: HOUR, ..AT_ONCE });
+        tokio::time::sleep(HOUR + Duration::from_secs(1)).await;
+        assert!(!is_there(&content, &second).await);
+    }
+}

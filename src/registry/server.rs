@@ -16,7 +16,7 @@ use std::{
     time::Duration,
 };
 
-use http::{Request, Response};
+use http::{HeaderValue, Request, Response, Version, header::CONNECTION};
 use hyper::{body::Incoming, service::service_fn};
 use hyper_util::{
     rt::{TokioExecutor, TokioIo, TokioTimer},
@@ -290,7 +290,12 @@ impl Connection {
         }
         let counted = self.shared.counters.request();
         let entry = self.shared.access.begin(&self.remote, &request);
-        let response = self.shared.api.answer(request).await;
+        let version = request.version();
+        let mut response = self.shared.api.answer(request).await;
+        // HTTP/2 has a frame for it.
+        if self.shared.is_draining() && version <= Version::HTTP_11 {
+            response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+        }
         Ok(Logged::wrap(response, entry, counted))
     }
 
@@ -327,6 +332,8 @@ fn serve<S>(
         });
         let mut serving = std::pin::pin!(builder.serve_connection(stream, service));
         let ended = tokio::select! {
+            // Looked at first: a request that has come in is no longer an idle connection.
+            biased;
             ended = &mut serving => ended,
             () = connection.draining() => {
                 serving.as_mut().graceful_shutdown();

@@ -1,9 +1,6 @@
 //! `regctl user`: the users of `[registry.auth.htpasswd]`.
 
-use std::{
-    fmt,
-    path::{Path, PathBuf},
-};
+use std::{fmt, path::Path};
 
 use clap::Subcommand;
 use serde::Serialize;
@@ -16,7 +13,7 @@ use crate::{
     config::{instance::Auth, load},
     exit::Failure,
     output::{self, Document, Report, Typed, Verdict},
-    state::users::{self, Editing, Password, UserName},
+    state::users::{self, Editing, Password, Place, UserName},
     sys::stdin,
 };
 
@@ -124,66 +121,72 @@ struct Row {
 }
 
 pub(crate) fn run(args: Args, context: &Context) -> Result<Report, Failure> {
-    let file = file(context)?;
+    let place = place(context)?;
+    let report = |name: &UserName, change| {
+        Report::good(&Changed { user: name.to_string(), change, file: &place.path })
+    };
     match args.command {
-        Command::Add { user, replace, waiting } => add(&file, &user, replace, waiting, context),
-        Command::Remove { name, waiting } => {
-            edit(&file, "user remove", waiting, context)?.remove(&name)?;
-            let change = "removed";
-            Ok(Report::good(&Changed { user: name.to_string(), change, file: &file }))
+        Command::Add { user, replace, waiting } => {
+            let existed = add(&place, &user, replace, waiting, context)?;
+            Ok(report(&user.name, if existed { "has a new password" } else { "added" }))
         }
-        Command::List => list(&file),
+        Command::Remove { name, waiting } => {
+            edit(&place, "user remove", waiting, context)?.remove(&name)?;
+            Ok(report(&name, "removed"))
+        }
+        Command::List => list(&place.path),
         Command::Check { user } => {
-            let users = users::load(&file)?;
+            let users = users::load(&place.path)?;
             let password = password(&user, Typed::Once)?;
             users.check(&user.name, &password)?;
-            let change = "signed in, as it would to the registry";
-            Ok(Report::good(&Changed { user: user.name.to_string(), change, file: &file }))
+            Ok(report(&user.name, "the password is right"))
         }
     }
 }
 
-/// Returns the instance's file of users.
-fn file(context: &Context) -> Result<PathBuf, Failure> {
+/// Returns where the users stand.
+fn place(context: &Context) -> Result<Place, Failure> {
     let instance_toml = context.layout.instance_toml();
-    match load::load(&instance_toml)?.instance.registry.auth {
-        Auth::Htpasswd { path, .. } => Ok(context.layout.resolve(&path)),
+    let registry = load::load(&instance_toml)?.instance.registry;
+    match registry.auth {
+        Auth::Htpasswd { path, .. } => {
+            Ok(Place { path: context.layout.resolve(&path), group: registry.account.group })
+        }
         Auth::Token(_) => Err(Failure::UsersElsewhere(instance_toml)),
         Auth::None | Auth::Silly { .. } => Err(Failure::NoUsers(instance_toml)),
     }
 }
 
 fn edit<'a>(
-    file: &'a Path,
+    place: &'a Place,
     command: &str,
     waiting: Waiting,
     context: &Context,
 ) -> Result<Editing<'a>, Failure> {
     let claim = waiting.claim(command);
     let waits = waiting::announce(context.printer);
-    Ok(Editing::begin(&context.layout, file, claim.command, claim.patience, waits)?)
+    Ok(Editing::begin(&context.layout, place, claim.command, claim.patience, waits)?)
 }
 
+/// Returns whether the user existed before.
 fn add(
-    file: &Path,
+    place: &Place,
     user: &User,
     replace: bool,
     waiting: Waiting,
     context: &Context,
-) -> Result<Report, Failure> {
+) -> Result<bool, Failure> {
     let exists = || users::Error::Exists(user.name.clone());
     // Nobody types a password twice for nothing, and nobody waits for somebody who types.
-    if !replace && users::load(file)?.has(&user.name) {
+    if !replace && users::load(&place.path)?.has(&user.name) {
         return Err(exists().into());
     }
     let password = password(user, Typed::Twice)?;
-    let editing = edit(file, "user add", waiting, context)?;
+    let editing = edit(place, "user add", waiting, context)?;
     if !replace && editing.has(&user.name) {
         return Err(exists().into());
     }
-    let existed = editing.set(&user.name, &password)?;
-    let change = if existed { "has a new password" } else { "added" };
-    Ok(Report::good(&Changed { user: user.name.to_string(), change, file }))
+    Ok(editing.set(&user.name, &password)?)
 }
 
 fn password(user: &User, typed: Typed) -> Result<Password, Failure> {

@@ -15,8 +15,8 @@ use super::{
     plan::{Access, Change, FolderChange, Plan, UsersFile},
 };
 use crate::{
-    state::{Journal, Layout, journal},
-    sys::{folder, fs, random, stage},
+    state::{Journal, Layout, journal, users},
+    sys::{folder, fs, owned, random, stage},
 };
 
 /// Why a plan is not applied, or not completely.
@@ -44,8 +44,8 @@ enum Step<'a> {
         nonce: &'a str,
     },
     Begin(&'a Journal),
-    /// Makes an empty file of users, which lets nobody in.
-    Users(&'a UsersFile, &'a str),
+    /// Makes a file without users, which lets nobody in.
+    Users(&'a UsersFile),
     /// Stages the key for GitLab, whose folder may not be there or not ours to write.
     StageKey(&'a Handover, &'a str),
     PublishKey(&'a Handover, &'a str),
@@ -94,7 +94,7 @@ fn steps<'a>(plan: &'a Plan, journal: &'a Journal) -> VecDeque<Step<'a>> {
     let mut steps: VecDeque<_> = plan.leftovers.iter().map(Step::Sweep).collect();
     steps.extend(plan.folders.iter().map(Step::Folder));
     let nonce = journal.nonce.as_str();
-    steps.extend(plan.users_file.iter().map(|file| Step::Users(file, nonce)));
+    steps.extend(plan.users_file.iter().map(Step::Users));
     steps.extend(plan.handover.iter().map(|key| Step::StageKey(key, nonce)));
     if !plan.changes.is_empty() {
         steps.extend(journaled(plan, journal));
@@ -140,7 +140,7 @@ impl Step<'_> {
                 stage::write(target, nonce, text.as_bytes(), access.mode, access.ids(target)?)
             }
             Self::Begin(journal) => journal.begin(layout),
-            Self::Users(file, nonce) => create_users(file, nonce),
+            Self::Users(file) => create_users(file),
             Self::StageKey(key, nonce) => key.stage(nonce),
             Self::PublishKey(key, nonce) => key.publish(nonce),
             Self::Complete(step) => step.perform(layout),
@@ -148,12 +148,12 @@ impl Step<'_> {
     }
 }
 
-/// Nobody else makes it meanwhile: `user add` takes the same lock.
-fn create_users(file: &UsersFile, nonce: &str) -> Result<(), fs::Error> {
-    let UsersFile { path, access } = file;
-    stage::write(path, nonce, b"", access.mode, access.ids(path)?)?;
-    stage::publish(path, nonce)?;
-    path.parent().map_or(Ok(()), fs::sync_folder)
+/// Another program may be as fast, as `htpasswd -c`, which takes no lock: its file stays.
+fn create_users(UsersFile { path, access }: &UsersFile) -> Result<(), fs::Error> {
+    match owned::create(path, users::NOBODY.as_bytes(), access.mode, access.ids(path)?) {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+        result => result,
+    }
 }
 
 impl Access {

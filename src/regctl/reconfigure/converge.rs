@@ -6,8 +6,7 @@ use super::{
     accounts, apply,
     desired::{self, Desired},
     plan::Plan,
-    system,
-    system::Activation,
+    system::{self, Activation},
 };
 use crate::state::{Layout, Lock, Patience, lock};
 

@@ -162,12 +162,15 @@ impl Desired {
         plan.activation = system::activation(layout, host, &plan)?;
         let of_nginx = [layout.registry_conf(), layout.nginx_conf()];
         if plan.changes.iter().any(|change| of_nginx.contains(&change.path)) {
-            nginx.check(&self.inputs(layout))?;
+            let mut inputs = self.inputs(layout);
+            // nginx would look for a group that is still to be created.
+            inputs.workers = inputs.workers.filter(|_| creations.is_empty());
+            nginx.check(&inputs)?;
         }
         Ok(plan)
     }
 
-    /// Returns the file of users, if the registry would miss it: an empty one lets nobody in.
+    /// Returns the file of users, if the registry would miss it.
     fn missing_users_file(&self, layout: &Layout) -> Option<UsersFile> {
         let Auth::Htpasswd { path, .. } = &self.instance.registry.auth else { return None };
         let path = Some(layout.resolve(path)).filter(|path| path.symlink_metadata().is_err())?;

@@ -11,11 +11,7 @@ use crate::{
     Secret,
     config::instance::Gitlab,
     render::Inputs,
-    sys::{
-        fs, managed,
-        owned::{self, Owner},
-        stage,
-    },
+    sys::{account, fs, host, managed, owned, stage},
 };
 
 /// Nobody but GitLab needs it.
@@ -29,7 +25,7 @@ pub(crate) struct Handover {
     pub(crate) replaces: bool,
     key: Secret,
     /// None: whoever writes it owns it.
-    owner: Option<Owner>,
+    owner: Option<(u32, u32)>,
     /// What earlier commands staged and did not publish.
     leftovers: Vec<PathBuf>,
 }
@@ -57,7 +53,7 @@ impl Handover {
         let path = inputs.layout.resolve(path);
         let folder = owned::folder(&path);
         if !folder.is_dir() {
-            return Err(Error::NoFolder(folder));
+            return Err(Error::NoFolder(folder.to_owned()));
         }
         let found = managed::read(&path)?;
         let is = owned::owner(&path)?;
@@ -84,7 +80,7 @@ impl Handover {
     /// Moves the staged key into place.
     pub(super) fn publish(&self, nonce: &str) -> Result<(), fs::Error> {
         stage::publish(&self.path, nonce)?;
-        fs::sync_folder(&owned::folder(&self.path))
+        fs::sync_folder(owned::folder(&self.path))
     }
 
     /// Returns what changes, as `diff -u` would name it, and nothing of the key.
@@ -96,9 +92,10 @@ impl Handover {
 }
 
 /// Whose the file should be: its group is what is asked for, else what it is.
-fn wanted(is: Option<Owner>, group: Option<&str>) -> Result<Option<Owner>, Error> {
+fn wanted(is: Option<(u32, u32)>, group: Option<&str>) -> Result<Option<(u32, u32)>, Error> {
     let Some(name) = group else { return Ok(is) };
     let failed = |source| Error::Group { name: name.to_owned(), source };
-    let id = owned::group(name).map_err(failed)?.ok_or_else(|| Error::NoGroup(name.to_owned()))?;
-    Ok(Some(Owner { user: is.map_or_else(owned::this_user, |is| is.user), group: id }))
+    let id = account::group(name).map_err(failed)?;
+    let id = id.ok_or_else(|| Error::NoGroup(name.to_owned()))?;
+    Ok(Some((is.map_or_else(host::user, |(user, _)| user), id)))
 }

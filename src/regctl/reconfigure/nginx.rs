@@ -47,10 +47,10 @@ impl Nginx {
     }
 
     /// Returns whom the workers are to be, so that they may read what the registry's group may; `None` where
-    /// nginx is not root's, and where that group is still to be created.
+    /// nginx is not root's.
     pub(super) fn workers(&self, owners: &Owners) -> Option<Workers> {
         let group = &owners.service.as_ref()?.group;
-        self.program.as_ref().filter(|_| group.id.is_some())?;
+        self.program.as_ref()?;
         // One that cannot be looked up is as good as none: nginx falls back to its own choice.
         let exists = |name: &&str| matches!(account::user(name), Ok(Some(_)));
         let user = WORKER_ACCOUNTS.into_iter().find(exists)?;

@@ -23,7 +23,7 @@ pub(crate) struct Plan {
     pub(crate) changes: Vec<Change>,
     /// Staged files that nobody will publish.
     pub(crate) leftovers: Vec<PathBuf>,
-    /// The file of users that is missing; an empty one is made.
+    /// The file of users that is missing; one without users is made.
     pub(crate) users_file: Option<UsersFile>,
     /// The key for GitLab that is not as it should be.
     pub(crate) handover: Option<Handover>,

@@ -10,7 +10,7 @@ use super::{
 use crate::{
     config::Instance,
     render::{SYSTEM_MARK, System},
-    state::Layout,
+    state::{Layout, layout::STATE_MODE},
     sys::{
         fs::{self, Existing},
         host, program,
@@ -131,7 +131,7 @@ impl Activation {
             systemctl(&["disable", "--now", UNIT])?;
         }
         let folder = layout.state();
-        fs::create_folder(&folder, crate::state::layout::STATE_MODE)?;
+        fs::create_folder(&folder, STATE_MODE)?;
         let word = format!("{}\n", self.word());
         Ok(fs::write_atomic(&layout.activation(), word.as_bytes(), 0o640, Existing::Replace)?)
     }

@@ -12,8 +12,9 @@ use crate::{
     state::{Account, LogPolicy, Service, Services},
 };
 
-/// How much longer than the drain a service may take to end.
-const MARGIN: Duration = Duration::from_secs(5);
+/// How much longer than the drain a service may take to end: the registry gives writes that it has cut off five
+/// more seconds.
+const MARGIN: Duration = Duration::from_secs(10);
 
 /// Renders `services.json`.
 pub(super) fn services_json(inputs: &Inputs<'_>, view: View) -> String {

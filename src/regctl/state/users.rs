@@ -3,7 +3,12 @@
 //! Other people's lines, comments and their order stay as they are. The registry takes bcrypt alone, and of
 //! two lines for one name the last.
 
-use std::{fmt, io::ErrorKind, path::Path, str::FromStr};
+use std::{
+    fmt, io,
+    ops::RangeInclusive,
+    path::{Path, PathBuf},
+    str::FromStr,
+};
 
 use bcrypt::{HashParts, Version};
 
@@ -13,14 +18,15 @@ use super::{
 };
 use crate::{
     Secret,
-    sys::{
-        fs::{self, Existing},
-        owned,
-    },
+    sys::{account, fs, host, owned},
 };
 
 /// The mode of a new file: it is worth guessing at.
 pub(crate) const MODE: u32 = 0o640;
+
+/// The content of a file without users. To programs that read it a file without a byte is one that somebody is
+/// about to write.
+pub(crate) const NOBODY: &str = "# NAME:HASH, one on each line; `regctl user add NAME` adds one\n";
 
 /// The work of one hash, a power of two: a tenth of a second for whoever signs in, and for every guess.
 const COST: u32 = 10;
@@ -93,6 +99,10 @@ pub(crate) enum Error {
     Wrong(UserName),
     #[error("nobody can sign in as `{name}`: {problem}")]
     Useless { name: UserName, problem: &'static str },
+    #[error("the registry's group `{0}` does not exist yet")]
+    NoGroup(String),
+    #[error("failed to look up the group `{group}`")]
+    Group { group: String, source: io::Error },
     #[error("failed to hash the password")]
     Hash(#[source] bcrypt::BcryptError),
 }
@@ -140,12 +150,22 @@ impl Password {
     }
 }
 
+/// Where the users stand.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(crate) struct Place {
+    pub(crate) path: PathBuf,
+    /// The registry's group, where it has one of its own.
+    pub(crate) group: String,
+}
+
 /// The instance's file of users, about to be changed; nobody else changes it meanwhile.
 #[derive(Debug)]
 pub(crate) struct Editing<'a> {
     path: &'a Path,
     users: Users,
     is_new: bool,
+    /// Whose a new file is; None: whoever's makes it.
+    owner: Option<(u32, u32)>,
     _lock: Held,
 }
 
@@ -153,7 +173,7 @@ impl<'a> Editing<'a> {
     /// Takes the instance lock and reads the file; `waits` is told who holds the lock.
     pub(crate) fn begin(
         layout: &Layout,
-        path: &'a Path,
+        Place { path, group }: &'a Place,
         command: &str,
         patience: Patience,
         waits: impl FnOnce(&str),
@@ -161,8 +181,9 @@ impl<'a> Editing<'a> {
         let lock = Lock::Instance.acquire(layout, command, patience, waits)?;
         let text = fs::read_to_string(path)?;
         let is_new = text.is_none();
-        let users = Users::parse(&text.unwrap_or_default());
-        Ok(Self { path, users, is_new, _lock: lock })
+        let owner = if is_new { owner(layout, group)? } else { None };
+        let users = Users::parse(text.as_deref().unwrap_or(NOBODY));
+        Ok(Self { path, users, is_new, owner, _lock: lock })
     }
 
     pub(crate) fn has(&self, name: &UserName) -> bool {
@@ -184,17 +205,23 @@ impl<'a> Editing<'a> {
 
     fn write(&self) -> Result<(), Error> {
         let text = self.users.to_text();
-        if !self.is_new {
-            return Ok(owned::replace(self.path, text.as_bytes())?);
-        }
-        match fs::write_atomic(self.path, text.as_bytes(), MODE, Existing::Keep) {
-            // An `htpasswd -c` was as fast, and it takes no lock.
-            Err(error) if error.kind() == ErrorKind::AlreadyExists => {
-                Ok(owned::replace(self.path, text.as_bytes())?)
-            }
-            result => Ok(result?),
+        let text = if text.is_empty() { NOBODY } else { &text };
+        match self.is_new {
+            true => Ok(owned::create(self.path, text.as_bytes(), MODE, self.owner)?),
+            false => Ok(owned::replace(self.path, text.as_bytes())?),
         }
     }
+}
+
+/// Returns whose a new file is: root's, and readable to the registry, which has an account of its own there.
+fn owner(layout: &Layout, group: &str) -> Result<Option<(u32, u32)>, Error> {
+    if !layout.is_system_wide() || !host::is_root() {
+        return Ok(None);
+    }
+    let failed = |source| Error::Group { group: group.to_owned(), source };
+    let id = account::group(group).map_err(failed)?;
+    let id = id.ok_or_else(|| Error::NoGroup(group.to_owned()))?;
+    Ok(Some((host::user(), id)))
 }
 
 /// Reads the users; a file that is missing has none.
@@ -309,15 +336,20 @@ impl fmt::Debug for Line {
     }
 }
 
+/// The costs that the registry takes: a cheaper hash is no bcrypt, a dearer one keeps it busy for minutes.
+const COSTS: RangeInclusive<u32> = 4..=17;
+
 /// Returns why the registry refuses whoever has this hash.
 fn problem(hash: &str) -> Option<&'static str> {
-    const NO_BCRYPT: &str = "its hash is not bcrypt, and the registry takes no other";
-    const SCHEMES: [&str; 4] = ["$2a$", "$2b$", "$2x$", "$2y$"];
+    const SCHEMES: [&str; 3] = ["$2a$", "$2b$", "$2y$"];
     if !SCHEMES.iter().any(|scheme| hash.starts_with(scheme)) {
-        return Some(NO_BCRYPT);
+        return Some("its hash is not bcrypt, and the registry takes no other");
     }
-    let is_whole = hash.parse::<HashParts>().is_ok();
-    (!is_whole).then_some("its hash is damaged")
+    match hash.parse::<HashParts>() {
+        Ok(parts) if COSTS.contains(&parts.get_cost()) => None,
+        Ok(_) => Some("the cost of its hash must be from 4 to 17"),
+        Err(_) => Some("its hash is damaged: the registry cannot read the file"),
+    }
 }
 
 #[cfg(test)]

@@ -24,6 +24,9 @@ use crate::state::{Layout, ServiceName};
 /// How long services may take until they serve.
 const PATIENCE: Duration = Duration::from_secs(30);
 
+/// How long a registry may take to answer once it serves; until it does, its connections wait.
+const ANSWER_PATIENCE: Duration = Duration::from_millis(500);
+
 /// How often it is looked.
 const LOOK: Duration = Duration::from_millis(10);
 
@@ -224,7 +227,7 @@ fn crashed(status: &ServiceStatus, crashes: u32) -> Option<String> {
 
 fn answers(layout: &Layout, name: ServiceName, nginx: &[SocketAddr]) -> Result<(), String> {
     match name {
-        ServiceName::Registry => match health::ask(layout, Duration::from_secs(5)) {
+        ServiceName::Registry => match health::ask(layout, ANSWER_PATIENCE) {
             Ok(Health::Serves) => Ok(()),
             Ok(Health::Ill { status }) => Err(format!("it answers {status} to /v2/")),
             Err(error) => Err(error.to_string()),

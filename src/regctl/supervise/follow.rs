@@ -300,7 +300,7 @@ mod tests {
         write(&path, "one\ntwo\n");
         let mut following = Following::begin(vec![path.clone()], 10).unwrap();
         assert_eq!(shown(&mut following), "one\ntwo\n");
-        fs::write(&path, "new\n").unwrap();
+        File::create(&path).unwrap().write_all(b"new\n").unwrap();
         assert_eq!(shown(&mut following), "new\n");
         fs::rename(&path, scratch.path().join("error.log.1")).unwrap();
         write(&path, "next\n");

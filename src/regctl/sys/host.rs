@@ -9,6 +9,11 @@ pub(crate) fn name() -> Option<String> {
     unistd::gethostname().ok()?.into_string().ok().filter(|name| !name.is_empty())
 }
 
+/// Returns the account of this process.
+pub(crate) fn user() -> u32 {
+    unistd::geteuid().as_raw()
+}
+
 /// Whether this process may do everything.
 pub(crate) fn is_root() -> bool {
     unistd::geteuid().is_root()

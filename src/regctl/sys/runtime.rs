@@ -68,8 +68,11 @@ impl StopSignals {
             self.received().await;
         };
         tokio::select! {
-            ended = work => Some(ended),
+            // Looked at first: what `work` shows of the first signal may bring the second one, and two that
+            // nobody has looked at in between are one.
+            biased;
             () = repeated => None,
+            ended = work => Some(ended),
         }
     }
 

@@ -67,6 +67,16 @@ pub(crate) fn publish(target: &Path, nonce: &str) -> Result<(), Error> {
     }
 }
 
+/// Moves a staged file into place; where a file is by now, that one stays and this one goes.
+pub(crate) fn publish_new(target: &Path, nonce: &str) -> Result<(), Error> {
+    let staged = path(target, nonce);
+    // A link fails where a rename would replace.
+    let linked = fs::hard_link(&staged, target);
+    let removed = fs::remove_file(&staged);
+    let failed = |source| Error { operation: "create", path: target.to_owned(), source };
+    linked.and(removed).map_err(failed)
+}
+
 /// Returns the stages in a folder, of whatever target. A folder that is missing has none.
 pub(crate) fn list(folder: &Path) -> Result<Vec<PathBuf>, Error> {
     let failed = |source| Error { operation: "list", path: folder.to_owned(), source };

@@ -78,7 +78,11 @@ impl Content {
                 purged.interrupted = true;
                 return Ok(());
             };
-            match writing.purge_session(repository, id, before, purge).await {
+            let name = repository.clone();
+            let purged_session = writing.shielded(move |writing| async move {
+                writing.purge_session(&name, id, before, purge).await
+            });
+            match purged_session.await {
                 Ok(true) => purged.ended += 1,
                 Ok(false) | Err(Error::UploadUnknown(_)) => purged.kept += 1,
                 Err(error) => {

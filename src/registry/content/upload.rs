@@ -72,8 +72,12 @@ impl Writing {
         let now = OffsetDateTime::now_utc().replace_nanosecond(0).ok();
         let started_at = now.and_then(|now| now.format(&Rfc3339).ok()).unwrap_or_default();
         let id = UploadId::random();
-        self.backend().begin_upload(repository, id, &started_at).await?;
-        Ok(Session { id, started_at, offset: 0 })
+        let repository = repository.clone();
+        self.shielded(move |content| async move {
+            content.backend().begin_upload(&repository, id, &started_at).await?;
+            Ok(Session { id, started_at, offset: 0 })
+        })
+        .await
     }
 
     /// Appends a body to a session; returns its new length.

@@ -5,7 +5,7 @@
 //! counted until it ends, or it does not begin.
 
 use std::{
-    future::Future,
+    future::{Future, pending},
     ops::Deref,
     sync::{
         Arc,
@@ -107,7 +107,12 @@ impl Writing {
             drop(counted);
             ended
         });
-        task.await.map_err(|_| Error::Panicked)?
+        match task.await {
+            Ok(ended) => ended,
+            Err(error) if error.is_panic() => Err(Error::Panicked),
+            // The process ends at once: there is no one left to be answered.
+            Err(_) => pending().await,
+        }
     }
 }
 

@@ -99,6 +99,10 @@ impl Shared {
         });
     }
 
+    pub(crate) fn is_draining(&self) -> bool {
+        *self.phase.borrow() >= Phase::Draining
+    }
+
     /// Waits for a phase, or one after it.
     pub(crate) async fn reached(&self, phase: Phase) {
         // The sender is alive as long as this.
@@ -114,7 +118,7 @@ impl Shared {
         self.running().http.drain_timeout
     }
 
-    /// A thread that panicked half-way has replaced the whole, or nothing.
+    /// It is replaced as a whole, so a thread that panicked has left it as it was.
     fn running(&self) -> MutexGuard<'_, Config> {
         self.running.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -134,7 +138,7 @@ impl Control {
     /// Whether the server has been told to stop.
     #[must_use]
     pub fn is_draining(&self) -> bool {
-        *self.shared.phase.borrow() >= Phase::Draining
+        self.shared.is_draining()
     }
 
     /// Switches to read-only, or back; of several switches, and a reload that changes the setting, the last one
@@ -160,21 +164,23 @@ impl Control {
     pub fn reload(&self, config: &Config) -> Reloaded {
         let shared = &self.shared;
         let mut running = shared.running();
-        let reloaded = compare::take_over(&mut running, config);
-        shared.api.reconfigure(&running);
+        let mut next = running.clone();
+        let reloaded = compare::take_over(&mut next, config);
+        shared.api.reconfigure(&next);
         if reloaded.has_applied("log.level") {
-            log::set_level(running.log.level);
+            log::set_level(next.log.level);
         }
-        shared.access.switch(running.log.access_log);
-        let purging = running.storage.upload_purging;
+        shared.access.switch(next.log.access_log);
+        let purging = next.storage.upload_purging;
         shared.purging.send_if_modified(|current| {
             let is_new = *current != purging;
             *current = purging;
             is_new
         });
         if reloaded.has_applied("storage.maintenance.readonly.enabled") {
-            self.set_read_only(running.storage.read_only);
+            self.set_read_only(next.storage.read_only);
         }
+        *running = next;
         reloaded
     }
 

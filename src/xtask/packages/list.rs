@@ -38,6 +38,8 @@ pub(crate) const TEST: &[Package] = &[
     package("buildah", &["buildah"], "builds an image from nothing and pushes it"),
     package("curl", &["curl"], "asks over HTTP/1.1, HTTP/2 and TLS as a stranger would"),
     package("apache2-utils", &["htpasswd"], "writes passwords as administrators do"),
+    package("openssl", &["openssl"], "makes and reads keys and certificates"),
+    package("bsdutils", &["script"], "is a terminal that asks for a password"),
     package("e2fsprogs", &["mkfs.ext4"], "makes a small filesystem that a test fills up"),
     package("mount", &["mount", "umount", "losetup"], "mounts that filesystem from a loop device"),
     package("util-linux", &["unshare", "setpriv"], "gives a test a host and a user of its own"),

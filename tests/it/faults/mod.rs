@@ -23,7 +23,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-pub(crate) use image::Image;
+pub(crate) use image::{Image, pull};
 pub(crate) use mount::Mount;
 pub(crate) use registry::Registry;
 pub(crate) use rng::Rng;
@@ -33,7 +33,7 @@ pub(crate) use store::Store;
 const BOUND: Duration = Duration::from_secs(15);
 
 /// Looks until there is something to see; panics with the last sight when it takes too long.
-fn eventually<T, S: Debug>(what: &str, mut look: impl FnMut() -> Result<T, S>) -> T {
+pub(crate) fn eventually<T, S: Debug>(what: &str, mut look: impl FnMut() -> Result<T, S>) -> T {
     let end = Instant::now() + BOUND;
     loop {
         match look() {

@@ -68,6 +68,30 @@ impl Registry {
         server.stop(signal)
     }
 
+    /// Waits for the end of a process that was told to stop.
+    pub(crate) fn wait(&mut self) -> Ran {
+        let (server, _) = self.running.take().unwrap();
+        server.wait()
+    }
+
+    /// Sends the process a signal that it should live through.
+    pub(crate) fn signal(&self, signal: Signal) {
+        let (server, _) = self.running.as_ref().unwrap();
+        server.signal(signal);
+    }
+
+    /// What the process has said on stderr since it listened.
+    pub(crate) fn said(&self) -> String {
+        let (server, _) = self.running.as_ref().unwrap();
+        server.said()
+    }
+
+    /// Changes the config.yml, which the process does not know yet.
+    pub(crate) fn rewrite(&self, change: impl FnOnce(&str) -> String) {
+        let path = self.world.path("config.yml");
+        fs::write(&path, change(&fs::read_to_string(&path).unwrap())).unwrap();
+    }
+
     pub(crate) fn kill(&mut self) {
         self.stop(Signal::SIGKILL);
     }

@@ -44,6 +44,7 @@ fn a_fresh_host_gets_the_account_and_every_file_its_owner() {
     let ran = host.regctl(&["reconfigure", "--dry-run", "--exit-code"]);
     let would = "would create the group registry\nwould create the account registry\n";
     assert!(ran.exit == 5 && ran.stdout.starts_with(would), "{}{}", ran.stdout, ran.stderr);
+    assert!(ran.stdout.contains("\n+user www-data registry;\n"), "{}", ran.stdout);
     assert_eq!(account(&host, "registry"), None);
     let ran = host.regctl(&["reconfigure"]);
     let created = "created the group registry\ncreated the account registry\n";
@@ -65,6 +66,7 @@ fn a_fresh_host_gets_the_account_and_every_file_its_owner() {
         ("var/opt/regctl/registry/config.yml", "0640 root:s"),
         ("var/opt/regctl/registry/events", "0700 s:s"),
         ("var/opt/regctl/state", "0750 root:root"),
+        ("var/opt/regctl/state/services.json", "0600 root:root"),
         ("var/opt/regctl/storage", "0750 s:s"),
     ];
     let expected = expected.map(|(path, access)| (path.to_owned(), access.to_owned())).into();
@@ -141,6 +143,13 @@ fn the_account_serves_what_reconfigure_wrote() {
     for entry in WalkDir::new(host.path("var/opt/regctl/storage")) {
         let entry = entry.unwrap();
         assert_eq!(entry.metadata().unwrap().uid().to_string(), uid, "{}", entry.path().display());
+    }
+    // A worker of nginx has the group of the registry, and may read a blob by it.
+    let hex = digest.trim_start_matches("sha256:");
+    let blob = format!("/var/opt/regctl/storage/docker/registry/v2/blobs/sha256/2c/{hex}/data");
+    for (group, exit) in [("registry", 0), ("www-data", 1)] {
+        let worker = ["setpriv", "--reuid", "www-data", "--regid", group, "--clear-groups"];
+        assert_eq!(host.run(&[&worker[..], &["cat", &blob]].concat()).exit, exit, "{group}");
     }
     // What it must not read or change, it does not.
     for line in [

@@ -1,6 +1,7 @@
 //! `regctl reconfigure`: what it writes, what it leaves alone, and what it refuses.
 
 mod accounts;
+mod certificates;
 mod files;
 mod killed;
 mod locks;
@@ -9,6 +10,7 @@ mod odd_files;
 mod secrets;
 mod system;
 mod templates;
+mod tokens;
 
 use std::{collections::BTreeMap, fs, os::unix::fs::MetadataExt as _, path::PathBuf};
 

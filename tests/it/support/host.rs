@@ -27,21 +27,42 @@ export PATH
 exec "$@"
 "#;
 
+/// Is refused where there is a file `broken`; the supervisor's pid is in `pid`.
+const SYSTEMCTL: &str = r#"#!/bin/sh
+host=${0%/bin/*}
+echo "$*" >>"$host/systemctl"
+test ! -e "$host/broken" || { echo 'no bus' >&2; exit 1; }
+case "$*" in
+enable*) setsid regctl supervise </dev/null >/dev/null 2>&1 & echo $! >"$host/pid" ;;
+disable*)
+  kill "$(cat "$host/pid")"
+  timeout 60 tail --pid="$(cat "$host/pid")" -f /dev/null
+  rm "$host/pid"
+  ;;
+esac
+"#;
+
 impl Host {
-    /// A host with the real one's accounts, on which systemd runs, and `instance.toml` with this text.
+    /// The same host, on which systemd runs: what it is told is written down, and a service is started and
+    /// stopped as it is told.
+    pub(crate) fn with_systemd(instance_toml: &str) -> Self {
+        let host = Self::with(instance_toml);
+        fs::create_dir_all(host.path("run/systemd/system")).unwrap();
+        fs::write(host.path("bin/systemctl"), SYSTEMCTL).unwrap();
+        fs::set_permissions(host.path("bin/systemctl"), fs::Permissions::from_mode(0o755)).unwrap();
+        host
+    }
+
+    /// A host with the real one's accounts, and `instance.toml` with this text.
     pub(crate) fn with(instance_toml: &str) -> Self {
         let host = Self { folder: tempfile::tempdir().unwrap() };
         fs::set_permissions(host.folder.path(), fs::Permissions::from_mode(0o755)).unwrap();
-        for folder in ["run/systemd/system", "var/opt", "var/log", "bin"] {
+        for folder in ["run", "var/opt", "var/log", "bin"] {
             fs::create_dir_all(host.path(folder)).unwrap();
         }
         run("cp", &["-a", "/etc", host.path("etc").to_str().unwrap()]);
         fs::create_dir(host.path("etc/regctl")).unwrap();
         host.edit(instance_toml);
-        // What systemd is told is written down, and refused where a test says so.
-        let systemctl = "#!/bin/sh\necho \"$*\" >>\"${0%/bin/*}/systemctl\"\ntest ! -e \"${0%/bin/*}/broken\" || { echo 'no bus' >&2; exit 1; }\n";
-        fs::write(host.path("bin/systemctl"), systemctl).unwrap();
-        fs::set_permissions(host.path("bin/systemctl"), fs::Permissions::from_mode(0o755)).unwrap();
         // Users without rights need not reach the folder that the tests are built in.
         let program = host.path("bin/regctl");
         fs::copy(env!("CARGO_BIN_EXE_regctl"), &program).unwrap();
@@ -88,5 +109,17 @@ impl Host {
         let told = fs::read_to_string(self.path("systemctl")).unwrap_or_default();
         let _ = fs::remove_file(self.path("systemctl"));
         told
+    }
+}
+
+impl Drop for Host {
+    fn drop(&mut self) {
+        if let Ok(pid) = fs::read_to_string(self.path("pid")) {
+            // It may have ended by itself.
+            let _ = Command::new("kill").arg(pid.trim()).status();
+            let _ = Command::new("timeout")
+                .args(["60", "tail", "-f", "/dev/null", "--pid", pid.trim()])
+                .status();
+        }
     }
 }

@@ -8,7 +8,7 @@ use std::{
 
 use tempfile::TempDir;
 
-use super::daemon::Log;
+use super::{World, daemon::Log};
 
 /// A running `docker-registry`, killed when dropped.
 ///
@@ -33,14 +33,29 @@ impl Peer {
     /// The same with some `auth`, in YAML.
     pub(crate) fn with_auth(storage: &Path, auth: &str) -> Self {
         let folder = configured(storage, auth);
+        let command = docker_registry("serve", &[], &folder);
+        let peer = Self::spawn(command, folder);
+        let answer = reqwest::blocking::get(peer.url("/v2/")).unwrap();
+        assert_eq!(answer.status(), if auth == "{}" { 200 } else { 401 });
+        peer
+    }
+
+    /// Serves with an instance's own `config.yml`, but on a free port; returns when it listens.
+    pub(crate) fn rendered(world: &World) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let text = world.read("var/opt/regctl/registry/config.yml");
+        fs::write(folder.path().join("config.yml"), text).unwrap();
         let mut command = docker_registry("serve", &[], &folder);
+        command.env("REGISTRY_HTTP_ADDR", "127.0.0.1:0").env("REGISTRY_LOG_LEVEL", "info");
+        Self::spawn(command, folder)
+    }
+
+    fn spawn(mut command: Command, folder: TempDir) -> Self {
         let mut child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
         let log = Log::follow(child.stderr.take().unwrap());
         // From here on a panic stops it.
         let mut peer = Self { child, port: 0, _folder: folder };
         peer.port = port_in(&log);
-        let answer = reqwest::blocking::get(peer.url("/v2/")).unwrap();
-        assert_eq!(answer.status(), if auth == "{}" { 200 } else { 401 });
         peer
     }
 

@@ -1,9 +1,10 @@
 //! A server in its own process, from its readiness line to its end.
 
 use std::{
-    io::{BufRead as _, BufReader, Read},
+    io::{BufRead, BufReader, Read},
     path::{Path, PathBuf},
     process::{Child, Command, Output, Stdio},
+    sync::{Arc, Mutex},
     thread::{self, JoinHandle},
 };
 
@@ -23,6 +24,8 @@ pub(crate) struct Server {
     /// Both are read all the time: a pipe that is full stops whoever writes to it.
     stdout: Option<JoinHandle<String>>,
     rest: Option<JoinHandle<String>>,
+    /// What it has said on stderr since it listened.
+    said: Arc<Mutex<String>>,
 }
 
 impl Server {
@@ -42,9 +45,15 @@ impl Server {
                 break;
             }
         }
-        let rest = Some(drain(stderr));
+        let said = Arc::new(Mutex::new(String::new()));
+        let rest = Some(listen(stderr, Arc::clone(&said)));
         let greeting = greeting.replace(root.to_str().unwrap(), "[ROOT]");
-        Self { child: Some(child), root: root.to_owned(), greeting, stdout, rest }
+        Self { child: Some(child), root: root.to_owned(), greeting, stdout, rest, said }
+    }
+
+    /// Returns what it has said on stderr so far, after its greeting.
+    pub(crate) fn said(&self) -> String {
+        self.said.lock().unwrap().clone()
     }
 
     /// Sends a signal.
@@ -54,9 +63,14 @@ impl Server {
     }
 
     /// Sends a signal and waits for the end.
-    pub(crate) fn stop(mut self, signal: Signal) -> Ran {
+    pub(crate) fn stop(self, signal: Signal) -> Ran {
+        self.signal(signal);
+        self.wait()
+    }
+
+    /// Waits for the end.
+    pub(crate) fn wait(mut self) -> Ran {
         let mut child = self.child.take().unwrap();
-        kill(Pid::from_raw(child.id().try_into().unwrap()), signal).unwrap();
         let status = child.wait().unwrap();
         let [stdout, stderr] = [self.stdout.take(), self.rest.take()]
             .map(|reader| reader.unwrap().join().unwrap().into_bytes());
@@ -72,6 +86,18 @@ impl Drop for Server {
             let _ = child.wait();
         }
     }
+}
+
+/// Reads to the end in a thread of its own, and keeps each line where it can be seen at once.
+fn listen(mut pipe: impl BufRead + Send + 'static, said: Arc<Mutex<String>>) -> JoinHandle<String> {
+    thread::spawn(move || {
+        let mut line = Vec::new();
+        while pipe.read_until(b'\n', &mut line).is_ok_and(|read| read > 0) {
+            said.lock().unwrap().push_str(&String::from_utf8_lossy(&line));
+            line.clear();
+        }
+        said.lock().unwrap().clone()
+    })
 }
 
 /// Reads to the end in a thread of its own.

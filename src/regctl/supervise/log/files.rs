@@ -150,7 +150,7 @@ mod tests {
         let mut paths: Vec<_> =
             fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
         paths.sort();
-        paths.iter().map(|path| fs::read_to_string(path).unwrap()).collect()
+        paths.iter().map(|path| String::from_utf8(fs::read(path).unwrap()).unwrap()).collect()
     }
 
     #[test]

@@ -1,0 +1,283 @@
+//! The exit code of each failure.
+
+use std::{
+    error::Error as StdError,
+    io::{self, ErrorKind},
+};
+
+use registry::OpenError;
+
+use super::{Exit, Failure};
+use crate::{
+    config::load,
+    reconfigure::{
+        AccountsError, ApplyError, CertificatesError, DesiredError, HandoverError, NginxError,
+        ReadOnlyError, StorageFolderError, SystemError, TrustError,
+    },
+    state::{holds, journal, lock, secrets, services, users},
+    supervise::{self, AskError, ReloadError, ServiceError, SupervisorError},
+};
+
+impl Failure {
+    /// Chooses the exit code.
+    pub(crate) fn exit(&self) -> Exit {
+        match self {
+            Self::Usage(_) => Exit::Usage,
+            Self::NoInstance(_) | Self::Config(_) => Exit::ConfigInvalid,
+            Self::Starter(_) => Exit::Usage,
+            Self::File(error) => denied(error.kind()),
+            Self::Secrets(error) => secrets_exit(error),
+            Self::Lock(lock::Error::Held { .. }) => Exit::Locked,
+            Self::Lock(lock::Error::File(error)) => denied(error.kind()),
+            Self::Desired(error) => desired_exit(error),
+            Self::Apply(error) => apply_exit(error),
+            Self::ReadOnly(error) => read_only_exit(error),
+            Self::Serve(error) => serve_exit(error),
+            Self::Act(error) => caused(error, Exit::Failed),
+            Self::Start(error) => caused(error, Exit::Failed),
+            Self::Supervisor(error) => supervisor_exit(error),
+            Self::Ask(error) => ask_exit(error),
+            Self::UnknownService(_) => Exit::NoService,
+            Self::Reload(error) => reload_exit(error),
+            Self::Services(error) => services_exit(error),
+            Self::Service(error) => service_exit(error),
+            Self::Log(error) => caused(error, Exit::Failed),
+            Self::Users(error) => users_exit(error),
+            Self::InstanceExists(_)
+            | Self::ServiceDisabled { .. }
+            | Self::Disabled(_)
+            | Self::NoFreePort(_)
+            | Self::SecretsExist(_)
+            | Self::NoUsers(_)
+            | Self::UsersElsewhere(_)
+            | Self::Input(_)
+            | Self::Output(_) => Exit::Failed,
+        }
+    }
+}
+
+fn denied(kind: ErrorKind) -> Exit {
+    match kind {
+        ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem => Exit::Permission,
+        _ => Exit::Failed,
+    }
+}
+
+fn secrets_exit(error: &secrets::Error) -> Exit {
+    match error {
+        secrets::Error::File(error) => denied(error.kind()),
+        secrets::Error::Malformed { .. }
+        | secrets::Error::Empty { .. }
+        | secrets::Error::NoText { .. }
+        | secrets::Error::Half { .. }
+        | secrets::Error::Unfit { .. }
+        | secrets::Error::Exposed { .. }
+        | secrets::Error::Random(_)
+        | secrets::Error::Pair(_) => Exit::Failed,
+    }
+}
+
+fn users_exit(error: &users::Error) -> Exit {
+    match error {
+        users::Error::File(error) | users::Error::Lock(lock::Error::File(error)) => {
+            denied(error.kind())
+        }
+        users::Error::Lock(lock::Error::Held { .. }) => Exit::Locked,
+        users::Error::Exists(_)
+        | users::Error::Missing(_)
+        | users::Error::Wrong(_)
+        | users::Error::Useless { .. }
+        | users::Error::NoGroup(_)
+        | users::Error::Group { .. }
+        | users::Error::Hash(_) => Exit::Failed,
+    }
+}
+
+/// What the files are made from is the administrator's to mend.
+fn desired_exit(error: &DesiredError) -> Exit {
+    match error {
+        DesiredError::Load(load::Error::File(error))
+        | DesiredError::Trust(TrustError::File(error))
+        | DesiredError::Nginx(NginxError::File(error))
+        | DesiredError::Certificates(CertificatesError::File(error))
+        | DesiredError::Handover(HandoverError::File(error)) => denied(error.kind()),
+        DesiredError::Secrets(error) => secrets_exit(error),
+        DesiredError::Journal(error) => journal_exit(error),
+        DesiredError::Load(load::Error::Missing(_) | load::Error::Invalid(_))
+        | DesiredError::Trust(TrustError::Writable { .. })
+        | DesiredError::Render(_)
+        | DesiredError::Registry(_)
+        | DesiredError::OpenTemplate
+        | DesiredError::Certificates(
+            CertificatesError::NoPair { .. }
+            | CertificatesError::HalfPair { .. }
+            | CertificatesError::Unfit(_)
+            | CertificatesError::Missing { .. }
+            | CertificatesError::NoBundle(_),
+        )
+        | DesiredError::Handover(HandoverError::NoGroup(_) | HandoverError::NoFolder(_))
+        | DesiredError::Nginx(NginxError::Render(_) | NginxError::Refused(_)) => {
+            Exit::ConfigInvalid
+        }
+        DesiredError::Holds(error) => holds_exit(error),
+        DesiredError::Accounts(error) => accounts_exit(error),
+        DesiredError::System(error) => system_exit(error),
+        DesiredError::Storage(error) => match error.as_ref() {
+            StorageFolderError::File(error) => denied(error.kind()),
+            StorageFolderError::Groups { .. }
+            | StorageFolderError::Closed { .. }
+            | StorageFolderError::OutOfReach { .. }
+            | StorageFolderError::Unmanaged { .. } => Exit::Failed,
+        },
+        DesiredError::Nginx(NginxError::Run { .. })
+        | DesiredError::Handover(HandoverError::Group { .. }) => Exit::Failed,
+    }
+}
+
+/// A name or an id that does not fit this host is the configuration's; a tool that fails is not.
+fn accounts_exit(error: &AccountsError) -> Exit {
+    match error {
+        AccountsError::OtherId { .. }
+        | AccountsError::TakenId { .. }
+        | AccountsError::Unmanaged { .. }
+        | AccountsError::NoLogGroup(_) => Exit::ConfigInvalid,
+        AccountsError::Lookup { .. }
+        | AccountsError::NoTool { .. }
+        | AccountsError::Run { .. }
+        | AccountsError::Refused { .. }
+        | AccountsError::Vanished { .. } => Exit::Failed,
+    }
+}
+
+fn system_exit(error: &SystemError) -> Exit {
+    match error {
+        SystemError::File(error) | SystemError::Trust(TrustError::File(error)) => {
+            denied(error.kind())
+        }
+        SystemError::Trust(TrustError::Writable { .. }) | SystemError::Foreign(_) => {
+            Exit::ConfigInvalid
+        }
+        SystemError::Program(_)
+        | SystemError::NoSystemctl
+        | SystemError::Run { .. }
+        | SystemError::Refused { .. } => Exit::Failed,
+    }
+}
+
+fn holds_exit(error: &holds::Error) -> Exit {
+    match error {
+        holds::Error::File(error) => denied(error.kind()),
+        holds::Error::Busy { .. } => Exit::Locked,
+        holds::Error::Malformed { .. } | holds::Error::Foreign { .. } | holds::Error::Name(_) => {
+            Exit::Failed
+        }
+    }
+}
+
+fn read_only_exit(error: &ReadOnlyError) -> Exit {
+    match error {
+        ReadOnlyError::File(error) => denied(error.kind()),
+        ReadOnlyError::Holds(error) => holds_exit(error),
+        ReadOnlyError::Tell { source, .. } => denied(source.kind()),
+        ReadOnlyError::Edit { .. } => Exit::ConfigInvalid,
+        ReadOnlyError::Trust(_)
+        | ReadOnlyError::Load(_)
+        | ReadOnlyError::Lock(_)
+        | ReadOnlyError::Apply(_)
+        | ReadOnlyError::Held(_)
+        | ReadOnlyError::Unpatchable(_) => Exit::Failed,
+    }
+}
+
+fn journal_exit(error: &journal::Error) -> Exit {
+    match error {
+        journal::Error::File(error) => denied(error.kind()),
+        journal::Error::Malformed { .. } | journal::Error::Foreign { .. } => Exit::Failed,
+    }
+}
+
+fn apply_exit(error: &ApplyError) -> Exit {
+    match error {
+        ApplyError::File(error) | ApplyError::Begun(error) => denied(error.kind()),
+        ApplyError::Journal(error) => journal_exit(error),
+        ApplyError::Random(_) => Exit::Failed,
+    }
+}
+
+fn serve_exit(error: &supervise::Error) -> Exit {
+    match error {
+        supervise::Error::Config(source) => caused(source.as_ref(), Exit::ConfigInvalid),
+        supervise::Error::Listen { source, .. } => denied(source.kind()),
+        supervise::Error::Open(source) => caused(source.as_ref(), open_exit(source.as_ref())),
+        supervise::Error::Runtime(_) | supervise::Error::Run(_) => Exit::Failed,
+    }
+}
+
+/// Files of passwords and keys are configuration; what holds the data is not.
+fn open_exit(error: &(dyn StdError + 'static)) -> Exit {
+    match error.downcast_ref() {
+        Some(OpenError::Auth(_)) => Exit::ConfigInvalid,
+        Some(OpenError::Storage(_) | OpenError::AccessLog(_)) | None => Exit::Failed,
+    }
+}
+
+fn supervisor_exit(error: &SupervisorError) -> Exit {
+    match error {
+        SupervisorError::Running(_) => Exit::Locked,
+        SupervisorError::Services(services::Error::Missing(_)) => Exit::ConfigInvalid,
+        SupervisorError::File(_)
+        | SupervisorError::Services(_)
+        | SupervisorError::Socket(_)
+        | SupervisorError::Process(_) => caused(error, Exit::Failed),
+    }
+}
+
+fn ask_exit(error: &AskError) -> Exit {
+    match error {
+        AskError::NotRunning => Exit::NoService,
+        AskError::Socket(error) => denied(error.kind()),
+        AskError::Silent | AskError::Answer(_) | AskError::Refused(_) => Exit::Failed,
+    }
+}
+
+fn reload_exit(error: &ReloadError) -> Exit {
+    match error {
+        ReloadError::Tell(error) => denied(error.kind()),
+        ReloadError::Invalid(_) => Exit::ConfigInvalid,
+        ReloadError::Answer { .. } => Exit::Failed,
+    }
+}
+
+fn services_exit(error: &services::Error) -> Exit {
+    match error {
+        services::Error::Missing(_) => Exit::ConfigInvalid,
+        services::Error::File(_)
+        | services::Error::Malformed { .. }
+        | services::Error::Schema { .. } => caused(error, Exit::Failed),
+    }
+}
+
+fn service_exit(error: &ServiceError) -> Exit {
+    match error {
+        ServiceError::Serve(error) => serve_exit(error),
+        ServiceError::Services(_)
+        | ServiceError::Process(_)
+        | ServiceError::Account { .. }
+        | ServiceError::NoNginx
+        | ServiceError::Nginx(_) => caused(error, Exit::Failed),
+    }
+}
+
+/// What was not permitted somewhere below is that, and everything else is `otherwise`.
+fn caused(error: &(dyn StdError + 'static), otherwise: Exit) -> Exit {
+    let mut cause = Some(error);
+    while let Some(error) = cause {
+        if let Some(error) = error.downcast_ref::<io::Error>()
+            && denied(error.kind()) == Exit::Permission
+        {
+            return Exit::Permission;
+        }
+        cause = error.source();
+    }
+    otherwise
+}

@@ -1,0 +1,211 @@
+//! Why a command did not do what it was asked, from whichever layer that comes.
+
+use std::{io, path::PathBuf};
+
+use crate::{
+    config::{Invalid, load},
+    reconfigure::{self, ApplyError, DesiredError, GenerateError, InitError, ReadOnlyError},
+    state::{ServiceName, lock, secrets, services, users},
+    supervise::{self, ActError, AskError, LogError, ReloadError, ServiceError, SupervisorError},
+    sys::fs,
+};
+
+/// Why a command did not do what it was asked.
+#[derive(Debug)]
+pub(crate) enum Failure {
+    /// A value on the command line that clap cannot check.
+    Usage(String),
+    /// There is no `instance.toml`.
+    NoInstance(PathBuf),
+    /// `instance.toml` has problems.
+    Config(Invalid),
+    /// `instance.toml` is there and must not be overwritten.
+    InstanceExists(PathBuf),
+    /// A starter from the command line's values would not be a good `instance.toml`.
+    Starter(Invalid),
+    /// The registry is switched off.
+    Disabled(PathBuf),
+    /// No port was free.
+    NoFreePort(u16),
+    File(fs::Error),
+    Secrets(secrets::Error),
+    Lock(lock::Error),
+    /// `secrets.json` is there and must not be overwritten.
+    SecretsExist(PathBuf),
+    /// It is not known what the files should be.
+    Desired(DesiredError),
+    /// The files are not as they should be.
+    Apply(ApplyError),
+    /// Read-only is not switched, or not everywhere.
+    ReadOnly(ReadOnlyError),
+    Serve(supervise::Error),
+    /// The services do not serve as configured.
+    Act(reconfigure::Error),
+    /// A service did not come up.
+    Start(ActError),
+    /// There is no supervisor.
+    Supervisor(SupervisorError),
+    /// The supervisor does not answer, or refuses.
+    Ask(AskError),
+    /// No service has this name.
+    UnknownService(String),
+    /// The settings say that the service does not run.
+    ServiceDisabled {
+        service: ServiceName,
+        instance_toml: PathBuf,
+    },
+    /// The running registry did not take its configuration.
+    Reload(ReloadError),
+    /// It is not known which services there are.
+    Services(services::Error),
+    /// The process of a service.
+    Service(ServiceError),
+    /// The process of a log.
+    Log(LogError),
+    /// The instance has no users of its own, because nobody must be one.
+    NoUsers(PathBuf),
+    /// The instance has no users of its own: another server issues tokens.
+    UsersElsewhere(PathBuf),
+    Users(users::Error),
+    /// What was asked for cannot be read.
+    Input(io::Error),
+    /// Stdout cannot be written.
+    Output(io::Error),
+}
+
+impl From<load::Error> for Failure {
+    fn from(error: load::Error) -> Self {
+        match error {
+            load::Error::Missing(path) => Self::NoInstance(path),
+            load::Error::File(error) => Self::File(error),
+            load::Error::Invalid(invalid) => Self::Config(invalid),
+        }
+    }
+}
+
+impl From<fs::Error> for Failure {
+    fn from(error: fs::Error) -> Self {
+        Self::File(error)
+    }
+}
+
+impl From<secrets::Error> for Failure {
+    fn from(error: secrets::Error) -> Self {
+        Self::Secrets(error)
+    }
+}
+
+impl From<users::Error> for Failure {
+    fn from(error: users::Error) -> Self {
+        Self::Users(error)
+    }
+}
+
+impl From<lock::Error> for Failure {
+    fn from(error: lock::Error) -> Self {
+        Self::Lock(error)
+    }
+}
+
+impl From<DesiredError> for Failure {
+    fn from(error: DesiredError) -> Self {
+        match error {
+            DesiredError::Load(error) => error.into(),
+            DesiredError::Secrets(error) => error.into(),
+            error => Self::Desired(error),
+        }
+    }
+}
+
+impl From<reconfigure::Error> for Failure {
+    fn from(error: reconfigure::Error) -> Self {
+        match error {
+            reconfigure::Error::Desired(error) => error.into(),
+            reconfigure::Error::Lock(error) => error.into(),
+            reconfigure::Error::Accounts(error) => Self::Desired(error.into()),
+            reconfigure::Error::System(error) => Self::Desired(error.into()),
+            reconfigure::Error::Apply(error) => Self::Apply(error),
+            error @ (reconfigure::Error::Services(_)
+            | reconfigure::Error::RolledBack(_)
+            | reconfigure::Error::NotRolledBack { .. }) => Self::Act(error),
+        }
+    }
+}
+
+impl From<ReadOnlyError> for Failure {
+    fn from(error: ReadOnlyError) -> Self {
+        match error {
+            ReadOnlyError::Load(error) => error.into(),
+            ReadOnlyError::Lock(error) => error.into(),
+            ReadOnlyError::Apply(error) => Self::Apply(error),
+            ReadOnlyError::Trust(error) => Self::Desired(error.into()),
+            error => Self::ReadOnly(error),
+        }
+    }
+}
+
+impl From<supervise::Error> for Failure {
+    fn from(error: supervise::Error) -> Self {
+        Self::Serve(error)
+    }
+}
+
+impl From<InitError> for Failure {
+    fn from(error: InitError) -> Self {
+        match error {
+            InitError::Exists(path) => Self::InstanceExists(path),
+            InitError::NoFreePort(first) => Self::NoFreePort(first),
+            InitError::Starter(invalid) => Self::Starter(invalid),
+            InitError::Render(error) => Self::Desired(error.into()),
+            InitError::Lock(error) => Self::Lock(error),
+            InitError::File(error) => Self::File(error),
+        }
+    }
+}
+
+impl From<GenerateError> for Failure {
+    fn from(error: GenerateError) -> Self {
+        match error {
+            GenerateError::Exists(path) => Self::SecretsExist(path),
+            GenerateError::Secrets(error) => Self::Secrets(error),
+            GenerateError::Lock(error) => Self::Lock(error),
+            GenerateError::File(error) => Self::File(error),
+        }
+    }
+}
+
+impl From<SupervisorError> for Failure {
+    fn from(error: SupervisorError) -> Self {
+        Self::Supervisor(error)
+    }
+}
+
+impl From<AskError> for Failure {
+    fn from(error: AskError) -> Self {
+        Self::Ask(error)
+    }
+}
+
+impl From<ReloadError> for Failure {
+    fn from(error: ReloadError) -> Self {
+        Self::Reload(error)
+    }
+}
+
+impl From<services::Error> for Failure {
+    fn from(error: services::Error) -> Self {
+        Self::Services(error)
+    }
+}
+
+impl From<ServiceError> for Failure {
+    fn from(error: ServiceError) -> Self {
+        Self::Service(error)
+    }
+}
+
+impl From<LogError> for Failure {
+    fn from(error: LogError) -> Self {
+        Self::Log(error)
+    }
+}

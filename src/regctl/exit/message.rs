@@ -1,0 +1,76 @@
+//! What is said of a failure.
+
+use std::{error::Error as StdError, fmt};
+
+use super::Failure;
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Usage(message) => f.write_str(message),
+            Self::NoInstance(path) => {
+                write!(f, "there is no instance: `{}` does not exist", path.display())
+            }
+            Self::Config(invalid) => invalid.fmt(f),
+            Self::InstanceExists(path) => {
+                write!(f, "`{}` exists and is never overwritten", path.display())
+            }
+            Self::Starter(invalid) => {
+                f.write_str("these values make no good instance.toml; nothing was written")?;
+                invalid.problems.iter().try_for_each(|problem| write!(f, "\n  {}", problem.message))
+            }
+            Self::Disabled(path) => {
+                write!(
+                    f,
+                    "`registry.enable = false` in `{}`: there is nothing to run",
+                    path.display()
+                )
+            }
+            Self::NoFreePort(first) => write!(f, "no port is free from {first} upwards"),
+            Self::File(error) => chain(f, error),
+            Self::Secrets(error) => chain(f, error),
+            Self::SecretsExist(path) => {
+                write!(f, "`{}` exists and is never overwritten", path.display())
+            }
+            Self::Lock(error) => chain(f, error),
+            Self::Desired(error) => chain(f, error),
+            Self::Apply(error) => chain(f, error),
+            Self::ReadOnly(error) => chain(f, error),
+            Self::Serve(error) => chain(f, error),
+            Self::Act(error) => chain(f, error),
+            Self::Start(error) => chain(f, error),
+            Self::Supervisor(error) => chain(f, error),
+            Self::Ask(error) => chain(f, error),
+            Self::UnknownService(name) => write!(f, "there is no service `{name}`"),
+            Self::ServiceDisabled { service, .. } => {
+                write!(f, "{service} is disabled by its settings")
+            }
+            Self::Reload(error) => chain(f, error),
+            Self::Services(error) => chain(f, error),
+            Self::Service(error) => chain(f, error),
+            Self::Log(error) => chain(f, error),
+            Self::NoUsers(path) => {
+                write!(f, "the registry of `{}` asks nobody who they are", path.display())
+            }
+            Self::UsersElsewhere(path) => write!(
+                f,
+                "the registry of `{}` takes tokens: its users are those of the server that issues them",
+                path.display()
+            ),
+            Self::Users(error) => chain(f, error),
+            Self::Input(error) => write!(f, "failed to read the password: {error}"),
+            Self::Output(error) => write!(f, "failed to write to stdout: {error}"),
+        }
+    }
+}
+
+/// Writes an error with its causes, each of which speaks for its own layer.
+fn chain(f: &mut fmt::Formatter<'_>, error: &dyn StdError) -> fmt::Result {
+    write!(f, "{error}")?;
+    let mut source = error.source();
+    while let Some(cause) = source {
+        write!(f, ": {cause}")?;
+        source = cause.source();
+    }
+    Ok(())
+}

@@ -1,0 +1,137 @@
+//! A raw HTTP/1.1 client on one connection, of TCP or of a unix socket.
+
+use std::{io, path::Path, time::Duration};
+
+use serde_json::Value;
+use tokio::{
+    io::{
+        AsyncBufReadExt as _, AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _,
+        BufStream,
+    },
+    net::{TcpStream, UnixStream},
+    time::timeout,
+};
+
+/// A server that says nothing for so long hangs.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
+
+impl<S: AsyncRead + AsyncWrite + Send + Unpin> Stream for S {}
+
+/// One connection.
+pub(crate) struct Client {
+    stream: BufStream<Box<dyn Stream>>,
+}
+
+/// What came back.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    headers: Vec<(String, String)>,
+    pub(crate) body: Vec<u8>,
+}
+
+impl Client {
+    pub(crate) async fn tcp(address: &str) -> Self {
+        Self::on(TcpStream::connect(address).await.unwrap())
+    }
+
+    pub(crate) async fn unix(path: &Path) -> io::Result<Self> {
+        Ok(Self::on(UnixStream::connect(path).await?))
+    }
+
+    fn on(stream: impl Stream + 'static) -> Self {
+        Self { stream: BufStream::new(Box::new(stream)) }
+    }
+
+    /// Sends a request with a body, and reads the answer.
+    pub(crate) async fn ask(&mut self, method: &str, target: &str, body: &str) -> Answer {
+        self.begin(method, target, body.len()).await;
+        self.send(body.as_bytes()).await;
+        self.answer().await.unwrap()
+    }
+
+    /// Sends the head of a request.
+    pub(crate) async fn begin(&mut self, method: &str, target: &str, length: usize) {
+        let head =
+            format!("{method} {target} HTTP/1.1\r\nHost: test\r\nContent-Length: {length}\r\n\r\n");
+        self.send(head.as_bytes()).await;
+    }
+
+    /// Sends the head of a request, and waits until the server wants its body.
+    pub(crate) async fn begin_when_wanted(&mut self, method: &str, target: &str, length: usize) {
+        let head = format!(
+            "{method} {target} HTTP/1.1\r\nHost: test\r\nExpect: 100-continue\r\nContent-Length: {length}\r\n\r\n"
+        );
+        self.send(head.as_bytes()).await;
+        assert!(self.line().await.unwrap().contains(" 100 "));
+        assert_eq!(self.line().await.unwrap(), "");
+    }
+
+    pub(crate) async fn send(&mut self, bytes: &[u8]) {
+        // A server that has heard enough may stop listening: its answer tells more.
+        let _ = self.stream.write_all(bytes).await;
+        let _ = self.stream.flush().await;
+    }
+
+    /// Reads an answer; none if the connection ends instead.
+    pub(crate) async fn answer(&mut self) -> Option<Answer> {
+        let status_line = self.line().await?;
+        let status = status_line.split(' ').nth(1).unwrap().parse().unwrap();
+        let mut headers = Vec::new();
+        loop {
+            let line = self.line().await.unwrap();
+            let Some((name, value)) = line.split_once(':') else { break };
+            headers.push((name.to_ascii_lowercase(), value.trim().to_owned()));
+        }
+        let mut answer = Answer { status, headers, body: Vec::new() };
+        let length = answer.header("content-length").map_or(0, |length| length.parse().unwrap());
+        answer.body = vec![0; length];
+        self.stream.read_exact(&mut answer.body).await.unwrap();
+        Some(answer)
+    }
+
+    /// Waits until the server ends the connection, and says whether it said nothing more.
+    pub(crate) async fn ends(&mut self) -> bool {
+        self.line().await.is_none()
+    }
+
+    async fn line(&mut self) -> Option<String> {
+        let mut line = String::new();
+        let read = timeout(PATIENCE, self.stream.read_line(&mut line)).await.unwrap();
+        match read {
+            Ok(0) => None,
+            Err(error) if error.kind() == io::ErrorKind::ConnectionReset => None,
+            read => read.map(|_| line.trim_end().to_owned()).ok(),
+        }
+    }
+}
+
+impl Answer {
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+        let mut found = self.headers.iter().filter(|(found, _)| found == name);
+        found.next().map(|(_, value)| value.as_str())
+    }
+
+    #[track_caller]
+    pub(crate) fn expect(self, status: u16) -> Self {
+        assert_eq!(
+            self.status,
+            status,
+            "{:?} {}",
+            self.headers,
+            String::from_utf8_lossy(&self.body)
+        );
+        self
+    }
+
+    pub(crate) fn json(&self) -> Value {
+        serde_json::from_slice(&self.body).unwrap_or_else(|error| panic!("{error}: {self:?}"))
+    }
+
+    /// `Location` as path and query.
+    pub(crate) fn location(&self) -> String {
+        self.header("location").unwrap().trim_start_matches("http://test").to_owned()
+    }
+}
