@@ -13,8 +13,8 @@ use crate::{
     exit::Failure,
     output::{Printer, Report},
     state::{Layout, ServiceName, Services},
-    supervise::{Following, More},
-    sys::{fs, signals::Signals, stdout},
+    supervise::{FollowError, Following, More},
+    sys::{signals::Signals, stdout},
 };
 
 /// How often it is looked whether there is more.
@@ -42,10 +42,13 @@ pub(crate) struct Args {
 pub(crate) fn run(args: Args, context: &Context) -> Result<Report, Failure> {
     let Args { selection, lines } = args;
     let paths = paths(&context.layout, &selection)?;
+    if paths.is_empty() {
+        context.printer.say("no service is enabled");
+        return Ok(Report::silent());
+    }
     let stop = stopped().map_err(Failure::Output)?;
     let mut shown = Shown::new(context.printer, paths.len() > 1);
-    let mut following = Following::begin(paths, lines)
-        .map_err(|(path, source)| Failure::File(fs::Error { operation: "read", path, source }))?;
+    let mut following = Following::begin(paths, lines)?;
     let mut pause = Duration::ZERO;
     // At the end of a pause nobody has stopped it.
     while stop.recv_timeout(pause).is_err() && !stdout::is_closed() {
@@ -53,8 +56,9 @@ pub(crate) fn run(args: Args, context: &Context) -> Result<Report, Failure> {
             Ok(More::Yes) => Duration::ZERO,
             Ok(More::No) => LOOK,
             // A reader that went away is no error.
-            Err(error) if error.kind() == ErrorKind::BrokenPipe => break,
-            Err(error) => return Err(Failure::Output(error)),
+            Err(FollowError::Show(error)) if error.kind() == ErrorKind::BrokenPipe => break,
+            Err(FollowError::Show(error)) => return Err(Failure::Output(error)),
+            Err(FollowError::Read(error)) => return Err(error.into()),
         };
     }
     Ok(Report::silent())

@@ -3,6 +3,8 @@
 use std::{
     io::{self, BufRead as _, BufReader, ErrorKind, Read as _},
     os::unix::net::UnixStream,
+    sync::mpsc,
+    thread,
 };
 
 use super::control::{self, Overview, Reply, Request};
@@ -25,12 +27,26 @@ pub(crate) enum AskError {
 
 /// Asks once.
 pub(crate) fn ask(layout: &Layout, request: &Request) -> Result<Overview, AskError> {
-    let stream = socket::connect(&layout.supervisor_socket()).map_err(unreachable)?;
+    let stream = connect(layout)?;
     let line = exchange(&stream, request).map_err(silent)?;
     match serde_json::from_str(&line) {
         Ok(Reply::Is(overview)) => Ok(overview),
         Ok(Reply::Refused(reason)) => Err(AskError::Refused(reason)),
         Err(error) => Err(AskError::Answer(error.to_string())),
+    }
+}
+
+/// Connects, and does not wait for ever: the queue of a supervisor that hangs may be full.
+fn connect(layout: &Layout) -> Result<UnixStream, AskError> {
+    let path = layout.supervisor_socket();
+    let (sender, receiver) = mpsc::sync_channel(1);
+    // A connection that comes too late is dropped with the channel.
+    thread::spawn(move || {
+        let _ = sender.send(socket::connect(&path));
+    });
+    match receiver.recv_timeout(control::PATIENCE) {
+        Ok(connected) => connected.map_err(unreachable),
+        Err(_) => Err(AskError::Silent),
     }
 }
 

@@ -4,11 +4,13 @@
 //! between two looks is read too, in order.
 
 use std::{
-    fs::{self, File, Metadata},
+    fs::{File, Metadata, metadata, read_dir},
     io::{self, ErrorKind},
     os::unix::fs::{FileExt as _, MetadataExt as _},
     path::{Path, PathBuf},
 };
+
+use crate::sys::fs;
 
 /// What is read at once, in bytes.
 const READ_BYTES: usize = 64 << 10;
@@ -46,6 +48,15 @@ type FileId = (u64, u64);
 /// Who is handed what was written, with the file's name. Its error ends it all.
 pub(crate) type Show<'a> = dyn FnMut(&Path, &[u8]) -> io::Result<()> + 'a;
 
+/// Why a log is not followed any more.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum FollowError {
+    #[error(transparent)]
+    Read(#[from] fs::Error),
+    #[error("failed to show a log")]
+    Show(#[source] io::Error),
+}
+
 /// Whether there is more to read right now.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum More {
@@ -56,26 +67,21 @@ pub(crate) enum More {
 impl Following {
     /// Begins with the last lines of what is there. One that cannot be opened is an error, one that is not there
     /// yet is none.
-    pub(crate) fn begin(paths: Vec<PathBuf>, lines: u64) -> Result<Self, (PathBuf, io::Error)> {
-        let mut files = Vec::new();
-        for path in paths {
-            let open = Open::at(&path).and_then(|open| match open {
-                Some(mut open) => {
-                    open.shown = open.start_of_last(lines)?;
-                    Ok(Some(open))
-                }
-                None => Ok(None),
-            });
-            match open {
-                Ok(open) => files.push(Followed { path, open }),
-                Err(error) => return Err((path, error)),
+    pub(crate) fn begin(paths: Vec<PathBuf>, lines: u64) -> Result<Self, fs::Error> {
+        let begin = |path: PathBuf| {
+            let mut open = Open::at(&path).map_err(|source| failed(&path, source))?;
+            if let Some(open) = &mut open {
+                let start = open.start_of_last(lines);
+                open.shown = start.map_err(|source| failed(&path, source))?;
             }
-        }
+            Ok(Followed { path, open })
+        };
+        let files = paths.into_iter().map(begin).collect::<Result<_, fs::Error>>()?;
         Ok(Self { files, buffer: vec![0; READ_BYTES] })
     }
 
     /// Shows what was written since the last time.
-    pub(crate) fn go_on(&mut self, show: &mut Show<'_>) -> io::Result<More> {
+    pub(crate) fn go_on(&mut self, show: &mut Show<'_>) -> Result<More, FollowError> {
         let mut more = More::No;
         for file in &mut self.files {
             if file.go_on(&mut self.buffer, show)? == More::Yes {
@@ -87,7 +93,7 @@ impl Following {
 }
 
 impl Followed {
-    fn go_on(&mut self, buffer: &mut [u8], show: &mut Show<'_>) -> io::Result<More> {
+    fn go_on(&mut self, buffer: &mut [u8], show: &mut Show<'_>) -> Result<More, FollowError> {
         loop {
             let Some(open) = &mut self.open else {
                 // What cannot be opened now may be later.
@@ -97,9 +103,10 @@ impl Followed {
                     None => return Ok(More::No),
                 }
             };
-            let now = fs::metadata(&self.path).map(|found| id(&found)).ok();
+            let now = metadata(&self.path).map(|found| id(&found)).ok();
             let is_current = now.is_none_or(|now| now == open.id);
-            if is_current && open.file.metadata()?.len() < open.shown {
+            let length = open.file.metadata().map_err(|error| failed(&self.path, error))?.len();
+            if is_current && length < open.shown {
                 // Somebody has emptied it.
                 open.shown = 0;
             }
@@ -145,10 +152,11 @@ impl Open {
         ended: Ended,
         buffer: &mut [u8],
         show: &mut Show<'_>,
-    ) -> io::Result<More> {
+    ) -> Result<More, FollowError> {
         let turn = self.shown.saturating_add(TURN_BYTES);
         loop {
-            let read = self.file.read_at(buffer, self.shown)?;
+            let read =
+                self.file.read_at(buffer, self.shown).map_err(|error| failed(path, error))?;
             let whole = match buffer[..read].iter().rposition(|byte| *byte == b'\n') {
                 Some(end) => end + 1,
                 // A line that is longer than the buffer is shown in pieces.
@@ -158,7 +166,7 @@ impl Open {
             if whole == 0 {
                 return Ok(More::No);
             }
-            show(path, &buffer[..whole])?;
+            show(path, &buffer[..whole]).map_err(FollowError::Show)?;
             self.shown += whole as u64;
             if self.shown >= turn {
                 return Ok(More::Yes);
@@ -191,6 +199,10 @@ impl Open {
     }
 }
 
+fn failed(path: &Path, source: io::Error) -> fs::Error {
+    fs::Error { operation: "read", path: path.to_owned(), source }
+}
+
 fn id(metadata: &Metadata) -> FileId {
     (metadata.dev(), metadata.ino())
 }
@@ -200,7 +212,7 @@ fn id(metadata: &Metadata) -> FileId {
 fn next(path: &Path, former: FileId) -> Option<Open> {
     let mut full: Vec<PathBuf> = Vec::new();
     if path.file_name().is_some_and(|name| name == "current") {
-        let entries = fs::read_dir(path.parent()?).ok()?;
+        let entries = read_dir(path.parent()?).ok()?;
         let paths = entries.filter_map(|entry| Some(entry.ok()?.path()));
         full = paths.filter(|path| is_full(path)).collect();
         // Their names sort by time.
@@ -208,7 +220,7 @@ fn next(path: &Path, former: FileId) -> Option<Open> {
     }
     let names: Vec<_> = full.into_iter().chain([path.to_owned()]).collect();
     let ids: Vec<_> =
-        names.iter().map(|name| fs::metadata(name).map(|found| id(&found)).ok()).collect();
+        names.iter().map(|name| metadata(name).map(|found| id(&found)).ok()).collect();
     let next = match ids.iter().position(|id| *id == Some(former)) {
         Some(index) => index + 1,
         // It is gone: so are perhaps some that came after it.
@@ -225,7 +237,7 @@ fn is_full(path: &Path) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use std::io::Write as _;
+    use std::{fs::rename, io::Write as _};
 
     use super::*;
 
@@ -285,7 +297,7 @@ mod tests {
         assert_eq!(shown(&mut following), "a\n");
         for (name, text) in [("@1.s", "b\n"), ("@2.s", "c\n"), ("@3.s", "d\n")] {
             write(&path, text);
-            fs::rename(&path, scratch.path().join(name)).unwrap();
+            rename(&path, scratch.path().join(name)).unwrap();
         }
         // Nothing has the name: what is there is awaited.
         assert_eq!(shown(&mut following), "b\n");
@@ -302,7 +314,7 @@ mod tests {
         assert_eq!(shown(&mut following), "one\ntwo\n");
         File::create(&path).unwrap().write_all(b"new\n").unwrap();
         assert_eq!(shown(&mut following), "new\n");
-        fs::rename(&path, scratch.path().join("error.log.1")).unwrap();
+        rename(&path, scratch.path().join("error.log.1")).unwrap();
         write(&path, "next\n");
         assert_eq!(shown(&mut following), "next\n");
     }

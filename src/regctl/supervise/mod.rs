@@ -24,7 +24,7 @@ pub(crate) use act::{Act, ActError, act, is_current, is_running, wait};
 pub(crate) use change::{Change, Changed, Told, tell, wait_for};
 pub(crate) use client::{AskError, ask};
 pub(crate) use control::{Condition, Outdated, Overview, Request, Sent, ServiceStatus};
-pub(crate) use follow::{Following, More};
+pub(crate) use follow::{FollowError, Following, More};
 pub(crate) use foreground::{Error, bind, problems, serve};
 pub(crate) use health::{Health, ask as ask_health};
 pub(crate) use line::{Line, LineWithLog};

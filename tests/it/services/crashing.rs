@@ -62,8 +62,10 @@ fn what_is_mended_serves_at_the_next_start() {
 
 #[test]
 fn a_taken_port_is_named() {
-    let (world, port) = World::on_free_port();
-    let _taken = TcpListener::bind(("127.0.0.1", port)).unwrap();
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = taken.local_addr().unwrap().port();
+    let toml = format!("[registry]\nregistry_http_addr = \"127.0.0.1:{port}\"\n");
+    let world = World::with(&toml);
     let it = Supervised::supervise(world);
     it.until("it pauses", || it.registry()["state"] == "crashed");
     let ran = it.run(&["status", "registry"]);
