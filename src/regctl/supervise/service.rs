@@ -54,6 +54,8 @@ pub(super) struct Supervised {
     log: LogProcess,
     sockets: Option<Sockets>,
     ended: Option<Ended>,
+    /// The signal that was last sent to end the process.
+    got: Option<Signal>,
     pub(super) problem: Option<String>,
     /// What the running process was started with.
     started_with: Fingerprint,
@@ -110,6 +112,7 @@ impl Supervised {
             log: LogProcess { machine: log, reader, writer: Some(writer), echo },
             sockets: None,
             ended: None,
+            got: None,
             problem: None,
             started_with: Fingerprint::default(),
         })
@@ -138,6 +141,7 @@ impl Supervised {
                 let event = match self.spawn(layout) {
                     Ok(pid) => {
                         self.problem = None;
+                        self.got = None;
                         Event::Spawned(pid)
                     }
                     Err(problem) => {
@@ -149,10 +153,12 @@ impl Supervised {
             }
             Action::Ask(pid) => {
                 spawn::signal(pid, self.polite());
+                self.got = Some(self.polite());
                 None
             }
             Action::Kill(pid) => {
                 spawn::signal_group(pid, Signal::SIGKILL);
+                self.got = Some(Signal::SIGKILL);
                 None
             }
         }
@@ -250,11 +256,18 @@ impl Supervised {
     /// Sends a signal of an administrator.
     pub(super) fn send(&mut self, signal: Sent, layout: &Layout, now: Instant) {
         let Some(pid) = self.machine.pid() else { return };
+        let (sent, ends) = match signal {
+            Sent::Hup => (Signal::SIGHUP, false),
+            Sent::Term => (Signal::SIGTERM, true),
+            Sent::Int => (Signal::SIGINT, true),
+            Sent::Kill => (Signal::SIGKILL, true),
+        };
         match signal {
-            Sent::Hup => spawn::signal(pid, Signal::SIGHUP),
-            Sent::Kill => spawn::signal_group(pid, Signal::SIGKILL),
-            Sent::Term => spawn::signal(pid, Signal::SIGTERM),
-            Sent::Int => spawn::signal(pid, Signal::SIGINT),
+            Sent::Kill => spawn::signal_group(pid, sent),
+            Sent::Hup | Sent::Term | Sent::Int => spawn::signal(pid, sent),
+        }
+        if ends {
+            self.got = Some(sent);
         }
         match signal {
             // It has its files checked, and takes them.
@@ -336,6 +349,7 @@ impl Supervised {
             state,
             seconds,
             pid: self.machine.pid(),
+            got: self.got.filter(|_| self.machine.pid().is_some()).map(word),
             starts: self.machine.starts,
             restarts: self.machine.restarts,
             failures: self.machine.failures,
@@ -377,12 +391,17 @@ impl Ended {
         let how = match self.end {
             End::Exit(code) => format!("exit {code}"),
             End::Signal(signal) => {
-                format!("signal {}", signal.as_str().trim_start_matches("SIG"))
+                format!("signal {}", word(signal))
             }
         };
         let ago = now.saturating_duration_since(self.at).as_secs();
         LastEnd { how, ago, after: self.after.as_secs() }
     }
+}
+
+/// A signal's name without the prefix, as runit writes it.
+fn word(signal: Signal) -> String {
+    signal.as_str().trim_start_matches("SIG").to_owned()
 }
 
 fn arguments(layout: &Layout, command: &str, name: ServiceName) -> Vec<OsString> {
