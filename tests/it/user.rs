@@ -174,7 +174,7 @@ fn an_instance_without_users_says_what_to_write() {
 fn users_added_at_once_are_all_there() {
     let world = world();
     let names: Vec<_> = (0..6).map(|number| format!("user{number}")).collect();
-    std::thread::scope(|scope| {
+    thread::scope(|scope| {
         for name in &names {
             let world = &world;
             scope.spawn(move || add(world, name, "secret"));
