@@ -88,10 +88,10 @@ pub(crate) fn command() -> clap::Command {
 
 /// Runs a command line and says how it ended.
 pub(crate) fn main(arguments: Vec<OsString>) -> Exit {
-    if let Some(command) = internal::Command::parse(&arguments) {
+    let environment = Environment::read();
+    if let Some(command) = internal::Command::parse(&arguments, &environment) {
         return internal::run(&command);
     }
-    let environment = Environment::read();
     let (global, command) = match parse(arguments) {
         Ok(parsed) => parsed,
         Err(error) => return usage(&error),

@@ -1,6 +1,7 @@
-//! Commands that regctl gives itself: the processes of services and of their logs. Nobody types them.
+//! Processes that last and are meant to be small: the supervisor's, as the system starts it, and those that it makes, which
+//! nobody types.
 //!
-//! They are read by hand: such a process is meant to be small, and half of what clap needs is never needed again.
+//! Their command lines are read by hand: most of what clap reads of the program would stay in memory for good.
 
 use std::{
     ffi::{OsStr, OsString},
@@ -8,10 +9,11 @@ use std::{
 };
 
 use crate::{
+    config::load::Environment,
     exit::{Exit, Failure},
     output::{Format, Printer, Volume},
     state::{Layout, ServiceName},
-    supervise::{self, Echo, LOG_COMMAND, SERVICE_COMMAND},
+    supervise::{self, Echo, LOG_COMMAND, SERVICE_COMMAND, Supervisor},
 };
 
 /// What such a process is.
@@ -21,12 +23,17 @@ pub(crate) enum Command {
     Service { root: PathBuf, name: ServiceName, parent: u32 },
     /// `__log NAME --root DIR --parent PID [--echo]`
     Log { root: PathBuf, name: ServiceName, echo: Echo },
+    /// `[--root DIR] supervise`, as the system's unit has it; every other form goes through clap.
+    Supervise { root: PathBuf },
 }
 
 impl Command {
-    /// Reads a command line that the supervisor has written, the program's own name first.
-    pub(crate) fn parse(arguments: &[OsString]) -> Option<Self> {
+    /// Reads a command line that regctl has written, the program's own name first.
+    pub(crate) fn parse(arguments: &[OsString], environment: &Environment) -> Option<Self> {
         let words: Vec<&OsStr> = arguments.iter().map(OsString::as_os_str).collect();
+        if let Some(root) = supervised(&words, environment) {
+            return Some(Self::Supervise { root });
+        }
         let [_, command, name, root_word, root, parent_word, parent, rest @ ..] = &words[..] else {
             return None;
         };
@@ -46,7 +53,23 @@ impl Command {
     }
 }
 
-/// Becomes what the supervisor has asked for.
+/// The root of `[--root DIR] supervise`.
+fn supervised(words: &[&OsStr], environment: &Environment) -> Option<PathBuf> {
+    let root = match words {
+        [_, command] if *command == "supervise" => match &environment.root {
+            Some(root) => root.clone(),
+            None => PathBuf::from("/"),
+        },
+        [_, option, root, command] if *option == "--root" && *command == "supervise" => {
+            PathBuf::from(root)
+        }
+        _ => return None,
+    };
+    // Others are made absolute, or refused, with the rest of the command line.
+    (root.is_absolute() && root.to_str().is_some()).then_some(root)
+}
+
+/// Becomes what was asked for.
 pub(crate) fn run(command: &Command) -> Exit {
     let ended: Result<(), Failure> = match command {
         Command::Service { root, name, parent } => {
@@ -56,12 +79,16 @@ pub(crate) fn run(command: &Command) -> Exit {
         Command::Log { root, name, echo } => {
             supervise::write_log(&Layout::new(root.clone()), *name, *echo).map_err(Failure::from)
         }
+        Command::Supervise { root } => Supervisor::new(&Layout::new(root.clone()), Echo::No)
+            .map(Supervisor::run)
+            .map_err(Failure::from),
     };
     match ended {
         Ok(()) => Exit::Done,
         Err(failure) => {
-            // Into the log: without color, and without what helps whoever types.
-            Printer::new(Format::Text, Volume::Normal, true).error(&failure, None);
+            // Into a log: without color.
+            let hint = failure.hint();
+            Printer::new(Format::Text, Volume::Normal, true).error(&failure, hint.as_deref());
             failure.exit()
         }
     }
@@ -73,7 +100,18 @@ mod tests {
 
     fn parse(line: &str) -> Option<Command> {
         let words: Vec<OsString> = line.split(' ').map(OsString::from).collect();
-        Command::parse(&words)
+        Command::parse(&words, &Environment::default())
+    }
+
+    #[test]
+    fn the_line_of_a_unit_starts_a_supervisor() {
+        let supervise = |root: &str| Some(Command::Supervise { root: root.into() });
+        assert_eq!(parse("/usr/bin/regctl supervise"), supervise("/"));
+        assert_eq!(parse("regctl --root /srv supervise"), supervise("/srv"));
+        for line in ["regctl --root srv supervise", "regctl supervise --json", "regctl supervise x"]
+        {
+            assert_eq!(parse(line), None, "{line}");
+        }
     }
 
     #[test]
