@@ -27,6 +27,7 @@ mod log;
 mod reconfigure;
 mod registry;
 mod run;
+mod services;
 mod set_readonly;
 mod show_config;
 mod support;

@@ -53,7 +53,9 @@ pub(crate) enum Unreadable {
 }
 
 /// How long before its end a certificate is worth a warning.
-const NOTICE_SECONDS: i64 = 30 * 86_400;
+const NOTICE_SECONDS: i64 = 30 * DAY_SECONDS;
+
+const DAY_SECONDS: i64 = 86_400;
 
 impl Certificate {
     /// Reads the first certificate of a PEM text.
@@ -90,6 +92,16 @@ impl Certificate {
             }
             () => Validity::Good,
         }
+    }
+
+    /// Returns the day of its end.
+    pub(crate) fn end(&self) -> Date {
+        date(self.not_after)
+    }
+
+    /// Returns how many whole days are left at a time, in seconds since 1970; negative once it has ended.
+    pub(crate) fn days_left(&self, now: i64) -> i64 {
+        self.not_after.saturating_sub(now).div_euclid(DAY_SECONDS)
     }
 
     /// Whether this is the certificate of a key.

@@ -28,6 +28,18 @@ enum Page {
     Init,
     Run,
     Supervise,
+    Status,
+    ServiceList,
+    Start,
+    Stop,
+    Restart,
+    Once,
+    Hup,
+    Term,
+    Int,
+    Kill,
+    GracefulKill,
+    Tail,
     Reconfigure,
     SetReadonly,
     User,
@@ -53,6 +65,18 @@ impl Page {
             Self::Init => include_str!("../../../man/regctl-init.1"),
             Self::Run => include_str!("../../../man/regctl-run.1"),
             Self::Supervise => include_str!("../../../man/regctl-supervise.1"),
+            Self::Status => include_str!("../../../man/regctl-status.1"),
+            Self::ServiceList => include_str!("../../../man/regctl-service-list.1"),
+            Self::Start => include_str!("../../../man/regctl-start.1"),
+            Self::Stop => include_str!("../../../man/regctl-stop.1"),
+            Self::Restart => include_str!("../../../man/regctl-restart.1"),
+            Self::Once => include_str!("../../../man/regctl-once.1"),
+            Self::Hup => include_str!("../../../man/regctl-hup.1"),
+            Self::Term => include_str!("../../../man/regctl-term.1"),
+            Self::Int => include_str!("../../../man/regctl-int.1"),
+            Self::Kill => include_str!("../../../man/regctl-kill.1"),
+            Self::GracefulKill => include_str!("../../../man/regctl-graceful-kill.1"),
+            Self::Tail => include_str!("../../../man/regctl-tail.1"),
             Self::Reconfigure => include_str!("../../../man/regctl-reconfigure.1"),
             Self::SetReadonly => include_str!("../../../man/regctl-set-readonly.1"),
             Self::User => include_str!("../../../man/regctl-user.1"),
@@ -110,18 +134,21 @@ const UPSTREAM_FILES: [(&str, &str); 1] =
     [("/etc/docker/registry/config.yml", "Where Docker Distribution 2.8 is used to have it.")];
 
 /// The variables that are read, for the section ENVIRONMENT.
-const ENVIRONMENT: [(&str, &str); 4] = [
+const ENVIRONMENT: [(&str, &str); 5] = [
     ("REGCTL_ROOT", "The root of the instance, unless --root names one."),
+    ("SVWAIT", "How many seconds `start`, `stop` and `restart` wait, unless --wait says so."),
     ("NO_COLOR", "Set and not empty: no color."),
     ("REGISTRY_CONFIGURATION_PATH", "The config.yml of `registry serve`, when none is named."),
     ("REGISTRY_*", "`registry serve` only: each overrides a key of config.yml."),
 ];
 
 /// The exit codes, for the section EXIT STATUS.
-const EXITS: [(&str, &str); 7] = [
+const EXITS: [(&str, &str); 9] = [
     ("0", "Done."),
     ("1", "Not done."),
     ("2", "The command line is wrong."),
+    ("3", "A service does not run that should, or that was asked for by name."),
+    ("4", "There is no such service, or no supervisor runs."),
     ("5", "Done, with findings that need a look."),
     ("75", "Another command holds a lock; the message says which one, and since when."),
     ("77", "Permission denied."),

@@ -4,18 +4,34 @@
 pub(crate) mod check_config;
 pub(crate) mod completions;
 pub(crate) mod diff_config;
+mod facts;
 pub(crate) mod generate_secrets;
+pub(crate) mod graceful_kill;
+mod held;
+pub(crate) mod hup;
 pub(crate) mod init;
 mod instance_toml_page;
+pub(crate) mod int;
 pub(crate) mod internal;
+pub(crate) mod kill;
 pub(crate) mod man;
+pub(crate) mod once;
 pub(crate) mod reconfigure;
 pub(crate) mod registry;
+pub(crate) mod restart;
 pub(crate) mod run;
+mod selection;
+pub(crate) mod service_list;
 mod services;
 pub(crate) mod set_readonly;
 pub(crate) mod show_config;
+pub(crate) mod start;
+pub(crate) mod status;
+pub(crate) mod stop;
 pub(crate) mod supervise;
+pub(crate) mod tail;
+mod telling;
+pub(crate) mod term;
 pub(crate) mod user;
 mod waiting;
 
@@ -42,6 +58,18 @@ pub(crate) enum Command {
     Init(init::Args),
     Run(run::Args),
     Supervise(supervise::Args),
+    Status(status::Args),
+    ServiceList(service_list::Args),
+    Start(start::Args),
+    Stop(stop::Args),
+    Restart(restart::Args),
+    Once(once::Args),
+    Hup(hup::Args),
+    Term(term::Args),
+    Int(int::Args),
+    Kill(kill::Args),
+    GracefulKill(graceful_kill::Args),
+    Tail(tail::Args),
     Reconfigure(reconfigure::Args),
     SetReadonly(set_readonly::Args),
     User(user::Args),
@@ -60,6 +88,18 @@ pub(crate) fn run(command: Command, context: &Context) -> Result<Report, Failure
         Command::Init(args) => init::run(args, context),
         Command::Run(args) => run::run(args, context),
         Command::Supervise(args) => supervise::run(args, context),
+        Command::Status(args) => status::run(args, context),
+        Command::ServiceList(args) => service_list::run(args, context),
+        Command::Start(args) => start::run(args, context),
+        Command::Stop(args) => stop::run(args, context),
+        Command::Restart(args) => restart::run(args, context),
+        Command::Once(args) => once::run(args, context),
+        Command::Hup(args) => hup::run(args, context),
+        Command::Term(args) => term::run(args, context),
+        Command::Int(args) => int::run(args, context),
+        Command::Kill(args) => kill::run(args, context),
+        Command::GracefulKill(args) => graceful_kill::run(args, context),
+        Command::Tail(args) => tail::run(args, context),
         Command::Reconfigure(args) => reconfigure::run(args, context),
         Command::SetReadonly(args) => set_readonly::run(args, context),
         Command::User(args) => user::run(args, context),

@@ -8,9 +8,9 @@ use std::{
 
 use crate::{
     config::{Instance, vhost::Vhost},
-    reconfigure::{Desired, Services},
-    state::Layout,
-    supervise::{self, Act, ActError},
+    reconfigure::{Desired, Services, Supervision},
+    state::{Layout, ServiceName},
+    supervise::{self, Act, ActError, Outdated, Request},
 };
 
 /// The services of an instance, by way of its supervisor.
@@ -41,6 +41,21 @@ impl Services for Supervised<'_> {
 
 /// How long the system may take to start the supervisor.
 const START_PATIENCE: Duration = Duration::from_secs(10);
+
+impl Supervision for Supervised<'_> {
+    fn is_current(&self) -> bool {
+        let of_registry = |status: &supervise::ServiceStatus| {
+            status.name == ServiceName::Registry && status.outdated == Outdated::No
+        };
+        supervise::ask(self.0, &Request::Status)
+            .is_ok_and(|overview| overview.services.iter().any(of_registry))
+    }
+
+    fn took(&self) {
+        // A supervisor that is gone by now has nothing to note.
+        let _ = supervise::ask(self.0, &Request::Current { service: ServiceName::Registry });
+    }
+}
 
 /// Where nginx is to accept connections, as this host reaches it.
 pub(super) fn nginx_addresses(instance: &Instance) -> Vec<SocketAddr> {

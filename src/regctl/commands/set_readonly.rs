@@ -7,13 +7,14 @@ use serde::Serialize;
 
 use super::{
     Context,
+    held::Held,
+    services::Supervised,
     waiting::{self, Waiting},
 };
 use crate::{
     exit::Failure,
     output::{Document, Printer, Report},
     reconfigure::{self, Pending, Reach, Switched},
-    state::holds::{Hold, Kind},
 };
 
 /// Switch read-only on or off, live
@@ -73,18 +74,6 @@ struct Shown {
     holds: Vec<Held>,
 }
 
-#[derive(Debug, Serialize)]
-struct Held {
-    kind: Kind,
-    reason: String,
-    command: String,
-    pid: u32,
-    since: String,
-    stale: bool,
-    #[serde(skip)]
-    text: String,
-}
-
 pub(crate) fn run(args: Args, context: &Context) -> Result<Report, Failure> {
     let Args { state, waiting } = args;
     let enabled = match state {
@@ -94,8 +83,9 @@ pub(crate) fn run(args: Args, context: &Context) -> Result<Report, Failure> {
     };
     let Context { layout, printer, .. } = context;
     let waits = |reason: &str| waiting::announce(*printer)(reason);
-    let switched =
-        reconfigure::set_read_only(layout, enabled, waiting.claim("set-readonly"), waits)?;
+    let claim = waiting.claim("set-readonly");
+    let registry = Supervised(layout);
+    let switched = reconfigure::set_read_only(layout, enabled, claim, waits, &registry)?;
     let Switched { is_changed, effective, reach, pending, cleared } = switched;
     let pending = announce(*printer, pending);
     Ok(Report::good(&Set {
@@ -143,20 +133,6 @@ fn status(context: &Context) -> Result<Report, Failure> {
     }))
 }
 
-impl Held {
-    fn of(hold: &Hold) -> Self {
-        Self {
-            kind: hold.kind,
-            reason: hold.reason.clone(),
-            command: hold.owner.command.clone(),
-            pid: hold.owner.process.pid,
-            since: hold.since.clone(),
-            stale: hold.is_stale(),
-            text: hold.to_string(),
-        }
-    }
-}
-
 impl Document for Set {
     const SCHEMA: u32 = 1;
 }
@@ -168,7 +144,7 @@ impl Document for Shown {
 impl fmt::Display for Set {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for hold in &self.cleared_holds {
-            writeln!(f, "cleared the {} hold of {}", hold.kind, hold.text)?;
+            writeln!(f, "cleared the {} hold of {}", hold.kind, hold)?;
         }
         let already = if self.changed { "" } else { "already " };
         writeln!(f, "read-only is {already}{}", word(self.setting))?;
@@ -190,7 +166,7 @@ impl fmt::Display for Shown {
         writeln!(f, "read-only: {}", word(*effective))?;
         writeln!(f, "setting: {}", word(*setting))?;
         for hold in holds {
-            writeln!(f, "{} hold: {}", hold.kind, hold.text)?;
+            writeln!(f, "{} hold: {}", hold.kind, hold)?;
         }
         match applied {
             Some(applied) if applied != effective => {

@@ -31,7 +31,8 @@ pub(crate) fn announce(printer: Printer) -> impl FnOnce(&str) {
     move |reason| printer.say(format!("waiting: {reason}"))
 }
 
-fn duration(text: &str) -> Result<Duration, String> {
+/// Reads a duration as settings have it.
+pub(crate) fn duration(text: &str) -> Result<Duration, String> {
     config::values::duration(text)
         .ok_or_else(|| "must be a duration, such as \"90s\", \"10m\" or \"1h30m\"".to_owned())
 }

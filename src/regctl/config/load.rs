@@ -18,6 +18,8 @@ pub(crate) struct Environment {
     pub(crate) root: Option<PathBuf>,
     /// `NO_COLOR`: set and not empty means no color.
     pub(crate) no_color: bool,
+    /// `SVWAIT`: how many seconds commands wait for a service, as runit's `sv` reads it.
+    pub(crate) service_wait: Option<String>,
     /// `REGISTRY_CONFIGURATION_PATH`: the file of `registry serve` when none is named.
     pub(crate) registry_configuration: Option<PathBuf>,
     /// `REGISTRY_*`: overrides of a registry's `config.yml`.
@@ -33,6 +35,9 @@ impl Environment {
         Self {
             root: path("REGCTL_ROOT"),
             no_color: env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty()),
+            service_wait: env::var_os("SVWAIT")
+                .filter(|value| !value.is_empty())
+                .map(|value| value.to_string_lossy().into_owned()),
             registry_configuration: path("REGISTRY_CONFIGURATION_PATH"),
             registry: text.filter(|(name, _)| name.starts_with("REGISTRY_")).collect(),
         }

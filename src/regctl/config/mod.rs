@@ -30,6 +30,7 @@ pub(crate) mod web_url;
 pub(crate) use derive::default_settings;
 pub(crate) use effective::{Effective, Secrets as ShownSecrets, effective, toml};
 pub(crate) use instance::Instance;
+pub(crate) use nearest::nearest;
 pub(crate) use parse::{Parsed, parse};
 pub(crate) use problem::{Invalid, Problem};
 pub(crate) use reference::{KeyReference, SupportReference, TableReference, reference};

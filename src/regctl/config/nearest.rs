@@ -1,7 +1,7 @@
 //! The nearest name: what somebody probably meant.
 
 /// Returns the candidate that is fewest edits away, if it is near enough to be meant.
-pub(super) fn nearest<'a>(
+pub(crate) fn nearest<'a>(
     name: &str,
     candidates: impl IntoIterator<Item = &'a str>,
 ) -> Option<&'a str> {

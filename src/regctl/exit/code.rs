@@ -15,7 +15,7 @@ use crate::{
         ReadOnlyError, StorageFolderError, SystemError, TrustError,
     },
     state::{holds, journal, lock, secrets, services, users},
-    supervise::{self, ServiceError, SupervisorError},
+    supervise::{self, AskError, ReloadError, ServiceError, SupervisorError},
 };
 
 impl Failure {
@@ -36,10 +36,15 @@ impl Failure {
             Self::Act(error) => caused(error, Exit::Failed),
             Self::Start(error) => caused(error, Exit::Failed),
             Self::Supervisor(error) => supervisor_exit(error),
+            Self::Ask(error) => ask_exit(error),
+            Self::UnknownService(_) => Exit::NoService,
+            Self::Reload(error) => reload_exit(error),
+            Self::Services(error) => services_exit(error),
             Self::Service(error) => service_exit(error),
             Self::Log(error) => caused(error, Exit::Failed),
             Self::Users(error) => users_exit(error),
             Self::InstanceExists(_)
+            | Self::ServiceDisabled { .. }
             | Self::Disabled(_)
             | Self::NoFreePort(_)
             | Self::SecretsExist(_)
@@ -224,6 +229,31 @@ fn supervisor_exit(error: &SupervisorError) -> Exit {
         | SupervisorError::Services(_)
         | SupervisorError::Socket(_)
         | SupervisorError::Process(_) => caused(error, Exit::Failed),
+    }
+}
+
+fn ask_exit(error: &AskError) -> Exit {
+    match error {
+        AskError::NotRunning => Exit::NoService,
+        AskError::Socket(error) => denied(error.kind()),
+        AskError::Silent | AskError::Answer(_) | AskError::Refused(_) => Exit::Failed,
+    }
+}
+
+fn reload_exit(error: &ReloadError) -> Exit {
+    match error {
+        ReloadError::Tell(error) => denied(error.kind()),
+        ReloadError::Invalid(_) => Exit::ConfigInvalid,
+        ReloadError::Answer { .. } => Exit::Failed,
+    }
+}
+
+fn services_exit(error: &services::Error) -> Exit {
+    match error {
+        services::Error::Missing(_) => Exit::ConfigInvalid,
+        services::Error::File(_)
+        | services::Error::Malformed { .. }
+        | services::Error::Schema { .. } => caused(error, Exit::Failed),
     }
 }
 

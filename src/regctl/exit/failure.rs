@@ -5,8 +5,8 @@ use std::{io, path::PathBuf};
 use crate::{
     config::{Invalid, load},
     reconfigure::{self, ApplyError, DesiredError, GenerateError, InitError, ReadOnlyError},
-    state::{lock, secrets, users},
-    supervise::{self, ActError, LogError, ServiceError, SupervisorError},
+    state::{ServiceName, lock, secrets, services, users},
+    supervise::{self, ActError, AskError, LogError, ReloadError, ServiceError, SupervisorError},
     sys::fs,
 };
 
@@ -45,6 +45,19 @@ pub(crate) enum Failure {
     Start(ActError),
     /// There is no supervisor.
     Supervisor(SupervisorError),
+    /// The supervisor does not answer, or refuses.
+    Ask(AskError),
+    /// No service has this name.
+    UnknownService(String),
+    /// The settings say that the service does not run.
+    ServiceDisabled {
+        service: ServiceName,
+        instance_toml: PathBuf,
+    },
+    /// The running registry did not take its configuration.
+    Reload(ReloadError),
+    /// It is not known which services there are.
+    Services(services::Error),
     /// The process of a service.
     Service(ServiceError),
     /// The process of a log.
@@ -164,6 +177,24 @@ impl From<GenerateError> for Failure {
 impl From<SupervisorError> for Failure {
     fn from(error: SupervisorError) -> Self {
         Self::Supervisor(error)
+    }
+}
+
+impl From<AskError> for Failure {
+    fn from(error: AskError) -> Self {
+        Self::Ask(error)
+    }
+}
+
+impl From<ReloadError> for Failure {
+    fn from(error: ReloadError) -> Self {
+        Self::Reload(error)
+    }
+}
+
+impl From<services::Error> for Failure {
+    fn from(error: services::Error) -> Self {
+        Self::Services(error)
     }
 }
 

@@ -1,12 +1,13 @@
 //! What helps against a failure.
 
-use std::io::ErrorKind;
+use std::{io::ErrorKind, path::Path};
 
 use super::{Exit, Failure};
 use crate::{
+    config::nearest,
     reconfigure::{CertificatesError, DesiredError, ReadOnlyError, TrustError},
-    state::{lock, secrets, users},
-    supervise::{self},
+    state::{ServiceName, lock, secrets, services, users},
+    supervise::{self, AskError},
 };
 
 impl Failure {
@@ -22,6 +23,17 @@ impl Failure {
             ),
             Self::Disabled(path) => {
                 Some(format!("set `enable = true` in [registry] of `{}`", path.display()))
+            }
+            Self::Ask(AskError::NotRunning) => Some("start with 'regctl run'".to_owned()),
+            Self::Ask(_) if self.exit() == Exit::Permission => {
+                Some("only root and the supervisor's own user may ask it".to_owned())
+            }
+            Self::UnknownService(name) => Some(service_hint(name)),
+            Self::ServiceDisabled { service, instance_toml } => {
+                Some(enable_hint(*service, instance_toml))
+            }
+            Self::Services(services::Error::Missing(_)) => {
+                Some("`regctl reconfigure` writes it".to_owned())
             }
             Self::NoFreePort(_) => Some("choose an address with --http-addr".to_owned()),
             Self::Serve(error) => serve_hint(error),
@@ -78,6 +90,26 @@ impl Failure {
             _ => None,
         }
     }
+}
+
+/// Says which services there are, the one that was perhaps meant first.
+fn service_hint(name: &str) -> String {
+    let names = ServiceName::ALL.map(ServiceName::as_str);
+    let known = format!("the services are {}", names.join(" and "));
+    match nearest(name, names) {
+        Some(nearest) => format!("did you mean `{nearest}`? {known}"),
+        None => known,
+    }
+}
+
+fn enable_hint(service: ServiceName, instance_toml: &Path) -> String {
+    let keys = match service {
+        ServiceName::Registry => "set `enable = true` in [registry]",
+        ServiceName::Nginx => {
+            "set `registry_external_url`, and `enable = true` in [registry.nginx],"
+        }
+    };
+    format!("{keys} of `{}`, then `regctl reconfigure`", instance_toml.display())
 }
 
 fn certificate_hint(error: &CertificatesError) -> Option<String> {

@@ -40,6 +40,13 @@ impl fmt::Display for Failure {
             Self::Act(error) => chain(f, error),
             Self::Start(error) => chain(f, error),
             Self::Supervisor(error) => chain(f, error),
+            Self::Ask(error) => chain(f, error),
+            Self::UnknownService(name) => write!(f, "there is no service `{name}`"),
+            Self::ServiceDisabled { service, .. } => {
+                write!(f, "{service} is disabled by its settings")
+            }
+            Self::Reload(error) => chain(f, error),
+            Self::Services(error) => chain(f, error),
             Self::Service(error) => chain(f, error),
             Self::Log(error) => chain(f, error),
             Self::NoUsers(path) => {

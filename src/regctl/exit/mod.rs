@@ -23,6 +23,10 @@ pub(crate) enum Exit {
     Failed = 1,
     /// The command line was wrong. Clap says it; regctl says it of values.
     Usage = 2,
+    /// A service does not run.
+    NotRunning = 3,
+    /// There is no such service, or no supervisor.
+    NoService = 4,
     /// Done, with findings that need a look.
     Findings = 5,
     /// Somebody else holds a lock.
@@ -38,6 +42,8 @@ impl From<Verdict> for Exit {
         match verdict {
             Verdict::Good => Self::Done,
             Verdict::Findings => Self::Findings,
+            Verdict::NotRunning => Self::NotRunning,
+            Verdict::NotDone => Self::Failed,
             Verdict::ConfigInvalid => Self::ConfigInvalid,
         }
     }

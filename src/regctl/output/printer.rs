@@ -62,6 +62,13 @@ impl Printer {
         written(io::stdout().lock(), &text)
     }
 
+    /// Writes data as it comes; an error of kind [`ErrorKind::BrokenPipe`] means that nobody reads it any more.
+    pub(crate) fn stream(&self, bytes: &[u8]) -> io::Result<()> {
+        let mut stdout = io::stdout().lock();
+        stdout.write_all(bytes)?;
+        stdout.flush()
+    }
+
     /// Says something that is not data, unless told to be quiet.
     pub(crate) fn say(&self, text: impl Display) {
         if self.volume == Volume::Normal {

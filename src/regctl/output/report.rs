@@ -11,6 +11,10 @@ pub(crate) enum Verdict {
     Good,
     /// Something needs a look, and the report says what.
     Findings,
+    /// Something that should run does not, and the report says what.
+    NotRunning,
+    /// Something is not as it was asked to be, and the report says what.
+    NotDone,
     /// The configuration has problems, and the report lists them.
     ConfigInvalid,
 }

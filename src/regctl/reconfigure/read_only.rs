@@ -29,6 +29,15 @@ use crate::{
 
 const KEY: &str = "registry.storage.maintenance.readonly.enabled";
 
+/// The running registry, as whoever supervises it sees it.
+pub(crate) trait Supervision {
+    /// Whether it runs on its files as they are.
+    fn is_current(&self) -> bool;
+
+    /// Notes that it has taken its files as they are now.
+    fn took(&self);
+}
+
 /// What came of it.
 #[derive(Debug)]
 pub(crate) struct Switched {
@@ -112,11 +121,14 @@ pub(crate) fn read_only_status(layout: &Layout) -> Result<Status, Error> {
 }
 
 /// Switches the setting and everything that follows from it; `waits` is told who holds a lock.
+///
+/// A registry that ran on its files before does so after: it has taken the one value that changes.
 pub(crate) fn set_read_only(
     layout: &Layout,
     enabled: bool,
     claim: Claim<'_>,
     waits: impl Fn(&str),
+    registry: &impl Supervision,
 ) -> Result<Switched, Error> {
     trust::instance(layout)?;
     // A file with problems changes nothing, not even a folder.
@@ -140,11 +152,15 @@ pub(crate) fn set_read_only(
         None => (None, false),
     };
     let changes = setting.into_iter().chain(config).collect();
+    let was_current = registry.is_current();
     apply::apply(layout, &Plan { changes, ..Plan::default() })?;
     let reach = match is_applied {
         true => tell_running(layout, effective)?,
         false => Reach::NextReconfigure,
     };
+    if was_current && reach == Reach::Live {
+        registry.took();
+    }
     let pending = if is_applied { pending(layout) } else { Pending::Files(Vec::new()) };
     Ok(Switched { is_changed, effective, reach, pending, cleared })
 }

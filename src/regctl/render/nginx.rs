@@ -24,6 +24,11 @@ use crate::{
     state::Layout,
 };
 
+/// The logs that nginx writes by itself.
+pub(super) const ERROR_LOG: &str = "error.log";
+pub(super) const VHOST_ACCESS_LOG: &str = "registry_access.log";
+pub(super) const VHOST_ERROR_LOG: &str = "registry_error.log";
+
 /// The version of the installed nginx.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub(crate) enum NginxVersion {
@@ -158,7 +163,7 @@ pub(crate) fn nginx_conf(inputs: &Inputs<'_>, places: &NginxPlaces) -> Result<St
     let context = Process {
         instance_toml: text(&layout.instance_toml()),
         workers: workers.as_ref(),
-        error_log: places.log(layout, &nginx.log_directory, "error.log"),
+        error_log: places.log(layout, &nginx.log_directory, ERROR_LOG),
         pid: text(&places.pid),
         temporary: text(&places.temporary),
         worker_processes: nginx.worker_processes,
@@ -205,8 +210,8 @@ fn server<'a>(inputs: &Inputs<'a>, vhost: &'a Vhost, places: &NginxPlaces) -> Se
         real_ip_recursive: vhost.real_ip.recursive,
         real_ip_trusted: &vhost.real_ip.trusted,
         hsts: hsts(vhost),
-        access_log: places.log(layout, &vhost.log_directory, "registry_access.log"),
-        error_log: places.log(layout, &vhost.log_directory, "registry_error.log"),
+        access_log: places.log(layout, &vhost.log_directory, VHOST_ACCESS_LOG),
+        error_log: places.log(layout, &vhost.log_directory, VHOST_ERROR_LOG),
         error_log_level: &vhost.error_log_level,
         proxy_set_headers: &vhost.proxy_set_headers,
         client_max_body_size: vhost.client_max_body_size,

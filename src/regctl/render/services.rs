@@ -2,9 +2,12 @@
 
 use std::{path::PathBuf, time::Duration};
 
-use super::file::{Inputs, View};
+use super::{
+    file::{Inputs, View},
+    nginx,
+};
 use crate::{
-    config::{Instance, instance::LogFiles},
+    config::{Instance, instance::LogFiles, vhost::Vhost},
     secret::REDACTED,
     state::{Account, LogPolicy, Service, Services},
 };
@@ -15,7 +18,7 @@ const MARGIN: Duration = Duration::from_secs(10);
 
 /// Renders `services.json`.
 pub(super) fn services_json(inputs: &Inputs<'_>, view: View) -> String {
-    Services::new(registry(inputs, view), nginx(inputs)).to_json()
+    Services::new(registry(inputs, view), nginx_service(inputs)).to_json()
 }
 
 fn registry(inputs: &Inputs<'_>, view: View) -> Service {
@@ -36,25 +39,37 @@ fn registry(inputs: &Inputs<'_>, view: View) -> Service {
         environment: environment.collect(),
         grace_ms: grace(instance),
         follows: vec![layout.config_yml()],
+        certificate: None,
+        logs: Vec::new(),
         // A line of JSON says itself when it was.
         log: log(instance.logging.registry, registry.log_formatter == "text"),
     }
 }
 
-fn nginx(inputs: &Inputs<'_>) -> Service {
+fn nginx_service(inputs: &Inputs<'_>) -> Service {
     let Inputs { instance, layout, .. } = inputs;
     let vhost = instance.nginx.vhost.as_ref();
-    let tls = vhost.and_then(|vhost| vhost.tls.as_ref()).map(|tls| {
+    let tls = vhost.and_then(|vhost| vhost.tls.as_ref());
+    let files = tls.map(|tls| {
         let authority = tls.client_certificate.iter();
         [&tls.certificate, &tls.certificate_key].into_iter().chain(authority).cloned()
     });
-    let files: Vec<PathBuf> = tls.into_iter().flatten().map(|path| layout.resolve(&path)).collect();
+    let files: Vec<PathBuf> =
+        files.into_iter().flatten().map(|path| layout.resolve(&path)).collect();
+    let mut logs = vec![layout.resolve(&instance.nginx.log_directory).join(nginx::ERROR_LOG)];
+    let of_vhost = |vhost: &Vhost| {
+        let folder = layout.resolve(&vhost.log_directory);
+        [nginx::VHOST_ACCESS_LOG, nginx::VHOST_ERROR_LOG].map(|name| folder.join(name))
+    };
+    logs.extend(vhost.into_iter().flat_map(of_vhost));
     Service {
         enabled: instance.registry.enable && instance.nginx.enable && vhost.is_some(),
         account: None,
         environment: [].into(),
         grace_ms: grace(instance),
         follows: [layout.nginx_conf(), layout.registry_conf()].into_iter().chain(files).collect(),
+        certificate: tls.map(|tls| layout.resolve(&tls.certificate)),
+        logs,
         log: log(instance.logging.nginx, true),
     }
 }

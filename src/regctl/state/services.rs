@@ -47,6 +47,12 @@ pub(crate) struct Service {
     pub(crate) grace_ms: u64,
     /// The files that it reads when it starts.
     pub(crate) follows: Vec<PathBuf>,
+    /// The certificate that clients see.
+    #[serde(default)]
+    pub(crate) certificate: Option<PathBuf>,
+    /// The logs that it writes by itself, besides what it says.
+    #[serde(default)]
+    pub(crate) logs: Vec<PathBuf>,
     pub(crate) log: LogPolicy,
 }
 

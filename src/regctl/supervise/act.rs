@@ -10,26 +10,20 @@ use std::{
     time::{Duration, Instant},
 };
 
-use reqwest::Method;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use super::{
     client::{self, AskError},
     control::{Condition, Outdated, Overview, Request, Sent, ServiceStatus, Wanted},
     health::{self, Health},
+    reload::reload,
     tail,
     workers::{Before, Reload},
 };
-use crate::{
-    state::{Layout, ServiceName},
-    sys::local::{self, Peer},
-};
+use crate::state::{Layout, ServiceName};
 
 /// How long services may take until they serve.
 const PATIENCE: Duration = Duration::from_secs(30);
-
-/// How long a registry may take to read its configuration again.
-const RELOAD_PATIENCE: Duration = Duration::from_secs(10);
 
 /// How long a registry may take to answer once it serves; until it does, its connections wait.
 const ANSWER_PATIENCE: Duration = Duration::from_millis(500);
@@ -87,12 +81,6 @@ pub(crate) enum ActError {
         /// The last lines of its log.
         log: Vec<String>,
     },
-}
-
-/// What the admin socket answers to a reload.
-#[derive(Debug, Deserialize)]
-struct Reloaded {
-    needs_restart: Vec<String>,
 }
 
 /// Whether there is a supervisor, and everything runs as configured.
@@ -202,14 +190,8 @@ fn reload_nginx(layout: &Layout, status: &ServiceStatus) -> Result<(), ActError>
 
 /// Has the registry read its configuration again; says whether that was enough.
 fn reloads(layout: &Layout) -> bool {
-    let peer = Peer::Unix(layout.registry_socket());
-    let answer = local::request(&peer, &Method::POST, "/v1/reload", None, RELOAD_PATIENCE);
     // Whatever else it answers, a restart shows what is wrong.
-    answer.is_ok_and(|answer| {
-        answer.status == 200
-            && serde_json::from_str::<Reloaded>(&answer.body)
-                .is_ok_and(|reloaded| reloaded.needs_restart.is_empty())
-    })
+    reload(layout).is_ok_and(|reloaded| reloaded.needs_restart.is_empty())
 }
 
 /// Waits until a service has stopped.

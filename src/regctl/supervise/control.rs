@@ -105,6 +105,8 @@ pub(crate) struct ServiceStatus {
     /// Since when, in seconds.
     pub(crate) seconds: u64,
     pub(crate) pid: Option<u32>,
+    /// The signal that was last sent to end the process: `TERM`.
+    pub(crate) got: Option<String>,
     /// Processes made so far: it differs when there was a restart in between.
     pub(crate) starts: u32,
     /// Starts that nobody asked for.

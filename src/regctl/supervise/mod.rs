@@ -5,12 +5,16 @@
 //! ([`write_log`]). Everybody else [`ask`]s. [`serve`] is one registry in the foreground, without all that.
 
 mod act;
+mod change;
 mod client;
 mod control;
+mod follow;
 mod foreground;
 mod health;
+mod line;
 mod log;
 mod machine;
+mod reload;
 mod service;
 mod shim;
 mod supervisor;
@@ -18,12 +22,16 @@ mod tail;
 mod workers;
 
 pub(crate) use act::{Act, ActError, act, is_current, is_running, wait};
+pub(crate) use change::{Change, Changed, Told, tell, wait_for};
 pub(crate) use client::{AskError, ask};
-pub(crate) use control::{Condition, Outdated, Overview, Request, Sent, ServiceStatus, Wanted};
+pub(crate) use control::{Condition, Outdated, Overview, Request, Sent, ServiceStatus};
+pub(crate) use follow::{FollowError, Following, More};
 pub(crate) use foreground::{Error, bind, problems, serve};
 pub(crate) use health::{Health, ask as ask_health};
+pub(crate) use line::{Line, LineWithLog};
 pub(crate) use log::{Error as LogError, run as write_log};
-pub(crate) use service::Echo;
+pub(crate) use reload::{ReloadError, Reloaded, is_read_only, reload};
+pub(crate) use service::{Echo, LOG_COMMAND, SERVICE_COMMAND};
 pub(crate) use shim::{Error as ServiceError, run as become_service};
 pub(crate) use supervisor::{Error as SupervisorError, Supervisor};
 pub(crate) use tail::last as last_lines;

@@ -31,6 +31,12 @@ use crate::{
     },
 };
 
+/// What a process of a service is told to be; only this program reads it.
+pub(crate) const SERVICE_COMMAND: &str = "__service";
+
+/// What the process of a log is told to be.
+pub(crate) const LOG_COMMAND: &str = "__log";
+
 /// Where the lines of a service go besides its log.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Echo {
@@ -50,6 +56,8 @@ pub(super) struct Supervised {
     /// Where the next process listens, if elsewhere: connections wait there until the former one has ended.
     ahead: Option<(Address, Listener)>,
     ended: Option<Ended>,
+    /// The signal that was last sent to end the process.
+    got: Option<Signal>,
     pub(super) problem: Option<String>,
     /// What the running process was started with.
     started_with: Fingerprint,
@@ -107,6 +115,7 @@ impl Supervised {
             sockets: None,
             ahead: None,
             ended: None,
+            got: None,
             problem: None,
             started_with: Fingerprint::default(),
         })
@@ -139,6 +148,7 @@ impl Supervised {
                 let event = match self.spawn(layout) {
                     Ok(pid) => {
                         self.problem = None;
+                        self.got = None;
                         Event::Spawned(pid)
                     }
                     Err(problem) => {
@@ -150,10 +160,12 @@ impl Supervised {
             }
             Action::Ask(pid) => {
                 spawn::signal(pid, self.polite());
+                self.got = Some(self.polite());
                 None
             }
             Action::Kill(pid) => {
                 spawn::signal_group(pid, Signal::SIGKILL);
+                self.got = Some(Signal::SIGKILL);
                 None
             }
         }
@@ -176,7 +188,7 @@ impl Supervised {
         let writer = self.log.writer.as_ref().ok_or("its log is closed")?;
         let output = writer.try_clone().map_err(|error| error.to_string())?;
         let child = Child {
-            arguments: arguments(layout, "__service", self.name),
+            arguments: arguments(layout, SERVICE_COMMAND, self.name),
             environment: self.service.environment.clone(),
             input: None,
             output: Output::Pipe(output),
@@ -269,11 +281,18 @@ impl Supervised {
     /// Sends a signal of an administrator.
     pub(super) fn send(&mut self, signal: Sent, layout: &Layout, now: Instant) {
         let Some(pid) = self.machine.pid() else { return };
+        let (sent, ends) = match signal {
+            Sent::Hup => (Signal::SIGHUP, false),
+            Sent::Term => (Signal::SIGTERM, true),
+            Sent::Int => (Signal::SIGINT, true),
+            Sent::Kill => (Signal::SIGKILL, true),
+        };
         match signal {
-            Sent::Hup => spawn::signal(pid, Signal::SIGHUP),
-            Sent::Kill => spawn::signal_group(pid, Signal::SIGKILL),
-            Sent::Term => spawn::signal(pid, Signal::SIGTERM),
-            Sent::Int => spawn::signal(pid, Signal::SIGINT),
+            Sent::Kill => spawn::signal_group(pid, sent),
+            Sent::Hup | Sent::Term | Sent::Int => spawn::signal(pid, sent),
+        }
+        if ends {
+            self.got = Some(sent);
         }
         match signal {
             // It has its files checked, and takes them.
@@ -360,6 +379,7 @@ impl Supervised {
             state,
             seconds,
             pid: self.machine.pid(),
+            got: self.got.filter(|_| self.machine.pid().is_some()).map(word),
             starts: self.machine.starts,
             restarts: self.machine.restarts,
             failures: self.machine.failures,
@@ -382,7 +402,7 @@ impl Sockets {
 
 impl LogProcess {
     fn spawn(&self, layout: &Layout, name: ServiceName) -> io::Result<u32> {
-        let mut arguments = arguments(layout, "__log", name);
+        let mut arguments = arguments(layout, LOG_COMMAND, name);
         if self.echo == Echo::Stdout {
             arguments.push("--echo".into());
         }
@@ -401,12 +421,17 @@ impl Ended {
         let how = match self.end {
             End::Exit(code) => format!("exit {code}"),
             End::Signal(signal) => {
-                format!("signal {}", signal.as_str().trim_start_matches("SIG"))
+                format!("signal {}", word(signal))
             }
         };
         let ago = now.saturating_duration_since(self.at).as_secs();
         LastEnd { how, ago, after: self.after.as_secs() }
     }
+}
+
+/// A signal's name without the prefix, as runit writes it.
+fn word(signal: Signal) -> String {
+    signal.as_str().trim_start_matches("SIG").to_owned()
 }
 
 fn arguments(layout: &Layout, command: &str, name: ServiceName) -> Vec<OsString> {

@@ -24,4 +24,5 @@ pub(crate) mod socket;
 pub(crate) mod spawn;
 pub(crate) mod stage;
 pub(crate) mod stdin;
+pub(crate) mod stdout;
 pub(crate) mod unix_http;
