@@ -13,7 +13,7 @@ use crate::{
     exit::Failure,
     output::{Document, Report, Verdict},
     state::{Lock, ServiceName},
-    supervise::{Line, Outdated, Reloaded, Request, Sent, ServiceStatus, ask, reload},
+    supervise::{Line, Outdated, Reloaded, Request, ServiceStatus, ask, reload, reload_nginx},
 };
 
 /// Have services read their files again, live
@@ -89,7 +89,7 @@ fn tell(status: &ServiceStatus, context: &Context) -> Result<Outcome, Failure> {
     let result = match service {
         _ if status.pid.is_none() => Ending::NotRunning,
         ServiceName::Nginx => {
-            ask(layout, &Request::Signal { service, signal: Sent::Hup })?;
+            reload_nginx(layout, status).map_err(Failure::Start)?;
             Ending::Signalled
         }
         ServiceName::Registry => {

@@ -168,7 +168,7 @@ fn take(
 }
 
 /// Has nginx read its files again, and returns when it has taken them.
-fn reload_nginx(layout: &Layout, status: &ServiceStatus) -> Result<(), ActError> {
+pub(crate) fn reload_nginx(layout: &Layout, status: &ServiceStatus) -> Result<(), ActError> {
     let service = status.name;
     let before = status.pid.map(|pid| Before::of(pid, layout));
     client::ask(layout, &Request::Signal { service, signal: Sent::Hup })?;
