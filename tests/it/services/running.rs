@@ -192,7 +192,7 @@ fn whoever_changes_the_instance_is_waited_for_and_named() {
     let it = Supervised::start();
     let lock = fs::File::open(it.world.path("run/regctl/instance.lock")).unwrap();
     lock.lock().unwrap();
-    for command in ["stop", "start", "restart", "graceful-kill", "hup"] {
+    for command in ["stop", "start", "restart", "graceful-kill", "hup", "once"] {
         let (exit, _, stderr) = it.said(&format!("{command} --no-wait"));
         assert!(
             exit == 75 && stderr.starts_with("error: the instance lock "),
