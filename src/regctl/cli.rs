@@ -81,16 +81,6 @@ struct Upstream {
     command: commands::registry::Command,
 }
 
-/// Be a process that regctl has made for itself
-#[derive(Debug, Parser)]
-#[command(name = "regctl")]
-struct Internal {
-    #[command(flatten)]
-    global: Global,
-    #[command(subcommand)]
-    command: internal::Command,
-}
-
 /// Returns the whole definition, for the manual and completions.
 pub(crate) fn command() -> clap::Command {
     Cli::command()
@@ -99,16 +89,16 @@ pub(crate) fn command() -> clap::Command {
 /// Runs a command line and says how it ended.
 pub(crate) fn main(arguments: Vec<OsString>) -> Exit {
     let environment = Environment::read();
+    if let Some(command) = internal::Command::parse(&arguments, &environment) {
+        return internal::run(&command);
+    }
     let (global, command) = match parse(arguments) {
         Ok(parsed) => parsed,
         Err(error) => return usage(&error),
     };
     let printer = printer(&global, &environment);
     let ended = resolve(global, environment)
-        .and_then(|context| match command {
-            Meant::Command(command) => commands::run(command, &context),
-            Meant::Internal(command) => internal::run(command, &context),
-        })
+        .and_then(|context| commands::run(command, &context))
         .and_then(|report| {
             printer.report(&report).map_err(Failure::Output).map(|()| report.verdict.into())
         });
@@ -118,28 +108,11 @@ pub(crate) fn main(arguments: Vec<OsString>) -> Exit {
     })
 }
 
-/// What a command line means.
-enum Meant {
-    Command(Command),
-    Internal(internal::Command),
-}
-
-fn parse(arguments: Vec<OsString>) -> Result<(Global, Meant), clap::Error> {
-    if is_upstream(&arguments) {
-        return Upstream::try_parse_from(arguments).map(upstream);
+fn parse(arguments: Vec<OsString>) -> Result<(Global, Command), clap::Error> {
+    match is_upstream(&arguments) {
+        true => Upstream::try_parse_from(arguments).map(upstream),
+        false => Cli::try_parse_from(arguments).map(|Cli { global, command }| (global, command)),
     }
-    if is_internal(&arguments) {
-        let Internal { global, command } = Internal::try_parse_from(arguments)?;
-        return Ok((global, Meant::Internal(command)));
-    }
-    let Cli { global, command } = Cli::try_parse_from(arguments)?;
-    Ok((global, Meant::Command(command)))
-}
-
-/// Whether the program was called by itself.
-fn is_internal(arguments: &[OsString]) -> bool {
-    let first = arguments.get(1).and_then(|word| word.to_str());
-    first.is_some_and(|word| internal::NAMES.contains(&word))
 }
 
 /// Whether the program was called by the name of Docker Distribution's server.
@@ -148,9 +121,9 @@ fn is_upstream(arguments: &[OsString]) -> bool {
     name == Some(OsStr::new("registry"))
 }
 
-fn upstream(Upstream { version: _, command }: Upstream) -> (Global, Meant) {
+fn upstream(Upstream { version: _, command }: Upstream) -> (Global, Command) {
     let global = Global { root: None, json: false, quiet: false };
-    (global, Meant::Command(Command::Registry(commands::registry::Args { command })))
+    (global, Command::Registry(commands::registry::Args { command }))
 }
 
 /// Prints help, the version, or what is wrong with the command line.
@@ -190,6 +163,5 @@ mod tests {
     fn the_definition_of_the_command_line_is_sound() {
         Cli::command().debug_assert();
         Upstream::command().debug_assert();
-        Internal::command().debug_assert();
     }
 }

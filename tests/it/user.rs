@@ -5,6 +5,9 @@ use std::{
     io::{Read, Write as _},
     os::unix::fs::{MetadataExt as _, PermissionsExt as _},
     process::Stdio,
+    sync::mpsc::{self, Receiver, RecvTimeoutError},
+    thread,
+    time::Duration,
 };
 
 use serde_json::{Value, json};
@@ -171,7 +174,7 @@ fn an_instance_without_users_says_what_to_write() {
 fn users_added_at_once_are_all_there() {
     let world = world();
     let names: Vec<_> = (0..6).map(|number| format!("user{number}")).collect();
-    std::thread::scope(|scope| {
+    thread::scope(|scope| {
         for name in &names {
             let world = &world;
             scope.spawn(move || add(world, name, "secret"));
@@ -240,24 +243,34 @@ fn a_terminal_is_asked_twice_for_a_new_password() {
     let mut script = program::program("script", &["-qec", &command, "/dev/null"]);
     let mut child = script.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
     let mut stdin = child.stdin.take().unwrap();
-    let mut stdout = child.stdout.take().unwrap();
-    // What is typed before the question is dropped.
-    for question in ["Password of ann", "Once more"] {
-        read_to(&mut stdout, question);
-        stdin.write_all(b"correct horse\n").unwrap();
+    let said = listen(child.stdout.take().unwrap());
+    let mut heard = String::new();
+    // What is typed before the terminal is ready for it is dropped: it is typed again until it was taken.
+    loop {
+        match said.recv_timeout(Duration::from_millis(300)) {
+            Ok(piece) => heard.push_str(&piece),
+            Err(RecvTimeoutError::Timeout) if heard.contains("Password of ann") => {
+                // A program that has ended reads no more.
+                let _ = stdin.write_all(b"correct horse\n");
+            }
+            Err(RecvTimeoutError::Timeout) => {}
+            Err(RecvTimeoutError::Disconnected) => break,
+        }
     }
-    let mut rest = String::new();
-    stdout.read_to_string(&mut rest).unwrap();
-    assert!(child.wait().unwrap().success() && !rest.contains("horse"), "{rest}");
+    assert!(child.wait().unwrap().success(), "{heard}");
+    assert!(heard.contains("Once more"), "{heard}");
     assert_eq!(check(&world, "ann", "correct horse"), 0);
 }
 
-/// Reads what a program says up to these words.
-fn read_to(stdout: &mut impl Read, words: &str) {
-    let mut said = Vec::new();
-    let mut byte = [0];
-    while !String::from_utf8_lossy(&said).contains(words) {
-        assert_ne!(stdout.read(&mut byte).unwrap(), 0, "{}", String::from_utf8_lossy(&said));
-        said.push(byte[0]);
-    }
+/// Hands on what a program says, to its end.
+fn listen(mut stdout: impl Read + Send + 'static) -> Receiver<String> {
+    let (sender, said) = mpsc::channel();
+    thread::spawn(move || {
+        let mut piece = [0; 1024];
+        while let Ok(read @ 1..) = stdout.read(&mut piece) {
+            // Nobody listens once the test has failed.
+            let _ = sender.send(String::from_utf8_lossy(&piece[..read]).into_owned());
+        }
+    });
+    said
 }

@@ -31,6 +31,12 @@ use crate::{
     },
 };
 
+/// What a process of a service is told to be; only this program reads it.
+pub(crate) const SERVICE_COMMAND: &str = "__service";
+
+/// What the process of a log is told to be.
+pub(crate) const LOG_COMMAND: &str = "__log";
+
 /// Where the lines of a service go besides its log.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Echo {
@@ -175,7 +181,7 @@ impl Supervised {
         let writer = self.log.writer.as_ref().ok_or("its log is closed")?;
         let output = writer.try_clone().map_err(|error| error.to_string())?;
         let child = Child {
-            arguments: arguments(layout, "__service", self.name),
+            arguments: arguments(layout, SERVICE_COMMAND, self.name),
             environment: self.service.environment.clone(),
             input: None,
             output: Output::Pipe(output),
@@ -366,7 +372,7 @@ impl Sockets {
 
 impl LogProcess {
     fn spawn(&self, layout: &Layout, name: ServiceName) -> io::Result<u32> {
-        let mut arguments = arguments(layout, "__log", name);
+        let mut arguments = arguments(layout, LOG_COMMAND, name);
         if self.echo == Echo::Stdout {
             arguments.push("--echo".into());
         }

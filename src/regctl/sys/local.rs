@@ -39,7 +39,11 @@ pub(crate) fn request(
     document: Option<String>,
     patience: Duration,
 ) -> io::Result<Answer> {
-    let client = Client::builder().no_proxy().redirect(Policy::none()).timeout(patience);
+    let client = Client::builder()
+        .user_agent("regctl")
+        .no_proxy()
+        .redirect(Policy::none())
+        .timeout(patience);
     // The folder is open as long as its name under /proc is used.
     let (client, authority, _folder) = match peer {
         Peer::Tcp(address) => (client, address.to_string(), None),

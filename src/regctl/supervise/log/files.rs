@@ -150,7 +150,8 @@ mod tests {
         let mut paths: Vec<_> =
             fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
         paths.sort();
-        paths.iter().map(|path| String::from_utf8(fs::read(path).unwrap()).unwrap()).collect()
+        let text = |path: &PathBuf| String::from_utf8(fs::read(path).unwrap()).unwrap();
+        paths.iter().map(text).collect()
     }
 
     #[test]
