@@ -918,12 +918,16 @@ _regctl() {
             return 0
             ;;
         regctl__subcmd__once)
-            opts="-q -h --root --json --quiet --help registry nginx"
+            opts="-q -h --wait --no-wait --root --json --quiet --help registry nginx"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
+                --wait)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --root)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0

@@ -100,7 +100,9 @@ complete -c regctl -n "__fish_regctl_using_subcommand restart" -l no-wait -d 'Do
 complete -c regctl -n "__fish_regctl_using_subcommand restart" -l json -d 'Print one JSON document instead of text'
 complete -c regctl -n "__fish_regctl_using_subcommand restart" -s q -l quiet -d 'Say nothing unless something needs a look'
 complete -c regctl -n "__fish_regctl_using_subcommand restart" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c regctl -n "__fish_regctl_using_subcommand once" -l wait -d 'Wait this long for another command that is changing the instance' -r
 complete -c regctl -n "__fish_regctl_using_subcommand once" -l root -d 'The folder of the whole instance [env: REGCTL_ROOT] [default: /]' -r -F
+complete -c regctl -n "__fish_regctl_using_subcommand once" -l no-wait -d 'Do not wait: exit 75 at once'
 complete -c regctl -n "__fish_regctl_using_subcommand once" -l json -d 'Print one JSON document instead of text'
 complete -c regctl -n "__fish_regctl_using_subcommand once" -s q -l quiet -d 'Say nothing unless something needs a look'
 complete -c regctl -n "__fish_regctl_using_subcommand once" -s h -l help -d 'Print help (see more with \'--help\')'

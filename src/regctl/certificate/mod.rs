@@ -241,5 +241,10 @@ mod tests {
         ] {
             assert_eq!(certificate.validity(day * DAY), validity, "day {day}");
         }
+        for (day, left) in [(100, 100), (199, 1), (200, 0), (201, -1)] {
+            assert_eq!(certificate.days_left(day * DAY), left, "day {day}");
+        }
+        assert_eq!(certificate.days_left(200 * DAY + 1), -1);
+        assert_eq!(certificate.end(), date(200 * DAY));
     }
 }

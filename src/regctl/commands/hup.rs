@@ -70,8 +70,10 @@ pub(crate) fn run(args: Args, context: &Context) -> Result<Report, Failure> {
     let waits = waiting::announce(*printer);
     let _lock = Lock::Instance.acquire(layout, claim.command, claim.patience, waits)?;
     let overview = ask(layout, &Request::Status)?;
-    let services = selection.of(&overview)?.into_iter().map(|status| tell(status, context));
-    let services: Vec<_> = services.collect::<Result<_, _>>()?;
+    // A registry that refuses its files keeps nginx from nothing.
+    let told = selection.of(&overview)?.into_iter().rev().map(|status| tell(status, context));
+    let mut services: Vec<_> = told.collect::<Result<_, _>>()?;
+    services.reverse();
     let verdict = if services.iter().any(|told| told.result == Ending::NotRunning) {
         Verdict::NotRunning
     } else if services.iter().any(|told| !told.needs_restart.is_empty()) {

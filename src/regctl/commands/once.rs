@@ -1,15 +1,21 @@
 //! `regctl once`: services that run until they end by themselves.
 
-use super::{Context, selection::Selection, telling};
+use super::{
+    Context,
+    selection::Selection,
+    telling,
+    waiting::{self, Waiting},
+};
 use crate::{
     exit::Failure,
     output::Report,
+    state::Lock,
     supervise::{Request, ask},
 };
 
 /// Start services, and leave them down when they end
 ///
-/// Says nothing and does not wait. A service that runs already is not started again when it ends; `regctl start`
+/// Says nothing and does not wait until it is so. A service that runs already is not started again when it ends; `regctl start`
 /// undoes that.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
@@ -18,11 +24,17 @@ Examples:
 pub(crate) struct Args {
     #[command(flatten)]
     selection: Selection,
+    #[command(flatten)]
+    waiting: Waiting,
 }
 
 pub(crate) fn run(args: Args, context: &Context) -> Result<Report, Failure> {
-    let Args { selection } = args;
+    let Args { selection, waiting } = args;
+    let Context { layout, printer, .. } = context;
     selection.named()?;
-    selection.enabled(&ask(&context.layout, &Request::Status)?, context)?;
+    selection.enabled(&ask(layout, &Request::Status)?, context)?;
+    let claim = waiting.claim("once");
+    let waits = waiting::announce(*printer);
+    let _lock = Lock::Instance.acquire(layout, claim.command, claim.patience, waits)?;
     telling::send(&selection, context, |service| Request::Once { service })
 }

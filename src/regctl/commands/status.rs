@@ -103,7 +103,7 @@ impl Service {
         let mut lines = Vec::new();
         if *state == Condition::Crashed {
             let next = self.status.next_start.unwrap_or_default();
-            lines.push(format!("crashed {failures} times in a row; the next start is in {next} s"));
+            lines.push(format!("crashes in a row: {failures}; the next start is in {next} s"));
         } else if *restarts > 0 {
             lines.push(format!("restarts: {restarts}"));
         }

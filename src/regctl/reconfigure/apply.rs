@@ -230,6 +230,13 @@ mod tests {
 
     fn planned(layout: &Layout, files: &[File]) -> Plan {
         let folders = layout.folders();
+        let is_ours = |folder: &Path| folders.iter().any(|ours| ours.path == folder);
+        for folder in files.iter().filter_map(|file| file.path.parent()) {
+            // The system's are there, whoever's they are.
+            if !is_ours(folder) {
+                fs::create_folder(folder, 0o755).unwrap();
+            }
+        }
         let disk = Disk::read(layout, files, &folders).unwrap();
         Plan::new(files, &folders, &disk, &owners())
     }

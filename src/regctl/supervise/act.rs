@@ -220,6 +220,10 @@ fn serves(
     loop {
         let overview = client::ask(layout, &Request::Status)?;
         let status = of(&overview, name);
+        if let Some(reason) = status.problem.clone() {
+            // There was no process that could have said anything.
+            return Err(ActError::Unhealthy { service: name, reason, log: Vec::new() });
+        }
         if let Some(reason) = crashed(status, crashes) {
             return Err(unhealthy(layout, name, reason));
         }
@@ -239,9 +243,6 @@ fn serves(
 
 /// Says how a service has ended since it was told to run.
 fn crashed(status: &ServiceStatus, crashes: u32) -> Option<String> {
-    if let Some(problem) = &status.problem {
-        return Some(problem.clone());
-    }
     let is_new = status.state == Condition::Crashed || status.restarts > crashes;
     let end = status.last_end.as_ref().filter(|_| is_new)?;
     Some(format!("it ended with {} after {} s", end.how, end.after))

@@ -4,7 +4,7 @@
 //! time to stop is to hold nobody up.
 
 use std::{
-    fs, thread,
+    thread,
     time::{Duration, Instant},
 };
 
@@ -13,7 +13,10 @@ use super::{
     control::{Condition, Overview, Request, ServiceStatus, Wanted},
     health,
 };
-use crate::state::{Layout, ServiceName};
+use crate::{
+    state::{Layout, ServiceName},
+    sys::fs,
+};
 
 /// How often it is looked.
 const LOOK: Duration = Duration::from_millis(20);
@@ -147,8 +150,8 @@ fn serves(layout: &Layout, status: &ServiceStatus) -> bool {
         ServiceName::Registry => health::ask(layout, ANSWER).is_ok(),
         // It is written when the sockets are open.
         ServiceName::Nginx => {
-            let written = fs::File::open(layout.nginx_pid()).and_then(std::io::read_to_string);
-            written.ok().and_then(|pid| pid.trim().parse().ok()) == status.pid
+            let written = fs::read_to_string(&layout.nginx_pid()).ok().flatten();
+            written.and_then(|pid| pid.trim().parse().ok()) == status.pid
         }
     }
 }

@@ -14,7 +14,7 @@ fn status_shows_the_pause_the_last_end_and_the_last_lines_of_the_log() {
     let mut lines = stdout.lines();
     let head = [
         "down: registry: Ns, normally up, want up; run: log: (pid N) Ns",
-        "  crashed N times in a row; the next start is in N s",
+        "  crashes in a row: N; the next start is in N s",
         "  last end: exit N, N s ago, after N s",
     ];
     assert_eq!(lines.by_ref().take(3).collect::<Vec<_>>(), head, "{stdout}");

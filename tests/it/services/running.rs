@@ -96,6 +96,36 @@ fn without_a_supervisor_every_command_is_exit_4_and_says_what_starts_one() {
 }
 
 #[test]
+fn what_is_no_supervisor_is_not_believed() {
+    let (world, _) = World::on_free_port();
+    assert_eq!(world.run(&["reconfigure"]).exit, 0);
+    let long = format!("{{\"is\":\"{}\"}}\n", "x".repeat(1 << 20));
+    for (said, start) in [
+        ("", "error: the supervisor's socket cannot be used: "),
+        ("hello\n", "error: the supervisor's answer cannot be read: "),
+        ("{\"is\":{\"pid\":1}}\n", "error: the supervisor's answer cannot be read: "),
+        ("{\"refused\":\"not today\"}\n", "error: not today\n"),
+        (&long, "error: the supervisor's answer cannot be read: "),
+    ] {
+        let path = world.path("run/regctl/supervisor.sock");
+        let _ = fs::remove_file(&path);
+        let listener = UnixListener::bind(&path).unwrap();
+        let ran = thread::scope(|scope| {
+            scope.spawn(|| {
+                let (mut stream, _) = listener.accept().unwrap();
+                let mut question = [0; 64];
+                let length = stream.read(&mut question).unwrap();
+                assert_eq!(&question[..length], b"{\"command\":\"status\"}\n");
+                // Whoever has heard enough goes away.
+                let _ = stream.write_all(said.as_bytes());
+            });
+            world.run(&["status"])
+        });
+        assert!(ran.exit == 1 && ran.stderr.starts_with(start), "{}", ran.stderr);
+    }
+}
+
+#[test]
 fn a_supervisor_that_hangs_is_not_waited_for() {
     let it = Supervised::start();
     let pid = Pid::from_raw(it.supervisor.id().try_into().unwrap());
@@ -192,7 +222,7 @@ fn whoever_changes_the_instance_is_waited_for_and_named() {
     let it = Supervised::start();
     let lock = fs::File::open(it.world.path("run/regctl/instance.lock")).unwrap();
     lock.lock().unwrap();
-    for command in ["stop", "start", "restart", "graceful-kill", "hup"] {
+    for command in ["stop", "start", "restart", "graceful-kill", "hup", "once"] {
         let (exit, _, stderr) = it.said(&format!("{command} --no-wait"));
         assert!(
             exit == 75 && stderr.starts_with("error: the instance lock "),
