@@ -18,7 +18,7 @@ use super::{
     health::{self, Health},
     reload::reload,
     tail,
-    workers::{Before, Reload},
+    workers::{self, Before, Reload},
 };
 use crate::state::{Layout, ServiceName};
 
@@ -228,7 +228,7 @@ fn serves(
             return Err(unhealthy(layout, name, reason));
         }
         let reason = match status.state {
-            Condition::Run => match answers(layout, name, nginx) {
+            Condition::Run => match answers(layout, status, nginx) {
                 Ok(()) => return Ok(()),
                 Err(reason) => reason,
             },
@@ -248,13 +248,17 @@ fn crashed(status: &ServiceStatus, crashes: u32) -> Option<String> {
     Some(format!("it ended with {} after {} s", end.how, end.after))
 }
 
-fn answers(layout: &Layout, name: ServiceName, nginx: &[SocketAddr]) -> Result<(), String> {
-    match name {
+fn answers(layout: &Layout, status: &ServiceStatus, nginx: &[SocketAddr]) -> Result<(), String> {
+    match status.name {
         ServiceName::Registry => match health::ask(layout, ANSWER_PATIENCE) {
             Ok(Health::Serves) => Ok(()),
             Ok(Health::Ill { status }) => Err(format!("it answers {status} to /v2/")),
             Err(error) => Err(error.to_string()),
         },
+        // Somebody else may listen there.
+        ServiceName::Nginx if !status.pid.is_some_and(workers::are_there) => {
+            Err("it does not listen yet".to_owned())
+        }
         ServiceName::Nginx => nginx.iter().try_for_each(|address| {
             let connected = TcpStream::connect_timeout(address, Duration::from_secs(1));
             connected.map(drop).map_err(|error: io::Error| format!("{address}: {error}"))

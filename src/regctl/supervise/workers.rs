@@ -7,6 +7,11 @@ use crate::{
     sys::process,
 };
 
+/// Whether nginx has workers, which it makes once it listens. So it is too where the kernel does not tell.
+pub(super) fn are_there(nginx: u32) -> bool {
+    process::children(nginx).map_or(true, |workers| !workers.is_empty())
+}
+
 /// What a worker calls itself once it takes no more connections.
 const LEAVING: &str = "is shutting down";
 

@@ -103,6 +103,32 @@ fn an_nginx_whose_port_is_taken_listens_where_it_did() {
 
 #[test]
 #[ignore = "needs nginx: run cargo xtask test"]
+fn an_nginx_whose_port_is_taken_when_it_starts_is_not_taken_for_who_listens_there() {
+    let registry = "enable = true";
+    let site = Site::start(Lines { registry, ..Lines::default() });
+    site.edit("enable = true", "enable = false");
+    site.reconfigure();
+    let before = site.world.read(SERVICES);
+    let other = TcpListener::bind((Ipv4Addr::LOCALHOST, site.port)).unwrap();
+    site.edit("enable = false", "enable = true");
+    let ran = site.regctl(&["reconfigure"]);
+    assert_eq!(ran.exit, 1, "{}{}", ran.stdout, ran.stderr);
+    for words in [
+        "the former configuration serves: nginx does not serve: it ended with exit 1",
+        &format!("bind() to 127.0.0.1:{} failed", site.port),
+    ] {
+        assert!(ran.stderr.contains(words), "no `{words}` in:\n{}", ran.stderr);
+    }
+    assert!(site.world.read(SERVICES) == before && !site.world.path(VHOST).exists());
+    assert_eq!(site.pids(), [serde_json::Value::Null, serde_json::Value::Null]);
+    drop(other);
+    let done = site.reconfigure();
+    assert!(done.ends_with("started registry\nstarted nginx\n"), "{done}");
+    site.client().get("/v2/").expect(200);
+}
+
+#[test]
+#[ignore = "needs nginx: run cargo xtask test"]
 fn a_template_that_nginx_takes_and_the_registry_does_not_is_refused_before_anything_stops() {
     let site = Site::start(Lines::default());
     let (pids, before) = (site.pids(), files(&site));
