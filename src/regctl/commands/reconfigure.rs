@@ -15,7 +15,8 @@ use crate::{
     output::{Document, Report, Verdict},
     reconfigure::{self, Activation, Change, Converged, Desired, FolderChange, Plan},
     render::Name,
-    supervise::{self, Act},
+    state::ServiceName,
+    supervise::{self, Act, ActError},
 };
 
 /// Apply instance.toml: render, check and replace the files made from it
@@ -77,6 +78,8 @@ struct Reconfigured {
     activation: Option<&'static str>,
     /// What was done to the services.
     acts: Vec<Act>,
+    /// Services that would take what is in place already.
+    unsettled: Vec<ServiceName>,
     /// The file of users that was missing.
     users_file: Option<PathBuf>,
     warnings: Vec<String>,
@@ -107,10 +110,10 @@ pub(crate) fn run(args: Args, context: &Context) -> Result<Report, Failure> {
         return Ok(Report::file(Name::from(template).copy()));
     }
     let Context { layout, printer, .. } = context;
-    let Converged { desired, plan, acted } = match dry_run {
+    let Converged { desired, plan, acted, late } = match dry_run {
         true => {
             let (desired, plan) = reconfigure::preview(layout)?;
-            Converged { desired, plan, acted: None }
+            Converged { desired, plan, acted: None, late: None }
         }
         false => {
             let claim = waiting.claim("reconfigure");
@@ -125,14 +128,26 @@ pub(crate) fn run(args: Args, context: &Context) -> Result<Report, Failure> {
     if let Some(skipped) = desired.skipped() {
         printer.say(skipped);
     }
-    let changes = !plan.is_empty();
+    // What is in place already and nobody has taken yet, such as a renewed certificate.
+    let unsettled = match dry_run {
+        true => {
+            supervise::unsettled(layout).map_err(|error| Failure::Start(ActError::from(error)))?
+        }
+        false => Vec::new(),
+    };
+    let changes = !plan.is_empty() || !unsettled.is_empty();
     let notices = if dry_run { Vec::new() } else { plan.notices(layout) };
     let acts = acted.as_ref().and_then(Option::as_deref).unwrap_or_default();
     let is_started = plan.activation == Some(Activation::Enable);
-    let document = Reconfigured::new(dry_run, desired, &plan, acts);
+    let mut document = Reconfigured::new(dry_run, desired, &plan, acts);
+    document.unsettled = unsettled;
     notices.iter().for_each(|notice| printer.say(notice));
     if !dry_run && !is_started && !supervise::is_running(layout) {
         printer.say("nothing is running: start with 'regctl run'");
+    }
+    if let Some(late) = late {
+        printer.report(&Report::good(&document)).map_err(Failure::Output)?;
+        return Err(late.into());
     }
     let verdict = if exit_code && changes { Verdict::Findings } else { Verdict::Good };
     Ok(Report::of(&document, verdict))
@@ -160,6 +175,7 @@ impl Reconfigured {
             leftovers: plan.leftovers.clone(),
             activation: plan.activation.map(|activation| activation.shown(!dry_run)),
             acts: acts.to_vec(),
+            unsettled: Vec::new(),
             users_file: plan.users_file.as_ref().map(|file| file.path.clone()),
             warnings: desired.warnings,
         }
@@ -205,12 +221,14 @@ impl fmt::Display for Reconfigured {
             leftovers,
             activation,
             acts,
+            unsettled,
             users_file,
             warnings: _,
         } = self;
         let counts = [accounts.len(), changes.len(), folders.len(), folder_access.len()];
         let others = leftovers.len()
             + acts.len()
+            + unsettled.len()
             + usize::from(activation.is_some())
             + usize::from(users_file.is_some());
         if counts.iter().sum::<usize>() + others == 0 {
@@ -234,6 +252,9 @@ impl fmt::Display for Reconfigured {
         users_file.iter().try_for_each(|path| writeln!(f, "{create} {}", path.display()))?;
         leftovers.iter().try_for_each(|path| writeln!(f, "{remove} {}", path.display()))?;
         activation.iter().try_for_each(|activation| writeln!(f, "{activation}"))?;
-        acts.iter().try_for_each(|act| writeln!(f, "{act}"))
+        acts.iter().try_for_each(|act| writeln!(f, "{act}"))?;
+        unsettled.iter().try_for_each(|service| {
+            writeln!(f, "would have {service} take what is in place already")
+        })
     }
 }

@@ -23,11 +23,12 @@ impl Services for Supervised<'_> {
     type Error = ActError;
 
     fn are_current(&self) -> Result<bool, ActError> {
-        Ok(supervise::is_current(self.0)?)
+        Ok(supervise::unsettled(self.0)?.is_empty())
     }
 
-    fn act(&self, desired: &Desired) -> Result<Self::Acted, ActError> {
-        supervise::act(self.0, &nginx_addresses(&desired.instance))
+    fn act(&self, desired: Option<&Desired>) -> Result<Self::Acted, ActError> {
+        let nginx = desired.map(|desired| nginx_addresses(&desired.instance));
+        supervise::act(self.0, &nginx.unwrap_or_default())
     }
 
     fn started(&self, desired: &Desired) -> Result<(), ActError> {

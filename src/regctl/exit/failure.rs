@@ -125,7 +125,8 @@ impl From<reconfigure::Error> for Failure {
             reconfigure::Error::Accounts(error) => Self::Desired(error.into()),
             reconfigure::Error::System(error) => Self::Desired(error.into()),
             reconfigure::Error::Apply(error) => Self::Apply(error),
-            error @ (reconfigure::Error::Services(_)
+            error @ (reconfigure::Error::Former(_)
+            | reconfigure::Error::Services(_)
             | reconfigure::Error::RolledBack(_)
             | reconfigure::Error::NotRolledBack { .. }) => Self::Act(error),
         }

@@ -5,6 +5,7 @@ use std::{error::Error as StdError, mem};
 use super::{
     accounts, apply,
     desired::{self, Desired},
+    former::{self, Former},
     plan::Plan,
     system::{self, Activation},
 };
@@ -31,6 +32,8 @@ pub(crate) enum Error {
     System(#[from] system::Error),
     #[error(transparent)]
     Apply(#[from] apply::Error),
+    #[error(transparent)]
+    Former(#[from] former::Error),
     #[error(transparent)]
     Services(Source),
     /// The services did not serve with the new files, and do with the former ones.
@@ -63,8 +66,9 @@ pub(crate) trait Services {
     /// Whether they run on the files as they are.
     fn are_current(&self) -> Result<bool, Self::Error>;
 
-    /// Has them take the files as they are now, and returns when they serve.
-    fn act(&self, desired: &Desired) -> Result<Self::Acted, Self::Error>;
+    /// Has them take the files as they are now, and returns when they serve; `desired` is what the files were made
+    /// from, when that is known.
+    fn act(&self, desired: Option<&Desired>) -> Result<Self::Acted, Self::Error>;
 
     /// Waits until they serve, after the system was told to start them.
     fn started(&self, desired: &Desired) -> Result<(), Self::Error>;
@@ -77,6 +81,8 @@ pub(crate) struct Converged<A> {
     pub(crate) plan: Plan,
     /// None: nothing had to be done.
     pub(crate) acted: Option<A>,
+    /// What went wrong with the files in place, and nobody to go back to.
+    pub(crate) late: Option<Error>,
 }
 
 /// Makes the files what they should be, and has the services take them; `waits` is told who holds the lock.
@@ -91,8 +97,9 @@ pub(crate) fn converge<S: Services>(
 ) -> Result<Converged<S::Acted>, Error> {
     let failed = |error: S::Error| Error::Services(Box::new(error));
     let (desired, plan) = preview(layout)?;
-    if plan.is_empty() && services.are_current().map_err(failed)? {
-        return Ok(Converged { desired, plan, acted: None });
+    let is_settled = plan.is_empty() && Former::load(layout)?.is_none();
+    if is_settled && services.are_current().map_err(failed)? {
+        return Ok(Converged { desired, plan, acted: None, late: None });
     }
     let _lock = Lock::Instance.acquire(layout, claim.command, claim.patience, waits)?;
     // Everything may have changed since the look.
@@ -104,41 +111,69 @@ pub(crate) fn converge<S: Services>(
         // What is to be theirs has its owner's id only now.
         (desired, plan) = look(layout, Some(&desired))?;
     }
+    let former = remember(layout, &plan)?;
     plan.activation.iter().try_for_each(|activation| activation.prepare(layout))?;
     apply::apply(layout, &plan)?;
-    let acted = match services.act(&desired) {
+    let acted = match services.act(Some(&desired)) {
         Ok(acted) => acted,
-        Err(error) => {
-            return Err(roll_back(layout, &desired, &plan, services, Box::new(error)));
-        }
+        Err(error) => return Err(roll_back(layout, &former, services, Box::new(error))),
     };
-    if let Some(activation) = plan.activation {
-        activation.perform(layout)?;
-        if activation == Activation::Enable {
-            services.started(&desired).map_err(failed)?;
-        }
-    }
+    Former::forget(layout).map_err(former::Error::from)?;
+    let late = activate(layout, &desired, plan.activation, services).err();
     plan.accounts = created;
-    Ok(Converged { desired, plan, acted: Some(acted) })
+    Ok(Converged { desired, plan, acted: Some(acted), late })
+}
+
+/// Notes how the files are before they change, for whoever has to go back.
+fn remember(layout: &Layout, plan: &Plan) -> Result<Former, former::Error> {
+    let mut former = Former::load(layout)?.unwrap_or_default();
+    former.add(plan, layout)?;
+    if !plan.changes.is_empty() {
+        former.save(layout)?;
+    }
+    Ok(former)
+}
+
+/// Tells the system of a unit that is new or has changed.
+fn activate<S: Services>(
+    layout: &Layout,
+    desired: &Desired,
+    activation: Option<Activation>,
+    services: &S,
+) -> Result<(), Error> {
+    let Some(activation) = activation else { return Ok(()) };
+    activation.perform(layout)?;
+    match activation {
+        Activation::Enable => {
+            services.started(desired).map_err(|error| Error::Services(Box::new(error)))
+        }
+        Activation::Reload | Activation::Disable => Ok(()),
+    }
 }
 
 /// Puts the former files back and has the services take them; returns what to say of it all.
 fn roll_back<S: Services>(
     layout: &Layout,
-    desired: &Desired,
-    plan: &Plan,
+    former: &Former,
     services: &S,
     because: Source,
 ) -> Error {
-    let back = plan.reversed(layout);
+    match go_back(layout, former, services) {
+        Ok(true) => Error::RolledBack(because),
+        Ok(false) => Error::Services(because),
+        Err(source) => Error::NotRolledBack { because, source },
+    }
+}
+
+/// Says whether there was anything to go back to.
+fn go_back<S: Services>(layout: &Layout, former: &Former, services: &S) -> Result<bool, Source> {
+    let back = former.way_back()?;
     if back.is_empty() {
-        return Error::Services(because);
+        Former::forget(layout)?;
+        return Ok(false);
     }
-    if let Err(error) = apply::apply(layout, &back) {
-        return Error::NotRolledBack { because, source: Box::new(error) };
-    }
-    match services.act(desired) {
-        Ok(_) => Error::RolledBack(because),
-        Err(error) => Error::NotRolledBack { because, source: Box::new(error) },
-    }
+    apply::apply(layout, &back)?;
+    Former::forget(layout)?;
+    services.act(None)?;
+    Ok(true)
 }

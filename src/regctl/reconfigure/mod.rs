@@ -11,6 +11,7 @@ mod copies;
 mod desired;
 mod diff;
 mod disk;
+mod former;
 mod generate;
 mod handover;
 mod init;

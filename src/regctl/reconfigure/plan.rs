@@ -6,10 +6,7 @@ use std::path::PathBuf;
 use super::{accounts::Creation, disk::Disk, handover::Handover, system::Activation};
 use crate::{
     render::{Content, File},
-    state::{
-        Folder, Layout, Owners,
-        owner::{Ownership, Principal},
-    },
+    state::{Folder, Layout, Owners, owner::Ownership},
     sys::managed::Found,
 };
 
@@ -92,7 +89,6 @@ pub(crate) enum Kind {
     },
     Remove {
         old: String,
-        old_access: OldAccess,
     },
 }
 
@@ -129,13 +125,6 @@ impl Plan {
         users.chain(gitlab).collect()
     }
 
-    /// Returns the way back to the files as they were. What was made for good stays: accounts, folders, secrets.
-    pub(crate) fn reversed(&self, layout: &Layout) -> Self {
-        let for_good = [layout.secrets_json(), layout.token_crt()];
-        let undone = self.changes.iter().rev().filter(|change| !for_good.contains(&change.path));
-        Self { changes: undone.map(Change::reversed).collect(), ..Self::default() }
-    }
-
     /// Whether everything is as it should be.
     pub(crate) fn is_empty(&self) -> bool {
         *self == Self::default()
@@ -164,9 +153,7 @@ fn change(file: &File, disk: &Disk, owners: &Owners) -> Option<Change> {
     let kind = match (disk.files.get(path), content.clone()) {
         (None, None) => return None,
         (None, Some(content)) => Kind::Create { content, access },
-        (Some(found), None) => {
-            Kind::Remove { old: found.text.clone(), old_access: access_of(found) }
-        }
+        (Some(found), None) => Kind::Remove { old: found.text.clone() },
         (Some(found), Some(content)) => {
             let (old, old_access) = (found.text.clone(), access_of(found));
             match (old == content.text, access.is_given_by(old_access)) {
@@ -202,16 +189,6 @@ impl Access {
     }
 }
 
-impl OldAccess {
-    /// The same once more.
-    fn again(self) -> Access {
-        let (uid, gid) = self.ids;
-        let user = Principal { name: uid.to_string(), id: Some(uid) };
-        let group = Principal { name: gid.to_string(), id: Some(gid) };
-        Access { mode: self.mode, owner: Some(Ownership { user, group }) }
-    }
-}
-
 impl FolderChange {
     /// Returns what differs in a folder that exists.
     pub(crate) fn difference(&self) -> Option<&'static str> {
@@ -228,32 +205,6 @@ impl Change {
             | Kind::Access { content, access, .. } => Some((content, access)),
             Kind::Remove { .. } => None,
         }
-    }
-
-    fn reversed(&self) -> Self {
-        // Nobody is shown the way back.
-        let content = |text: &str| Content { text: text.to_owned(), shown: String::new() };
-        let kind = match &self.kind {
-            Kind::Create { content, access } => Kind::Remove {
-                old: content.text.clone(),
-                old_access: OldAccess { mode: access.mode, ids: (0, 0) },
-            },
-            Kind::Replace { old, old_access, content: new, access } => Kind::Replace {
-                old: new.text.clone(),
-                old_access: OldAccess { mode: access.mode, ids: old_access.ids },
-                content: content(old),
-                access: old_access.again(),
-            },
-            Kind::Access { content: same, old, access } => Kind::Access {
-                content: same.clone(),
-                old: OldAccess { mode: access.mode, ids: old.ids },
-                access: old.again(),
-            },
-            Kind::Remove { old, old_access } => {
-                Kind::Create { content: content(old), access: old_access.again() }
-            }
-        };
-        Self { path: self.path.clone(), kind }
     }
 
     /// Returns what happened to the file, once it has.
@@ -275,7 +226,10 @@ impl Change {
 mod tests {
     use super::*;
     use crate::{
-        state::{Owner, owner::Service},
+        state::{
+            Owner,
+            owner::{Principal, Service},
+        },
         sys::folder,
     };
 

@@ -146,6 +146,11 @@ impl Layout {
         self.root.join("var/opt/regctl/state")
     }
 
+    /// The files as they were before a change that nobody has seen serve yet.
+    pub(crate) fn former(&self) -> PathBuf {
+        self.state().join("former.json")
+    }
+
     /// What the supervisor runs.
     pub(crate) fn services_json(&self) -> PathBuf {
         self.state().join("services.json")

@@ -83,15 +83,25 @@ pub(crate) enum ActError {
     },
 }
 
-/// Whether there is a supervisor, and everything runs as configured.
-pub(crate) fn is_current(layout: &Layout) -> Result<bool, AskError> {
+/// Returns the services that do not run, or not as configured; none when there is no supervisor.
+pub(crate) fn unsettled(layout: &Layout) -> Result<Vec<ServiceName>, AskError> {
     match client::ask(layout, &Request::Status) {
         Ok(overview) => {
-            Ok(overview.services.iter().all(|service| service.outdated == Outdated::No))
+            let services = overview.services.iter().filter(|service| is_unsettled(service));
+            Ok(services.map(|service| service.name).collect())
         }
-        Err(AskError::NotRunning) => Ok(true),
+        Err(AskError::NotRunning) => Ok(Vec::new()),
         Err(error) => Err(error),
     }
+}
+
+fn is_unsettled(status: &ServiceStatus) -> bool {
+    status.outdated != Outdated::No || status.state == Condition::Crashed || is_starting(status)
+}
+
+/// Whether it is an nginx that has not come as far as to serve, as one that waits for its port. A signal would end it.
+fn is_starting(status: &ServiceStatus) -> bool {
+    status.name == ServiceName::Nginx && status.pid.is_some_and(|pid| !workers::are_there(pid))
 }
 
 /// Whether there is a supervisor.
@@ -152,7 +162,9 @@ fn take(
             Some(Did::Started)
         }
         (true, true) => match (new.outdated, service) {
+            (Outdated::No, _) if new.wanted == Wanted::Down => None,
             _ if new.wanted == Wanted::Down => Some(Did::LeftStopped),
+            _ if is_starting(new) => Some(restart()?),
             (Outdated::No, _) => None,
             (Outdated::Files, ServiceName::Nginx) => {
                 reload_nginx(layout, new)?;

@@ -21,7 +21,7 @@ mod supervisor;
 mod tail;
 mod workers;
 
-pub(crate) use act::{Act, ActError, act, is_current, is_running, reload_nginx, wait};
+pub(crate) use act::{Act, ActError, act, is_running, reload_nginx, unsettled, wait};
 pub(crate) use change::{Change, Changed, Told, tell, wait_for};
 pub(crate) use client::{AskError, ask};
 pub(crate) use control::{Condition, Outdated, Overview, Request, Sent, ServiceStatus};

@@ -1,11 +1,13 @@
 //! A reconfigure that is killed while services run, and two at once: files and services agree in the end.
 
 use std::{
+    fs,
     io::{BufRead as _, BufReader},
+    net::{Ipv4Addr, TcpListener},
     process::{Command, Stdio},
 };
 
-use super::fixture::{Lines, Site, TOML, until};
+use super::fixture::{CONFIG_YML, Lines, Site, TOML, VHOST, until};
 use crate::support::free_port;
 
 /// The calls at which it is killed: those that change files, and those that reach services and ask how they are.
@@ -82,7 +84,7 @@ fn of_two_at_once_one_waits_and_one_that_may_not_is_told_who_is_at_it() {
     // The registry finishes what it has begun, and whoever has told it to stop waits for that.
     until("the registry drains", || site.service("registry")["state"] == "stopping");
     let text = site.world.read(TOML);
-    std::fs::write(site.world.path(TOML), text.replace("Registry", "Another")).unwrap();
+    fs::write(site.world.path(TOML), text.replace("Registry", "Another")).unwrap();
     let ran = site.regctl(&["reconfigure", "--no-wait"]);
     assert_eq!(ran.exit, 75, "{}", ran.stderr);
     assert!(
@@ -103,4 +105,32 @@ fn of_two_at_once_one_waits_and_one_that_may_not_is_told_who_is_at_it() {
     let stranger = super::client::Client::new(site.host(), site.port, &site.authority.certificate);
     let answer = stranger.get("/v2/").expect(401);
     assert!(answer.header("www-authenticate").unwrap().contains("Another"), "{answer:?}");
+}
+
+#[test]
+#[ignore = "needs nginx and strace: run cargo xtask test"]
+fn what_does_not_serve_is_undone_by_the_next_one_when_the_first_was_killed() {
+    let site = Site::start(Lines::default());
+    let good = site.world.read(TOML);
+    let files = || [CONFIG_YML, VHOST].map(|path| site.world.read(path));
+    let before = files();
+    let other = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    let taken = other.local_addr().unwrap().port();
+    let bad = good.replace(&format!(":{}\"", site.registry_port), &format!(":{taken}\""));
+    let mut kills = 0;
+    // When the files are in place and the journal goes, and while it waits for the services.
+    for (call, count) in (1..=6).flat_map(|count| [("unlink", count), ("clock_nanosleep", count)]) {
+        fs::write(site.world.path(TOML), &bad).unwrap();
+        if is_killed(&site, call, count) && files() != before {
+            kills += 1;
+            let ran = site.regctl(&["reconfigure"]);
+            assert_eq!(ran.exit, 1, "after {call} {count}: {}{}", ran.stdout, ran.stderr);
+            assert!(ran.stderr.contains("the former configuration serves"), "{}", ran.stderr);
+        }
+        assert_eq!(files(), before, "after {call} {count}");
+        fs::write(site.world.path(TOML), &good).unwrap();
+        assert_eq!(site.regctl(&["reconfigure"]).exit, 0, "after {call} {count}");
+        site.client().get("/v2/").expect(200);
+    }
+    assert!(kills >= 2, "only {kills} kills with the new files in place");
 }

@@ -3,9 +3,10 @@
 use std::{
     fs,
     net::{Ipv4Addr, TcpListener},
+    process::Stdio,
 };
 
-use super::fixture::{CONFIG_YML, Lines, SERVICES, Site, TOML, VHOST};
+use super::fixture::{CONFIG_YML, Lines, SERVICES, Site, TOML, VHOST, until};
 use crate::support::Ran;
 
 const FILES: [&str; 3] = [CONFIG_YML, VHOST, SERVICES];
@@ -142,4 +143,61 @@ fn a_template_that_nginx_takes_and_the_registry_does_not_is_refused_before_anyth
     assert!(files(&site) == before && site.pids() == pids);
     fs::remove_file(path).unwrap();
     assert_eq!(site.reconfigure(), "nothing to change\n");
+}
+
+#[test]
+#[ignore = "needs nginx: run cargo xtask test"]
+fn an_nginx_that_waits_for_its_port_takes_the_port_that_is_free() {
+    let site = Site::start(Lines::default());
+    let (_other, port) = taken();
+    let good = site.world.read(TOML);
+    // An nginx that starts tries for some seconds to get a port, and a signal would end it.
+    site.edit("enable = true", &format!("enable = true\nlisten_port = {port}"));
+    let mut command = site.command(&["reconfigure"]);
+    let mut first = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    until("the vhost is replaced", || site.world.read(VHOST).contains(&format!(":{port}")));
+    first.kill().unwrap();
+    first.wait().unwrap();
+    site.regctl(&["restart", "nginx", "--no-wait"]);
+    fs::write(site.world.path(TOML), &good).unwrap();
+    site.reconfigure();
+    site.client().get("/v2/").expect(200);
+}
+
+#[test]
+#[ignore = "needs nginx: run cargo xtask test"]
+fn a_service_that_crashes_is_no_instance_to_which_nothing_is_to_be_done() {
+    let site = Site::start(Lines::default());
+    let in_the_way = site.world.path("var/opt/regctl/storage/docker/registry/v2/regctl");
+    fs::create_dir_all(in_the_way.parent().unwrap()).unwrap();
+    // The running registry has a folder there once it has staged something.
+    let _ = fs::remove_dir_all(&in_the_way);
+    fs::write(&in_the_way, "").unwrap();
+    site.regctl(&["restart", "registry", "--no-wait"]);
+    until("it crashes", || site.service("registry")["state"] == "crashed");
+    for _ in 0..2 {
+        let ran = site.regctl(&["reconfigure"]);
+        assert_eq!(ran.exit, 1, "{}{}", ran.stdout, ran.stderr);
+        assert!(ran.stderr.contains("registry does not serve"), "{}", ran.stderr);
+    }
+    let ran = site.regctl(&["reconfigure", "--dry-run", "--exit-code"]);
+    assert_eq!(ran.exit, 5, "{}", ran.stderr);
+    assert_eq!(ran.stdout, "would have registry take what is in place already\n");
+    fs::remove_file(&in_the_way).unwrap();
+    assert_eq!(site.reconfigure(), "started registry\n");
+    site.client().get("/v2/").expect(200);
+}
+
+#[test]
+#[ignore = "needs nginx: run cargo xtask test"]
+fn a_renewed_certificate_is_something_to_do() {
+    let site = Site::start(Lines::default());
+    let dry_run = || site.regctl(&["reconfigure", "--dry-run", "--exit-code"]);
+    assert_eq!(dry_run().exit, 0);
+    site.certify();
+    let ran = dry_run();
+    assert_eq!(ran.exit, 5, "{}", ran.stderr);
+    assert_eq!(ran.stdout, "would have nginx take what is in place already\n");
+    assert_eq!(site.reconfigure(), "reloaded nginx\n");
+    assert_eq!(dry_run().exit, 0);
 }
