@@ -31,8 +31,10 @@ impl Signals {
 /// Has this process end by itself only, or by KILL.
 pub(crate) fn ignore_stops() -> io::Result<()> {
     unblock()?;
-    let stops = [Signal::SIGTERM, Signal::SIGINT, Signal::SIGQUIT, Signal::SIGHUP];
-    Ok(stops.into_iter().collect::<SigSet>().thread_block()?)
+    let ends = [Signal::SIGTERM, Signal::SIGINT, Signal::SIGQUIT, Signal::SIGHUP];
+    // Some terminals stop who writes to them from the background, but not who blocks the signal.
+    let stops = ends.into_iter().chain([Signal::SIGTTOU]);
+    Ok(stops.collect::<SigSet>().thread_block()?)
 }
 
 /// Lets every signal through, which a child of a supervisor inherits blocked.
