@@ -110,8 +110,9 @@ impl Files {
         let lost = self.lost;
         let written = opened.and_then(|()| {
             if lost > 0 {
-                let note =
-                    format!("regctl: {lost} bytes of this log were lost: it could not be written\n");
+                let note = format!(
+                    "regctl: {lost} bytes of this log were lost: it could not be written\n"
+                );
                 self.try_append(note.as_bytes())?;
                 self.lost = 0;
             }
@@ -254,7 +255,7 @@ mod tests {
     fn what_cannot_be_written_is_counted_and_said_once_and_later() {
         let scratch = tempfile::tempdir().unwrap();
         let folder = scratch.path().join("log");
-        fs::write(&folder, "no folder").unwrap();
+        File::create(&folder).unwrap();
         let mut files = Files::new(&folder);
         let problem = files.write(b"one\n", policy(0, 3)).unwrap();
         assert!(problem.to_string().starts_with("failed to create the folder `"), "{problem}");
