@@ -214,6 +214,8 @@ impl Supervised {
 
     /// Tells the machine of the log process what happened.
     fn on_log(&mut self, event: Event, layout: &Layout, now: Instant) {
+        // Its service may be waiting for it: pauses do not grow.
+        self.log.machine.failures = 0;
         let mut next = self.log.machine.on(event, now);
         while let Some(action) = next {
             next = match action {

@@ -8,6 +8,11 @@ use nix::sys::signal::{SigSet, Signal};
 const HEARD: [Signal; 5] =
     [Signal::SIGCHLD, Signal::SIGTERM, Signal::SIGINT, Signal::SIGQUIT, Signal::SIGHUP];
 
+/// Tells a registry that its supervisor has ended.
+///
+/// Not TERM: the kernel sends it once for each thread that the supervisor had, and a second TERM ends a drain.
+pub(crate) const ORPHANED: Signal = Signal::SIGUSR1;
+
 /// Signals that wait until somebody asks for them.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Signals {

@@ -81,6 +81,7 @@ fn the_registry_runs_as_its_account_with_its_groups_and_commands_of_root_work() 
     let reconfigured = pid(&registry(&host));
     assert_ne!(reconfigured, restarted);
     assert_eq!(words(reconfigured, "Uid:"), [uid.as_str(); 4]);
+    let mut pusher = Pusher::new(([127, 0, 0, 1], port).into());
     assert_eq!(pusher.push_blob("app", b"three").unwrap().status, 201);
     assert_eq!(host.regctl(&["status"]).exit, 0);
 }

@@ -60,7 +60,9 @@ fn the_next_supervisor_does_not_wait_for_a_registry_that_still_drains() {
     instance.pusher().get("/v2/asked-of-the-new-one/tags/list").unwrap();
     instance.until("the log has it", || instance.log().contains("asked-of-the-new-one"));
     sending.write(b"0123456789").unwrap();
-    assert_eq!(sending.answer(&mut pusher).unwrap().status, 202);
+    let answer = sending.answer(&mut pusher);
+    let answer = answer.unwrap_or_else(|error| panic!("{error}\n{}", instance.log()));
+    assert_eq!(answer.status, 202, "{answer:?}");
     let is_gone = || instance.processes().iter().all(|process| process.pid != former);
     instance.until("the former one has ended", is_gone);
     assert_eq!(instance.pusher().look(&session).unwrap().unwrap().offset, 10);

@@ -108,19 +108,26 @@ impl Files {
             return None;
         }
         let lost = self.lost;
-        let written = opened.and_then(|()| {
-            if lost > 0 {
+        let written = opened.and_then(|()| match lost {
+            0 => self.try_append(bytes),
+            // Together: room for the note alone is no room.
+            _ => {
                 let note = format!(
                     "regctl: {lost} bytes of this log were lost: it could not be written\n"
                 );
-                self.try_append(note.as_bytes())?;
-                self.lost = 0;
+                self.try_append(&[note.as_bytes(), bytes].concat())
             }
-            self.try_append(bytes)
         });
-        let error = written.err()?;
-        self.lost += bytes.len() as u64;
-        (lost == 0).then_some(error)
+        match written {
+            Ok(()) => {
+                self.lost = 0;
+                None
+            }
+            Err(error) => {
+                self.lost += bytes.len() as u64;
+                (lost == 0).then_some(error)
+            }
+        }
     }
 
     fn try_append(&mut self, bytes: &[u8]) -> Result<(), Error> {
