@@ -42,7 +42,11 @@ pub(crate) const TEST: &[Package] = &[
     package("bsdutils", &["script"], "is a terminal that asks for a password"),
     package("e2fsprogs", &["mkfs.ext4"], "makes a small filesystem that a test fills up"),
     package("mount", &["mount", "umount", "losetup"], "mounts that filesystem from a loop device"),
-    package("util-linux", &["unshare", "setpriv"], "gives a test a host and a user of its own"),
+    package(
+        "util-linux",
+        &["unshare", "nsenter", "setpriv"],
+        "gives a test a host, a container and a user of its own",
+    ),
     package("passwd", &["useradd", "groupadd"], "creates the registry's account there"),
     package(
         "systemd",

@@ -1,6 +1,10 @@
 //! Logs that cannot be written, and processes of logs that die.
 
-use std::{fs::File, io::Write as _, path::PathBuf};
+use std::{
+    fs::File,
+    io::Write as _,
+    path::{Path, PathBuf},
+};
 
 use nix::sys::signal::Signal;
 
@@ -21,8 +25,9 @@ fn say_much(pusher: &mut Pusher) {
     (0..MUCH / 4000).for_each(|_| say(pusher, "", 4000));
 }
 
-fn fill(instance: &Instance) -> PathBuf {
-    let path = instance.world.path("var/log/regctl/ballast");
+/// Takes all there is on the disk of a folder; returns the file to remove.
+fn fill(folder: &Path) -> PathBuf {
+    let path = folder.join("ballast");
     let mut ballast = File::create(&path).unwrap();
     for length in [65536, 4096, 1] {
         while ballast.write_all(&vec![b'x'; length]).is_ok() {}
@@ -59,7 +64,7 @@ fn a_log_whose_disk_is_full_stops_nobody_and_says_later_how_much_was_lost() {
     let mut pusher = instance.pusher();
     say(&mut pusher, "before.", 0);
     instance.until("the line is there", || instance.log().contains("before."));
-    let ballast = fill(&instance);
+    let ballast = fill(&folder);
     say_much(&mut pusher);
     // Nor is a process of the log that must open the file first.
     let killed = pid(&instance.registry()["log"]);
@@ -104,4 +109,26 @@ fn a_log_without_a_folder_is_made_up_for_when_there_can_be_one() {
     let is_there = || folder.join("current").exists() && instance.log().contains("after.");
     instance.until("the line is there", is_there);
     assert!(instance.log().starts_with("regctl: "), "{}", instance.log());
+}
+
+/// Somebody has to make room, and tags are what people delete.
+#[test]
+#[ignore = "needs root and mount: run cargo xtask test"]
+fn a_supervisor_that_starts_on_a_full_disk_serves() {
+    let mut instance = Instance::configured("");
+    let [run, logs] = ["run/regctl", "var/log/regctl"].map(|path| instance.world.path(path));
+    let mounts = [&run, &logs].map(|folder| (Mount::tmpfs(folder, 1), fill(folder)));
+    instance.supervise();
+    instance.until("it serves", || instance.run(&["status"]).exit == 0);
+    assert_eq!(instance.pusher().post_blob("app", b"a blob").unwrap().status, 201);
+    let ran = instance.run(&["supervise"]);
+    assert!(ran.exit == 75 && ran.stderr.starts_with("error: another supervisor"), "{ran:?}");
+    let killed = pid(&instance.registry());
+    send(killed, Signal::SIGKILL);
+    instance.until("it is back", || instance.run(&["status"]).stdout.contains("\n  restarts: 1\n"));
+    let ran = instance.run(&["restart"]);
+    assert_eq!(ran.exit, 0, "{ran:?}");
+    assert_eq!(instance.pusher().get("/v2/").unwrap().status, 200);
+    drop(instance);
+    drop(mounts);
 }
