@@ -50,6 +50,7 @@ const RESERVED: &[Reserved] = &[
         places: &["src/regctl/render/", "src/registry/config/"],
     },
     Reserved { words: &["hyper::", "http::", "http_body::"], places: &["src/registry/"] },
+    Reserved { words: &["reqwest::"], places: &["src/regctl/sys/local.rs", "src/xtask/"] },
     Reserved { words: &["minijinja::"], places: &["src/regctl/render/"] },
     Reserved { words: &["aws_sdk_s3"], places: &["src/storage/s3/"] },
     Reserved { words: &["nix::"], places: &["src/regctl/sys/", "src/regctl/supervise/"] },

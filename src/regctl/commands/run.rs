@@ -12,7 +12,7 @@ use crate::{
     exit::Failure,
     output::Report,
     reconfigure::{self, Converged, Request},
-    supervise::{self, ActError, Echo, Supervisor, SupervisorError},
+    supervise::{self, ActError, AskError, Echo, Supervisor, SupervisorError},
 };
 
 /// Run the registry in the foreground until Ctrl-C
@@ -38,8 +38,12 @@ pub(crate) fn run(args: Args, context: &Context) -> Result<Report, Failure> {
             reconfigure::init(layout, &Request::default(), claim, waiting::announce(*printer))?;
         announce(context, made);
     }
-    if supervise::is_running(layout) {
-        return Err(SupervisorError::Running(None).into());
+    match supervise::ask(layout, &supervise::Request::Status) {
+        Err(AskError::NotRunning) => {}
+        answer => {
+            let pid = answer.ok().map(|overview| overview.pid.to_string());
+            return Err(SupervisorError::Running(pid).into());
+        }
     }
     let services = Supervised(layout);
     let converged = reconfigure::converge(layout, claim, waiting::announce(*printer), &services)?;

@@ -1,7 +1,11 @@
 //! Switching read-only: one key of `instance.toml`, the one value that follows from it in `config.yml`, and the
 //! registry that runs. Edits that have not been applied are not applied by this either.
 
-use std::{io, path::PathBuf};
+use std::{
+    io::{self, ErrorKind},
+    path::PathBuf,
+    time::Duration,
+};
 
 use super::{
     apply,
@@ -22,12 +26,15 @@ use crate::{
     },
     sys::{
         account, fs,
+        local::{self, Method, Peer},
         managed::{self, Found},
-        unix_http,
     },
 };
 
 const KEY: &str = "registry.storage.maintenance.readonly.enabled";
+
+/// How long a registry may take to switch.
+const TELL_PATIENCE: Duration = Duration::from_secs(20);
 
 /// The running registry, as whoever supervises it sees it.
 pub(crate) trait Supervision {
@@ -233,12 +240,20 @@ fn pending(layout: &Layout) -> Pending {
 pub(crate) fn tell_running(layout: &Layout, enabled: bool) -> Result<Reach, Error> {
     let socket = layout.registry_socket();
     let document = serde_json::json!({ "enabled": enabled }).to_string();
-    let told = match unix_http::put(&socket, "/v1/read-only", &document) {
-        Ok(None) => return Ok(Reach::NextStart),
-        Ok(Some(answer)) if (200..300).contains(&answer.status) => return Ok(Reach::Live),
-        Ok(Some(answer)) => {
+    let peer = Peer::Unix(socket.clone());
+    let answer =
+        local::request(&peer, &Method::PUT, "/v1/read-only", Some(document), TELL_PATIENCE);
+    let told = match answer {
+        Ok(answer) if (200..300).contains(&answer.status) => return Ok(Reach::Live),
+        Ok(answer) => {
             let said = answer.body.trim();
             io::Error::other(format!("it answered {}: {said}", answer.status))
+        }
+        // Nobody listens there.
+        Err(error)
+            if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::ConnectionRefused) =>
+        {
+            return Ok(Reach::NextStart);
         }
         Err(error) => error,
     };

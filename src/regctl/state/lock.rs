@@ -81,7 +81,8 @@ impl Lock {
         let holder =
             Holder { pid: process::id(), command: command.to_owned(), since: clock::now() };
         let text = serde_json::to_string(&holder).expect("numbers and strings are always JSON");
-        lock.record(&format!("{text}\n"))?;
+        // On a full disk whoever waits learns less; services can still be restarted.
+        let _ = lock.record(&format!("{text}\n"));
         Ok(Held { _lock: lock })
     }
 

@@ -7,11 +7,10 @@ use std::{
 };
 
 use registry::{Config, config::Address};
-use reqwest::Method;
 
 use crate::{
     state::{Layout, Services},
-    sys::local::{self, Peer},
+    sys::local::{self, Method, Peer},
 };
 
 /// How a registry is.

@@ -2,12 +2,11 @@
 
 use std::{io, time::Duration};
 
-use reqwest::Method;
 use serde::Deserialize;
 
 use crate::{
     state::Layout,
-    sys::local::{self, Peer},
+    sys::local::{self, Method, Peer},
 };
 
 /// How long a registry may take to read its configuration again.

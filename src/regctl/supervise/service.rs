@@ -37,6 +37,9 @@ pub(crate) const SERVICE_COMMAND: &str = "__service";
 /// What the process of a log is told to be.
 pub(crate) const LOG_COMMAND: &str = "__log";
 
+/// A process of a log that ends within this time is made again after a pause.
+const LOG_HAS_RUN: Duration = Duration::from_secs(1);
+
 /// Where the lines of a service go besides its log.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Echo {
@@ -135,8 +138,8 @@ impl Supervised {
         while let Some(action) = next {
             next = self.perform(action, layout, now);
         }
-        if self.machine.want == Want::Down && self.machine.pid().is_none() {
-            // Nobody is to wait for an answer that does not come.
+        if self.machine.want == Want::Down {
+            // Nobody is to wait for an answer that does not come; a process that drains has its own share.
             self.sockets = None;
             self.ahead = None;
         }
@@ -236,6 +239,8 @@ impl Supervised {
 
     /// Tells the machine of the log process what happened.
     fn on_log(&mut self, event: Event, layout: &Layout, now: Instant) {
+        // Its service may be waiting for it: pauses do not grow.
+        self.log.machine.failures = 0;
         let mut next = self.log.machine.on(event, now);
         while let Some(action) = next {
             next = match action {
@@ -253,6 +258,10 @@ impl Supervised {
     /// Takes in that a child has ended, if it is one of this service.
     pub(super) fn reaped(&mut self, pid: u32, end: End, layout: &Layout, now: Instant) {
         if self.log.machine.pid() == Some(pid) {
+            if self.log.has_run(now) {
+                // Its service waits as soon as the pipe is full.
+                self.on_log(Event::Signalled, layout, now);
+            }
             self.on_log(Event::Ended, layout, now);
         }
         if self.machine.pid() == Some(pid) {
@@ -401,6 +410,14 @@ impl Sockets {
 }
 
 impl LogProcess {
+    /// Whether the process got beyond its start: the next one is then made at once.
+    fn has_run(&self, now: Instant) -> bool {
+        match self.machine.state {
+            State::Up { since, .. } => now.duration_since(since) >= LOG_HAS_RUN,
+            _ => false,
+        }
+    }
+
     fn spawn(&self, layout: &Layout, name: ServiceName) -> io::Result<u32> {
         let mut arguments = arguments(layout, LOG_COMMAND, name);
         if self.echo == Echo::Stdout {

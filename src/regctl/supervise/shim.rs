@@ -59,7 +59,7 @@ fn prepare(service: &Service, parent: u32, end: Signal) -> Result<(), Error> {
 }
 
 fn registry(layout: &Layout, service: &Service, parent: u32) -> Result<(), Error> {
-    prepare(service, parent, Signal::SIGTERM)?;
+    prepare(service, parent, signals::ORPHANED)?;
     let environment: Vec<_> = service.environment.clone().into_iter().collect();
     let path = layout.config_yml();
     let parsed =

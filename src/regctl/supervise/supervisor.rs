@@ -263,7 +263,8 @@ fn lock(layout: &Layout) -> Result<FileLock, Error> {
         let holder = fs::read_to_string(&path)?.map(|pid| pid.trim().to_owned());
         return Err(Error::Running(holder.filter(|pid| !pid.is_empty())));
     };
-    lock.record(&format!("{}\n", process::id()))?;
+    // On a full disk whoever comes second learns less.
+    let _ = lock.record(&format!("{}\n", process::id()));
     Ok(lock)
 }
 

@@ -33,7 +33,8 @@ pub(crate) fn become_account(user: &str, group: &str) -> io::Result<()> {
 
 /// Has this process told to end when its parent does, whose pid is given.
 ///
-/// Call it after becoming somebody else, which forgets it.
+/// Call it after becoming somebody else, which forgets it. The signal may come more than once: each thread of the
+/// parent is one.
 pub(crate) fn end_with_parent(parent: u32, signal: Signal) -> io::Result<()> {
     prctl::set_pdeathsig(signal)?;
     // The parent may have ended before this was set.

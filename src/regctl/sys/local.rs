@@ -10,7 +10,9 @@ use std::{
     time::Duration,
 };
 
-use reqwest::{Method, blocking::Client, redirect::Policy};
+use reqwest::{blocking::Client, redirect::Policy};
+
+pub(crate) use reqwest::Method;
 
 /// No answer here comes near.
 const ANSWER_BYTES_MAX: u64 = 256 << 10;

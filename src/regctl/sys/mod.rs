@@ -25,4 +25,3 @@ pub(crate) mod spawn;
 pub(crate) mod stage;
 pub(crate) mod stdin;
 pub(crate) mod stdout;
-pub(crate) mod unix_http;

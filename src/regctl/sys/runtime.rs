@@ -10,6 +10,8 @@ use tokio::{
     signal::unix::{Signal, SignalKind, signal},
 };
 
+use super::signals::ORPHANED;
+
 /// Runs a future to its end on a runtime of its own.
 pub(crate) fn block_on<F: Future>(future: F) -> io::Result<F::Output> {
     Ok(Builder::new_multi_thread().enable_all().build()?.block_on(future))
@@ -50,6 +52,7 @@ impl HangUps {
 pub(crate) struct StopSignals {
     interrupt: Signal,
     terminate: Signal,
+    orphaned: Signal,
 }
 
 impl StopSignals {
@@ -58,6 +61,7 @@ impl StopSignals {
         Ok(Self {
             interrupt: signal(SignalKind::interrupt())?,
             terminate: signal(SignalKind::terminate())?,
+            orphaned: signal(SignalKind::from_raw(ORPHANED as i32))?,
         })
     }
 
@@ -65,7 +69,8 @@ impl StopSignals {
     pub(crate) async fn unless_repeated<T>(mut self, work: impl Future<Output = T>) -> Option<T> {
         let repeated = async {
             self.received().await;
-            self.received().await;
+            // The end of a parent is told more than once, and is nobody's impatience.
+            self.asked().await;
         };
         tokio::select! {
             // Looked at first: what `work` shows of the first signal may bring the second one, and two that
@@ -76,8 +81,16 @@ impl StopSignals {
         }
     }
 
-    /// Waits for the next Ctrl-C or TERM.
+    /// Waits for the next Ctrl-C or TERM, or for the end of the parent where that is told.
     pub(crate) async fn received(&mut self) {
+        tokio::select! {
+            _ = self.orphaned.recv() => {}
+            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => {}
+        }
+    }
+
+    async fn asked(&mut self) {
         tokio::select! {
             _ = self.interrupt.recv() => {}
             _ = self.terminate.recv() => {}

@@ -8,6 +8,11 @@ use nix::sys::signal::{SigSet, Signal};
 const HEARD: [Signal; 5] =
     [Signal::SIGCHLD, Signal::SIGTERM, Signal::SIGINT, Signal::SIGQUIT, Signal::SIGHUP];
 
+/// Tells a registry that its supervisor has ended.
+///
+/// Not TERM: the kernel sends it once for each thread that the supervisor had, and a second TERM ends a drain.
+pub(crate) const ORPHANED: Signal = Signal::SIGUSR1;
+
 /// Signals that wait until somebody asks for them.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Signals {
@@ -31,8 +36,10 @@ impl Signals {
 /// Has this process end by itself only, or by KILL.
 pub(crate) fn ignore_stops() -> io::Result<()> {
     unblock()?;
-    let stops = [Signal::SIGTERM, Signal::SIGINT, Signal::SIGQUIT, Signal::SIGHUP];
-    Ok(stops.into_iter().collect::<SigSet>().thread_block()?)
+    let ends = [Signal::SIGTERM, Signal::SIGINT, Signal::SIGQUIT, Signal::SIGHUP];
+    // Some terminals stop who writes to them from the background, but not who blocks the signal.
+    let stops = ends.into_iter().chain([Signal::SIGTTOU]);
+    Ok(stops.collect::<SigSet>().thread_block()?)
 }
 
 /// Lets every signal through, which a child of a supervisor inherits blocked.

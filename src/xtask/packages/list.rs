@@ -56,7 +56,7 @@ pub(crate) const TEST: &[Package] = &[
     package(
         "util-linux",
         &["unshare", "nsenter", "setpriv"],
-        "gives a test a host, a network and a user of its own",
+        "gives a test a host, a network, a container and a user of its own",
     ),
     package("passwd", &["useradd", "groupadd"], "creates the registry's account there"),
     package(

@@ -2,4 +2,4 @@
 
 mod drain;
 mod hup;
-mod switches;
+pub(crate) mod switches;

@@ -11,7 +11,7 @@ use std::{
 use nix::sys::signal::Signal;
 
 use crate::{
-    faults::{Image, Registry, Rng, eventually, pull},
+    faults::{Image, Registry, Rng, Store, eventually, pull},
     support::{World, http::Answer, pusher::Pusher},
 };
 
@@ -91,23 +91,18 @@ fn push(pusher: &mut Pusher, number: u64, state: &AtomicU64) -> Vec<(String, Str
     pushed
 }
 
-#[test]
-fn fifty_switches_under_load_fail_no_pull_and_leave_no_half_push() {
-    let world = World::new();
-    let storage = world.path("storage");
-    let mut registry = Registry::prepared(world, storage);
-    registry.rewrite(|text| {
-        text.replace("log: {", "log: {level: error, ")
-            .replace("  delete:", "  maintenance: {readonly: {enabled: false}}\n  delete:")
-    });
-    registry.start_again();
+/// Switches fifty times while clients push and pull, and checks what they saw and what is on disk afterwards.
+pub(crate) fn fifty_under_load(
+    connect: impl Fn() -> Pusher,
+    store: &Store,
+    mut switch: impl FnMut(bool),
+) {
     let base = Image::new(&mut Rng::new(8999), &[200_000, 10_000]);
-    base.push(&mut registry.pusher(), "app", "v1").unwrap();
+    base.push(&mut connect(), "app", "v1").unwrap();
     let state = Arc::new(AtomicU64::new(WRITABLE));
     let pullers: Vec<_> = (0..CLIENTS)
         .map(|_| {
-            let (mut pusher, state, wanted) =
-                (registry.pusher(), Arc::clone(&state), base.digest());
+            let (mut pusher, state, wanted) = (connect(), Arc::clone(&state), base.digest());
             thread::spawn(move || {
                 let mut pulls = 0;
                 while pulls == 0 || state.load(Ordering::SeqCst) != OVER {
@@ -120,33 +115,50 @@ fn fifty_switches_under_load_fail_no_pull_and_leave_no_half_push() {
         .collect();
     let pushers: Vec<_> = (0..CLIENTS)
         .map(|number| {
-            let (mut pusher, state) = (registry.pusher(), Arc::clone(&state));
+            let (mut pusher, state) = (connect(), Arc::clone(&state));
             thread::spawn(move || push(&mut pusher, number, &state))
         })
         .collect();
     for _ in 0..SWITCHES / 2 {
         state.fetch_add(1, Ordering::SeqCst);
-        switch(&registry, true);
+        switch(true);
         state.fetch_add(1, Ordering::SeqCst);
-        let refused = registry.pusher().push_manifest("app", "v1", &base.manifest).unwrap();
+        let refused = connect().push_manifest("app", "v1", &base.manifest).unwrap();
         assert_eq!(refused.status, 405);
         state.fetch_add(1, Ordering::SeqCst);
-        switch(&registry, false);
+        switch(false);
         state.fetch_add(1, Ordering::SeqCst);
-        let taken = registry.pusher().push_manifest("app", "v1", &base.manifest).unwrap();
+        let taken = connect().push_manifest("app", "v1", &base.manifest).unwrap();
         assert_eq!(taken.status, 201);
     }
     state.store(OVER, Ordering::SeqCst);
     let pulls: usize = pullers.into_iter().map(|thread| thread.join().unwrap()).sum();
     let pushed: Vec<_> = pushers.into_iter().flat_map(|thread| thread.join().unwrap()).collect();
     assert!(pulls >= 16 && !pushed.is_empty(), "{pulls} pulls, {} pushes", pushed.len());
-    let mut pusher = registry.pusher();
+    let mut pusher = connect();
     for (tag, wanted) in pushed {
         assert_eq!(pull(&mut pusher, "app", &tag), Ok(wanted), "{tag}");
     }
-    assert_eq!(registry.store().problems(), [""; 0]);
-    assert!(registry.store().half_tags().is_empty());
-    assert!(registry.store().sessions().is_empty());
-    assert!(registry.store().staged().is_empty());
+    assert_eq!(store.problems(), [""; 0]);
+    assert!(store.half_tags().is_empty());
+    assert!(store.sessions().is_empty());
+    assert!(store.staged().is_empty());
+}
+
+#[test]
+fn fifty_switches_under_load_fail_no_pull_and_leave_no_half_push() {
+    let world = World::new();
+    let storage = world.path("storage");
+    let mut registry = Registry::prepared(world, storage);
+    registry.rewrite(|text| {
+        text.replace("log: {", "log: {level: error, ")
+            .replace("  delete:", "  maintenance: {readonly: {enabled: false}}\n  delete:")
+    });
+    registry.start_again();
+    fifty_under_load(
+        || registry.pusher(),
+        &registry.store(),
+        |read_only| switch(&registry, read_only),
+    );
     assert_eq!(registry.stop(Signal::SIGTERM).exit, 0);
 }

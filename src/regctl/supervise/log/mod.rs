@@ -1,12 +1,14 @@
 //! The process that writes a service's log: lines in, files of bounded size out, as svlogd does it.
 //!
 //! It ends when nobody can write to it any more, and at nothing else, so that a service's last words are
-//! kept whatever happens to the supervisor.
+//! kept whatever happens to the supervisor. It reads on when it cannot write: a service that waits for its log
+//! answers nobody.
 
 mod files;
 mod lines;
 
 use std::{
+    error::Error as _,
     io::{self, ErrorKind, Read as _, Write as _},
     time::{Duration, Instant, SystemTime},
 };
@@ -14,7 +16,7 @@ use std::{
 use super::service::Echo;
 use crate::{
     state::{Layout, LogPolicy, ServiceName, Services},
-    sys::{fs, lock::Unlocked, signals},
+    sys::signals,
 };
 use files::Files;
 use lines::Lines;
@@ -25,18 +27,9 @@ const READ_BYTES: usize = 64 << 10;
 /// How often it is looked whether the policy has changed.
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
 
-/// How long the former process of this log may take to end.
-const PATIENCE: Duration = Duration::from_secs(10);
-
 /// Why there is no log.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Error {
-    #[error(transparent)]
-    File(#[from] fs::Error),
-    #[error("another process writes this log")]
-    Taken,
-    #[error("failed to write the log in `{folder}`")]
-    Open { folder: String, source: io::Error },
     #[error("failed to prepare the process")]
     Process(#[source] io::Error),
     #[error("failed to read what the service says")]
@@ -46,13 +39,7 @@ pub(crate) enum Error {
 /// Writes what comes in on standard input to the log of a service, to its end.
 pub(crate) fn run(layout: &Layout, name: ServiceName, echo: Echo) -> Result<(), Error> {
     signals::ignore_stops().map_err(Error::Process)?;
-    let folder = layout.log(name.as_str());
-    fs::create_folder(&folder, 0o750)?;
-    let lock = Unlocked::open(&folder.join("lock"))?.lock_within(PATIENCE)?;
-    let _lock = lock.ok_or(Error::Taken)?;
-    let opened = Files::open(&folder);
-    let files =
-        opened.map_err(|source| Error::Open { folder: folder.display().to_string(), source })?;
+    let files = Files::new(&layout.log(name.as_str()));
     let mut log = Log { policy: Policy::new(layout, name), lines: Lines::default(), files };
     let mut buffer = vec![0; READ_BYTES];
     let mut echo = echo;
@@ -104,7 +91,11 @@ impl Log<'_> {
     }
 
     fn write(&mut self, policy: LogPolicy) {
-        self.files.write(self.lines.complete(), policy);
+        if let Some(error) = self.files.write(self.lines.complete(), policy) {
+            let source = error.source().map(|source| format!(": {source}")).unwrap_or_default();
+            // Where the supervisor speaks; whether somebody listens there makes no difference.
+            let _ = writeln!(io::stderr(), "regctl: lines of a log are lost: {error}{source}");
+        }
         self.lines.clear();
     }
 }
