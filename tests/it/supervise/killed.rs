@@ -68,7 +68,7 @@ impl Client {
         let mut rng = Rng::new(4000 + self.number);
         let mut pushed = Vec::new();
         for round in 0.. {
-            let sizes = [rng.size(10, 20), rng.size(10, 16)];
+            let sizes = [rng.size(10, 17), rng.size(10, 14)];
             let image = Image::new(&mut rng, &sizes);
             let tag = format!("v{}-{round}", self.number);
             if self.push(&image, &tag) {

@@ -32,7 +32,7 @@ use crate::{
 use processes::Process;
 
 /// Far longer than anything here takes.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_secs(180);
 
 /// An instance, and the supervisor over it; whatever is left of both is killed when dropped.
 struct Instance {

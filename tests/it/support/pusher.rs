@@ -15,8 +15,9 @@ use oci::{Algorithm, Digest};
 
 use super::http::Answer;
 
-/// A registry that says nothing for so long has failed the test.
-const PATIENCE: Duration = Duration::from_secs(30);
+/// A registry that says nothing for so long has failed the test. A slow disk that many tests sync to keeps it waiting
+/// for half a minute.
+const PATIENCE: Duration = Duration::from_secs(120);
 
 /// The client. Its connection is kept until an error, or an answer that is one.
 pub(crate) struct Pusher {
