@@ -43,6 +43,12 @@ fn term_stops_it_too() {
 }
 
 #[test]
+fn a_terminal_that_is_closed_stops_it() {
+    let (world, _) = World::on_free_port();
+    assert_eq!(world.serve(&["run"]).stop(Signal::SIGHUP).exit, 0);
+}
+
+#[test]
 fn without_an_instance_run_writes_one_first() {
     let _alone = alone_with_port_5000();
     let world = World::new();

@@ -64,6 +64,7 @@ pub(crate) struct Supervisor {
     /// Kept so that the loop never finds itself without anybody to listen to.
     _sender: Sender<Happened>,
     stopping: Option<Stopping>,
+    echo: Echo,
     _lock: FileLock,
 }
 
@@ -93,7 +94,15 @@ impl Supervisor {
         };
         let services = ServiceName::ALL.into_iter().map(supervised).collect::<Result<_, _>>()?;
         let layout = layout.clone();
-        Ok(Self { layout, services, happenings, _sender: sender, stopping: None, _lock: lock })
+        Ok(Self {
+            layout,
+            services,
+            happenings,
+            _sender: sender,
+            stopping: None,
+            echo,
+            _lock: lock,
+        })
     }
 
     /// Keeps the services up until told to stop; returns when everything has ended.
@@ -152,7 +161,8 @@ impl Supervisor {
         match signal {
             // Children are reaped after whatever happens.
             Signal::SIGCHLD => {}
-            Signal::SIGHUP => {
+            // In the foreground it is the terminal that goes.
+            Signal::SIGHUP if self.echo == Echo::No => {
                 let _ = self.refresh();
             }
             _ if self.stopping.is_some() => self.services.iter_mut().for_each(Supervised::kill),
