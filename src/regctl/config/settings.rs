@@ -43,6 +43,13 @@ struct Derived {
     from: &'static str,
 }
 
+/// A path that a key names, as it is written.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(crate) struct Named {
+    pub(crate) key: String,
+    pub(crate) path: PathBuf,
+}
+
 /// Where a value came from.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize)]
 #[serde(tag = "kind", rename_all = "lowercase")]
@@ -130,6 +137,17 @@ impl Settings {
             (None, Some(derived)) => Origin::Derived { from: derived.from },
             (None, None) => Origin::Default,
         }
+    }
+
+    /// Returns every path that a key names, by itself or by what it is derived from.
+    pub(crate) fn named(&self) -> Vec<Named> {
+        let keys = table::sections()
+            .flat_map(|section| section.keys.iter().map(|row| section.path_of(row.name)));
+        let path = |key: String| match self.get(&key) {
+            Some(Value::Path(path)) => Some(Named { key, path }),
+            _ => None,
+        };
+        keys.filter_map(path).collect()
     }
 
     /// Returns the GitLab that issues tokens, with the key that names it.

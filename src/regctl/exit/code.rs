@@ -108,6 +108,8 @@ fn desired_exit(error: &DesiredError) -> Exit {
         | DesiredError::Render(_)
         | DesiredError::Registry(_)
         | DesiredError::OpenTemplate
+        | DesiredError::OtherAddress { .. }
+        | DesiredError::OtherStorage { .. }
         | DesiredError::Certificates(
             CertificatesError::NoPair { .. }
             | CertificatesError::HalfPair { .. }
@@ -115,7 +117,12 @@ fn desired_exit(error: &DesiredError) -> Exit {
             | CertificatesError::Missing { .. }
             | CertificatesError::NoBundle(_),
         )
-        | DesiredError::Handover(HandoverError::NoGroup(_) | HandoverError::NoFolder(_))
+        | DesiredError::Handover(
+            HandoverError::NoGroup(_)
+            | HandoverError::NoFolder(_)
+            | HandoverError::Taken { .. }
+            | HandoverError::Stranger { .. },
+        )
         | DesiredError::Nginx(NginxError::Render(_) | NginxError::Refused(_)) => {
             Exit::ConfigInvalid
         }

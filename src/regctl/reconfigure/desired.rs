@@ -1,6 +1,6 @@
 //! What an instance's files should be: loaded, rendered, and accepted by their readers.
 
-use std::error::Error as StdError;
+use std::{error::Error as StdError, path::Path};
 
 use registry::config::Parsed;
 
@@ -17,7 +17,7 @@ use super::{
 };
 use crate::{
     config::{
-        Instance, Parsed as ParsedInstance,
+        Instance, Named, Parsed as ParsedInstance,
         instance::{Auth, Driver, Gitlab},
         load,
     },
@@ -41,6 +41,8 @@ pub(crate) struct Desired {
     folders: Vec<Folder>,
     templates: Templates,
     circumstances: Circumstances,
+    /// The paths that the instance names.
+    named: Vec<Named>,
 }
 
 /// What the files are made from besides the instance.
@@ -83,6 +85,14 @@ pub(crate) enum Error {
         "the config.yml made from this instance lets everybody in, and instance.toml does not: the template lacks `auth`"
     )]
     OpenTemplate,
+    #[error(
+        "the config.yml made from this instance listens on {rendered}, and instance.toml says `registry_http_addr = \"{wanted}\"`: the template changes it"
+    )]
+    OtherAddress { rendered: String, wanted: String },
+    #[error(
+        "the config.yml made from this instance keeps images in {rendered}, and instance.toml in {wanted}: the template changes it"
+    )]
+    OtherStorage { rendered: String, wanted: String },
     #[error(transparent)]
     Journal(#[from] journal::Error),
     #[error(transparent)]
@@ -108,7 +118,7 @@ impl Desired {
         parsed: ParsedInstance,
         earlier: Option<&Self>,
     ) -> Result<Self, Error> {
-        let ParsedInstance { instance, warnings, .. } = parsed;
+        let ParsedInstance { instance, warnings, settings } = parsed;
         let path = layout.instance_toml();
         let place = path.display();
         let warnings = warnings.iter().map(|warning| format!("{place}:{warning}"));
@@ -119,6 +129,7 @@ impl Desired {
         let mut desired = Self::render(layout, instance, circumstances, warnings)?;
         let warnings = certificates::check(&desired.inputs(layout))?;
         desired.warnings.extend(warnings);
+        desired.named = settings.named();
         Ok(desired)
     }
 
@@ -140,7 +151,16 @@ impl Desired {
         warnings.extend(templates.stale());
         warnings.extend(registry.warnings.iter().map(|warning| format!("config.yml: {warning}")));
         let folders = folders(layout, &instance, &circumstances.host);
-        Ok(Self { instance, registry, warnings, files, folders, templates, circumstances })
+        Ok(Self {
+            instance,
+            registry,
+            warnings,
+            files,
+            folders,
+            templates,
+            circumstances,
+            named: Vec::new(),
+        })
     }
 
     /// Returns what is left out on this host, for the administrator to know.
@@ -157,7 +177,7 @@ impl Desired {
         system::spare(layout, host, &mut disk)?;
         let mut plan = Plan::new(files, folders, &disk, owners);
         plan.accounts.clone_from(creations);
-        plan.handover = Handover::plan(&self.inputs(layout))?;
+        plan.handover = Handover::plan(&self.inputs(layout), &self.named)?;
         plan.users_file = self.missing_users_file(layout);
         plan.activation = system::activation(layout, host, &plan)?;
         let of_nginx = [layout.registry_conf(), layout.nginx_conf()];
@@ -240,10 +260,34 @@ fn read_back(instance: &Instance, files: &[File], layout: &Layout) -> Result<Par
     let parsed = registry::Config::parse(text, &environment)
         .map_err(|error| Error::Registry(Box::new(error)))?;
     let is_open = parsed.config.auth == registry::config::Auth::None;
-    match is_open && instance.registry.auth != Auth::None {
-        true => Err(Error::OpenTemplate),
-        false => Ok(parsed),
+    if is_open && instance.registry.auth != Auth::None {
+        return Err(Error::OpenTemplate);
     }
+    same_place(instance, &parsed, layout)?;
+    Ok(parsed)
+}
+
+/// Refuses a template that listens elsewhere or keeps images elsewhere: both are checked in `instance.toml`, and
+/// nobody looks at the template again.
+fn same_place(instance: &Instance, parsed: &Parsed, layout: &Layout) -> Result<(), Error> {
+    let wanted = instance.registry.address.to_string();
+    let listens = &parsed.config.http.address;
+    if !listens.is_written(&wanted) {
+        return Err(Error::OtherAddress { rendered: listens.to_string(), wanted });
+    }
+    let wanted = match &instance.registry.storage.driver {
+        Driver::Filesystem { root_directory, .. } => Some(layout.resolve(root_directory)),
+        Driver::InMemory => None,
+    };
+    let rendered = parsed.config.storage.folder();
+    if rendered == wanted.as_deref() {
+        return Ok(());
+    }
+    let shown = |folder: Option<&Path>| match folder {
+        Some(folder) => format!("`{}`", folder.display()),
+        None => "memory".to_owned(),
+    };
+    Err(Error::OtherStorage { rendered: shown(rendered), wanted: shown(wanted.as_deref()) })
 }
 
 /// Returns the folders of an instance, with its storage folder and those of the system's services where regctl

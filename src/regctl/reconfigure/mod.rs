@@ -14,6 +14,7 @@ mod disk;
 mod generate;
 mod handover;
 mod init;
+mod key_place;
 mod nginx;
 mod plan;
 mod read_only;

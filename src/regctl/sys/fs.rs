@@ -6,7 +6,9 @@
 use std::{
     fs::{self, DirBuilder, File, OpenOptions, Permissions},
     io::{self, ErrorKind, Write as _},
-    os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _},
+    os::unix::fs::{
+        DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _,
+    },
     path::{Path, PathBuf},
 };
 
@@ -51,6 +53,27 @@ pub(crate) fn read_to_string(path: &Path) -> Result<Option<String>, Error> {
         return Err(failed(io::Error::new(ErrorKind::FileTooLarge, reason)));
     }
     io::read_to_string(file).map(Some).map_err(failed)
+}
+
+/// Returns a path with every link on the way followed as far as it exists.
+pub(crate) fn real_path(path: &Path) -> Result<PathBuf, Error> {
+    match (path.canonicalize(), path.parent(), path.file_name()) {
+        (Ok(real), ..) => Ok(real),
+        (Err(error), Some(parent), Some(name)) if error.kind() == ErrorKind::NotFound => {
+            Ok(real_path(parent)?.join(name))
+        }
+        // What is no folder has nothing below it that could be somebody else's.
+        (Err(error), ..) if error.kind() == ErrorKind::NotADirectory => Ok(path.to_owned()),
+        (Err(source), ..) => Err(Error { operation: "look for", path: path.to_owned(), source }),
+    }
+}
+
+/// Whether two paths lead to one file, by whatever names.
+pub(crate) fn is_same_file(one: &Path, other: &Path) -> bool {
+    match (fs::metadata(one), fs::metadata(other)) {
+        (Ok(one), Ok(other)) => (one.dev(), one.ino()) == (other.dev(), other.ino()),
+        _ => false,
+    }
 }
 
 /// Removes a file, if it is there.
