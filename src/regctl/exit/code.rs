@@ -68,6 +68,7 @@ fn secrets_exit(error: &secrets::Error) -> Exit {
         secrets::Error::File(error) => denied(error.kind()),
         secrets::Error::Malformed { .. }
         | secrets::Error::Empty { .. }
+        | secrets::Error::Short { .. }
         | secrets::Error::NoText { .. }
         | secrets::Error::Half { .. }
         | secrets::Error::Unfit { .. }

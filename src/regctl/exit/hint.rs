@@ -57,6 +57,10 @@ impl Failure {
             }
             Self::Desired(DesiredError::Storage(error)) => error.hint(),
             Self::Desired(DesiredError::Accounts(error)) => error.hint(),
+            Self::Secrets(secrets::Error::Short { .. }) => Some(
+                "remove it from the file, and `regctl reconfigure` makes one; uploads under way start again"
+                    .to_owned(),
+            ),
             Self::Secrets(secrets::Error::Half { .. } | secrets::Error::Unfit { .. }) => Some(
                 "remove both halves of the pair from the file, and `regctl reconfigure` makes a new one; GitLab needs its key then"
                     .to_owned(),

@@ -1,14 +1,16 @@
 //! What an instance's files should be: loaded, rendered, and accepted by their readers.
 
-use std::{error::Error as StdError, path::Path};
+use std::path::Path;
 
-use registry::config::Parsed;
+use registry::config::{Invalid, Origin, Parsed};
 
 use super::{
     accounts::{self, Creation},
-    certificates, copies,
+    certificates::{self, Looked},
+    copies,
     disk::Disk,
     handover::{self, Handover},
+    key_place,
     nginx::{self, Nginx},
     plan::{Access, Plan, UsersFile},
     storage_folder,
@@ -58,6 +60,16 @@ struct Circumstances {
     host: Host,
 }
 
+/// What a check has seen, each with the key that it is about, if it is one.
+#[derive(Debug, Default)]
+pub(crate) struct Seen {
+    pub(crate) refused: Vec<(Option<&'static str>, Error)>,
+    pub(crate) warnings: Vec<(Option<&'static str>, String)>,
+}
+
+/// The key that names the storage.
+const STORAGE: &str = "registry.storage.filesystem.rootdirectory";
+
 /// Why it is not known what the files should be.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Error {
@@ -74,7 +86,7 @@ pub(crate) enum Error {
     #[error(transparent)]
     Render(#[from] render::Error),
     #[error("the registry would refuse the config.yml made from this instance")]
-    Registry(#[source] Box<dyn StdError + Send + Sync>),
+    Registry(#[source] Box<Invalid>),
     #[error(transparent)]
     Nginx(#[from] nginx::Error),
     #[error(transparent)]
@@ -133,10 +145,44 @@ impl Desired {
         Ok(desired)
     }
 
-    /// Renders the files of an instance that is not to be applied: with secrets of nobody, and without asking
-    /// the installed nginx, which takes longer than all the rest.
-    pub(crate) fn check(layout: &Layout, instance: Instance) -> Result<Self, Error> {
-        Self::render(layout, instance, Circumstances::placeholder(), Vec::new())
+    /// Looks for everything that a reconfigure would refuse or warn of, and changes nothing: secrets that are
+    /// missing are nobody's, and the installed nginx is not asked, which takes longer than all the rest.
+    pub(crate) fn check(layout: &Layout, parsed: &ParsedInstance) -> Seen {
+        let mut seen = Seen::default();
+        seen.add(None, trust::instance(layout));
+        let mut circumstances = Circumstances::placeholder();
+        if let Some(secrets) = seen.add(None, Secrets::stored(layout)).flatten() {
+            circumstances.secrets = secrets;
+        }
+        if let Some((owners, _)) = seen.add(None, accounts::look(layout, &parsed.instance)) {
+            circumstances.owners = owners;
+        }
+        let instance = parsed.instance.clone();
+        let rendered = Self::render(layout, instance, circumstances, Vec::new());
+        if let Some(desired) = seen.add(Some("registry.env"), rendered) {
+            desired.see(layout, parsed, &mut seen);
+        }
+        seen
+    }
+
+    /// Looks at the files around the instance.
+    fn see(&self, layout: &Layout, parsed: &ParsedInstance, seen: &mut Seen) {
+        let inputs = self.inputs(layout);
+        let Looked { refused, warnings } = certificates::look(&inputs);
+        seen.refused.extend(refused.into_iter().map(|(key, error)| (Some(key), error.into())));
+        seen.warnings.extend(warnings.into_iter().map(|(key, warning)| (Some(key), warning)));
+        let named = parsed.settings.named();
+        seen.add(Some(key_place::KEY), Handover::plan(&inputs, &named));
+        let storage = storage_folder::check(layout, &self.instance, inputs.owners);
+        seen.add(Some(STORAGE), storage.map_err(Box::new));
+        // The warnings of the registry come last.
+        let others = self.warnings.len() - self.registry.warnings.len();
+        let keys = self.registry.warnings.iter().map(|warning| match &warning.origin {
+            Origin::Environment(_) => Some("registry.env"),
+            Origin::File { .. } | Origin::Absent => None,
+        });
+        let keys = std::iter::repeat_n(None, others).chain(keys);
+        seen.warnings.extend(keys.zip(self.warnings.iter().cloned()));
     }
 
     fn render(
@@ -149,6 +195,8 @@ impl Desired {
         let files = render::files(&circumstances.inputs(layout, &instance, &templates))?;
         let registry = read_back(&instance, &files, layout)?;
         warnings.extend(templates.stale());
+        warnings.extend(templates.strangers.iter().cloned());
+        warnings.extend(storage_folder::left_behind(layout, &instance, &registry)?);
         warnings.extend(registry.warnings.iter().map(|warning| format!("config.yml: {warning}")));
         let folders = folders(layout, &instance, &circumstances.host);
         Ok(Self {
@@ -250,6 +298,16 @@ impl Circumstances {
     }
 }
 
+impl Seen {
+    fn add<T, E: Into<Error>>(
+        &mut self,
+        key: Option<&'static str>,
+        found: Result<T, E>,
+    ) -> Option<T> {
+        found.map_err(|error| self.refused.push((key, error.into()))).ok()
+    }
+}
+
 /// Has the registry read its `config.yml`, under the environment that it will have.
 fn read_back(instance: &Instance, files: &[File], layout: &Layout) -> Result<Parsed, Error> {
     let path = layout.config_yml();
@@ -258,13 +316,22 @@ fn read_back(instance: &Instance, files: &[File], layout: &Layout) -> Result<Par
     let environment: Vec<_> =
         instance.registry.env.iter().map(|(name, value)| (name.clone(), value.clone())).collect();
     let parsed = registry::Config::parse(text, &environment)
-        .map_err(|error| Error::Registry(Box::new(error)))?;
+        .map_err(|error| Error::Registry(Box::new(without_values(error))))?;
     let is_open = parsed.config.auth == registry::config::Auth::None;
     if is_open && instance.registry.auth != Auth::None {
         return Err(Error::OpenTemplate);
     }
     same_place(instance, &parsed, layout)?;
     Ok(parsed)
+}
+
+/// Leaves out what variables say: any of them may be a password.
+fn without_values(mut invalid: Invalid) -> Invalid {
+    let problems = invalid.problems.iter_mut();
+    problems
+        .filter(|problem| matches!(problem.origin, Origin::Environment(_)))
+        .for_each(|problem| problem.value = None);
+    invalid
 }
 
 /// Refuses a template that listens elsewhere or keeps images elsewhere: both are checked in `instance.toml`, and

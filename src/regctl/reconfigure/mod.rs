@@ -26,7 +26,7 @@ pub(crate) use accounts::Error as AccountsError;
 pub(crate) use apply::Error as ApplyError;
 pub(crate) use certificates::Error as CertificatesError;
 pub(crate) use converge::{Claim, Converged, Error, Services, converge, preview};
-pub(crate) use desired::{Desired, Error as DesiredError};
+pub(crate) use desired::{Desired, Error as DesiredError, Seen};
 pub(crate) use diff::{accesses, unified};
 pub(crate) use generate::{Error as GenerateError, generate_secrets, write_secrets};
 pub(crate) use handover::Error as HandoverError;

@@ -5,7 +5,7 @@
 
 use std::{
     fs::{self, DirBuilder, File, OpenOptions, Permissions},
-    io::{self, ErrorKind, Write as _},
+    io::{self, ErrorKind, Read as _, Write as _},
     os::unix::fs::{
         DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _,
     },
@@ -43,6 +43,20 @@ impl Error {
 /// Reads a whole text file; `None` when there is none.
 pub(crate) fn read_to_string(path: &Path) -> Result<Option<String>, Error> {
     let failed = |source| Error { operation: "read", path: path.to_owned(), source };
+    open(path)?.map(io::read_to_string).transpose().map_err(failed)
+}
+
+/// Reads a whole file, text or not; `None` when there is none.
+pub(crate) fn read(path: &Path) -> Result<Option<Vec<u8>>, Error> {
+    let failed = |source| Error { operation: "read", path: path.to_owned(), source };
+    let Some(file) = open(path)? else { return Ok(None) };
+    let mut bytes = Vec::new();
+    file.take(READ_BYTES_MAX).read_to_end(&mut bytes).map_err(failed)?;
+    Ok(Some(bytes))
+}
+
+fn open(path: &Path) -> Result<Option<File>, Error> {
+    let failed = |source| Error { operation: "read", path: path.to_owned(), source };
     let file = match File::open(path) {
         Ok(file) => file,
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
@@ -52,7 +66,28 @@ pub(crate) fn read_to_string(path: &Path) -> Result<Option<String>, Error> {
         let reason = format!("larger than {} MiB", READ_BYTES_MAX >> 20);
         return Err(failed(io::Error::new(ErrorKind::FileTooLarge, reason)));
     }
-    io::read_to_string(file).map(Some).map_err(failed)
+    Ok(Some(file))
+}
+
+/// Returns the names in a folder, sorted; there are none if it is not there.
+pub(crate) fn names_in(folder: &Path, limit: usize) -> Result<Vec<String>, Error> {
+    let failed = |source| Error { operation: "read", path: folder.to_owned(), source };
+    let entries = match fs::read_dir(folder) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) => return Err(failed(error)),
+    };
+    let name = |entry: io::Result<fs::DirEntry>| {
+        entry.map(|entry| entry.file_name().to_string_lossy().into_owned())
+    };
+    let mut names = entries.take(limit).map(name).collect::<Result<Vec<_>, _>>().map_err(failed)?;
+    names.sort();
+    Ok(names)
+}
+
+/// Counts what a folder holds, up to a limit; what is not there, or not to be looked into, holds nothing.
+pub(crate) fn count_entries(folder: &Path, limit: usize) -> usize {
+    fs::read_dir(folder).map_or(0, |entries| entries.flatten().take(limit).count())
 }
 
 /// Returns a path with every link on the way followed as far as it exists.

@@ -116,13 +116,13 @@ fn secrets_of_an_older_version_are_completed_and_keep_what_others_wrote() {
     let world = World::with(GITLAB);
     write_secrets(
         &world,
-        r#"{"registry": {"http_secret": "from-before", "mine": "hidden"}, "other": {"a": "hidden"}}"#,
+        r#"{"registry": {"http_secret": "from-before-and-long", "mine": "hidden"}, "other": {"a": "hidden"}}"#,
     );
     let shown = world.run(&["reconfigure", "--dry-run"]);
     let ran = world.run(&["reconfigure", "--json"]);
     assert_eq!((shown.exit, ran.exit), (0, 0), "{}", ran.stderr);
     let secrets: Value = serde_json::from_str(&world.read(SECRETS_JSON)).unwrap();
-    assert_eq!(secrets["registry"]["http_secret"], "from-before");
+    assert_eq!(secrets["registry"]["http_secret"], "from-before-and-long");
     assert_eq!(
         (&secrets["registry"]["mine"], &secrets["other"]["a"]),
         (&"hidden".into(), &"hidden".into())
@@ -164,7 +164,7 @@ fn a_stored_pair_that_does_not_fit_is_refused_with_both_names() {
     ] {
         let world = World::with(GITLAB);
         let secrets = serde_json::json!({ "registry": {
-            "http_secret": "known", "internal_key": key, "internal_certificate": certificate } });
+            "http_secret": "known and long enough", "internal_key": key, "internal_certificate": certificate } });
         write_secrets(&world, &secrets.to_string());
         let ran = world.run(&["reconfigure"]);
         let expected = format!(
