@@ -10,6 +10,15 @@ use serde::{Serialize, Serializer};
 /// What stands where a secret would.
 pub(crate) const REDACTED: &str = "[redacted]";
 
+/// Whether a header of this name carries what nobody else should know.
+pub(crate) fn is_secret_header(name: &str) -> bool {
+    const WHOLE: [&str; 4] = ["authorization", "proxy-authorization", "cookie", "set-cookie"];
+    const PARTS: [&str; 3] = ["secret", "key", "password"];
+    let name = name.to_ascii_lowercase();
+    let is_token = name.starts_with("x-") && name.ends_with("token");
+    is_token || WHOLE.contains(&name.as_str()) || PARTS.iter().any(|part| name.contains(part))
+}
+
 /// A value that is only ever shown as `[redacted]`.
 #[derive(Clone, Eq, PartialEq)]
 pub struct Secret(String);
@@ -47,6 +56,16 @@ impl Serialize for Secret {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_header_is_secret_by_its_name() {
+        for name in ["Authorization", "COOKIE", "X-Auth-Token", "X-Api-Key", "Client-Secret"] {
+            assert!(is_secret_header(name), "{name}");
+        }
+        for name in ["Host", "X-Forwarded-For", "X-Content-Type-Options", "Via"] {
+            assert!(!is_secret_header(name), "{name}");
+        }
+    }
 
     #[test]
     fn a_secret_shows_nowhere() {

@@ -412,3 +412,49 @@ http_secret = "sixteen characters\nand a line"
         r#"2:15: `registry.http_secret = [redacted]`: must be a string of at least 16 characters on one line"#,
     );
 }
+
+#[test]
+fn keys_that_distribution_has_elsewhere_are_pointed_to() {
+    refused(
+        "[registry.http]\nsecret = \"x\"\naddr = \":5000\"\ndraintimeout = \"1s\"\n[registry.log]\nlevel = \"info\"\nformatter = \"json\"\n",
+        "2:1: unknown key `registry.http.secret`
+  hint: write `http_secret` in [registry], as gitlab.rb does
+3:1: unknown key `registry.http.addr`
+  hint: write `registry_http_addr` in [registry], as gitlab.rb does
+4:1: unknown key `registry.http.draintimeout`
+  hint: write `http_draintimeout` in [registry], as gitlab.rb does
+6:1: unknown key `registry.log.level`
+  hint: write `log_level` in [registry], as gitlab.rb does
+7:1: unknown key `registry.log.formatter`
+  hint: write `log_formatter` in [registry], as gitlab.rb does",
+    );
+}
+
+#[test]
+fn images_are_not_kept_where_others_keep_their_own() {
+    for path in ["/", "/etc", "/etc/../usr", "/proc/1", "~/images", "etc/regctl", ".", "/dev"] {
+        let world = World::with(&format!("[gitlab_rails]\nregistry_path = \"{path}\"\n"));
+        let ran = world.run(&["check-config"]);
+        assert!(ran.exit == 78 && ran.stdout.contains("images alone"), "{path}: {}", ran.stdout);
+    }
+}
+
+#[test]
+fn gitlabs_own_spellings_are_taken_or_explained() {
+    refused(
+        "registry_external_url = \"https://registry.example.com\"\nexternal_url = \"https://gitlab.example.com/jwt/auth\"\n",
+        "2:16: `external_url = \"https://gitlab.example.com/jwt/auth\"`: must be GitLab's own URL; /jwt/auth is added to it
+  hint: leave out /jwt/auth",
+    );
+    refused(
+        "[registry.database]\nenabled = \"prefer\"\n",
+        "2:11: `registry.database.enabled = \"prefer\"`: must be true or false
+  hint: there is no metadata database here; collection works on the storage itself: remove it",
+    );
+    refused(
+        "registry_external_url = \"https://user:hunter2@registry.example.com\"\n",
+        "1:25: `registry_external_url = \"https://[redacted]@registry.example.com\"`: must be a URL such as \"https://registry.example.com\", without a path",
+    );
+    let world = World::with("[registry.nginx]\nssl_verify_depth = \"2\"\n");
+    assert_eq!(world.run(&["check-config"]).exit, 0);
+}

@@ -2,14 +2,16 @@
 
 use std::{fmt, path::PathBuf};
 
+use registry::config::Origin;
 use serde::Serialize;
 
 use super::Context;
 use crate::{
-    config::{Problem, load},
+    config::{Parsed, Problem, load},
     exit::Failure,
     output::{Document, Report, Verdict},
-    reconfigure::Desired,
+    reconfigure::{Desired, DesiredError, Seen},
+    state::Layout,
 };
 
 /// Check instance.toml and list every problem
@@ -35,16 +37,43 @@ pub(crate) fn run(args: Args, context: &Context) -> Result<Report, Failure> {
     let Args {} = args;
     let instance = context.layout.instance_toml();
     let (problems, warnings) = match load::load(&instance) {
-        Ok(parsed) => {
-            // The registry has the last word: a variable in `env` can still spoil its configuration.
-            Desired::check(&context.layout, parsed.instance)?;
-            (Vec::new(), parsed.warnings)
-        }
+        Ok(parsed) => around(&context.layout, parsed),
         Err(load::Error::Invalid(invalid)) => (invalid.problems, Vec::new()),
         Err(error) => return Err(error.into()),
     };
     let verdict = if problems.is_empty() { Verdict::Good } else { Verdict::ConfigInvalid };
     Ok(Report::of(&Checked { instance, problems, warnings }, verdict))
+}
+
+/// Returns what is wrong with what the instance names: files, accounts, and what the registry makes of it, which
+/// has the last word.
+fn around(layout: &Layout, parsed: Parsed) -> (Vec<Problem>, Vec<Problem>) {
+    let Seen { refused, warnings } = Desired::check(layout, &parsed);
+    let problem = |key: Option<&str>, message, hint| {
+        let (line, column) = key.map_or((1, 1), |key| parsed.settings.place(key));
+        Problem { line, column, key: key.unwrap_or_default().to_owned(), message, hint }
+    };
+    let refusal = |(key, error): (Option<&'static str>, DesiredError)| match error {
+        DesiredError::Registry(invalid) => invalid
+            .problems
+            .into_iter()
+            .map(|mut wrong| {
+                let hint = wrong.advice.take();
+                let of_variable = matches!(wrong.origin, Origin::Environment(_));
+                problem(key.filter(|_| of_variable), wrong.to_string(), hint)
+            })
+            .collect(),
+        error => {
+            let failure = Failure::from(error);
+            vec![problem(key, failure.to_string(), failure.hint())]
+        }
+    };
+    let mut problems: Vec<_> = refused.into_iter().flat_map(refusal).collect();
+    let warnings = warnings.into_iter().map(|(key, message)| problem(key, message, None));
+    let mut warnings: Vec<_> = parsed.warnings.iter().cloned().chain(warnings).collect();
+    problems.sort();
+    warnings.sort();
+    (problems, warnings)
 }
 
 impl Document for Checked {

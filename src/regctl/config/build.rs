@@ -4,8 +4,8 @@ use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 
 use super::{
     instance::{
-        Account, Auth, Driver, Gitlab, Http, Instance, LogFiles, Logging, Registry, Storage, Token,
-        UploadPurging,
+        Account, Auth, Driver, Gitlab, Http, Instance, LogFiles, Logging, Pages, Registry, Storage,
+        Token, UploadPurging,
     },
     settings::Settings,
     values::ExternalUrl,
@@ -74,6 +74,10 @@ fn registry(settings: &Settings) -> Registry {
         http: http(settings),
         auth: auth(settings),
         storage: storage(settings),
+        pages: Pages {
+            catalog: settings.count("registry.catalog.maxentries"),
+            tags: settings.count("registry.tags.maxtags"),
+        },
     }
 }
 

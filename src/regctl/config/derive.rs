@@ -73,7 +73,7 @@ fn tokens(settings: &mut Settings) {
 }
 
 /// Where GitLab issues tokens, below its own URL.
-const ISSUES_TOKENS: &str = "/jwt/auth";
+pub(super) const ISSUES_TOKENS: &str = "/jwt/auth";
 
 /// Where reconfigure writes the certificate of the key that GitLab signs with.
 const TOKEN_CRT: &str = "var/opt/regctl/registry/token.crt";

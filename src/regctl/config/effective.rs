@@ -13,7 +13,10 @@ use super::{
     table::{self, Section, Support},
     values::duration_text,
 };
-use crate::{Secret, secret::REDACTED};
+use crate::{
+    Secret,
+    secret::{REDACTED, is_secret_header},
+};
 
 /// One key in effect.
 #[derive(Clone, Debug, Eq, PartialEq, Serialize)]
@@ -85,7 +88,17 @@ fn as_json(value: Value, secrets: Secrets) -> Json {
             .map(|(name, value)| (name, revealed(&Secret::new(value), secrets)))
             .collect(),
         Value::Fields(fields) => json!(fields),
-        Value::Headers(headers) => json!(headers),
+        Value::Headers(headers) => headers
+            .into_iter()
+            .map(|(name, values)| match is_secret_header(&name) {
+                true => {
+                    let hidden =
+                        values.into_iter().map(|value| revealed(&Secret::new(value), secrets));
+                    (name, hidden.collect())
+                }
+                false => (name, Json::from(values)),
+            })
+            .collect(),
     }
 }
 

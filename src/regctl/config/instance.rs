@@ -45,6 +45,16 @@ pub(crate) struct Registry {
     pub(crate) http: Http,
     pub(crate) auth: Auth,
     pub(crate) storage: Storage,
+    pub(crate) pages: Pages,
+}
+
+/// How long lists are; unset: as the registry has it.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) struct Pages {
+    /// The largest page of the catalog.
+    pub(crate) catalog: Option<u64>,
+    /// The largest page of a list of tags.
+    pub(crate) tags: Option<u64>,
 }
 
 /// Who the registry runs as, when regctl is root.

@@ -237,7 +237,15 @@ fn quoted(words: &[&str]) -> String {
 
 fn count(value: &Spanned<DeValue<'_>>, least: i64) -> Result<Value, Misfit> {
     let misfit = || Misfit::new(value, format!("a whole number of at least {least}"));
-    let number = value.get_ref().as_integer().and_then(integer).filter(|number| *number >= least);
+    let number = match value.get_ref() {
+        DeValue::Integer(number) => integer(number),
+        // gitlab.rb quotes some of its numbers.
+        DeValue::String(text) if text.bytes().all(|byte| byte.is_ascii_digit()) => {
+            text.parse().ok()
+        }
+        _ => None,
+    };
+    let number = number.filter(|number| *number >= least);
     number.and_then(|number| u64::try_from(number).ok()).map(Value::Count).ok_or_else(misfit)
 }
 

@@ -3,12 +3,15 @@
 //! No other file of regctl reads an environment variable.
 
 use std::{
-    env, io,
+    env,
+    io::{self, ErrorKind},
     os::unix::fs::PermissionsExt as _,
     path::{Path, PathBuf},
 };
 
-use super::{Invalid, Parsed, parse::parse_with, secret_files::ReadRequest};
+use super::{
+    Invalid, Parsed, Problem, parse::parse_with, secret_files::ReadRequest, settings::Settings,
+};
 use crate::sys::{clock, fs};
 
 /// The environment variables that mean something to regctl.
@@ -57,9 +60,51 @@ pub(crate) enum Error {
 
 /// Reads and parses `instance.toml`, and the files that it names for its secrets.
 pub(crate) fn load(path: &Path) -> Result<Parsed, Error> {
-    let text = fs::read_to_string(path)?.ok_or_else(|| Error::Missing(path.to_owned()))?;
     let invalid = |problems| Invalid { path: path.to_owned(), problems };
-    Ok(parse_with(&text, &|file| secret_file(path, file), clock::unix_time()).map_err(invalid)?)
+    let bytes = match fs::read(path) {
+        Err(error) if error.kind() == ErrorKind::FileTooLarge => {
+            let message = format!("not an instance.toml: {}", error.source);
+            return Err(invalid(vec![unreadable(1, message)]).into());
+        }
+        bytes => bytes?.ok_or_else(|| Error::Missing(path.to_owned()))?,
+    };
+    let text = text(bytes).map_err(|problem| invalid(vec![problem]))?;
+    let read = |file: &ReadRequest<'_>| secret_file(path, file);
+    let mut parsed = parse_with(&text, &read, clock::unix_time()).map_err(invalid)?;
+    parsed.warnings.extend(exposed(path, &parsed.settings));
+    Ok(parsed)
+}
+
+/// Takes bytes for text, or says what they are instead.
+fn text(bytes: Vec<u8>) -> Result<String, Problem> {
+    if bytes.starts_with(b"\xff\xfe") || bytes.starts_with(b"\xfe\xff") {
+        return Err(unreadable(1, "not UTF-8: the file is UTF-16".to_owned()));
+    }
+    let text = String::from_utf8(bytes).map_err(|error| {
+        let good = &error.as_bytes()[..error.utf8_error().valid_up_to()];
+        let line = good.iter().filter(|byte| **byte == b'\n').count() + 1;
+        unreadable(line, "not UTF-8: a byte in this line belongs to no character".to_owned())
+    })?;
+    match text.contains('\0') {
+        true => Err(unreadable(1, "not text: the file has null bytes, as UTF-16 has".to_owned())),
+        false => Ok(text),
+    }
+}
+
+fn unreadable(line: usize, message: String) -> Problem {
+    let hint = Some("save it as UTF-8, as editors do by themselves".to_owned());
+    let hint = hint.filter(|_| message.contains("UTF"));
+    Problem { line, column: 1, key: String::new(), message, hint }
+}
+
+/// Warns of a file that holds a secret and that everybody may read.
+fn exposed(path: &Path, settings: &Settings) -> Option<Problem> {
+    let mode = path.metadata().ok()?.permissions().mode() & 0o7777;
+    let key = settings.first_secret().filter(|_| mode & 0o004 != 0)?;
+    let (line, column) = settings.place(&key);
+    let file = path.display();
+    let message = format!("`{key}` is secret, and everybody may read `{file}` (mode {mode:04o})");
+    Some(Problem { line, column, key, message, hint: Some(format!("chmod 0600 {file}")) })
 }
 
 /// Reads a file named in `instance.toml`; a relative path is under the root.

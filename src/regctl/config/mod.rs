@@ -34,4 +34,4 @@ pub(crate) use nearest::nearest;
 pub(crate) use parse::{Parsed, parse};
 pub(crate) use problem::{Invalid, Problem};
 pub(crate) use reference::{KeyReference, SupportReference, TableReference, reference};
-pub(crate) use settings::Origin;
+pub(crate) use settings::{Named, Origin};

@@ -1,5 +1,7 @@
 //! From text to [`Instance`]: what is right by itself must also agree with the rest.
 
+use std::collections::BTreeSet;
+
 use super::{
     build,
     checks::{self, Findings},
@@ -36,7 +38,8 @@ pub(super) fn parse_with(text: &str, read: ReadFile<'_>, now: i64) -> Result<Par
     let (tree, syntax) = source.parse();
     let (mut settings, mut problems) = walk(&source, tree.get_ref());
     // What the parser made of a broken line is not what its author wrote.
-    problems.retain(|problem| syntax.iter().all(|broken| broken.line != problem.line));
+    let broken: BTreeSet<_> = syntax.iter().map(|broken| broken.line).collect();
+    problems.retain(|problem| !broken.contains(&problem.line));
     let mut findings = Findings { source: &source, problems, warnings: Vec::new(), now };
     if syntax.is_empty() {
         checks::old_names(&mut settings, &mut findings);

@@ -7,6 +7,8 @@ use std::{
 
 use serde::Serialize;
 
+use crate::secret::REDACTED;
+
 /// One thing that is wrong, at a place in the file. Lines and columns count from 1.
 #[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd, Serialize)]
 pub(crate) struct Problem {
@@ -51,11 +53,28 @@ impl fmt::Display for Invalid {
 
 impl std::error::Error for Invalid {}
 
+/// Hides who stands before the host of a URL, `USER:PASSWORD@`, wherever one is in a value.
+fn without_passwords(value: &str) -> String {
+    let ends = |c: char| c == '"' || c == '\'' || c.is_whitespace();
+    let hidden = |word: &str| {
+        let (text, end) = word.split_at(word.trim_end_matches(ends).len());
+        let start = text.find("://").map_or(0, |scheme| scheme + 3);
+        match text.rfind('@') {
+            Some(at) if at >= start && (start > 0 || text[..at].contains(':')) => {
+                format!("{}{REDACTED}{}{end}", &text[..start], &text[at..])
+            }
+            _ => word.to_owned(),
+        }
+    };
+    value.split_inclusive(ends).map(hidden).collect()
+}
+
 /// The most that a message repeats of a value.
 const SHOWN_CHARS_MAX: usize = 60;
 
-/// Returns a value as messages show it: on one line, in bounds.
+/// Returns a value as messages show it: on one line, in bounds, and without the password of a URL.
 pub(super) fn shown(value: &str) -> String {
+    let value = without_passwords(value);
     let mut shown = String::new();
     for (index, character) in value.chars().enumerate() {
         if index == SHOWN_CHARS_MAX {
@@ -69,4 +88,24 @@ pub(super) fn shown(value: &str) -> String {
         }
     }
     shown
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_password_of_a_url_is_not_shown() {
+        for (value, expected) in [
+            ("\"https://u:hunter2@a.example.com\"", "\"https://[redacted]@a.example.com\""),
+            ("\"https://u:a/b@c@d\"", "\"https://[redacted]@d\""),
+            ("[\"u:p@h\", \"https://a\"]", "[\"[redacted]@h\", \"https://a\"]"),
+            ("\"somebody@example.com\"", "\"somebody@example.com\""),
+            ("\"https://a:1/b\"", "\"https://a:1/b\""),
+        ] {
+            assert_eq!(shown(value), expected);
+        }
+        let long = format!("https://u:{}@a", "x".repeat(200));
+        assert!(!shown(&long).contains('x'));
+    }
 }

@@ -16,7 +16,7 @@ use super::{
     values::{ExternalUrl, Host, ListenAddress},
     web_url::WebUrl,
 };
-use crate::Secret;
+use crate::{Secret, secret::is_secret_header};
 
 /// Every setting by whole key name.
 #[derive(Clone, Debug, Default)]
@@ -34,6 +34,8 @@ struct Setting {
     value: Value,
     span: Range<usize>,
     line: usize,
+    /// Line and column of the value.
+    place: (usize, usize),
 }
 
 /// A value that follows from another key.
@@ -41,6 +43,13 @@ struct Setting {
 struct Derived {
     value: Value,
     from: &'static str,
+}
+
+/// A path that a key names, as it is written.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(crate) struct Named {
+    pub(crate) key: String,
+    pub(crate) path: PathBuf,
 }
 
 /// Where a value came from.
@@ -59,8 +68,15 @@ pub(crate) enum Origin {
 }
 
 impl Settings {
-    pub(super) fn set(&mut self, path: String, value: Value, span: Range<usize>, line: usize) {
-        self.keys.insert(path, Setting { value, span, line });
+    pub(super) fn set(
+        &mut self,
+        path: String,
+        value: Value,
+        span: Range<usize>,
+        line: usize,
+        place: (usize, usize),
+    ) {
+        self.keys.insert(path, Setting { value, span, line, place });
     }
 
     pub(super) fn open(&mut self, path: String, span: Range<usize>) {
@@ -130,6 +146,40 @@ impl Settings {
             (None, Some(derived)) => Origin::Derived { from: derived.from },
             (None, None) => Origin::Default,
         }
+    }
+
+    /// Returns line and column of what gives a key its value; the start of the file when nothing does.
+    pub(crate) fn place(&self, path: &str) -> (usize, usize) {
+        let from = self.derived.get(path).map(|derived| derived.from);
+        let setting = self.keys.get(path).or_else(|| self.keys.get(from?));
+        setting.map_or((1, 1), |setting| setting.place)
+    }
+
+    /// Returns a written key whose value nobody else should know.
+    pub(super) fn first_secret(&self) -> Option<String> {
+        let is_secret = |value: &Value| match value {
+            Value::Secret(_) => true,
+            Value::Headers(headers) => {
+                headers.iter().any(|(name, values)| !values.is_empty() && is_secret_header(name))
+            }
+            _ => false,
+        };
+        let found = self
+            .keys
+            .iter()
+            .find(|(key, setting)| is_secret(&setting.value) && !self.derived.contains_key(*key));
+        found.map(|(key, _)| key.clone())
+    }
+
+    /// Returns every path that a key names, by itself or by what it is derived from.
+    pub(crate) fn named(&self) -> Vec<Named> {
+        let keys = table::sections()
+            .flat_map(|section| section.keys.iter().map(|row| section.path_of(row.name)));
+        let path = |key: String| match self.get(&key) {
+            Some(Value::Path(path)) => Some(Named { key, path }),
+            _ => None,
+        };
+        keys.filter_map(path).collect()
     }
 
     /// Returns the GitLab that issues tokens, with the key that names it.

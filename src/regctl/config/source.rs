@@ -76,7 +76,11 @@ impl<'a> Source<'a> {
     /// Returns the value of a line such as `log_level = info`.
     fn bare_word(&self, offset: usize) -> Option<&'a str> {
         let line = self.text.get(self.line_start(offset)..)?.lines().next()?;
-        let value = line.split_once('=')?.1.split('#').next()?.trim();
+        let (name, value) = line.split_once('=')?;
+        if ["secret", "password", "token", "key"].iter().any(|word| name.contains(word)) {
+            return None;
+        }
+        let value = value.split('#').next()?.trim();
         let is_word = value.starts_with(|c: char| c.is_ascii_alphabetic() || c == '/')
             && value.chars().all(|c| c.is_ascii_alphanumeric() || "-_./:".contains(c));
         is_word.then_some(value)

@@ -17,19 +17,36 @@ use super::{
     source::Source,
     table::{self, Key, Kind, Section, Support},
 };
-use crate::secret::REDACTED;
+use crate::secret::{REDACTED, is_secret_header};
 
 /// Walks the whole file.
 pub(super) fn walk(source: &Source<'_>, tree: &DeTable<'_>) -> (Settings, Vec<Problem>) {
-    let mut walk = Walk { source, settings: Settings::default(), problems: Vec::new() };
+    let mut walk = Walk {
+        source,
+        settings: Settings::default(),
+        problems: Vec::new(),
+        unlisted: 0,
+        first_unlisted: 0,
+    };
     walk.entries(&Here { path: "", opened: None }, tree);
+    if walk.unlisted > 0 {
+        let message = format!("{} more problems are not listed", walk.unlisted);
+        let problem = source.problem(walk.first_unlisted, "", message, None);
+        walk.problems.push(problem);
+    }
     (walk.settings, walk.problems)
 }
+
+/// The most problems that are listed, and names that are looked up for hints: each look compares with every key.
+const LISTED_MAX: usize = 200;
 
 struct Walk<'a> {
     source: &'a Source<'a>,
     settings: Settings,
     problems: Vec<Problem>,
+    /// Problems that are not listed, and where the first of them is.
+    unlisted: usize,
+    first_unlisted: usize,
 }
 
 /// The table that is being walked.
@@ -118,7 +135,9 @@ impl Walk<'_> {
         match kind::check(key.kind, entry.value) {
             Ok(value) => {
                 let line = self.source.line(entry.span.start);
-                self.settings.set(entry.path.clone(), value, entry.value.span(), line);
+                let span = entry.value.span();
+                let place = (self.source.line(span.start), self.source.column(span.start));
+                self.settings.set(entry.path.clone(), value, span, line, place);
             }
             Err(misfits) => {
                 self.settings.spoil(entry.path.clone());
@@ -146,13 +165,24 @@ impl Walk<'_> {
         };
         let written = match key.kind {
             Kind::Secret | Kind::SecretPem | Kind::Environment => REDACTED.to_owned(),
+            Kind::Headers if misfit.entry.as_deref().is_some_and(is_secret_header) => {
+                REDACTED.to_owned()
+            }
             _ => shown(self.source.slice(&misfit.span)),
         };
         let message = format!("`{path} = {written}`: must be {}", misfit.expected);
-        self.source.problem(misfit.span.start, &path, message, misfit.hint.clone())
+        let hint = match path.as_str() {
+            // GitLab's own takes "prefer".
+            "registry.database.enabled" => Some(table::NO_DATABASE.to_owned()),
+            _ => misfit.hint.clone(),
+        };
+        self.source.problem(misfit.span.start, &path, message, hint)
     }
 
     fn unknown(&mut self, here: &Here<'_>, entry: &Entry<'_, '_>) {
+        if self.is_enough(entry) {
+            return;
+        }
         let is_table = entry.value.get_ref().is_table();
         let (message, hint) = match is_table {
             true => (format!("unknown table [{}]", shown(&entry.path)), table_hint(here, entry)),
@@ -162,6 +192,9 @@ impl Walk<'_> {
     }
 
     fn key_hint(&self, here: &Here<'_>, entry: &Entry<'_, '_>) -> Option<String> {
+        if let Some((_, here)) = MOVED.iter().find(|(there, _)| *there == entry.path) {
+            return Some(format!("write `{here}` in [registry], as gitlab.rb does"));
+        }
         let homes = homes(here.path, entry.name);
         if !homes.is_empty() {
             let homes = homes.iter().map(|section| section.title()).collect::<Vec<_>>();
@@ -174,12 +207,23 @@ impl Walk<'_> {
             return Some(format!("`{}` belongs to {}; {place}", entry.name, homes.join(" or ")));
         }
         let keys = table::section(here.path).map_or(&[][..], |section| section.keys);
-        let names = keys.iter().map(|key| key.name).chain(children(here.path));
+        let keys = keys.iter().filter(|key| can_be_set(key.support));
+        let names = keys.map(|key| key.name).chain(children(here.path));
         if let Some(name) = nearest(entry.name, names) {
             return Some(format!("did you mean `{name}`?"));
         }
         let (section, key) = nearest_anywhere(entry.name)?;
         Some(format!("did you mean `{}` in {}?", key.name, section.title()))
+    }
+
+    /// Whether enough is listed to go on with; what is not is counted.
+    fn is_enough(&mut self, entry: &Entry<'_, '_>) -> bool {
+        let is_enough = self.problems.len() >= LISTED_MAX;
+        if is_enough {
+            self.unlisted += 1;
+            self.first_unlisted = entry.span.start;
+        }
+        is_enough
     }
 
     fn problem(&mut self, entry: &Entry<'_, '_>, message: String, hint: Option<String>) {
@@ -194,13 +238,31 @@ impl Walk<'_> {
     }
 }
 
+/// Where Distribution has a key that gitlab.rb has elsewhere, by its name there.
+const MOVED: [(&str, &str); 5] = [
+    ("registry.http.addr", "registry_http_addr"),
+    ("registry.http.secret", "http_secret"),
+    ("registry.http.draintimeout", "http_draintimeout"),
+    ("registry.log.level", "log_level"),
+    ("registry.log.formatter", "log_formatter"),
+];
+
+/// Whether writing it is of any use: nothing else is suggested.
+fn can_be_set(support: Support) -> bool {
+    matches!(support, Support::Yes | Support::Only(_))
+}
+
 fn table_hint(here: &Here<'_>, entry: &Entry<'_, '_>) -> Option<String> {
     let suffix = format!(".{}", entry.path);
-    if let Some(section) = table::sections().find(|section| section.path.ends_with(&suffix)) {
+    if let Some(section) = table::sections()
+        .find(|section| can_be_set(section.support) && section.path.ends_with(&suffix))
+    {
         return Some(format!("did you mean [{}]?", section.path));
     }
     let home = table::sections().find(|section| {
-        section.path.rsplit('.').next() == Some(entry.name) && section.path != entry.name
+        can_be_set(section.support)
+            && section.path.rsplit('.').next() == Some(entry.name)
+            && section.path != entry.name
     });
     if let Some(section) = home {
         return Some(format!("did you mean [{}]?", section.path));
@@ -216,6 +278,7 @@ fn table_hint(here: &Here<'_>, entry: &Entry<'_, '_>) -> Option<String> {
 fn children(path: &str) -> impl Iterator<Item = &'static str> {
     let prefix = if path.is_empty() { String::new() } else { format!("{path}.") };
     table::sections()
+        .filter(|section| can_be_set(section.support))
         .filter_map(move |section| section.path.strip_prefix(prefix.as_str()))
         .filter_map(|rest| rest.split('.').next())
         .filter(|name| !name.is_empty())
@@ -226,7 +289,10 @@ const HOMES_MAX: usize = 3;
 
 /// Returns the tables that have a key of this name: the nearest one above if there is one, else some.
 fn homes(here: &str, name: &str) -> Vec<&'static Section> {
-    let having = || table::sections().filter(|section| section.key(name).is_some());
+    let having = || {
+        table::sections()
+            .filter(|section| section.key(name).is_some_and(|key| can_be_set(key.support)))
+    };
     let above = having().filter(|section| {
         section.path.is_empty()
             || here.strip_prefix(section.path).is_some_and(|rest| rest.starts_with('.'))
@@ -238,8 +304,12 @@ fn homes(here: &str, name: &str) -> Vec<&'static Section> {
 }
 
 fn nearest_anywhere(name: &str) -> Option<(&'static Section, &'static Key)> {
-    let all =
-        || table::sections().flat_map(|section| section.keys.iter().map(move |key| (section, key)));
+    let all = || {
+        table::sections().flat_map(|section| {
+            let keys = section.keys.iter().filter(|key| can_be_set(key.support));
+            keys.map(move |key| (section, key))
+        })
+    };
     let best = nearest(name, all().map(|(_, key)| key.name))?;
     all().find(|(_, key)| key.name == best)
 }

@@ -68,6 +68,7 @@ fn secrets_exit(error: &secrets::Error) -> Exit {
         secrets::Error::File(error) => denied(error.kind()),
         secrets::Error::Malformed { .. }
         | secrets::Error::Empty { .. }
+        | secrets::Error::Short { .. }
         | secrets::Error::NoText { .. }
         | secrets::Error::Half { .. }
         | secrets::Error::Unfit { .. }
@@ -108,6 +109,8 @@ fn desired_exit(error: &DesiredError) -> Exit {
         | DesiredError::Render(_)
         | DesiredError::Registry(_)
         | DesiredError::OpenTemplate
+        | DesiredError::OtherAddress { .. }
+        | DesiredError::OtherStorage { .. }
         | DesiredError::Certificates(
             CertificatesError::NoPair { .. }
             | CertificatesError::HalfPair { .. }
@@ -115,7 +118,12 @@ fn desired_exit(error: &DesiredError) -> Exit {
             | CertificatesError::Missing { .. }
             | CertificatesError::NoBundle(_),
         )
-        | DesiredError::Handover(HandoverError::NoGroup(_) | HandoverError::NoFolder(_))
+        | DesiredError::Handover(
+            HandoverError::NoGroup(_)
+            | HandoverError::NoFolder(_)
+            | HandoverError::Taken { .. }
+            | HandoverError::Stranger { .. },
+        )
         | DesiredError::Nginx(NginxError::Render(_) | NginxError::Refused(_)) => {
             Exit::ConfigInvalid
         }

@@ -5,7 +5,7 @@ use std::{io::ErrorKind, path::Path};
 use super::{Exit, Failure};
 use crate::{
     config::nearest,
-    reconfigure::{CertificatesError, DesiredError, ReadOnlyError, TrustError},
+    reconfigure::{CertificatesError, DesiredError, HandoverError, ReadOnlyError, TrustError},
     state::{ServiceName, lock, secrets, services, users},
     supervise::{self, AskError},
 };
@@ -57,11 +57,29 @@ impl Failure {
             }
             Self::Desired(DesiredError::Storage(error)) => error.hint(),
             Self::Desired(DesiredError::Accounts(error)) => error.hint(),
+            Self::Secrets(secrets::Error::Short { .. }) => Some(
+                "remove it from the file, and `regctl reconfigure` makes one; uploads under way start again"
+                    .to_owned(),
+            ),
             Self::Secrets(secrets::Error::Half { .. } | secrets::Error::Unfit { .. }) => Some(
                 "remove both halves of the pair from the file, and `regctl reconfigure` makes a new one; GitLab needs its key then"
                     .to_owned(),
             ),
             Self::Desired(DesiredError::Certificates(error)) => certificate_hint(error),
+            Self::Desired(DesiredError::Handover(
+                HandoverError::Taken { .. } | HandoverError::Stranger { .. },
+            )) => Some(
+                "name a file of its own for the key, such as /etc/regctl/gitlab-registry.key; \
+                 move away what is there if it is not needed"
+                    .to_owned(),
+            ),
+            Self::Desired(
+                DesiredError::OtherAddress { .. } | DesiredError::OtherStorage { .. },
+            ) => Some(
+                "set it in instance.toml and keep the template's own line; copy it anew: \
+                 `regctl reconfigure --print-template config.yml.j2`"
+                    .to_owned(),
+            ),
             Self::Desired(DesiredError::OpenTemplate) => Some(
                 "copy the built-in one anew: `regctl reconfigure --print-template config.yml.j2`"
                     .to_owned(),

@@ -33,19 +33,78 @@ pub(crate) enum Error {
     NoBundle(PathBuf),
 }
 
+const CERTIFICATE: &str = "registry.nginx.ssl_certificate";
+const BUNDLE: &str = "registry.rootcertbundle";
+const TOKENS: &str = "registry.auth.token.rootcertbundle";
+const JWKS: &str = "registry.auth.token.jwks";
+
+/// What was seen, each with the key that it is about.
+#[derive(Debug, Default)]
+pub(super) struct Looked {
+    pub(super) refused: Vec<(&'static str, Error)>,
+    pub(super) warnings: Vec<(&'static str, String)>,
+}
+
 /// Checks every certificate that the instance names, and returns what to warn of.
 pub(super) fn check(inputs: &Inputs<'_>) -> Result<Vec<String>, Error> {
-    let mut warnings = Vec::new();
+    let Looked { refused, warnings } = look(inputs);
+    match refused.into_iter().next() {
+        Some((_, error)) => Err(error),
+        None => Ok(warnings.into_iter().map(|(_, warning)| warning).collect()),
+    }
+}
+
+/// Looks at every file with certificates or keys that the instance names.
+pub(super) fn look(inputs: &Inputs<'_>) -> Looked {
+    let mut looked = Looked::default();
     if !inputs.instance.registry.enable {
-        return Ok(warnings);
+        return looked;
     }
     if let Some(vhost) = &inputs.instance.nginx.vhost {
-        warnings.extend(of_vhost(inputs, vhost)?);
+        looked.add(CERTIFICATE, of_vhost(inputs, vhost));
+        for (key, path) in beside(vhost).into_iter().filter(|_| inputs.instance.nginx.enable) {
+            looked.add(key, present(inputs, key, path));
+        }
     }
     if let Auth::Token(token) = &inputs.instance.registry.auth {
-        warnings.extend(of_tokens(inputs, token)?);
+        if let Some(path) = &token.jwks {
+            looked.add(JWKS, present(inputs, JWKS, path));
+        }
+        let is_gitlabs = inputs.instance.gitlab.is_some();
+        let key = if is_gitlabs { BUNDLE } else { TOKENS };
+        looked.add(key, of_tokens(inputs, token));
     }
-    Ok(warnings)
+    looked
+}
+
+impl Looked {
+    fn add(&mut self, key: &'static str, found: Result<Vec<String>, Error>) {
+        match found {
+            Ok(warnings) => {
+                self.warnings.extend(warnings.into_iter().map(|warning| (key, warning)));
+            }
+            Err(error) => self.refused.push((key, error)),
+        }
+    }
+}
+
+/// The files that nginx reads besides the pair.
+fn beside(vhost: &Vhost) -> Vec<(&'static str, &Path)> {
+    let Some(tls) = &vhost.tls else { return Vec::new() };
+    let files = [
+        ("registry.nginx.ssl_client_certificate", &tls.client_certificate),
+        ("registry.nginx.ssl_dhparam", &tls.dhparam),
+        ("registry.nginx.ssl_password_file", &tls.password_file),
+    ];
+    files.into_iter().filter_map(|(key, path)| Some((key, path.as_deref()?))).collect()
+}
+
+fn present(inputs: &Inputs<'_>, key: &'static str, path: &Path) -> Result<Vec<String>, Error> {
+    let path = inputs.layout.resolve(path);
+    match read(&path)? {
+        Found::Nothing => Err(Error::Missing { key, path }),
+        Found::Text(_) | Found::Denied => Ok(Vec::new()),
+    }
 }
 
 /// The pair with which nginx ends TLS. Where somebody else's nginx does, the files may be elsewhere.
@@ -83,12 +142,6 @@ fn of_vhost(inputs: &Inputs<'_>, vhost: &Vhost) -> Result<Vec<String>, Error> {
 
 /// What verifies tokens.
 fn of_tokens(inputs: &Inputs<'_>, token: &Token) -> Result<Vec<String>, Error> {
-    if let Some(path) = &token.jwks {
-        let path = inputs.layout.resolve(path);
-        if matches!(read(&path)?, Found::Nothing) {
-            return Err(Error::Missing { key: "registry.auth.token.jwks", path });
-        }
-    }
     let pair = inputs.token_pair();
     let mut warnings = Vec::new();
     if let Some(pair) = pair {

@@ -1,14 +1,16 @@
 //! What an instance's files should be: loaded, rendered, and accepted by their readers.
 
-use std::error::Error as StdError;
+use std::path::Path;
 
-use registry::config::Parsed;
+use registry::config::{Invalid, Origin, Parsed};
 
 use super::{
     accounts::{self, Creation},
-    certificates, copies,
+    certificates::{self, Looked},
+    copies,
     disk::Disk,
     handover::{self, Handover},
+    key_place,
     nginx::{self, Nginx},
     plan::{Access, Plan, UsersFile},
     storage_folder,
@@ -17,7 +19,7 @@ use super::{
 };
 use crate::{
     config::{
-        Instance, Parsed as ParsedInstance,
+        Instance, Named, Parsed as ParsedInstance,
         instance::{Auth, Driver, Gitlab},
         load,
     },
@@ -41,6 +43,8 @@ pub(crate) struct Desired {
     folders: Vec<Folder>,
     templates: Templates,
     circumstances: Circumstances,
+    /// The paths that the instance names.
+    named: Vec<Named>,
 }
 
 /// What the files are made from besides the instance.
@@ -55,6 +59,16 @@ struct Circumstances {
     holds: Holds,
     host: Host,
 }
+
+/// What a check has seen, each with the key that it is about, if it is one.
+#[derive(Debug, Default)]
+pub(crate) struct Seen {
+    pub(crate) refused: Vec<(Option<&'static str>, Error)>,
+    pub(crate) warnings: Vec<(Option<&'static str>, String)>,
+}
+
+/// The key that names the storage.
+const STORAGE: &str = "registry.storage.filesystem.rootdirectory";
 
 /// Why it is not known what the files should be.
 #[derive(Debug, thiserror::Error)]
@@ -72,7 +86,7 @@ pub(crate) enum Error {
     #[error(transparent)]
     Render(#[from] render::Error),
     #[error("the registry would refuse the config.yml made from this instance")]
-    Registry(#[source] Box<dyn StdError + Send + Sync>),
+    Registry(#[source] Box<Invalid>),
     #[error(transparent)]
     Nginx(#[from] nginx::Error),
     #[error(transparent)]
@@ -83,6 +97,14 @@ pub(crate) enum Error {
         "the config.yml made from this instance lets everybody in, and instance.toml does not: the template lacks `auth`"
     )]
     OpenTemplate,
+    #[error(
+        "the config.yml made from this instance listens on {rendered}, and instance.toml says `registry_http_addr = \"{wanted}\"`: the template changes it"
+    )]
+    OtherAddress { rendered: String, wanted: String },
+    #[error(
+        "the config.yml made from this instance keeps images in {rendered}, and instance.toml in {wanted}: the template changes it"
+    )]
+    OtherStorage { rendered: String, wanted: String },
     #[error(transparent)]
     Journal(#[from] journal::Error),
     #[error(transparent)]
@@ -108,7 +130,7 @@ impl Desired {
         parsed: ParsedInstance,
         earlier: Option<&Self>,
     ) -> Result<Self, Error> {
-        let ParsedInstance { instance, warnings, .. } = parsed;
+        let ParsedInstance { instance, warnings, settings } = parsed;
         let path = layout.instance_toml();
         let place = path.display();
         let warnings = warnings.iter().map(|warning| format!("{place}:{warning}"));
@@ -119,13 +141,48 @@ impl Desired {
         let mut desired = Self::render(layout, instance, circumstances, warnings)?;
         let warnings = certificates::check(&desired.inputs(layout))?;
         desired.warnings.extend(warnings);
+        desired.named = settings.named();
         Ok(desired)
     }
 
-    /// Renders the files of an instance that is not to be applied: with secrets of nobody, and without asking
-    /// the installed nginx, which takes longer than all the rest.
-    pub(crate) fn check(layout: &Layout, instance: Instance) -> Result<Self, Error> {
-        Self::render(layout, instance, Circumstances::placeholder(), Vec::new())
+    /// Looks for everything that a reconfigure would refuse or warn of, and changes nothing: secrets that are
+    /// missing are nobody's, and the installed nginx is not asked, which takes longer than all the rest.
+    pub(crate) fn check(layout: &Layout, parsed: &ParsedInstance) -> Seen {
+        let mut seen = Seen::default();
+        seen.add(None, trust::instance(layout));
+        let mut circumstances = Circumstances::placeholder();
+        if let Some(secrets) = seen.add(None, Secrets::stored(layout)).flatten() {
+            circumstances.secrets = secrets;
+        }
+        if let Some((owners, _)) = seen.add(None, accounts::look(layout, &parsed.instance)) {
+            circumstances.owners = owners;
+        }
+        let instance = parsed.instance.clone();
+        let rendered = Self::render(layout, instance, circumstances, Vec::new());
+        if let Some(desired) = seen.add(Some("registry.env"), rendered) {
+            desired.see(layout, parsed, &mut seen);
+        }
+        seen
+    }
+
+    /// Looks at the files around the instance.
+    fn see(&self, layout: &Layout, parsed: &ParsedInstance, seen: &mut Seen) {
+        let inputs = self.inputs(layout);
+        let Looked { refused, warnings } = certificates::look(&inputs);
+        seen.refused.extend(refused.into_iter().map(|(key, error)| (Some(key), error.into())));
+        seen.warnings.extend(warnings.into_iter().map(|(key, warning)| (Some(key), warning)));
+        let named = parsed.settings.named();
+        seen.add(Some(key_place::KEY), Handover::plan(&inputs, &named));
+        let storage = storage_folder::check(layout, &self.instance, inputs.owners);
+        seen.add(Some(STORAGE), storage.map_err(Box::new));
+        // The warnings of the registry come last.
+        let others = self.warnings.len() - self.registry.warnings.len();
+        let keys = self.registry.warnings.iter().map(|warning| match &warning.origin {
+            Origin::Environment(_) => Some("registry.env"),
+            Origin::File { .. } | Origin::Absent => None,
+        });
+        let keys = std::iter::repeat_n(None, others).chain(keys);
+        seen.warnings.extend(keys.zip(self.warnings.iter().cloned()));
     }
 
     fn render(
@@ -138,9 +195,20 @@ impl Desired {
         let files = render::files(&circumstances.inputs(layout, &instance, &templates))?;
         let registry = read_back(&instance, &files, layout)?;
         warnings.extend(templates.stale());
+        warnings.extend(templates.strangers.iter().cloned());
+        warnings.extend(storage_folder::left_behind(layout, &instance, &registry)?);
         warnings.extend(registry.warnings.iter().map(|warning| format!("config.yml: {warning}")));
         let folders = folders(layout, &instance, &circumstances.host);
-        Ok(Self { instance, registry, warnings, files, folders, templates, circumstances })
+        Ok(Self {
+            instance,
+            registry,
+            warnings,
+            files,
+            folders,
+            templates,
+            circumstances,
+            named: Vec::new(),
+        })
     }
 
     /// Returns what is left out on this host, for the administrator to know.
@@ -157,7 +225,7 @@ impl Desired {
         system::spare(layout, host, &mut disk)?;
         let mut plan = Plan::new(files, folders, &disk, owners);
         plan.accounts.clone_from(creations);
-        plan.handover = Handover::plan(&self.inputs(layout))?;
+        plan.handover = Handover::plan(&self.inputs(layout), &self.named)?;
         plan.users_file = self.missing_users_file(layout);
         plan.activation = system::activation(layout, host, &plan)?;
         let of_nginx = [layout.registry_conf(), layout.nginx_conf()];
@@ -230,6 +298,16 @@ impl Circumstances {
     }
 }
 
+impl Seen {
+    fn add<T, E: Into<Error>>(
+        &mut self,
+        key: Option<&'static str>,
+        found: Result<T, E>,
+    ) -> Option<T> {
+        found.map_err(|error| self.refused.push((key, error.into()))).ok()
+    }
+}
+
 /// Has the registry read its `config.yml`, under the environment that it will have.
 fn read_back(instance: &Instance, files: &[File], layout: &Layout) -> Result<Parsed, Error> {
     let path = layout.config_yml();
@@ -238,12 +316,45 @@ fn read_back(instance: &Instance, files: &[File], layout: &Layout) -> Result<Par
     let environment: Vec<_> =
         instance.registry.env.iter().map(|(name, value)| (name.clone(), value.clone())).collect();
     let parsed = registry::Config::parse(text, &environment)
-        .map_err(|error| Error::Registry(Box::new(error)))?;
+        .map_err(|error| Error::Registry(Box::new(without_values(error))))?;
     let is_open = parsed.config.auth == registry::config::Auth::None;
-    match is_open && instance.registry.auth != Auth::None {
-        true => Err(Error::OpenTemplate),
-        false => Ok(parsed),
+    if is_open && instance.registry.auth != Auth::None {
+        return Err(Error::OpenTemplate);
     }
+    same_place(instance, &parsed, layout)?;
+    Ok(parsed)
+}
+
+/// Leaves out what variables say: any of them may be a password.
+fn without_values(mut invalid: Invalid) -> Invalid {
+    let problems = invalid.problems.iter_mut();
+    problems
+        .filter(|problem| matches!(problem.origin, Origin::Environment(_)))
+        .for_each(|problem| problem.value = None);
+    invalid
+}
+
+/// Refuses a template that listens elsewhere or keeps images elsewhere: both are checked in `instance.toml`, and
+/// nobody looks at the template again.
+fn same_place(instance: &Instance, parsed: &Parsed, layout: &Layout) -> Result<(), Error> {
+    let wanted = instance.registry.address.to_string();
+    let listens = &parsed.config.http.address;
+    if !listens.is_written(&wanted) {
+        return Err(Error::OtherAddress { rendered: listens.to_string(), wanted });
+    }
+    let wanted = match &instance.registry.storage.driver {
+        Driver::Filesystem { root_directory, .. } => Some(layout.resolve(root_directory)),
+        Driver::InMemory => None,
+    };
+    let rendered = parsed.config.storage.folder();
+    if rendered == wanted.as_deref() {
+        return Ok(());
+    }
+    let shown = |folder: Option<&Path>| match folder {
+        Some(folder) => format!("`{}`", folder.display()),
+        None => "memory".to_owned(),
+    };
+    Err(Error::OtherStorage { rendered: shown(rendered), wanted: shown(wanted.as_deref()) })
 }
 
 /// Returns the folders of an instance, with its storage folder and those of the system's services where regctl

@@ -6,7 +6,10 @@
 use std::fmt::Write as _;
 
 use super::plan::{Access, Change, Kind, OldAccess};
-use crate::{secret::REDACTED, sys::account};
+use crate::{
+    secret::{REDACTED, is_secret_header},
+    sys::account,
+};
 
 /// Unchanged lines around a change.
 const CONTEXT_LINES: usize = 3;
@@ -158,9 +161,19 @@ fn range(before: usize, count: usize) -> String {
 
 /// Masks the value of a line whose key names a secret.
 fn masked(line: &str) -> String {
+    if let Some(rest) = line.trim_start().strip_prefix("proxy_set_header ") {
+        let name = rest.split_whitespace().next().unwrap_or_default();
+        let start = line.len() - rest.len() + name.len();
+        return match is_secret_header(name) {
+            true => format!("{} {REDACTED}", &line[..start]),
+            false => line.to_owned(),
+        };
+    }
     let Some(end) = line.find([':', '=']) else { return line.to_owned() };
-    let key = line[..end].to_ascii_lowercase().replace(['_', '-'], "");
-    match SECRET_WORDS.iter().any(|word| key.contains(word)) && line.len() > end + 1 {
+    let name = line[..end].trim().trim_matches('"');
+    let key = name.to_ascii_lowercase().replace(['_', '-'], "");
+    let is_secret = is_secret_header(name) || SECRET_WORDS.iter().any(|word| key.contains(word));
+    match is_secret && line.len() > end + 1 {
         true => format!("{} {REDACTED}", &line[..=end]),
         false => line.to_owned(),
     }

@@ -7,9 +7,10 @@
 
 use std::{io, path::PathBuf};
 
+use super::key_place;
 use crate::{
     Secret,
-    config::instance::Gitlab,
+    config::{Named, instance::Gitlab},
     render::Inputs,
     sys::{account, fs, host, managed, owned, stage},
 };
@@ -41,11 +42,23 @@ pub(crate) enum Error {
     Group { name: String, source: io::Error },
     #[error("`gitlab_rails.registry_key_path`: the folder `{}` does not exist", .0.display())]
     NoFolder(PathBuf),
+    #[error(
+        "`gitlab_rails.registry_key_path`: `{}` is {what}: GitLab's key would be written over it",
+        path.display()
+    )]
+    Taken { path: PathBuf, what: String },
+    #[error(
+        "`gitlab_rails.registry_key_path`: `{}` exists and holds {found}: GitLab's key does not replace it",
+        path.display()
+    )]
+    Stranger { path: PathBuf, found: &'static str },
 }
 
 impl Handover {
     /// Compares the file with the key; `None` when there is nothing to do.
-    pub(super) fn plan(inputs: &Inputs<'_>) -> Result<Option<Self>, Error> {
+    ///
+    /// `named` are the paths that `instance.toml` names: none of them is a place for the key.
+    pub(super) fn plan(inputs: &Inputs<'_>, named: &[Named]) -> Result<Option<Self>, Error> {
         let Some(Gitlab { key_path: Some(path), key_group, .. }) = &inputs.instance.gitlab else {
             return Ok(None);
         };
@@ -56,6 +69,7 @@ impl Handover {
             return Err(Error::NoFolder(folder.to_owned()));
         }
         let found = managed::read(&path)?;
+        key_place::check(inputs, named, &path, found.as_ref().map(|found| found.text.as_str()))?;
         let is = owned::owner(&path)?;
         let owner = wanted(is, key_group.as_deref())?;
         let leftovers = stage::list_of(&path)?;

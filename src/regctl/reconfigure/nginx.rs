@@ -3,7 +3,7 @@
 use std::{ffi::OsStr, io, path::PathBuf};
 
 use crate::{
-    render::{self, Inputs, NginxPlaces, NginxVersion, Workers},
+    render::{self, Inputs, NginxPlaces, NginxVersion, View, Workers},
     state::Owners,
     sys::{account, fs, host, program, scratch::Scratch},
 };
@@ -69,7 +69,7 @@ impl Nginx {
         let folder = scratch.path();
         let places = NginxPlaces::within(folder);
         let process = render::nginx_conf(inputs, &places)?;
-        let vhost = render::registry_conf(inputs, vhost, &places)?;
+        let vhost = render::registry_conf(inputs, vhost, &places, View::File)?;
         write(folder.join("registry.conf"), &vhost)?;
         let conf = folder.join("nginx.conf");
         write(conf.clone(), &process)?;

@@ -6,13 +6,15 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use registry::config::Parsed;
+
 use crate::{
     config::{Instance, instance::Driver},
     state::{Layout, Owners, owner::Service},
     sys::{
         account::{self, Identity},
         folder::{self, Found},
-        fs,
+        fs, managed,
     },
 };
 
@@ -72,6 +74,40 @@ pub(super) fn check(layout: &Layout, instance: &Instance, owners: &Owners) -> Re
         }
         Driver::InMemory => Ok(()),
     }
+}
+
+/// Warns when the storage becomes another folder than the rendered `config.yml` has, and images stay in that one.
+pub(super) fn left_behind(
+    layout: &Layout,
+    instance: &Instance,
+    registry: &Parsed,
+) -> Result<Option<String>, Box<Error>> {
+    let found = managed::read(&layout.config_yml()).map_err(Error::from)?;
+    let Some(found) = found else { return Ok(None) };
+    let environment: Vec<_> =
+        instance.registry.env.iter().map(|(name, value)| (name.clone(), value.clone())).collect();
+    // What somebody has spoiled names no storage.
+    let Ok(old) = registry::Config::parse(&found.text, &environment) else { return Ok(None) };
+    let Some(left) = old.config.storage.folder() else { return Ok(None) };
+    let new = registry.config.storage.folder();
+    if new == Some(left) || repositories(left) == 0 {
+        return Ok(None);
+    }
+    let there = match new {
+        Some(folder) => format!("`{}`, which has {}", folder.display(), repositories(folder)),
+        None => "memory, which has 0".to_owned(),
+    };
+    let left = left.display();
+    Ok(Some(format!(
+        "the storage becomes {there} repositories at its top: the images in `{left}` stay there and are served no more; \
+         copy that folder's content while the registry is stopped, or go back to `rootdirectory = \"{left}\"`"
+    )))
+}
+
+/// Counts what stands at the top of a storage's repositories.
+fn repositories(storage: &Path) -> usize {
+    const COUNTED_MAX: usize = 10_000;
+    fs::count_entries(&storage.join("docker/registry/v2/repositories"), COUNTED_MAX)
 }
 
 /// The registry's account, by name and to the kernel.

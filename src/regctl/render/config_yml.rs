@@ -36,9 +36,12 @@ struct Context<'a> {
     host: Option<String>,
     prefix: Option<&'a str>,
     drain_timeout: String,
-    headers: &'a BTreeMap<String, Vec<String>>,
+    headers: BTreeMap<&'a str, Vec<&'a str>>,
     /// None: everybody may do everything.
     auth: Option<AuthContext>,
+    /// None: the registry's own.
+    catalog_max_entries: Option<u64>,
+    tags_max: Option<u64>,
 }
 
 /// The one way in, and its options as JSON, which is YAML.
@@ -79,11 +82,24 @@ pub(crate) fn config_yml(inputs: &Inputs<'_>, view: View) -> Result<String, Erro
         host: registry.http.host.as_ref().map(ToString::to_string),
         prefix: registry.http.prefix.as_deref(),
         drain_timeout: go_duration(registry.http.drain_timeout),
-        headers: &registry.http.headers,
+        headers: headers(&registry.http.headers, view),
         auth: auth(&registry.auth, layout),
+        catalog_max_entries: registry.pages.catalog,
+        tags_max: registry.pages.tags,
     };
     let (name, text) = templates.get(Name::ConfigYml);
     engine::render(name, text, context)
+}
+
+/// Returns what is sent with every answer, as the view shows it.
+fn headers(headers: &BTreeMap<String, Vec<String>>, view: View) -> BTreeMap<&str, Vec<&str>> {
+    headers
+        .iter()
+        .map(|(name, values)| {
+            let values = values.iter().map(|value| view.header(name, value));
+            (name.as_str(), values.collect())
+        })
+        .collect()
 }
 
 fn driver(driver: &Driver, layout: &Layout) -> (&'static str, BTreeMap<&'static str, String>) {

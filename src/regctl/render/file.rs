@@ -14,8 +14,8 @@ use super::{
 use crate::{
     Secret,
     certificate::Pair,
-    config::Instance,
-    secret::REDACTED,
+    config::{Instance, vhost::Vhost},
+    secret::{REDACTED, is_secret_header},
     state::{
         Layout, Owner, Owners, Secrets,
         secrets::{self, Origin},
@@ -86,6 +86,14 @@ impl View {
             Self::Redacted => REDACTED,
         }
     }
+
+    /// Returns a header's value, or what stands for it if its name says that it is secret.
+    pub(super) fn header<'a>(self, name: &str, value: &'a str) -> &'a str {
+        match self {
+            Self::Redacted if is_secret_header(name) => REDACTED,
+            Self::File | Self::Redacted => value,
+        }
+    }
 }
 
 /// Renders every file of an instance, in the order in which they are replaced.
@@ -109,7 +117,14 @@ pub(crate) fn files(inputs: &Inputs<'_>) -> Result<Vec<File>, Error> {
     let vhost = instance.nginx.vhost.as_ref().filter(|_| instance.registry.enable);
     let process = vhost.filter(|_| instance.nginx.enable);
     let process = process.map(|_| nginx_conf(inputs, &places)).transpose()?;
-    let vhost = vhost.map(|vhost| registry_conf(inputs, vhost, &places)).transpose()?;
+    // Others may not read what only nginx's master needs to, once a header says who asks.
+    let is_secret =
+        |vhost: &&Vhost| vhost.proxy_set_headers.keys().any(|name| is_secret_header(name));
+    let vhost_mode = if vhost.as_ref().is_some_and(is_secret) { 0o640 } else { 0o644 };
+    let vhost =
+        vhost.map(|vhost| both(&|view| registry_conf(inputs, vhost, &places, view))).transpose()?;
+    let registry_conf =
+        File { path: layout.registry_conf(), mode: vhost_mode, owner: Owner::Root, content: vhost };
     let gitlab = instance.gitlab.as_ref();
     let gitlab_rb = gitlab.map(|gitlab| gitlab_rb(inputs, gitlab)).transpose()?;
     let certificate = inputs.token_pair().map(|pair| pair.certificate.clone());
@@ -136,7 +151,7 @@ pub(crate) fn files(inputs: &Inputs<'_>) -> Result<Vec<File>, Error> {
     let rendered = [
         public(layout.token_crt(), certificate),
         config_yml,
-        public(layout.registry_conf(), vhost),
+        registry_conf,
         public(layout.nginx_conf(), process),
         public(layout.gitlab_rb(), gitlab_rb),
         services_json,

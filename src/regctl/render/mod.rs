@@ -12,7 +12,7 @@ mod system;
 mod template;
 
 pub(crate) use engine::Error;
-pub(crate) use file::{Content, File, Inputs, files};
+pub(crate) use file::{Content, File, Inputs, View, files};
 pub(crate) use nginx::{NginxPlaces, NginxVersion, Workers, nginx_conf, registry_conf};
 pub(crate) use read_only::with_read_only;
 pub(crate) use starter::{Starter, starter};

@@ -13,7 +13,7 @@ use serde::Serialize;
 
 use super::{
     engine::{self, Error},
-    file::Inputs,
+    file::{Inputs, View},
     template::Name,
 };
 use crate::{
@@ -129,7 +129,7 @@ struct Server<'a> {
     access_log: String,
     error_log: String,
     error_log_level: &'a str,
-    proxy_set_headers: &'a BTreeMap<String, String>,
+    proxy_set_headers: BTreeMap<&'a str, &'a str>,
     client_max_body_size: u64,
     proxy_read_timeout: String,
     proxy_connect_timeout: String,
@@ -182,12 +182,20 @@ pub(crate) fn registry_conf(
     inputs: &Inputs<'_>,
     vhost: &Vhost,
     places: &NginxPlaces,
+    view: View,
 ) -> Result<String, Error> {
     let (name, template) = inputs.templates.get(Name::RegistryConf);
-    engine::render(name, template, server(inputs, vhost, places))
+    engine::render(name, template, server(inputs, vhost, places, view))
 }
 
-fn server<'a>(inputs: &Inputs<'a>, vhost: &'a Vhost, places: &NginxPlaces) -> Server<'a> {
+fn server<'a>(
+    inputs: &Inputs<'a>,
+    vhost: &'a Vhost,
+    places: &NginxPlaces,
+    view: View,
+) -> Server<'a> {
+    let headers = vhost.proxy_set_headers.iter();
+    let headers = headers.map(|(name, value)| (name.as_str(), view.header(name, value)));
     let Inputs { instance, layout, nginx: ref version, .. } = *inputs;
     let listen = |port: u16| {
         vhost.listen_addresses.iter().map(|host| format!("{host}:{port}")).collect::<Vec<_>>()
@@ -213,7 +221,7 @@ fn server<'a>(inputs: &Inputs<'a>, vhost: &'a Vhost, places: &NginxPlaces) -> Se
         access_log: places.log(layout, &vhost.log_directory, VHOST_ACCESS_LOG),
         error_log: places.log(layout, &vhost.log_directory, VHOST_ERROR_LOG),
         error_log_level: &vhost.error_log_level,
-        proxy_set_headers: &vhost.proxy_set_headers,
+        proxy_set_headers: headers.collect(),
         client_max_body_size: vhost.client_max_body_size,
         proxy_read_timeout: nginx_duration(vhost.proxy_read_timeout),
         proxy_connect_timeout: nginx_duration(vhost.proxy_connect_timeout),

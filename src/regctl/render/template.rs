@@ -73,6 +73,8 @@ pub(crate) struct Copy {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Templates {
     pub(crate) copies: BTreeMap<Name, Copy>,
+    /// Files beside them that are called as no template is.
+    pub(crate) strangers: Vec<String>,
 }
 
 impl Templates {

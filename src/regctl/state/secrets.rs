@@ -21,6 +21,9 @@ use crate::{
 /// The random bytes behind `http_secret`, as omnibus has them.
 const HTTP_SECRET_BYTES: usize = 64;
 
+/// The fewest characters of a secret that is not plainly a mistake, as in `instance.toml`.
+const HTTP_SECRET_CHARS_MIN: usize = 16;
+
 /// The mode of a secrets file that regctl writes.
 pub(crate) const MODE: u32 = 0o600;
 
@@ -79,6 +82,11 @@ pub(crate) enum Error {
     NoText { path: PathBuf, name: String },
     #[error("`registry.http_secret` in `{}` is empty", path.display())]
     Empty { path: PathBuf },
+    #[error(
+        "`registry.http_secret` in `{}` is shorter than {HTTP_SECRET_CHARS_MIN} characters: whoever guesses it can write into uploads",
+        path.display()
+    )]
+    Short { path: PathBuf },
     #[error("`registry.{here}` in `{}` stands without `registry.{missing}`: they are one pair", path.display())]
     Half { path: PathBuf, here: &'static str, missing: &'static str },
     #[error("{reason} in `{}`", path.display())]
@@ -129,6 +137,14 @@ impl Secrets {
         }
     }
 
+    /// Reads the secrets for somebody who changes nothing; `None` when there are none yet, or none to be read.
+    pub(crate) fn stored(layout: &Layout) -> Result<Option<Self>, Error> {
+        match Self::load(layout) {
+            Err(Error::File(error)) if error.kind() == io::ErrorKind::PermissionDenied => Ok(None),
+            loaded => loaded,
+        }
+    }
+
     /// Reads the secrets; `None` when there are none yet.
     fn load(layout: &Layout) -> Result<Option<Self>, Error> {
         let path = layout.secrets_json();
@@ -154,6 +170,9 @@ impl Secrets {
         others.insert(REGISTRY.to_owned(), Value::Object(registry));
         let (http_secret, origin) = match http_secret {
             Some(text) if text.is_empty() => return Err(Error::Empty { path: path.to_owned() }),
+            Some(text) if text.chars().count() < HTTP_SECRET_CHARS_MIN => {
+                return Err(Error::Short { path: path.to_owned() });
+            }
             Some(text) => (Secret::new(text), Origin::Stored),
             None => (new_http_secret()?, Origin::Generated),
         };
@@ -270,30 +289,28 @@ mod tests {
 
     #[test]
     fn what_somebody_else_wrote_stays() {
-        let text =
-            r#"{"other": {"a": [1, "b"]}, "registry": {"later": "x", "http_secret": "known"}}"#;
+        let text = r#"{"other": {"a": [1, "b"]}, "registry": {"later": "x", "http_secret": "known and long enough"}}"#;
         let secrets = parse(text).unwrap();
         assert_eq!(secrets.origin, Origin::Stored);
         let completed = secrets.with_pair(None).unwrap();
         let json: Value = serde_json::from_str(&completed.to_json()).unwrap();
         assert_eq!(json["other"]["a"][1], "b");
         assert_eq!(json["registry"]["later"], "x");
-        assert_eq!(json["registry"]["http_secret"], "known");
+        assert_eq!(json["registry"]["http_secret"], "known and long enough");
         assert!(json["registry"]["internal_key"].as_str().unwrap().starts_with("-----BEGIN PRIV"));
         assert_eq!(parse(&completed.to_json()).unwrap().to_json(), completed.to_json());
     }
 
     #[test]
     fn nothing_but_the_certificate_is_shown() {
-        let text =
-            r#"{"other": {"a": [1, "b"]}, "registry": {"later": "x", "http_secret": "known"}}"#;
+        let text = r#"{"other": {"a": [1, "b"]}, "registry": {"later": "x", "http_secret": "known and long enough"}}"#;
         let secrets = parse(text).unwrap().with_pair(None).unwrap();
         let shown = secrets.to_redacted_json();
-        for hidden in ["known", "\"x\"", "\"b\"", "PRIVATE"] {
+        for hidden in ["known and long enough", "\"x\"", "\"b\"", "PRIVATE"] {
             assert!(!shown.contains(hidden), "{hidden} in {shown}");
         }
         assert_eq!(shown.lines().count(), secrets.to_json().lines().count());
-        assert!(!format!("{secrets:?}").contains("known"));
+        assert!(!format!("{secrets:?}").contains("known and long enough"));
     }
 
     #[test]
@@ -308,7 +325,9 @@ mod tests {
                 "`registry.internal_certificate` in `/secrets.json` stands without `registry.internal_key`: they are one pair",
             ),
         ] {
-            let text = format!(r#"{{"registry": {{"http_secret": "known", "{half}": "x"}}}}"#);
+            let text = format!(
+                r#"{{"registry": {{"http_secret": "known and long enough", "{half}": "x"}}}}"#
+            );
             assert_eq!(parse(&text).unwrap_err().to_string(), says);
         }
     }

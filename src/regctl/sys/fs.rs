@@ -5,8 +5,10 @@
 
 use std::{
     fs::{self, DirBuilder, File, OpenOptions, Permissions},
-    io::{self, ErrorKind, Write as _},
-    os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _},
+    io::{self, ErrorKind, Read as _, Write as _},
+    os::unix::fs::{
+        DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _,
+    },
     path::{Path, PathBuf},
 };
 
@@ -41,6 +43,20 @@ impl Error {
 /// Reads a whole text file; `None` when there is none.
 pub(crate) fn read_to_string(path: &Path) -> Result<Option<String>, Error> {
     let failed = |source| Error { operation: "read", path: path.to_owned(), source };
+    open(path)?.map(io::read_to_string).transpose().map_err(failed)
+}
+
+/// Reads a whole file, text or not; `None` when there is none.
+pub(crate) fn read(path: &Path) -> Result<Option<Vec<u8>>, Error> {
+    let failed = |source| Error { operation: "read", path: path.to_owned(), source };
+    let Some(file) = open(path)? else { return Ok(None) };
+    let mut bytes = Vec::new();
+    file.take(READ_BYTES_MAX).read_to_end(&mut bytes).map_err(failed)?;
+    Ok(Some(bytes))
+}
+
+fn open(path: &Path) -> Result<Option<File>, Error> {
+    let failed = |source| Error { operation: "read", path: path.to_owned(), source };
     let file = match File::open(path) {
         Ok(file) => file,
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
@@ -50,7 +66,49 @@ pub(crate) fn read_to_string(path: &Path) -> Result<Option<String>, Error> {
         let reason = format!("larger than {} MiB", READ_BYTES_MAX >> 20);
         return Err(failed(io::Error::new(ErrorKind::FileTooLarge, reason)));
     }
-    io::read_to_string(file).map(Some).map_err(failed)
+    Ok(Some(file))
+}
+
+/// Returns the names in a folder, sorted; there are none if it is not there.
+pub(crate) fn names_in(folder: &Path, limit: usize) -> Result<Vec<String>, Error> {
+    let failed = |source| Error { operation: "read", path: folder.to_owned(), source };
+    let entries = match fs::read_dir(folder) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) => return Err(failed(error)),
+    };
+    let name = |entry: io::Result<fs::DirEntry>| {
+        entry.map(|entry| entry.file_name().to_string_lossy().into_owned())
+    };
+    let mut names = entries.take(limit).map(name).collect::<Result<Vec<_>, _>>().map_err(failed)?;
+    names.sort();
+    Ok(names)
+}
+
+/// Counts what a folder holds, up to a limit; what is not there, or not to be looked into, holds nothing.
+pub(crate) fn count_entries(folder: &Path, limit: usize) -> usize {
+    fs::read_dir(folder).map_or(0, |entries| entries.flatten().take(limit).count())
+}
+
+/// Returns a path with every link on the way followed as far as it exists.
+pub(crate) fn real_path(path: &Path) -> Result<PathBuf, Error> {
+    match (path.canonicalize(), path.parent(), path.file_name()) {
+        (Ok(real), ..) => Ok(real),
+        (Err(error), Some(parent), Some(name)) if error.kind() == ErrorKind::NotFound => {
+            Ok(real_path(parent)?.join(name))
+        }
+        // What is no folder has nothing below it that could be somebody else's.
+        (Err(error), ..) if error.kind() == ErrorKind::NotADirectory => Ok(path.to_owned()),
+        (Err(source), ..) => Err(Error { operation: "look for", path: path.to_owned(), source }),
+    }
+}
+
+/// Whether two paths lead to one file, by whatever names.
+pub(crate) fn is_same_file(one: &Path, other: &Path) -> bool {
+    match (fs::metadata(one), fs::metadata(other)) {
+        (Ok(one), Ok(other)) => (one.dev(), one.ino()) == (other.dev(), other.ino()),
+        _ => false,
+    }
 }
 
 /// Removes a file, if it is there.

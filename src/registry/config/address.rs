@@ -1,6 +1,7 @@
 //! `http.addr` and `http.host`: where the registry listens, and what it is called from outside.
 
 use std::{
+    fmt,
     net::{IpAddr, Ipv6Addr, SocketAddr, ToSocketAddrs},
     path::PathBuf,
 };
@@ -54,6 +55,11 @@ impl Address {
         }
     }
 
+    /// Whether a text in `http.addr` means this address.
+    pub fn is_written(&self, text: &str) -> bool {
+        Self::tcp(text).is_ok_and(|address| address == *self)
+    }
+
     /// Takes the path of a socket.
     pub(super) fn unix(text: &str) -> Result<Self, Wrong> {
         if text.len() > LONGEST_SOCKET_PATH {
@@ -66,6 +72,15 @@ impl Address {
             return Err(Wrong::new("the path of a socket is missing", "write an absolute path"));
         }
         Ok(Self::Unix(PathBuf::from(text)))
+    }
+}
+
+impl fmt::Display for Address {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Tcp(address) => write!(f, "{address}"),
+            Self::Unix(path) => write!(f, "unix:{}", path.display()),
+        }
     }
 }
 

@@ -22,7 +22,12 @@ mod tests;
 mod tree;
 mod yaml;
 
-use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf, time::Duration};
+use std::{
+    collections::BTreeMap,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use http::{HeaderName, HeaderValue};
 
@@ -100,6 +105,16 @@ pub struct Storage {
     pub read_only: bool,
     /// `storage.maintenance.uploadpurging`.
     pub upload_purging: UploadPurging,
+}
+
+impl Storage {
+    /// Returns the folder that holds the bytes, if the driver keeps them in one.
+    pub fn folder(&self) -> Option<&Path> {
+        match &self.driver {
+            storage::Config::Filesystem(filesystem) => Some(&filesystem.root_directory),
+            storage::Config::InMemory => None,
+        }
+    }
 }
 
 /// `storage.maintenance.uploadpurging`.

@@ -10,6 +10,54 @@ use crate::support::World;
 const NOTHING_RUNS: &str = "nothing is running: start with 'regctl run'\n";
 
 #[test]
+fn headers_with_secrets_are_shown_to_nobody() {
+    let world = World::with(
+        "registry_external_url = \"http://registry.example.com\"\n[registry]\n[registry.auth.htpasswd]\n[registry.http]\nheaders = { X-Api-Key = [\"hunter2\"], X-Plain = [\"plain\"] }\n[registry.nginx]\nproxy_set_headers = { Authorization = \"Basic hunter2\" }\n[nginx]\nenable = false\n",
+    );
+    for arguments in [
+        &["reconfigure", "--dry-run"][..],
+        &["reconfigure", "--dry-run", "--json"],
+        &["show-config"],
+        &["show-config", "--json"],
+        &["diff-config"],
+        &["check-config"],
+    ] {
+        let ran = world.run(arguments);
+        let said = format!("{}{}", ran.stdout, ran.stderr);
+        assert!(ran.exit == 0 && !said.contains("hunter2"), "{arguments:?}: {said}");
+    }
+    assert_eq!(world.run(&["reconfigure"]).exit, 0);
+    const VHOST: &str = "var/opt/regctl/nginx/conf/registry.conf";
+    assert!(
+        world.read(VHOST).contains("Basic hunter2") && world.read(CONFIG_YML).contains("hunter2")
+    );
+    assert_eq!(world.mode(VHOST), 0o640);
+    let text = world.read("etc/regctl/instance.toml").replace("hunter2", "hunter3");
+    edit(&world, &text);
+    let ran = world.run(&["reconfigure", "--dry-run"]);
+    assert!(ran.stdout.contains("plain") && !ran.stdout.contains("hunter"), "{}", ran.stdout);
+}
+
+#[test]
+fn a_storage_that_becomes_another_one_leaves_its_images_behind_with_a_word() {
+    let world = applied();
+    let repository = "var/opt/regctl/storage/docker/registry/v2/repositories/team";
+    fs::create_dir_all(world.path(repository)).unwrap();
+    edit(&world, "[registry.storage.filesystem]\nrootdirectory = \"images\"\n");
+    let ran = world.run(&["reconfigure", "--dry-run"]);
+    let says = "warning: the storage becomes `[ROOT]/images`, which has 0 repositories at its top: the images in `[ROOT]/var/opt/regctl/storage` stay there";
+    assert!(ran.exit == 0 && ran.stderr.contains(says), "{}", ran.stderr);
+}
+
+#[test]
+fn long_lists_are_as_long_as_the_file_says() {
+    let world = World::with("[registry.catalog]\nmaxentries = 7\n[registry.tags]\nmaxtags = 8\n");
+    assert_eq!(world.run(&["reconfigure"]).exit, 0);
+    let text = world.read(CONFIG_YML);
+    assert!(text.ends_with("catalog:\n  maxentries: 7\ntags:\n  maxtags: 8\n"), "{text}");
+}
+
+#[test]
 fn reconfigure_writes_the_files_of_a_new_instance() {
     let world = World::with("[registry]\n");
     let ran = world.run(&["reconfigure"]);

@@ -116,13 +116,13 @@ fn secrets_of_an_older_version_are_completed_and_keep_what_others_wrote() {
     let world = World::with(GITLAB);
     write_secrets(
         &world,
-        r#"{"registry": {"http_secret": "from-before", "mine": "hidden"}, "other": {"a": "hidden"}}"#,
+        r#"{"registry": {"http_secret": "from-before-and-long", "mine": "hidden"}, "other": {"a": "hidden"}}"#,
     );
     let shown = world.run(&["reconfigure", "--dry-run"]);
     let ran = world.run(&["reconfigure", "--json"]);
     assert_eq!((shown.exit, ran.exit), (0, 0), "{}", ran.stderr);
     let secrets: Value = serde_json::from_str(&world.read(SECRETS_JSON)).unwrap();
-    assert_eq!(secrets["registry"]["http_secret"], "from-before");
+    assert_eq!(secrets["registry"]["http_secret"], "from-before-and-long");
     assert_eq!(
         (&secrets["registry"]["mine"], &secrets["other"]["a"]),
         (&"hidden".into(), &"hidden".into())
@@ -164,7 +164,7 @@ fn a_stored_pair_that_does_not_fit_is_refused_with_both_names() {
     ] {
         let world = World::with(GITLAB);
         let secrets = serde_json::json!({ "registry": {
-            "http_secret": "known", "internal_key": key, "internal_certificate": certificate } });
+            "http_secret": "known and long enough", "internal_key": key, "internal_certificate": certificate } });
         write_secrets(&world, &secrets.to_string());
         let ran = world.run(&["reconfigure"]);
         let expected = format!(
@@ -183,7 +183,7 @@ fn the_key_is_written_for_gitlab_and_put_right_when_it_differs() {
     assert_eq!(world.read("gitlab/registry.key"), secret(&world, "internal_key"));
     assert_eq!(world.mode("gitlab/registry.key"), 0o640);
     assert_eq!(world.run(&["reconfigure"]).stdout, "nothing to change\n");
-    fs::write(world.path("gitlab/registry.key"), "another\n").unwrap();
+    fs::write(world.path("gitlab/registry.key"), Certified::new(&[]).key).unwrap();
     let ran = world.run(&["reconfigure", "--dry-run"]);
     let expected = "--- [ROOT]/gitlab/registry.key\n+++ [ROOT]/gitlab/registry.key\n@@ the private key is not shown @@\n";
     assert_eq!(ran.stdout, expected);
@@ -235,9 +235,82 @@ fn the_key_gets_the_group_that_is_asked_for_and_keeps_the_one_it_has() {
     assert_eq!((gid(&world), world.mode("gitlab/registry.key")), (group, 0o640));
     let text = world.read("etc/regctl/instance.toml");
     edit(&world, &text.replace("registry_key_group = \"daemon\"\n", ""));
-    fs::write(world.path("gitlab/registry.key"), "another\n").unwrap();
+    fs::write(world.path("gitlab/registry.key"), Certified::new(&[]).key).unwrap();
     assert_eq!(world.run(&["reconfigure"]).exit, 0);
     assert_eq!(gid(&world), group);
+}
+
+#[test]
+fn the_key_replaces_nothing_but_a_key() {
+    let pair = Certified::new(&["registry.example.com"]);
+    for (path, found, says) in [
+        ("etc/regctl/instance.toml", None, "is a file of regctl's own"),
+        ("var/../etc/regctl/secrets.json", None, "is a file of regctl's own"),
+        (CONFIG_YML, None, "is a file of regctl's own"),
+        ("etc/regctl/users.htpasswd.key", Some("notes\n"), "holds no private key in PEM"),
+        ("certificate.pem", Some(pair.certificate.as_str()), "holds a certificate"),
+        (
+            "tls/host.key",
+            Some(pair.key.as_str()),
+            "is what `registry.nginx.ssl_certificate_key` names",
+        ),
+        ("linked/host.key", None, "is what `registry.nginx.ssl_certificate_key` names"),
+        ("secret", Some("0123456789abcdef\n"), "is what `registry.http_secret_file` names"),
+        ("etc/regctl/templates/config.yml.j2", None, "is in the folder of templates"),
+        ("var/opt/regctl/storage/gitlab.key", None, "is in the storage"),
+    ] {
+        let world = World::with(&format!(
+            "{GITLAB}ssl_certificate = \"tls/host.crt\"\nssl_certificate_key = \"tls/host.key\"\n[registry]\nhttp_secret_file = \"secret\"\n[gitlab_rails]\nregistry_key_path = \"{path}\"\n"
+        ));
+        for folder in
+            ["tls", "etc/regctl/templates", "var/opt/regctl/storage", "var/opt/regctl/registry"]
+        {
+            fs::create_dir_all(world.path(folder)).unwrap();
+        }
+        std::os::unix::fs::symlink("tls", world.path("linked")).unwrap();
+        fs::write(world.path("secret"), "0123456789abcdef\n").unwrap();
+        chmod(&world.path("secret"), 0o600);
+        if let Some(text) = found.filter(|_| path != "secret") {
+            fs::write(world.path(path), text).unwrap();
+        }
+        let before = touched(&world);
+        let ran = world.run(&["reconfigure"]);
+        assert!(ran.exit == 78 && ran.stderr.contains(says), "{path}: {}", ran.stderr);
+        assert!(ran.stderr.contains("hint: name a file of its own for the key"), "{}", ran.stderr);
+        assert_eq!(touched(&world), before);
+    }
+}
+
+#[test]
+fn a_template_may_not_listen_or_keep_images_elsewhere() {
+    let (world, _) = applied("[registry]\n");
+    let copy = "etc/regctl/templates/config.yml.j2";
+    let text = world.run(&["reconfigure", "--print-template", "config.yml.j2"]).stdout;
+    for (old, new, says) in [
+        (
+            "{{ address | quoted }}",
+            "0.0.0.0:5000",
+            "listens on 0.0.0.0:5000, and instance.toml says `registry_http_addr = \"127.0.0.1:5000\"`",
+        ),
+        ("{{ address | quoted }}", "/tmp/socket\n  net: unix", "listens on unix:/tmp/socket, and"),
+        (
+            "    {{ name }}: {{ value }}\n",
+            "    rootdirectory: /srv/other\n",
+            "keeps images in `/srv/other`, and instance.toml in `[ROOT]/var/opt/regctl/storage`",
+        ),
+        ("  {{ driver }}:\n", "  inmemory:\n", "keeps images in memory, and instance.toml in `"),
+    ] {
+        let mut changed = text.replacen(old, new, 1);
+        if new.contains("inmemory") {
+            changed = changed.replacen("    {{ name }}: {{ value }}\n", "", 1);
+        }
+        fs::write(world.path(copy), changed).unwrap();
+        chmod(&world.path(copy), 0o644);
+        let before = touched(&world);
+        let ran = world.run(&["reconfigure"]);
+        assert!(ran.exit == 78 && ran.stderr.contains(says), "{}", ran.stderr);
+        assert_eq!(touched(&world), before);
+    }
 }
 
 #[test]

@@ -3,7 +3,10 @@
 use std::ops::Range;
 
 use super::{
-    super::table::{self, Kind},
+    super::{
+        derive::ISSUES_TOKENS,
+        table::{self, Kind},
+    },
     Findings, Settings,
 };
 use crate::certificate::{self, Pair, Validity};
@@ -18,6 +21,7 @@ const CERTIFICATE: &str = "registry.internal_certificate";
 
 pub(super) fn check(settings: &Settings, findings: &mut Findings<'_>) {
     one_way(settings, findings);
+    whole_realm(settings, findings);
     incomplete(settings, findings);
     twice(settings, findings);
     without_tokens(settings, findings);
@@ -67,6 +71,22 @@ fn one_way(settings: &Settings, findings: &mut Findings<'_>) {
         );
         let hint = "there is one: GitLab's tokens (external_url, token_realm) or one table of [registry.auth]; remove the others";
         findings.problem(at, key, message, hint);
+    }
+}
+
+/// GitLab's URL is meant, and the path is added to it.
+fn whole_realm(settings: &Settings, findings: &mut Findings<'_>) {
+    for key in ["registry.token_realm", "external_url"] {
+        let (Some(at), Some(url)) = (settings.written(key), settings.web_url(key)) else {
+            continue;
+        };
+        if url.to_string().trim_end_matches('/').ends_with(ISSUES_TOKENS) {
+            let message = format!(
+                "{}: must be GitLab's own URL; {ISSUES_TOKENS} is added to it",
+                findings.assignment(key, &at)
+            );
+            findings.problem(&at, key, message, "leave out /jwt/auth");
+        }
     }
 }
 

@@ -43,7 +43,7 @@ impl Findings<'_> {
     pub(super) fn assignment(&self, key: &str, value: &Range<usize>) -> String {
         let kind = table::find(key).map(|(_, row)| row.kind);
         match kind {
-            Some(Kind::Secret | Kind::SecretPem | Kind::Environment) => {
+            Some(Kind::Secret | Kind::SecretPem | Kind::Environment | Kind::Headers) => {
                 format!("`{key} = {REDACTED}`")
             }
             _ => format!("`{key} = {}`", shown(self.source.slice(value))),

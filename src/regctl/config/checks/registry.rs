@@ -1,9 +1,12 @@
 //! The registry by itself: its storage and its environment.
 
+use std::path::{Component, Path, PathBuf};
+
 use super::{super::table, Findings, Settings};
 
 pub(super) fn check(settings: &Settings, findings: &mut Findings<'_>) {
     drivers(settings, findings);
+    absurd_root(settings, findings);
     delete_twice(settings, findings);
     zero_durations(settings, findings);
     database(settings, findings);
@@ -37,6 +40,69 @@ fn drivers(settings: &Settings, findings: &mut Findings<'_>) {
         let message =
             format!("{assignment} names the storage, and so does [{first}] on line {line}");
         findings.problem(&span, PATH, message, "remove one of the two");
+    }
+}
+
+/// Folders of the system, where nothing else may be.
+const SYSTEM: [&str; 10] = [
+    "/bin",
+    "/boot",
+    "/etc",
+    "/lib",
+    "/proc",
+    "/sbin",
+    "/sys",
+    "/usr/bin",
+    "/usr/lib",
+    "/usr/sbin",
+];
+
+/// Folders that hold others' folders: a registry may have one in there, and not all of it.
+const SHARED: [&str; 14] = [
+    "/", "/dev", "/home", "/media", "/mnt", "/opt", "/root", "/run", "/srv", "/tmp", "/usr",
+    "/var", "/var/lib", "/var/opt",
+];
+
+/// Images are not kept where the system keeps itself, nor where nobody finds them.
+fn absurd_root(settings: &Settings, findings: &mut Findings<'_>) {
+    for key in ["registry.storage.filesystem.rootdirectory", "gitlab_rails.registry_path"] {
+        let (Some(at), Some(path)) = (settings.written(key), settings.path(key)) else { continue };
+        let Some(why) = absurd(&path) else { continue };
+        let message = format!("{}: {why}", findings.assignment(key, &at));
+        let hint = "name a folder for images alone, such as \"/srv/registry\"";
+        findings.problem(&at, key, message, hint);
+    }
+}
+
+fn absurd(path: &Path) -> Option<&'static str> {
+    if path.starts_with("~") {
+        return Some("`~` is a folder of that name here, and nobody's home");
+    }
+    let mut plain = PathBuf::new();
+    for part in path.components() {
+        match part {
+            Component::ParentDir => {
+                plain.pop();
+            }
+            Component::CurDir => {}
+            part => plain.push(part),
+        }
+    }
+    let is_instances = || {
+        let parts: Vec<_> = plain.iter().collect();
+        parts.windows(2).any(|pair| pair == ["etc", "regctl"])
+    };
+    match () {
+        () if plain.as_os_str().is_empty() || is_instances() => {
+            Some("the instance's own files are there")
+        }
+        () if SHARED.iter().any(|folder| plain == Path::new(folder)) => {
+            Some("others keep their folders there")
+        }
+        () if SYSTEM.iter().any(|folder| plain.starts_with(folder)) => {
+            Some("the system keeps its own files there")
+        }
+        () => None,
     }
 }
 

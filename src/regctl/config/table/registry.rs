@@ -12,6 +12,8 @@ use super::{
 pub(in crate::config) const NO_DATABASE: &str = "there is no metadata database here; collection works on the storage itself: \
     remove it";
 
+const ALWAYS_VALIDATED: &str = "manifests are always checked: remove it";
+
 pub(super) const SECTIONS: &[Section] = &[
     Section::new(
         "",
@@ -120,6 +122,49 @@ pub(super) const SECTIONS: &[Section] = &[
         ],
     )
     .not_yet(),
+    Section::new(
+        "registry.catalog",
+        None,
+        "the list of repositories",
+        &[Key::new("maxentries", Count(1), None, "the largest page; unset: 1000").live()],
+    ),
+    Section::new(
+        "registry.tags",
+        None,
+        "lists of tags",
+        &[Key::new("maxtags", Count(1), None, "the largest page; unset: 1000").live()],
+    ),
+    Section::new(
+        "registry.validation",
+        None,
+        "checks of manifests",
+        &[
+            Key::refused("enabled", "whether manifests are checked", ALWAYS_VALIDATED),
+            Key::refused("disabled", "whether manifests are not checked", ALWAYS_VALIDATED),
+            Key::later("manifests", Table, "which URLs and platforms manifests may have"),
+        ],
+    )
+    .not_yet(),
+    Section::new(
+        "registry.policy",
+        None,
+        "what repositories may hold",
+        &[Key::later("repository", Table, "classes of content")],
+    )
+    .not_yet(),
+    Section::new(
+        "registry.compatibility",
+        None,
+        "old formats",
+        &[Key::refused(
+            "schema1",
+            "Docker's schema 1 manifests",
+            "clients have not pushed them since 2017, and they cannot be verified: remove it",
+        )],
+    )
+    .refused("schema 1 is the only one there was, and it is not taken: remove it"),
+    Section::new("registry.profiling", None, "profiles for a cloud service", &[])
+        .refused("nothing is sent to a cloud service: remove it"),
     Section::new(
         "registry.redis",
         Some("registry['redis']"),
