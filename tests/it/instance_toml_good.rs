@@ -1,5 +1,10 @@
 //! Good `instance.toml` files: accepted without a word, and meaning what they say.
 
+use std::{
+    fs::{self, Permissions},
+    os::unix::fs::PermissionsExt as _,
+};
+
 use serde_json::{Value, json};
 
 use super::support::World;
@@ -18,6 +23,8 @@ pub(crate) fn warned(instance_toml: &str, expected: &str) {
 
 /// Returns the warnings about a file in which nothing is wrong, whether or not the files that it names are there.
 fn checked(world: &World) -> String {
+    let file = world.path("etc/regctl/instance.toml");
+    fs::set_permissions(file, Permissions::from_mode(0o600)).unwrap();
     let ran = world.run(&["check-config", "--json"]);
     let document: Value = serde_json::from_str(&ran.stdout).unwrap();
     let problems = document["problems"].as_array().unwrap();

@@ -1,6 +1,6 @@
 //! Values of `instance.toml` that their key does not take, and keys that cannot be set.
 
-use super::instance_toml::refused;
+use super::{instance_toml::refused, support::World};
 
 #[test]
 fn a_port_is_at_most_65535() {
@@ -180,9 +180,9 @@ error_log_level = "warning"
 fn a_depth_is_a_number() {
     refused(
         r#"[registry.nginx]
-ssl_verify_depth = "1"
+ssl_verify_depth = "one"
 "#,
-        r#"2:20: `registry.nginx.ssl_verify_depth = "1"`: must be a whole number of at least 0"#,
+        r#"2:20: `registry.nginx.ssl_verify_depth = "one"`: must be a whole number of at least 0"#,
     );
 }
 

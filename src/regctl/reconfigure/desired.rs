@@ -177,12 +177,12 @@ impl Desired {
         seen.add(Some(STORAGE), storage.map_err(Box::new));
         // The warnings of the registry come last.
         let others = self.warnings.len() - self.registry.warnings.len();
-        let keys = self.registry.warnings.iter().map(|warning| match &warning.origin {
-            Origin::Environment(_) => Some("registry.env"),
-            Origin::File { .. } | Origin::Absent => None,
-        });
-        let keys = std::iter::repeat_n(None, others).chain(keys);
-        seen.warnings.extend(keys.zip(self.warnings.iter().cloned()));
+        let (others, of_registry) = self.warnings.split_at(others);
+        seen.warnings.extend(others.iter().map(|warning| (None, warning.clone())));
+        let texts = self.registry.warnings.iter().zip(of_registry);
+        // What the text of config.yml deserves has been said of the key that it was made from.
+        let texts = texts.filter(|(warning, _)| !matches!(warning.origin, Origin::File { .. }));
+        seen.warnings.extend(texts.map(|(_, text)| (Some("registry.env"), text.clone())));
     }
 
     fn render(

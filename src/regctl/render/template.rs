@@ -122,7 +122,7 @@ mod tests {
 
     fn stale(text: String) -> Vec<String> {
         let copy = Copy { path: "/x/config.yml.j2".to_owned(), text };
-        Templates { copies: [(Name::ConfigYml, copy)].into() }.stale()
+        Templates { copies: [(Name::ConfigYml, copy)].into(), ..Templates::default() }.stale()
     }
 
     #[test]

@@ -130,3 +130,16 @@ fn a_copy_that_is_a_link_is_refused() {
     assert_eq!(ran.exit, 1, "{}", ran.stderr);
     assert!(ran.stderr.contains("it is a symbolic link"), "{}", ran.stderr);
 }
+
+#[test]
+fn a_copy_that_is_called_as_no_template_is_pointed_out() {
+    let world = applied();
+    let path = "etc/regctl/templates/config.yaml.j2";
+    fs::write(world.path(path), "version: 0.1\n").unwrap();
+    let says = format!(
+        "`[ROOT]/{path}` does nothing: no template is called that; did you mean `config.yml.j2`?"
+    );
+    let ran = world.run(&["reconfigure"]);
+    assert!(ran.exit == 0 && ran.stderr.contains(&says), "{}", ran.stderr);
+    assert!(world.run(&["check-config"]).stdout.contains(&says));
+}

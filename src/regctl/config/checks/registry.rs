@@ -58,10 +58,7 @@ const SYSTEM: [&str; 10] = [
 ];
 
 /// Folders that hold others' folders: a registry may have one in there, and not all of it.
-const SHARED: [&str; 14] = [
-    "/", "/dev", "/home", "/media", "/mnt", "/opt", "/root", "/run", "/srv", "/tmp", "/usr",
-    "/var", "/var/lib", "/var/opt",
-];
+const SHARED: [&str; 5] = ["/", "/dev", "/run", "/usr", "/var"];
 
 /// Images are not kept where the system keeps itself, nor where nobody finds them.
 fn absurd_root(settings: &Settings, findings: &mut Findings<'_>) {
