@@ -82,19 +82,19 @@ complete -c regctl -n "__fish_regctl_using_subcommand service-list" -l root -d '
 complete -c regctl -n "__fish_regctl_using_subcommand service-list" -l json -d 'Print one JSON document instead of text'
 complete -c regctl -n "__fish_regctl_using_subcommand service-list" -s q -l quiet -d 'Say nothing unless something needs a look'
 complete -c regctl -n "__fish_regctl_using_subcommand service-list" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c regctl -n "__fish_regctl_using_subcommand start" -l wait -d 'Wait at most this long until it is so [env: SVWAIT, in seconds] [default: 30s]' -r
+complete -c regctl -n "__fish_regctl_using_subcommand start" -l wait -d 'Wait at most this long until it is so [env: SVWAIT, in seconds] [default: 30s, or as long as a service may take to end]' -r
 complete -c regctl -n "__fish_regctl_using_subcommand start" -l root -d 'The folder of the whole instance [env: REGCTL_ROOT] [default: /]' -r -F
 complete -c regctl -n "__fish_regctl_using_subcommand start" -l no-wait -d 'Do not wait: say how it is at once'
 complete -c regctl -n "__fish_regctl_using_subcommand start" -l json -d 'Print one JSON document instead of text'
 complete -c regctl -n "__fish_regctl_using_subcommand start" -s q -l quiet -d 'Say nothing unless something needs a look'
 complete -c regctl -n "__fish_regctl_using_subcommand start" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c regctl -n "__fish_regctl_using_subcommand stop" -l wait -d 'Wait at most this long until it is so [env: SVWAIT, in seconds] [default: 30s]' -r
+complete -c regctl -n "__fish_regctl_using_subcommand stop" -l wait -d 'Wait at most this long until it is so [env: SVWAIT, in seconds] [default: 30s, or as long as a service may take to end]' -r
 complete -c regctl -n "__fish_regctl_using_subcommand stop" -l root -d 'The folder of the whole instance [env: REGCTL_ROOT] [default: /]' -r -F
 complete -c regctl -n "__fish_regctl_using_subcommand stop" -l no-wait -d 'Do not wait: say how it is at once'
 complete -c regctl -n "__fish_regctl_using_subcommand stop" -l json -d 'Print one JSON document instead of text'
 complete -c regctl -n "__fish_regctl_using_subcommand stop" -s q -l quiet -d 'Say nothing unless something needs a look'
 complete -c regctl -n "__fish_regctl_using_subcommand stop" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c regctl -n "__fish_regctl_using_subcommand restart" -l wait -d 'Wait at most this long until it is so [env: SVWAIT, in seconds] [default: 30s]' -r
+complete -c regctl -n "__fish_regctl_using_subcommand restart" -l wait -d 'Wait at most this long until it is so [env: SVWAIT, in seconds] [default: 30s, or as long as a service may take to end]' -r
 complete -c regctl -n "__fish_regctl_using_subcommand restart" -l root -d 'The folder of the whole instance [env: REGCTL_ROOT] [default: /]' -r -F
 complete -c regctl -n "__fish_regctl_using_subcommand restart" -l no-wait -d 'Do not wait: say how it is at once'
 complete -c regctl -n "__fish_regctl_using_subcommand restart" -l json -d 'Print one JSON document instead of text'
@@ -124,7 +124,7 @@ complete -c regctl -n "__fish_regctl_using_subcommand kill" -l root -d 'The fold
 complete -c regctl -n "__fish_regctl_using_subcommand kill" -l json -d 'Print one JSON document instead of text'
 complete -c regctl -n "__fish_regctl_using_subcommand kill" -s q -l quiet -d 'Say nothing unless something needs a look'
 complete -c regctl -n "__fish_regctl_using_subcommand kill" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c regctl -n "__fish_regctl_using_subcommand graceful-kill" -l wait -d 'Wait at most this long until it is so [env: SVWAIT, in seconds] [default: 30s]' -r
+complete -c regctl -n "__fish_regctl_using_subcommand graceful-kill" -l wait -d 'Wait at most this long until it is so [env: SVWAIT, in seconds] [default: 30s, or as long as a service may take to end]' -r
 complete -c regctl -n "__fish_regctl_using_subcommand graceful-kill" -l root -d 'The folder of the whole instance [env: REGCTL_ROOT] [default: /]' -r -F
 complete -c regctl -n "__fish_regctl_using_subcommand graceful-kill" -l no-wait -d 'Do not wait: say how it is at once'
 complete -c regctl -n "__fish_regctl_using_subcommand graceful-kill" -l json -d 'Print one JSON document instead of text'

@@ -123,3 +123,21 @@ fn stops_do_not_end_it_before_the_last_word() {
     assert!(child.wait().unwrap().success());
     assert_eq!(world.read(&format!("{LOG}/current")), "before\nafter\n");
 }
+
+#[test]
+fn a_file_that_somebody_removes_is_followed_by_another() {
+    let (world, mut child) = logger("64KiB", 3, "json");
+    let current = world.path(LOG).join("current");
+    let mut pipe = child.stdin.take().unwrap();
+    writeln!(pipe, "before").unwrap();
+    while !current.metadata().is_ok_and(|file| file.len() > 0) {
+        thread::yield_now();
+    }
+    fs::remove_file(&current).unwrap();
+    for line in 0..20_000 {
+        writeln!(pipe, "{line:08}").unwrap();
+    }
+    drop(pipe);
+    assert!(child.wait().unwrap().success());
+    assert!(fs::read_to_string(current).unwrap().ends_with("00019999\n"));
+}

@@ -2,12 +2,16 @@
 
 use std::{
     fs,
-    io::{Read as _, Write as _},
+    io::{BufRead as _, BufReader, Read as _, Write as _},
     net::{TcpListener, TcpStream},
     os::unix::fs::PermissionsExt as _,
+    process::Stdio,
 };
 
-use nix::sys::signal::Signal;
+use nix::{
+    sys::signal::{Signal, kill},
+    unistd::Pid,
+};
 
 use super::support::{World, alone_with_port_5000};
 
@@ -252,4 +256,24 @@ fn a_second_signal_does_not_wait_for_requests_under_way() {
     // Cut off, not answered.
     let _ = stream.read_to_end(&mut rest);
     assert!(!rest.windows(8).any(|window| window == b"HTTP/1.1"), "{rest:?}");
+}
+
+#[test]
+fn a_reader_of_stdout_who_stops_to_read_does_not_stop_the_registry() {
+    let (world, port) = World::on_free_port();
+    let mut command = world.command(&["run"]);
+    let mut run = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut greeting = BufReader::new(run.stderr.take().unwrap()).lines();
+    assert!(greeting.any(|line| line.unwrap().starts_with("listening on")));
+    // Each is a line of a kilobyte, and pipes hold 64 of those.
+    let agent = "x".repeat(1000);
+    let client = reqwest::blocking::Client::builder().user_agent(agent).build().unwrap();
+    for _ in 0..6000 {
+        let answer = client.get(format!("http://127.0.0.1:{port}/v2/")).send().unwrap();
+        assert_eq!(answer.status(), 200);
+    }
+    kill(Pid::from_raw(run.id().try_into().unwrap()), Signal::SIGTERM).unwrap();
+    assert!(run.wait().unwrap().success());
+    let log = world.read("var/log/regctl/registry/current");
+    assert!(log.matches("GET /v2/").count() >= 6000);
 }

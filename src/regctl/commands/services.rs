@@ -52,6 +52,17 @@ impl Supervision for Supervised<'_> {
             .is_ok_and(|overview| overview.services.iter().any(of_registry))
     }
 
+    fn is_there(&self) -> bool {
+        let runs = |status: &supervise::ServiceStatus| {
+            status.name == ServiceName::Registry && status.pid.is_some()
+        };
+        match supervise::ask(self.0, &Request::Status) {
+            Ok(overview) => overview.services.iter().any(runs),
+            // Then it is its socket that says so.
+            Err(_) => true,
+        }
+    }
+
     fn took(&self) {
         // A supervisor that is gone by now has nothing to note.
         let _ = supervise::ask(self.0, &Request::Current { service: ServiceName::Registry });

@@ -15,6 +15,7 @@ use crate::{
     exit::Failure,
     output::{Document, Printer, Report},
     reconfigure::{self, Pending, Reach, Switched},
+    supervise,
 };
 
 /// Switch read-only on or off, live
@@ -71,6 +72,8 @@ struct Shown {
     setting: bool,
     /// What config.yml says; null when there is none that can be read.
     applied: Option<bool>,
+    /// What the running registry says; null when none answers.
+    running: Option<bool>,
     holds: Vec<Held>,
 }
 
@@ -129,6 +132,7 @@ fn status(context: &Context) -> Result<Report, Failure> {
         effective: status.setting || status.holds.are_read_only(),
         setting: status.setting,
         applied: status.applied,
+        running: supervise::is_read_only(&context.layout),
         holds: status.holds.all.iter().map(Held::of).collect(),
     }))
 }
@@ -162,7 +166,7 @@ impl fmt::Display for Set {
 
 impl fmt::Display for Shown {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { effective, setting, applied, holds } = self;
+        let Self { effective, setting, applied, running, holds } = self;
         writeln!(f, "read-only: {}", word(*effective))?;
         writeln!(f, "setting: {}", word(*setting))?;
         for hold in holds {
@@ -171,7 +175,13 @@ impl fmt::Display for Shown {
         match applied {
             Some(applied) if applied != effective => {
                 let applied = word(*applied);
-                writeln!(f, "config.yml says {applied}: `regctl reconfigure` applies it")
+                writeln!(f, "config.yml says {applied}: `regctl reconfigure` applies it")?;
+            }
+            _ => {}
+        }
+        match running {
+            Some(running) if running != effective => {
+                writeln!(f, "the running registry says {}", word(*running))
             }
             _ => Ok(()),
         }

@@ -90,8 +90,13 @@ pub(crate) fn run(args: Args, context: &Context) -> Result<Report, Failure> {
 impl Service {
     fn of(layout: &Layout, status: ServiceStatus) -> Self {
         let log_lines = match status.state {
-            Condition::Crashed => supervise::last_lines(layout, status.name, LOG_LINES),
-            Condition::Down | Condition::Run | Condition::Stopping => Vec::new(),
+            // Without a process there was nobody who could say anything.
+            Condition::Crashed if status.problem.is_none() => {
+                supervise::last_lines(layout, status.name, LOG_LINES)
+            }
+            Condition::Crashed | Condition::Down | Condition::Run | Condition::Stopping => {
+                Vec::new()
+            }
         };
         Self { status, log_lines }
     }
@@ -107,8 +112,8 @@ impl Service {
         } else if *restarts > 0 {
             lines.push(format!("restarts: {restarts}"));
         }
-        if let Some(end) = self.status.last_end.as_ref().filter(|_| *restarts > 0 || *failures > 0)
-        {
+        let crashes = (*restarts > 0 || *failures > 0) && problem.is_none();
+        if let Some(end) = self.status.last_end.as_ref().filter(|_| crashes) {
             let (how, ago, after) = (&end.how, end.ago, end.after);
             lines.push(format!("last end: {how}, {ago} s ago, after {after} s"));
         }

@@ -9,7 +9,7 @@ use crate::{exit::Failure, output::Report, supervise::Change};
 
 /// Stop services, and wait until they have ended
 ///
-/// A service is asked to end, finishes the requests under way for at most `http_draintimeout`, and is killed 5
+/// A service is asked to end, finishes the requests under way for at most `http_draintimeout`, and is killed ten
 /// seconds after that. It stays down, over `regctl reconfigure` too, until it is started or the supervisor is.
 /// When it has not ended within --wait, the line begins with `timeout:` and the exit code is 1; it ends later.
 #[derive(Debug, clap::Args)]

@@ -15,7 +15,7 @@ use super::{
 use crate::{
     exit::Failure,
     output::{Document, Report, Verdict},
-    state::{Lock, Patience, ServiceName},
+    state::{Lock, Patience, ServiceName, Services},
     supervise::{Change, Changed, Line, Request, Sent, ServiceStatus, ask, tell, wait_for},
 };
 
@@ -28,7 +28,7 @@ const KILLED: Duration = Duration::from_secs(5);
 /// How long to wait until services are as they were told to be
 #[derive(Clone, Copy, Debug, clap::Args)]
 pub(crate) struct UntilSo {
-    /// Wait at most this long until it is so [env: SVWAIT, in seconds] [default: 30s]
+    /// Wait at most this long until it is so [env: SVWAIT, in seconds] [default: 30s, or as long as a service may take to end]
     #[arg(long, value_name = "DURATION", value_parser = duration)]
     wait: Option<Duration>,
     /// Do not wait: say how it is at once
@@ -74,7 +74,7 @@ impl UntilSo {
             return Ok(None);
         }
         let Some(seconds) = &context.environment.service_wait else {
-            return Ok(Some(self.wait.unwrap_or(WAIT)));
+            return Ok(Some(self.wait.unwrap_or_else(|| default_wait(context))));
         };
         let read = || Some(Duration::from_secs(seconds.parse::<u32>().ok()?.into()));
         let wait = self.wait.or_else(read);
@@ -82,6 +82,13 @@ impl UntilSo {
             Failure::Usage(format!("`SVWAIT={seconds}` in the environment: must be whole seconds"))
         })
     }
+}
+
+/// Returns how long to wait when nobody says: as gitlab-ctl, or longer where a service may take longer to end.
+fn default_wait(context: &Context) -> Duration {
+    let Ok(services) = Services::load(&context.layout) else { return WAIT };
+    let grace = services.registry.grace().max(services.nginx.grace());
+    WAIT.max(grace.saturating_add(KILLED))
 }
 
 /// Tells services, and waits until it is so.

@@ -41,6 +41,9 @@ pub(crate) trait Supervision {
     /// Whether it runs on its files as they are.
     fn is_current(&self) -> bool;
 
+    /// Whether it is there to be told anything.
+    fn is_there(&self) -> bool;
+
     /// Notes that it has taken its files as they are now.
     fn took(&self);
 }
@@ -162,6 +165,8 @@ pub(crate) fn set_read_only(
     let was_current = registry.is_current();
     apply::apply(layout, &Plan { changes, ..Plan::default() })?;
     let reach = match is_applied {
+        // Its socket is the supervisor's: while it is down, nobody answers there.
+        true if !registry.is_there() => Reach::NextStart,
         true => tell_running(layout, effective)?,
         false => Reach::NextReconfigure,
     };

@@ -162,7 +162,6 @@ fn take(
             Some(Did::Started)
         }
         (true, true) => match (new.outdated, service) {
-            (Outdated::No, _) if new.wanted == Wanted::Down => None,
             _ if new.wanted == Wanted::Down => Some(Did::LeftStopped),
             _ if is_starting(new) => Some(restart()?),
             (Outdated::No, _) => None,

@@ -11,7 +11,7 @@ use std::{
 use super::{
     client::{self, AskError},
     control::{Condition, Overview, Request, ServiceStatus, Wanted},
-    health,
+    health, workers,
 };
 use crate::{
     state::{Layout, ServiceName},
@@ -148,12 +148,16 @@ fn serves(layout: &Layout, status: &ServiceStatus) -> bool {
     match status.name {
         // Any answer will do: that it is ill is not for this to say.
         ServiceName::Registry => health::ask(layout, ANSWER).is_ok(),
-        // It is written when the sockets are open.
+        // In a container of its own its processes have other numbers there; its own file does not.
         ServiceName::Nginx => {
-            let written = fs::read_to_string(&layout.nginx_pid()).ok().flatten();
-            written.and_then(|pid| pid.trim().parse().ok()) == status.pid
+            status.pid.is_some_and(workers::are_there) || written_pid(layout) == status.pid
         }
     }
+}
+
+/// Returns what nginx writes when its sockets are open. A former one that ends late takes the file with it.
+fn written_pid(layout: &Layout) -> Option<u32> {
+    fs::read_to_string(&layout.nginx_pid()).ok().flatten()?.trim().parse().ok()
 }
 
 fn take(overview: Overview, name: ServiceName) -> ServiceStatus {

@@ -147,6 +147,12 @@ impl Control {
     /// When this returns, every write that begins is refused with 405; those that began before go on, and are
     /// acknowledged. Pulls notice nothing, and no upload is purged.
     pub fn set_read_only(&self, read_only: bool) -> Switched {
+        // A reload compares with what runs.
+        self.shared.running().storage.read_only = read_only;
+        self.switch(read_only)
+    }
+
+    fn switch(&self, read_only: bool) -> Switched {
         let content = self.shared.content.clone();
         let was_read_only = content.set_read_only(read_only);
         if was_read_only != read_only {
@@ -157,8 +163,8 @@ impl Control {
 
     /// Takes over what a configuration changes and can change now, and says what has to wait for a restart.
     ///
-    /// It is compared with the one that runs, key by key; a switch to read-only by [`Control::set_read_only`] is no
-    /// change of the setting, and stays unless the setting changes. One after the other become valid: what shapes
+    /// It is compared with the one that runs, key by key, switches by [`Control::set_read_only`] included: what the
+    /// configuration says of read-only is so afterwards. One after the other become valid: what shapes
     /// answers (each request has all of the old settings or all of the new ones), the log, purging, read-only. None
     /// of these steps can fail. What needs a restart is left as it runs, and listed again by the next reload.
     pub fn reload(&self, config: &Config) -> Reloaded {
@@ -178,7 +184,7 @@ impl Control {
             is_new
         });
         if reloaded.has_applied("storage.maintenance.readonly.enabled") {
-            self.set_read_only(next.storage.read_only);
+            self.switch(next.storage.read_only);
         }
         *running = next;
         reloaded

@@ -2,7 +2,7 @@
 
 use std::{
     fs::{self, File, OpenOptions},
-    io::Write as _,
+    io::{ErrorKind, Write as _},
     os::unix::fs::OpenOptionsExt as _,
     path::{Path, PathBuf},
 };
@@ -150,10 +150,13 @@ impl Files {
             return;
         }
         let full = self.folder.join(format!("@{}.s", clock::tai64n_now()));
+        let put_away = match fs::rename(self.folder.join(CURRENT), full) {
+            // Somebody has removed it: what was in it is lost to them, and not what follows.
+            Err(error) => error.kind() == ErrorKind::NotFound,
+            Ok(()) => true,
+        };
         // One that cannot be put away goes on growing: nothing is lost.
-        if fs::rename(self.folder.join(CURRENT), full).is_ok()
-            && let Ok((file, size)) = append_to(&self.folder)
-        {
+        if put_away && let Ok((file, size)) = append_to(&self.folder) {
             (current.file, current.size) = (file, size);
         }
         self.prune(policy.number);

@@ -4,6 +4,7 @@
 //! kept whatever happens to the supervisor. It reads on when it cannot write: a service that waits for its log
 //! answers nobody.
 
+mod echo;
 mod files;
 mod lines;
 
@@ -18,6 +19,7 @@ use crate::{
     state::{Layout, LogPolicy, ServiceName, Services},
     sys::signals,
 };
+use echo::Echoing;
 use files::Files;
 use lines::Lines;
 
@@ -42,7 +44,10 @@ pub(crate) fn run(layout: &Layout, name: ServiceName, echo: Echo) -> Result<(), 
     let files = Files::new(&layout.log(name.as_str()));
     let mut log = Log { policy: Policy::new(layout, name), lines: Lines::default(), files };
     let mut buffer = vec![0; READ_BYTES];
-    let mut echo = echo;
+    let echoing = match echo {
+        Echo::Stdout => Some(Echoing::start().map_err(Error::Process)?),
+        Echo::No => None,
+    };
     loop {
         let read = match io::stdin().lock().read(&mut buffer) {
             Ok(read) => read,
@@ -51,20 +56,16 @@ pub(crate) fn run(layout: &Layout, name: ServiceName, echo: Echo) -> Result<(), 
         };
         if read == 0 {
             log.finish();
+            if let Some(echoing) = echoing {
+                echoing.finish();
+            }
             return Ok(());
         }
-        if echo == Echo::Stdout && show(&buffer[..read]).is_err() {
-            // Nobody looks any more.
-            echo = Echo::No;
-        }
         log.take(&buffer[..read]);
+        if let Some(echoing) = &echoing {
+            echoing.show(&buffer[..read]);
+        }
     }
-}
-
-fn show(bytes: &[u8]) -> io::Result<()> {
-    let mut stdout = io::stdout().lock();
-    stdout.write_all(bytes)?;
-    stdout.flush()
 }
 
 /// Where lines become files.
