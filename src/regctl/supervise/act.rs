@@ -163,7 +163,8 @@ fn take(
         }
         (true, true) => match (new.outdated, service) {
             _ if new.wanted == Wanted::Down => Some(Did::LeftStopped),
-            _ if is_starting(new) => Some(restart()?),
+            // What is on its way out, or in, takes no signal: the next process takes the files.
+            _ if new.state == Condition::Stopping || is_starting(new) => Some(restart()?),
             (Outdated::No, _) => None,
             (Outdated::Files, ServiceName::Nginx) => {
                 reload_nginx(layout, new)?;

@@ -1,6 +1,8 @@
 //! nginx's workers, by which it is seen whether nginx has taken its files: after a reload that worked there are new
 //! ones, and the former ones say that they are shutting down. Otherwise it goes on as it was, and tells its log.
 
+use std::path::Path;
+
 use super::tail;
 use crate::{
     state::{Layout, ServiceName},
@@ -9,7 +11,11 @@ use crate::{
 
 /// Whether nginx has workers, which it makes once it listens. So it is too where the kernel does not tell.
 pub(super) fn are_there(nginx: u32) -> bool {
-    process::children(nginx).map_or(true, |workers| !workers.is_empty())
+    match process::children(nginx) {
+        Ok(workers) => !workers.is_empty(),
+        // Where the kernel does not tell, an nginx that runs is taken to have some; one that has ended has none.
+        Err(_) => Path::new("/proc").join(nginx.to_string()).exists(),
+    }
 }
 
 /// What a worker calls itself once it takes no more connections.
@@ -74,6 +80,12 @@ impl Before {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_nginx_that_has_ended_has_no_workers() {
+        // The kernel's pids are below 2^22.
+        assert!(!are_there(1 << 23));
+    }
 
     fn before(workers: &[u32], log: &[&str]) -> Before {
         Before { nginx: 1, workers: workers.to_vec(), log: lines(log) }
