@@ -176,14 +176,17 @@ async fn a_reload_takes_over_what_it_can_and_lists_the_rest() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_reload_does_not_undo_a_switch_unless_the_setting_changes() {
+async fn after_a_reload_read_only_is_what_the_configuration_says_whatever_was_switched() {
     let running = Running::start();
     let mut admin = running.admin().await;
     running.control.set_read_only(true);
     running.rewrite(|text| text.replace("secret:", "relativeurls: true, secret:"));
     let reloaded = admin.ask("POST", "/v1/reload", "").await.expect(200).json();
-    assert_eq!(reloaded["applied"], json!(["http.relativeurls"]));
-    assert!(running.control.is_read_only());
+    assert_eq!(
+        reloaded["applied"],
+        json!(["storage.maintenance.readonly.enabled", "http.relativeurls"])
+    );
+    assert!(!running.control.is_read_only());
 }
 
 #[tokio::test(flavor = "multi_thread")]
