@@ -15,6 +15,7 @@ mod control;
 mod listener;
 pub mod log;
 mod metered;
+mod outbound;
 mod purging;
 mod route;
 mod server;

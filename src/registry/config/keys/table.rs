@@ -194,5 +194,5 @@ pub const KEYS: &[Key] = &[
     key("database.discovery", Open, Moot(NO_DATABASE), "replicas by DNS"),
     key("gc", Open, Moot(NO_DATABASE), "the online collector of GitLab's fork"),
     key("profiling", Open, NoEffect("nothing is profiled"), "profiles for a cloud service"),
-    key("regctl", Open, NoEffect("nothing reads this yet"), "what Distribution cannot say"),
+    key("regctl", Section, Yes, "what Distribution cannot say"),
 ];

@@ -1,0 +1,31 @@
+//! The authorities whose certificates are believed.
+
+use std::sync::{Arc, OnceLock};
+
+use rustls::{ClientConfig, RootCertStore, crypto::aws_lc_rs};
+
+/// TLS as the system's administrators want it; read once, when the first client is made.
+pub(super) fn trusting_the_system() -> ClientConfig {
+    static CONFIG: OnceLock<ClientConfig> = OnceLock::new();
+    CONFIG.get_or_init(config).clone()
+}
+
+fn config() -> ClientConfig {
+    let found = rustls_native_certs::load_native_certs();
+    for error in &found.errors {
+        tracing::warn!("a file of trusted certificates cannot be read: {error}");
+    }
+    let mut roots = RootCertStore::empty();
+    let (_, ignored) = roots.add_parsable_certificates(found.certs);
+    if roots.is_empty() {
+        tracing::warn!(
+            ignored,
+            "the system trusts no authority, so no host can be asked over HTTPS: install ca-certificates"
+        );
+    }
+    ClientConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
+        .with_safe_default_protocol_versions()
+        .expect("the provider has suites for the default versions")
+        .with_root_certificates(roots)
+        .with_no_client_auth()
+}
