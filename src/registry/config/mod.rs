@@ -53,6 +53,8 @@ pub struct Config {
     pub catalog_max_entries: usize,
     /// `tags.maxtags`: the largest page of a tag list that asks for a page.
     pub tags_max: usize,
+    /// `regctl.lease`: how long what was answered for stays out of a collector's reach; 1 h when unset.
+    pub lease: Duration,
 }
 
 /// `log`: what is written, and how.

@@ -19,6 +19,9 @@ use super::{
 /// The size of a page when none is set.
 const PAGE: usize = 1000;
 
+/// What a client was told holds for so long when nothing is set: longer than most pushes take.
+const LEASE: Duration = Duration::from_secs(3600);
+
 /// Reads everything; none when there is no driver to speak of, which has been reported.
 pub(super) fn config(root: &Node, findings: &mut Findings) -> Option<Config> {
     version(root, findings);
@@ -28,7 +31,8 @@ pub(super) fn config(root: &Node, findings: &mut Findings) -> Option<Config> {
     let http = http(root, findings);
     let catalog_max_entries = page(root, "catalog.maxentries", findings);
     let tags_max = page(root, "tags.maxtags", findings);
-    Some(Config { log, storage: storage?, auth, http, catalog_max_entries, tags_max })
+    let lease = span(root, "regctl.lease").unwrap_or(LEASE);
+    Some(Config { log, storage: storage?, auth, http, catalog_max_entries, tags_max, lease })
 }
 
 fn text<'a>(root: &'a Node, path: &str) -> Option<&'a str> {

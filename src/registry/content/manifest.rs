@@ -68,7 +68,10 @@ impl Content {
         let link = self.read_link(Key::RevisionLink(repository, digest)).await?;
         let Some(canonical) = link else { return Ok(None) };
         match self.backend().get(Key::Blob(&canonical), MANIFEST_BYTES).await {
-            Ok(bytes) => Ok(Some(StoredManifest { digest: canonical, bytes })),
+            Ok(bytes) => {
+                self.shared.leases.promise(&canonical);
+                Ok(Some(StoredManifest { digest: canonical, bytes }))
+            }
             Err(error) if error.is_not_found() => Ok(None),
             Err(error) => Err(error.into()),
         }
@@ -107,6 +110,7 @@ impl Writing {
             for staged in content.stage_manifest(&repository, &reference, &digest, bytes).await? {
                 content.backend().commit(staged).await?;
             }
+            content.shared.leases.promise(&digest);
             Ok(digest)
         })
         .await
@@ -131,6 +135,7 @@ impl Writing {
             if !content.exists(key).await? {
                 return Err(Error::ManifestUnknown(Reference::Digest(digest)));
             }
+            content.shared.leases.promise(&digest);
             for tag in content.tags_of(&repository, &digest).await? {
                 content.backend().delete_folder(Folder::Tag(&repository, &tag)).await?;
             }

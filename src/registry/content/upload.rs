@@ -199,6 +199,7 @@ impl Writing {
         let lock = self.shared.locks.acquire(Subject::Digest(digest), Mode::Exclusive).await;
         self.backend().publish(writer, digest).await?;
         self.backend().commit(link).await?;
+        self.shared.leases.promise(digest);
         drop(lock);
         self.shared.sessions.forget(id);
         if let Err(error) = self.backend().end_upload(repository, id).await {

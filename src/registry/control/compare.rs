@@ -36,7 +36,7 @@ impl Reloaded {
 /// The new configuration is taken apart completely: a setting that is added does not compile until its place here
 /// is decided.
 pub(super) fn take_over(running: &mut Config, new: &Config) -> Reloaded {
-    let Config { log, storage, http, auth, catalog_max_entries, tags_max } = new;
+    let Config { log, storage, http, auth, catalog_max_entries, tags_max, lease } = new;
     let mut found = Reloaded::default();
     take_log(&mut found, &mut running.log, log);
     take_storage(&mut found, &mut running.storage, storage);
@@ -45,6 +45,7 @@ pub(super) fn take_over(running: &mut Config, new: &Config) -> Reloaded {
     found.fixed("auth", &running.auth, auth);
     found.live("catalog.maxentries", &mut running.catalog_max_entries, catalog_max_entries);
     found.live("tags.maxtags", &mut running.tags_max, tags_max);
+    found.fixed("regctl.lease", &running.lease, lease);
     found
 }
 

@@ -195,4 +195,5 @@ pub const KEYS: &[Key] = &[
     key("gc", Open, Moot(NO_DATABASE), "the online collector of GitLab's fork"),
     key("profiling", Open, NoEffect("nothing is profiled"), "profiles for a cloud service"),
     key("regctl", Section, Yes, "what Distribution cannot say"),
+    key("regctl.lease", Period, Yes, "how long what was answered for stays out of a collector's reach [1h]"),
 ];
