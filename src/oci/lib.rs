@@ -18,6 +18,7 @@ mod media_type;
 mod name;
 mod push;
 mod reference;
+mod referrers;
 #[cfg(test)]
 mod samples;
 mod tag;
@@ -32,4 +33,5 @@ pub use manifest_error::ManifestError;
 pub use media_type::ManifestType;
 pub use name::{NameError, RepositoryName};
 pub use reference::{Reference, ReferenceError};
+pub use referrers::{Referrer, Referrers};
 pub use tag::{Tag, TagError};
