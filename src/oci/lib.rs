@@ -21,6 +21,7 @@ mod reference;
 mod referrers;
 #[cfg(test)]
 mod samples;
+mod spelling;
 mod tag;
 mod text;
 

@@ -7,11 +7,13 @@
 
 mod blob;
 mod catalog;
+mod condition;
 mod error;
 mod link;
 mod locks;
 mod manifest;
 mod purge;
+mod referrers;
 mod session;
 mod tag;
 mod upload;
@@ -23,9 +25,11 @@ use oci::RepositoryName;
 use storage::{Backend, Driver, Folder};
 
 pub(crate) use blob::{Blob, Sources};
+pub(crate) use condition::{Condition, Versions};
 pub(crate) use error::{BodyError, Error};
-pub(crate) use manifest::StoredManifest;
+pub(crate) use manifest::{Needs, Push, Pushed, StoredManifest};
 pub(crate) use purge::{Purge, before};
+pub(crate) use referrers::Listing;
 pub(crate) use storage::{Chunks, Kind as StorageKind, Object, UploadId};
 pub(crate) use upload::{Position, Session};
 pub(crate) use writes::{Quiet, Writing};
@@ -44,6 +48,8 @@ pub(crate) struct Content {
 struct Shared {
     backend: Backend,
     locks: Locks,
+    /// Whose referrers are being changed; taken before any of `locks`.
+    subjects: Locks,
     sessions: Sessions,
     writes: Writes,
 }
@@ -52,8 +58,8 @@ impl Content {
     /// Opens the storage.
     pub(crate) fn open(config: &storage::Config) -> Result<Self, storage::Error> {
         let backend = Backend::open(config)?;
-        let (locks, sessions, writes) = Default::default();
-        Ok(Self { shared: Arc::new(Shared { backend, locks, sessions, writes }) })
+        let (locks, subjects, sessions, writes) = Default::default();
+        Ok(Self { shared: Arc::new(Shared { backend, locks, subjects, sessions, writes }) })
     }
 
     fn backend(&self) -> &Backend {
