@@ -10,7 +10,10 @@ use super::{
     failure::{self, Failure},
     location::External,
 };
-use crate::{config::Config, route::Route};
+use crate::{
+    config::{Config, Validation},
+    route::Route,
+};
 
 const API_VERSION: HeaderName = HeaderName::from_static("docker-distribution-api-version");
 
@@ -23,6 +26,7 @@ pub(super) struct Settings {
     pub(super) delete: bool,
     pub(super) catalog_max_entries: usize,
     pub(super) tags_max: usize,
+    pub(super) validation: Validation,
 }
 
 impl Settings {
@@ -35,6 +39,7 @@ impl Settings {
             delete: config.storage.delete,
             catalog_max_entries: config.catalog_max_entries,
             tags_max: config.tags_max,
+            validation: config.validation.clone(),
         }
     }
 
@@ -44,6 +49,8 @@ impl Settings {
             Route::Root | Route::Base | Route::Catalog | Route::Tags(_) | Route::Redirect(_) => {
                 (true, &[], false)
             }
+            Route::Tag(..) => (false, &[], self.delete),
+            Route::Referrers(..) => (true, &[], false),
             Route::Manifest(..) => (true, &[Method::PUT], self.delete),
             Route::Blob(..) => (true, &[], self.delete),
             Route::Uploads(_) => (false, &[Method::POST], false),

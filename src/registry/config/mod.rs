@@ -20,6 +20,7 @@ mod secret;
 #[cfg(test)]
 mod tests;
 mod tree;
+mod validation;
 mod yaml;
 
 use std::{
@@ -37,6 +38,7 @@ pub use keys::{KEYS, Key, Kind, Support, When};
 pub use load::Parsed;
 pub use problem::{Invalid, LoadError, Origin, Problem, Warning};
 pub use secret::Secret;
+pub use validation::{Children, Class, IndexPlatform, Pattern, Urls, Validation};
 
 /// What a registry process needs to know, complete and checked.
 #[derive(Clone, Debug)]
@@ -55,6 +57,8 @@ pub struct Config {
     pub tags_max: usize,
     /// `regctl.lease`: how long what was answered for stays out of a collector's reach; 1 h when unset.
     pub lease: Duration,
+    /// `validation` and `policy`: which manifests are taken.
+    pub validation: Validation,
 }
 
 /// `log`: what is written, and how.

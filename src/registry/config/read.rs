@@ -14,6 +14,7 @@ use super::{
     check::Findings,
     driver, duration, keys, scalar,
     tree::{Node, Value},
+    validation,
 };
 
 /// The size of a page when none is set.
@@ -32,7 +33,9 @@ pub(super) fn config(root: &Node, findings: &mut Findings) -> Option<Config> {
     let catalog_max_entries = page(root, "catalog.maxentries", findings);
     let tags_max = page(root, "tags.maxtags", findings);
     let lease = span(root, "regctl.lease").unwrap_or(LEASE);
-    Some(Config { log, storage: storage?, auth, http, catalog_max_entries, tags_max, lease })
+    let validation = validation::read(root, findings);
+    let storage = storage?;
+    Some(Config { log, storage, auth, http, catalog_max_entries, tags_max, validation, lease })
 }
 
 fn text<'a>(root: &'a Node, path: &str) -> Option<&'a str> {
