@@ -14,6 +14,7 @@ mod location;
 mod manifest;
 mod page;
 mod range;
+mod sendfile;
 mod settings;
 mod tags;
 mod unwanted;

@@ -17,6 +17,7 @@ mod problem;
 mod read;
 mod scalar;
 mod secret;
+mod sendfile;
 #[cfg(test)]
 mod tests;
 mod tree;
@@ -37,6 +38,7 @@ pub use keys::{KEYS, Key, Kind, Support, When};
 pub use load::Parsed;
 pub use problem::{Invalid, LoadError, Origin, Problem, Warning};
 pub use secret::Secret;
+pub use sendfile::Sendfile;
 
 /// What a registry process needs to know, complete and checked.
 #[derive(Clone, Debug)]
@@ -53,6 +55,8 @@ pub struct Config {
     pub catalog_max_entries: usize,
     /// `tags.maxtags`: the largest page of a tag list that asks for a page.
     pub tags_max: usize,
+    /// `regctl.sendfile`: the nginx that sends large blobs itself. None: the registry sends everything.
+    pub sendfile: Option<Sendfile>,
 }
 
 /// `log`: what is written, and how.

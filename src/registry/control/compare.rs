@@ -36,7 +36,7 @@ impl Reloaded {
 /// The new configuration is taken apart completely: a setting that is added does not compile until its place here
 /// is decided.
 pub(super) fn take_over(running: &mut Config, new: &Config) -> Reloaded {
-    let Config { log, storage, http, auth, catalog_max_entries, tags_max } = new;
+    let Config { log, storage, http, auth, catalog_max_entries, tags_max, sendfile } = new;
     let mut found = Reloaded::default();
     take_log(&mut found, &mut running.log, log);
     take_storage(&mut found, &mut running.storage, storage);
@@ -45,6 +45,7 @@ pub(super) fn take_over(running: &mut Config, new: &Config) -> Reloaded {
     found.fixed("auth", &running.auth, auth);
     found.live("catalog.maxentries", &mut running.catalog_max_entries, catalog_max_entries);
     found.live("tags.maxtags", &mut running.tags_max, tags_max);
+    found.live("regctl.sendfile", &mut running.sendfile, sendfile);
     found
 }
 
@@ -139,6 +140,7 @@ http:
   h2c: {enabled: true}
 catalog: {maxentries: 5}
 tags: {maxtags: 6}
+regctl: {sendfile: {secret: sixteen-letters-x, location: /a/}}
 ";
 
     fn config(text: &str) -> Config {
@@ -166,6 +168,7 @@ tags: {maxtags: 6}
                 "http.headers",
                 "catalog.maxentries",
                 "tags.maxtags",
+                "regctl.sendfile",
             ]
         );
         let fixed = [

@@ -194,5 +194,9 @@ pub const KEYS: &[Key] = &[
     key("database.discovery", Open, Moot(NO_DATABASE), "replicas by DNS"),
     key("gc", Open, Moot(NO_DATABASE), "the online collector of GitLab's fork"),
     key("profiling", Open, NoEffect("nothing is profiled"), "profiles for a cloud service"),
-    key("regctl", Open, NoEffect("nothing reads this yet"), "what Distribution cannot say"),
+    key("regctl", Section, Yes, "what Distribution cannot say"),
+    key("regctl.sendfile", Section, Yes, "large blobs leave through nginx's sendfile"),
+    key("regctl.sendfile.secret", Secret, Yes, "what nginx proves itself with, in X-Regctl-Sendfile"),
+    key("regctl.sendfile.location", Text, Yes, "nginx's internal location of the storage's folder"),
+    key("regctl.sendfile.headers", List, Yes, "names in http.headers that nginx says again"),
 ];
