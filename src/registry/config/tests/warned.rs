@@ -41,7 +41,7 @@ fn harmless_keys_that_do_nothing_yet_are_said_to() {
         (with("log: {reportcaller: true}"), "`log.reportcaller`: no effect yet"),
         (with("log: {accesslog: {formatter: json}}"), "`log.accesslog.formatter`: no effect yet"),
         (with("validation: {disabled: true}"), "`validation.disabled`: no effect yet"),
-        (with("regctl: {quota: 5}"), "`regctl`: no effect yet"),
+        (with("profiling: {stackdriver: {enabled: true}}"), "`profiling`: no effect yet"),
     ]);
 }
 
