@@ -18,6 +18,7 @@ mod negotiation;
 mod page;
 mod range;
 mod referrers;
+mod sendfile;
 mod settings;
 mod tags;
 mod unwanted;

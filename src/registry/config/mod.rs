@@ -17,6 +17,7 @@ mod problem;
 mod read;
 mod scalar;
 mod secret;
+mod sendfile;
 #[cfg(test)]
 mod tests;
 mod tree;
@@ -38,6 +39,7 @@ pub use keys::{KEYS, Key, Kind, Support, When};
 pub use load::Parsed;
 pub use problem::{Invalid, LoadError, Origin, Problem, Warning};
 pub use secret::Secret;
+pub use sendfile::Sendfile;
 pub use validation::{Children, Class, IndexPlatform, Pattern, Urls, Validation};
 
 /// What a registry process needs to know, complete and checked.
@@ -59,6 +61,8 @@ pub struct Config {
     pub lease: Duration,
     /// `validation` and `policy`: which manifests are taken.
     pub validation: Validation,
+    /// `regctl.sendfile`: the nginx that sends large blobs itself. None: the registry sends everything.
+    pub sendfile: Option<Sendfile>,
 }
 
 /// `log`: what is written, and how.

@@ -154,6 +154,7 @@ impl Writing {
         for staged in self.stage_manifest(repository, digest, push).await? {
             self.backend().commit(staged).await?;
         }
+        self.shared.leases.promise(digest);
         Ok(())
     }
 

@@ -36,7 +36,17 @@ impl Reloaded {
 /// The new configuration is taken apart completely: a setting that is added does not compile until its place here
 /// is decided.
 pub(super) fn take_over(running: &mut Config, new: &Config) -> Reloaded {
-    let Config { log, storage, http, auth, catalog_max_entries, tags_max, validation, lease } = new;
+    let Config {
+        log,
+        storage,
+        http,
+        auth,
+        catalog_max_entries,
+        tags_max,
+        lease,
+        validation,
+        sendfile,
+    } = new;
     let mut found = Reloaded::default();
     take_log(&mut found, &mut running.log, log);
     take_storage(&mut found, &mut running.storage, storage);
@@ -47,6 +57,7 @@ pub(super) fn take_over(running: &mut Config, new: &Config) -> Reloaded {
     found.live("tags.maxtags", &mut running.tags_max, tags_max);
     found.fixed("regctl.lease", &running.lease, lease);
     take_validation(&mut found, &mut running.validation, validation);
+    found.live("regctl.sendfile", &mut running.sendfile, sendfile);
     found
 }
 
@@ -154,6 +165,7 @@ catalog: {maxentries: 5}
 tags: {maxtags: 6}
 validation: {manifests: {urls: {allow: [a]}, indexes: {platforms: none}, referencelimit: 1, payloadsizelimit: 2}}
 policy: {repository: {classes: [image]}}
+regctl: {sendfile: {secret: sixteen-letters-x, location: /a/}}
 ";
 
     fn config(text: &str) -> Config {
@@ -186,6 +198,7 @@ policy: {repository: {classes: [image]}}
                 "validation.manifests.referencelimit",
                 "validation.manifests.payloadsizelimit",
                 "policy.repository.classes",
+                "regctl.sendfile",
             ]
         );
         let fixed = [

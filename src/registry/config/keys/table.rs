@@ -196,4 +196,8 @@ pub const KEYS: &[Key] = &[
     key("profiling", Open, NoEffect("nothing is profiled"), "profiles for a cloud service"),
     key("regctl", Section, Yes, "what Distribution cannot say"),
     key("regctl.lease", Period, Yes, "how long what was answered for stays out of a collector's reach [1h]"),
+    key("regctl.sendfile", Section, Yes, "large blobs leave through nginx's sendfile"),
+    key("regctl.sendfile.secret", Secret, Yes, "what nginx proves itself with, in X-Regctl-Sendfile"),
+    key("regctl.sendfile.location", Text, Yes, "nginx's internal location of the storage's folder"),
+    key("regctl.sendfile.headers", List, Yes, "names in http.headers that nginx says again"),
 ];
