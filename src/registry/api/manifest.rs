@@ -8,7 +8,6 @@ use http::{
     header::{CONTENT_LENGTH, CONTENT_TYPE, ETAG, LOCATION, VARY},
 };
 use http_body_util::BodyExt;
-use hyper::body::Incoming;
 use oci::{Digest, ErrorCode, Manifest, ManifestType, Reference, RepositoryName, Tag};
 use serde_json::json;
 
@@ -21,6 +20,7 @@ use super::{
     failure::Failure,
     negotiation,
     page::queries,
+    received::Received,
     validation,
     warning::warn,
 };
@@ -85,7 +85,7 @@ impl Call<'_> {
         &self,
         name: &RepositoryName,
         reference: &Reference,
-        body: Incoming,
+        body: Received,
     ) -> Answer {
         let (digest, tags) = self.targets(reference)?;
         let bytes = self.manifest_bytes(body).await?;
@@ -163,7 +163,7 @@ impl Call<'_> {
     }
 
     /// The body, which may not be larger than a manifest can be.
-    async fn manifest_bytes(&self, body: Incoming) -> Result<Bytes, Failure> {
+    async fn manifest_bytes(&self, body: Received) -> Result<Bytes, Failure> {
         let length = self.parts.headers.get(CONTENT_LENGTH).and_then(|value| value.to_str().ok());
         let length: Option<usize> = length.and_then(|length| length.parse().ok());
         let most = self.settings.validation.payload_limit;
@@ -180,7 +180,7 @@ impl Call<'_> {
 
     /// Receives a body. Only a few large ones at once are in memory, whoever sends how many; a client
     /// that sends nothing keeps nobody waiting.
-    async fn receive(&self, mut body: Incoming) -> Result<Bytes, Failure> {
+    async fn receive(&self, mut body: Received) -> Result<Bytes, Failure> {
         let most = self.settings.validation.payload_limit;
         let mut received = BytesMut::new();
         let mut permit = None;

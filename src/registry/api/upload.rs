@@ -6,7 +6,6 @@ use http::{
     header::{CONTENT_LENGTH, CONTENT_RANGE, LOCATION, RANGE},
 };
 use http_body_util::Empty;
-use hyper::body::Incoming;
 use oci::{Algorithm, Digest, ErrorCode, RepositoryName};
 use serde_json::json;
 
@@ -15,6 +14,7 @@ use super::{
     blob::{CONTENT_DIGEST, value},
     failure::Failure,
     page::query,
+    received::Received,
 };
 use crate::{
     auth::{Access, Action},
@@ -37,7 +37,7 @@ impl From<std::convert::Infallible> for BodyError {
 }
 
 impl Call<'_> {
-    pub(super) async fn begin_upload(&self, name: &RepositoryName, body: Incoming) -> Answer {
+    pub(super) async fn begin_upload(&self, name: &RepositoryName, body: Received) -> Answer {
         if let Some(answer) = self.mount(name).await? {
             return Ok(answer);
         }
@@ -65,7 +65,7 @@ impl Call<'_> {
         &self,
         name: &RepositoryName,
         id: UploadId,
-        body: Incoming,
+        body: Received,
     ) -> Answer {
         let state = self.signed_state(name, id)?;
         let position = self.position(&state)?;
@@ -83,7 +83,7 @@ impl Call<'_> {
         &self,
         name: &RepositoryName,
         id: UploadId,
-        body: Incoming,
+        body: Received,
     ) -> Answer {
         let state = self.signed_state(name, id)?;
         let digest = self.claimed_digest()?;
@@ -274,7 +274,7 @@ impl Call<'_> {
     }
 }
 
-fn is_empty(body: &Incoming) -> bool {
+fn is_empty(body: &Received) -> bool {
     http_body::Body::is_end_stream(body)
 }
 
