@@ -43,6 +43,13 @@ impl Running {
         Self::on(http, |config| Listener::bind(&config.http.address).unwrap())
     }
 
+    /// A server that deletes, with these lines at the end of its configuration.
+    pub(crate) fn deleting(more: &str) -> Self {
+        let lines = "draintimeout: 60s";
+        let bind = |config: &Config| Listener::bind(&config.http.address).unwrap();
+        Self::on_with(lines, (", delete: {enabled: true}", more), bind)
+    }
+
     /// A server on a listener that was passed to it.
     pub(crate) fn passed(listener: &TcpListener) -> Self {
         let socket = listener.try_clone().unwrap();
@@ -50,12 +57,22 @@ impl Running {
     }
 
     fn on(http: &str, listen: impl FnOnce(&Config) -> Listener) -> Self {
+        Self::on_with(http, ("", ""), listen)
+    }
+
+    fn on_with(
+        http: &str,
+        (storage, more): (&str, &str),
+        listen: impl FnOnce(&Config) -> Listener,
+    ) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let text = format!(
-            "version: 0.1\nlog: {{accesslog: {{disabled: true}}}}\nstorage: {{filesystem: {{rootdirectory: '{}'}}}}\n\
-             http: {{addr: '127.0.0.1:0', secret: of tests, {}}}\n",
+            "version: 0.1\nlog: {{accesslog: {{disabled: true}}}}\nstorage: {{filesystem: {{rootdirectory: '{}'}}{}}}\n\
+             http: {{addr: '127.0.0.1:0', secret: of tests, {}}}\n{}\n",
             folder.path().join("data").display(),
+            storage,
             http,
+            more,
         );
         let config = read(&text).unwrap();
         let listener = listen(&config);
@@ -99,6 +116,17 @@ impl Running {
     pub(crate) async fn stop(&mut self) {
         drop(self.stop.take());
         eventually("the server drains", || self.control.is_draining()).await;
+    }
+
+    /// The text of a file under `docker/registry/v2`; none if it is not there.
+    pub(crate) fn file(&self, path: &str) -> Option<String> {
+        let bytes = fs::read(self.path(path)).ok()?;
+        Some(String::from_utf8(bytes).unwrap())
+    }
+
+    /// A path under `docker/registry/v2`.
+    pub(crate) fn path(&self, path: &str) -> PathBuf {
+        self.folder.path().join("data/docker/registry/v2").join(path)
     }
 
     /// Waits for the end of a server that was told to stop.
