@@ -23,6 +23,7 @@ use std::sync::Arc;
 
 use oci::RepositoryName;
 use storage::{Backend, Driver, Folder};
+use tokio::sync::Semaphore;
 
 pub(crate) use blob::{Blob, Sources};
 pub(crate) use condition::{Condition, Versions};
@@ -35,6 +36,7 @@ pub(crate) use upload::{Position, Session};
 pub(crate) use writes::{Quiet, Writing};
 
 use locks::Locks;
+use referrers::LISTS;
 use session::Sessions;
 use writes::Writes;
 
@@ -50,6 +52,8 @@ struct Shared {
     locks: Locks,
     /// Whose referrers are being changed; taken before any of `locks`.
     subjects: Locks,
+    /// Permits to have a list of referrers in memory.
+    lists: Semaphore,
     sessions: Sessions,
     writes: Writes,
 }
@@ -59,7 +63,8 @@ impl Content {
     pub(crate) fn open(config: &storage::Config) -> Result<Self, storage::Error> {
         let backend = Backend::open(config)?;
         let (locks, subjects, sessions, writes) = Default::default();
-        Ok(Self { shared: Arc::new(Shared { backend, locks, subjects, sessions, writes }) })
+        let lists = Semaphore::new(LISTS);
+        Ok(Self { shared: Arc::new(Shared { backend, locks, subjects, lists, sessions, writes }) })
     }
 
     fn backend(&self) -> &Backend {
