@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 use super::{
     instance::{
         Account, Auth, Driver, Gitlab, Http, Instance, LogFiles, Logging, Pages, Registry, Storage,
-        Token, UploadPurging,
+        Token, UploadPurging, Validation,
     },
     settings::Settings,
     values::ExternalUrl,
@@ -78,6 +78,22 @@ fn registry(settings: &Settings) -> Registry {
             catalog: settings.count("registry.catalog.maxentries"),
             tags: settings.count("registry.tags.maxtags"),
         },
+        validation: validation(settings),
+    }
+}
+
+fn validation(settings: &Settings) -> Validation {
+    const MANIFESTS: &str = "registry.validation.manifests";
+    let count = |name| settings.count(&format!("{MANIFESTS}.{name}"));
+    let list = |name| settings.list(&format!("{MANIFESTS}.{name}"));
+    Validation {
+        disabled: flag(settings, "registry.validation.disabled"),
+        references: count("referencelimit"),
+        payload: count("payloadsizelimit"),
+        allow: list("urls.allow"),
+        deny: list("urls.deny"),
+        platforms: settings.text(&format!("{MANIFESTS}.indexes.platforms")),
+        classes: settings.list("registry.policy.repository.classes"),
     }
 }
 

@@ -46,6 +46,25 @@ pub(crate) struct Registry {
     pub(crate) auth: Auth,
     pub(crate) storage: Storage,
     pub(crate) pages: Pages,
+    pub(crate) validation: Validation,
+}
+
+/// Which manifests are taken; unset: as the registry has it.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(crate) struct Validation {
+    pub(crate) disabled: bool,
+    /// What one manifest may refer to.
+    pub(crate) references: Option<u64>,
+    /// The bytes of one manifest.
+    pub(crate) payload: Option<u64>,
+    /// Patterns of URLs that layers may have.
+    pub(crate) allow: Option<Vec<String>>,
+    /// Patterns of URLs that layers must not have.
+    pub(crate) deny: Option<Vec<String>>,
+    /// Which manifests of an index must be there.
+    pub(crate) platforms: Option<String>,
+    /// What repositories may hold.
+    pub(crate) classes: Option<Vec<String>>,
 }
 
 /// How long lists are; unset: as the registry has it.

@@ -3,6 +3,7 @@
 use std::{collections::BTreeMap, path::Path, time::Duration};
 
 use serde::Serialize;
+use serde_json::{Map, Value, json};
 
 use super::{
     engine::{self, Error},
@@ -11,7 +12,7 @@ use super::{
     template::Name,
 };
 use crate::{
-    config::instance::{Auth, Driver, Token, UploadPurging},
+    config::instance::{Auth, Driver, Token, UploadPurging, Validation},
     state::Layout,
 };
 
@@ -45,6 +46,9 @@ struct Context<'a> {
     tags_max: Option<u64>,
     /// None: the registry sends every blob itself.
     sendfile: Option<sendfile::OfRegistry<'a>>,
+    /// Each option of `validation` under its path, as JSON.
+    validation: Option<String>,
+    classes: Option<String>,
 }
 
 /// The one way in, and its options as JSON, which is YAML.
@@ -90,6 +94,8 @@ pub(crate) fn config_yml(inputs: &Inputs<'_>, view: View) -> Result<String, Erro
         catalog_max_entries: registry.pages.catalog,
         tags_max: registry.pages.tags,
         sendfile: sendfile::of_registry(inputs, view),
+        validation: validation(&registry.validation),
+        classes: registry.validation.classes.as_ref().map(|classes| json!(classes).to_string()),
     };
     let (name, text) = templates.get(Name::ConfigYml);
     engine::render(name, text, context)
@@ -104,6 +110,29 @@ fn headers(headers: &BTreeMap<String, Vec<String>>, view: View) -> BTreeMap<&str
             (name.as_str(), values.collect())
         })
         .collect()
+}
+
+/// The section as JSON, which is YAML, with what was set and nothing else.
+fn validation(validation: &Validation) -> Option<String> {
+    let Validation { disabled, references, payload, allow, deny, platforms, classes: _ } =
+        validation;
+    let set = |fields: &[(&str, Option<Value>)]| {
+        let set =
+            fields.iter().filter_map(|(name, value)| Some(((*name).to_owned(), value.clone()?)));
+        let set: Map<String, Value> = set.collect();
+        (!set.is_empty()).then_some(Value::Object(set))
+    };
+    let list = |list: &Option<Vec<String>>| list.as_ref().map(|list| json!(list));
+    let urls = set(&[("allow", list(allow)), ("deny", list(deny))]);
+    let platforms = platforms.as_ref().map(|platforms| json!(platforms));
+    let manifests = set(&[
+        ("urls", urls),
+        ("indexes", set(&[("platforms", platforms)])),
+        ("referencelimit", references.map(Value::from)),
+        ("payloadsizelimit", payload.map(Value::from)),
+    ]);
+    let disabled = disabled.then_some(Value::Bool(true));
+    set(&[("disabled", disabled), ("manifests", manifests)]).map(|section| section.to_string())
 }
 
 fn driver(driver: &Driver, layout: &Layout) -> (&'static str, BTreeMap<&'static str, String>) {

@@ -45,8 +45,6 @@ pub(crate) struct Push {
 #[derive(Clone, Debug)]
 pub(crate) struct Needs {
     pub(crate) children: Children,
-    /// Layers may be had from their URLs alone.
-    pub(crate) foreign_layers: bool,
 }
 
 /// A manifest that is there now.
@@ -241,11 +239,10 @@ impl Content {
             {
                 continue;
             }
-            match role {
-                Role::ForeignLayer => return Err(Error::ForeignLayer(descriptor.digest)),
-                Role::Config | Role::Layer | Role::Child if missing.len() == REPORTED => break,
-                Role::Config | Role::Layer | Role::Child => missing.push(descriptor.digest),
+            if missing.len() == REPORTED {
+                break;
             }
+            missing.push(descriptor.digest);
         }
         if missing.is_empty() { Ok(()) } else { Err(Error::References(missing)) }
     }
@@ -289,7 +286,8 @@ impl Needs {
     fn ask_for(&self, role: Role, descriptor: &Descriptor) -> bool {
         match role {
             Role::Config | Role::Layer => true,
-            Role::ForeignLayer => !self.foreign_layers,
+            // Clients fetch it from where its URLs say.
+            Role::ForeignLayer => false,
             Role::Child => self.children.include(descriptor.platform.as_ref()),
         }
     }

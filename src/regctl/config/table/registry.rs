@@ -3,8 +3,8 @@
 use super::{
     Key,
     Kind::{
-        Account, Address, Choice, Count, Duration, Environment, Fields, Flag, Headers, Id, List,
-        Path, Pem, Prefix, Secret, SecretPem, Size, Table, Text, Url, WebUrl,
+        Account, Address, Choice, Choices, Count, Duration, Environment, Fields, Flag, Headers, Id,
+        List, Path, Pem, Prefix, Secret, SecretPem, Size, Table, Text, Url, WebUrl,
     },
     Section,
 };
@@ -12,7 +12,7 @@ use super::{
 pub(in crate::config) const NO_DATABASE: &str = "there is no metadata database here; collection works on the storage itself: \
     remove it";
 
-const ALWAYS_VALIDATED: &str = "manifests are always checked: remove it";
+const ENABLED_IS_OLD: &str = "the registry does not look at it: use disabled = true or remove it";
 
 pub(super) const SECTIONS: &[Section] = &[
     Section::new(
@@ -139,19 +139,67 @@ pub(super) const SECTIONS: &[Section] = &[
         None,
         "checks of manifests",
         &[
-            Key::refused("enabled", "whether manifests are checked", ALWAYS_VALIDATED),
-            Key::refused("disabled", "whether manifests are not checked", ALWAYS_VALIDATED),
-            Key::later("manifests", Table, "which URLs and platforms manifests may have"),
+            Key::refused("enabled", "whether manifests are checked", ENABLED_IS_OLD),
+            Key::new(
+                "disabled",
+                Flag,
+                Some("false"),
+                "layers may have any URL, and indexes need not be complete",
+            )
+            .live(),
         ],
-    )
-    .not_yet(),
+    ),
     Section::new(
-        "registry.policy",
+        "registry.validation.manifests",
+        None,
+        "limits of manifests",
+        &[
+            Key::new(
+                "referencelimit",
+                Count(0),
+                None,
+                "what one manifest may refer to; unset: 4096",
+            )
+            .live(),
+            Key::new(
+                "payloadsizelimit",
+                Size,
+                None,
+                "the bytes of one manifest; unset, and at most: 4 MiB",
+            )
+            .live(),
+        ],
+    ),
+    Section::new(
+        "registry.validation.manifests.urls",
+        None,
+        "where layers may be fetched from, as regular expressions",
+        &[
+            Key::new("allow", List, None, "URLs that layers may have").live(),
+            Key::new("deny", List, None, "URLs that layers must not have").live(),
+        ],
+    ),
+    Section::new(
+        "registry.validation.manifests.indexes",
+        None,
+        "which manifests of an index must be there",
+        &[
+            Key::new("platforms", Choice(&["all", "none"]), None, "all or none; unset: all").live(),
+            Key::later("platformlist", Table, "the platforms that must be there"),
+        ],
+    ),
+    Section::new(
+        "registry.policy.repository",
         None,
         "what repositories may hold",
-        &[Key::later("repository", Table, "classes of content")],
-    )
-    .not_yet(),
+        &[Key::new(
+            "classes",
+            Choices(&["image", "plugin"]),
+            None,
+            "classes of content; unset: anything",
+        )
+        .live()],
+    ),
     Section::new(
         "registry.compatibility",
         None,
