@@ -88,8 +88,9 @@ pub(super) fn check(kind: Kind, value: &Spanned<DeValue<'_>>) -> Result<Value, V
         Kind::WebUrl => one(parsed(value, |text| text.parse().map(Value::WebUrl))),
         Kind::Path => one(parsed(value, |text| values::path(text).map(Value::Path))),
         Kind::Prefix => one(parsed(value, prefix)),
-        // No supported key has these kinds yet, and an unsupported key is refused before its value is read.
-        Kind::List | Kind::Table => Err(vec![Misfit::new(value, "left out")]),
+        Kind::List => list(value, "a list of texts", item).map(Value::List),
+        // No supported key has this kind yet, and an unsupported key is refused before its value is read.
+        Kind::Table => Err(vec![Misfit::new(value, "left out")]),
     }
 }
 
@@ -105,6 +106,13 @@ fn text(text: &str) -> Result<Value, Expected> {
     match text.chars().any(char::is_control) {
         true => Err(Expected("text on one line")),
         false => Ok(Value::Text(text.to_owned())),
+    }
+}
+
+fn item(text: &str) -> Result<String, Expected> {
+    match text.is_empty() || text.chars().any(char::is_control) {
+        true => Err(Expected("text on one line, and not empty")),
+        false => Ok(text.to_owned()),
     }
 }
 
