@@ -9,16 +9,20 @@ use http::{
 };
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
-use oci::{ErrorCode, Manifest, Reference, RepositoryName};
-
+use oci::{Digest, ErrorCode, Manifest, Reference, RepositoryName};
 use tokio::time::timeout;
 
 use super::{
     Answer, Body, Call,
     blob::{CONTENT_DIGEST, etag, matches_etag, not_modified, value},
     failure::Failure,
+    witnessed::{references, tell_gone, to_its_end},
 };
-use crate::content::{BodyError, Error, StoredManifest};
+use crate::{
+    config::EventAction,
+    content::{BodyError, Error, StoredManifest},
+    events::{Happened, ManifestFacts, What},
+};
 
 /// What Distribution takes, and what the OCI specification asks registries to take at least.
 const MANIFEST_BYTES: usize = 4 * 1024 * 1024;
@@ -41,6 +45,7 @@ impl Call<'_> {
                 tracing::error!(%digest, %error, "stored manifest cannot be read");
                 Failure::new(ErrorCode::Unknown)
             })?;
+            self.tell_manifest_pull(name, (digest, reference.tag()), kind.as_str(), &bytes);
             let mut response = Response::new(Body::full(bytes));
             let content_type = HeaderValue::from_static(kind.as_str());
             response.headers_mut().insert(CONTENT_TYPE, content_type);
@@ -62,7 +67,7 @@ impl Call<'_> {
         let declared = self.parts.headers.get(CONTENT_TYPE);
         let declared = declared.and_then(|value| value.to_str().ok());
         let manifest = Manifest::parse(declared, &bytes).map_err(Error::from)?;
-        let digest = self.writing()?.put_manifest(name, reference, manifest, bytes).await?;
+        let digest = self.store_manifest(name, reference, manifest, bytes).await?;
         let path = format!("{name}/manifests/{digest}");
         let mut response = Response::new(Body::empty());
         *response.status_mut() = StatusCode::CREATED;
@@ -73,15 +78,56 @@ impl Call<'_> {
         Ok(response)
     }
 
+    async fn store_manifest(
+        &self,
+        name: &RepositoryName,
+        reference: &Reference,
+        manifest: Manifest,
+        bytes: Bytes,
+    ) -> Result<Digest, Failure> {
+        let writing = self.writing()?;
+        let Some(witness) = self.witness() else {
+            return Ok(writing.put_manifest(name, reference, manifest, bytes).await?);
+        };
+        let writing = writing.clone();
+        let (repository, reference) = (name.clone(), reference.clone());
+        let (media_type, size) = (manifest.kind.as_str(), bytes.len() as u64);
+        let references =
+            if witness.wants_references() { references(&manifest) } else { Vec::new() };
+        let stored = to_its_end(async move {
+            let digest = writing.put_manifest(&repository, &reference, manifest, bytes).await?;
+            let tag = reference.tag().cloned();
+            let facts = ManifestFacts { digest, media_type, size, tag, references };
+            let action = EventAction::Push;
+            witness.tell(&Happened { action, repository, what: What::Manifest(facts) });
+            Ok(digest)
+        });
+        Ok(stored.await?)
+    }
+
     pub(super) async fn delete_manifest(
         &self,
         name: &RepositoryName,
         reference: &Reference,
     ) -> Answer {
-        match reference {
-            Reference::Tag(tag) => self.writing()?.delete_tag(name, tag).await?,
-            Reference::Digest(digest) => self.writing()?.delete_manifest(name, digest).await?,
-        }
+        let (writing, witness) = (self.writing()?.clone(), self.witness());
+        let (name, reference) = (name.clone(), reference.clone());
+        to_its_end(async move {
+            let tags = match &reference {
+                Reference::Tag(tag) => {
+                    writing.delete_tag(&name, tag).await?;
+                    vec![tag.clone()]
+                }
+                Reference::Digest(digest) => writing.delete_manifest(&name, digest).await?,
+            };
+            let Some(witness) = witness else { return Ok(()) };
+            // As Distribution: the manifest, then the tags that went with it.
+            let gone = reference.digest().map(|digest| What::Gone(*digest));
+            let gone = gone.into_iter().chain(tags.into_iter().map(What::GoneTag));
+            gone.for_each(|what| tell_gone(&witness, &name, what));
+            Ok(())
+        })
+        .await?;
         let mut response = Response::new(Body::empty());
         *response.status_mut() = StatusCode::ACCEPTED;
         response.headers_mut().insert(CONTENT_LENGTH, HeaderValue::from_static("0"));

@@ -18,6 +18,7 @@ mod settings;
 mod tags;
 mod unwanted;
 mod upload;
+mod witnessed;
 
 use http::{
     HeaderValue, Method, Request, Response, StatusCode,
@@ -34,6 +35,7 @@ use crate::{
     auth::{Gate, Grant, User},
     config::Config,
     content::{BodyError, Content, Writing},
+    events::Events,
     route::{self, NoRoute, Route},
     upload::Signer,
 };
@@ -54,6 +56,7 @@ type Answer = Result<Response<Body>, Failure>;
 pub(crate) struct Api {
     gate: Gate,
     content: Content,
+    events: Events,
     signer: Signer,
     settings: Current,
     large_manifests: Semaphore,
@@ -78,10 +81,17 @@ impl From<hyper::Error> for BodyError {
 }
 
 impl Api {
-    pub(crate) fn new(config: &Config, gate: Gate, content: Content, signer: Signer) -> Self {
+    pub(crate) fn new(
+        config: &Config,
+        gate: Gate,
+        content: Content,
+        events: Events,
+        signer: Signer,
+    ) -> Self {
         Self {
             gate,
             content,
+            events,
             signer,
             settings: Current::new(Settings::new(config)),
             large_manifests: Semaphore::new(LARGE_MANIFESTS),
@@ -91,6 +101,11 @@ impl Api {
     /// Whether everybody may do everything.
     pub(crate) fn is_open(&self) -> bool {
         self.gate.is_open()
+    }
+
+    /// Whether somebody is told of requests.
+    pub(crate) fn has_listeners(&self) -> bool {
+        self.events.is_on()
     }
 
     /// Takes the settings of a configuration; requests that have begun keep theirs.

@@ -13,6 +13,7 @@ mod duration;
 mod environment;
 mod keys;
 mod load;
+mod notifications;
 mod problem;
 mod read;
 mod scalar;
@@ -35,6 +36,10 @@ pub use auth::{Algorithm, Auth, HeaderText, Htpasswd, NotHeaderText, Silly, Toke
 pub(crate) use duration::parse as parse_duration;
 pub use keys::{KEYS, Key, Kind, Support, When};
 pub use load::Parsed;
+pub use notifications::{
+    Endpoint, EndpointName, EndpointUrl, EventAction, EventFormat, NotAName, NotAUrl,
+    Notifications, Queue,
+};
 pub use problem::{Invalid, LoadError, Origin, Problem, Warning};
 pub use secret::Secret;
 
@@ -49,6 +54,8 @@ pub struct Config {
     pub auth: Auth,
     /// `http`.
     pub http: Http,
+    /// `notifications`.
+    pub notifications: Notifications,
     /// `catalog.maxentries`: the largest page of the catalog.
     pub catalog_max_entries: usize,
     /// `tags.maxtags`: the largest page of a tag list that asks for a page.

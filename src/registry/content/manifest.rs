@@ -1,7 +1,7 @@
 //! Manifests of a repository: what its revision links name.
 
 use bytes::Bytes;
-use oci::{Algorithm, Digest, Manifest, Reference, RepositoryName, Role};
+use oci::{Algorithm, Digest, Manifest, Reference, RepositoryName, Role, Tag};
 use storage::{Driver, Folder, Key, Staged};
 
 use super::{
@@ -112,14 +112,14 @@ impl Writing {
         .await
     }
 
-    /// Takes a manifest out of a repository, and with it the tags that point to it.
+    /// Takes a manifest out of a repository, and with it the tags that point to it, which are returned.
     ///
     /// Its bytes, and those of what it refers to, stay until a collection.
     pub(crate) async fn delete_manifest(
         &self,
         repository: &RepositoryName,
         digest: &Digest,
-    ) -> Result<(), Error> {
+    ) -> Result<Vec<Tag>, Error> {
         let (repository, digest) = (repository.clone(), *digest);
         self.shielded(move |content| async move {
             let subjects = [
@@ -131,11 +131,12 @@ impl Writing {
             if !content.exists(key).await? {
                 return Err(Error::ManifestUnknown(Reference::Digest(digest)));
             }
-            for tag in content.tags_of(&repository, &digest).await? {
-                content.backend().delete_folder(Folder::Tag(&repository, &tag)).await?;
+            let tags = content.tags_of(&repository, &digest).await?;
+            for tag in &tags {
+                content.backend().delete_folder(Folder::Tag(&repository, tag)).await?;
             }
             content.backend().delete(key).await?;
-            Ok(())
+            Ok(tags)
         })
         .await
     }

@@ -1,6 +1,6 @@
 //! A new configuration held against the one that runs, key by key.
 
-use crate::config::{Address, Config, Http, Log, Storage, UploadPurging};
+use crate::config::{Address, Config, Http, Log, Notifications, Queue, Storage, UploadPurging};
 
 /// What came of a reload: the keys of `config.yml` that differ from what ran.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
@@ -36,13 +36,14 @@ impl Reloaded {
 /// The new configuration is taken apart completely: a setting that is added does not compile until its place here
 /// is decided.
 pub(super) fn take_over(running: &mut Config, new: &Config) -> Reloaded {
-    let Config { log, storage, http, auth, catalog_max_entries, tags_max } = new;
+    let Config { log, storage, http, auth, notifications, catalog_max_entries, tags_max } = new;
     let mut found = Reloaded::default();
     take_log(&mut found, &mut running.log, log);
     take_storage(&mut found, &mut running.storage, storage);
     take_http(&mut found, &mut running.http, http);
     // Users and keys are read again when their files change; what is said of them here is not.
     found.fixed("auth", &running.auth, auth);
+    take_notifications(&mut found, &mut running.notifications, notifications);
     found.live("catalog.maxentries", &mut running.catalog_max_entries, catalog_max_entries);
     found.live("tags.maxtags", &mut running.tags_max, tags_max);
     found
@@ -96,6 +97,20 @@ fn take_http(found: &mut Reloaded, running: &mut Http, new: &Http) {
     found.fixed("http.h2c.enabled", &running.h2c, h2c);
 }
 
+fn take_notifications(found: &mut Reloaded, running: &mut Notifications, new: &Notifications) {
+    let Notifications { include_references, format, endpoints, queue } = new;
+    let include = "notifications.events.includereferences";
+    found.live(include, &mut running.include_references, include_references);
+    found.live("notifications.endpoints", &mut running.endpoints, endpoints);
+    let Queue { folder, max_bytes, max_events, max_age } = queue;
+    let running_queue = &mut running.queue;
+    found.fixed("regctl.notifications.folder", &running_queue.folder, folder);
+    found.fixed("regctl.notifications.maxbytes", &running_queue.max_bytes, max_bytes);
+    found.fixed("regctl.notifications.maxevents", &running_queue.max_events, max_events);
+    found.live("regctl.notifications.maxage", &mut running_queue.max_age, max_age);
+    found.live("regctl.notifications.format", &mut running.format, format);
+}
+
 fn take_address(found: &mut Reloaded, running: &Address, new: &Address) {
     match (running, new) {
         (Address::Tcp(_), Address::Tcp(_)) | (Address::Unix(_), Address::Unix(_)) => {
@@ -137,6 +152,11 @@ http:
   draintimeout: 5s
   headers: {X-A: [b]}
   h2c: {enabled: true}
+notifications:
+  events: {includereferences: true}
+  endpoints: [{name: a, url: 'http://127.0.0.1/'}]
+regctl:
+  notifications: {folder: /srv/events, maxbytes: 5, maxevents: 6, maxage: 7s, format: v2}
 catalog: {maxentries: 5}
 tags: {maxtags: 6}
 ";
@@ -164,6 +184,10 @@ tags: {maxtags: 6}
                 "http.relativeurls",
                 "http.draintimeout",
                 "http.headers",
+                "notifications.events.includereferences",
+                "notifications.endpoints",
+                "regctl.notifications.maxage",
+                "regctl.notifications.format",
                 "catalog.maxentries",
                 "tags.maxtags",
             ]
@@ -177,6 +201,9 @@ tags: {maxtags: 6}
             "http.prefix",
             "http.secret",
             "http.h2c.enabled",
+            "regctl.notifications.folder",
+            "regctl.notifications.maxbytes",
+            "regctl.notifications.maxevents",
         ];
         assert_eq!(reloaded.needs_restart, fixed);
         for key in reloaded.applied.iter().chain(&fixed) {

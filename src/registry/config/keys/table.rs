@@ -11,7 +11,6 @@ const NO_REDIRECT: Support = Moot("this driver serves every blob itself");
 const NO_CACHE: Support = NoEffect("descriptors are not cached yet");
 const NO_HEALTH: Support = NoEffect("health checks are not run yet");
 const NO_DEBUG: Support = NoEffect("the debug server is not there yet");
-const NO_EVENTS: Support = Moot("counts only with an endpoint");
 const NO_REDIS: Support = NoEffect("nothing uses Redis yet");
 const NO_PROXY: Support = Moot("counts only with `proxy.remoteurl`");
 const NO_TLS: Support = Moot("counts only with `http.tls.certificate`");
@@ -122,19 +121,19 @@ pub const KEYS: &[Key] = &[
     key("http.http2.disabled", Boolean, Moot("without TLS nothing is negotiated"), "no HTTP/2 over TLS [false]"),
     key("http.h2c.enabled", Boolean, Yes, "HTTP/2 without TLS [false]"),
     key("notifications", Section, Yes, "events for others"),
-    key("notifications.events.includereferences", Boolean, NO_EVENTS, "list what a manifest refers to [false]"),
-    key("notifications.endpoints", List, NotYet(Active), "who is told"),
+    key("notifications.events.includereferences", Boolean, Yes, "list what a manifest refers to [false]"),
+    key("notifications.endpoints", List, Yes, "who is told"),
     key("notifications.endpoints[].name", Text, Yes, "its name in logs"),
     key("notifications.endpoints[].disabled", Boolean, Yes, "leave it out [false]"),
-    key("notifications.endpoints[].url", Text, NO_EVENTS, "where events are sent"),
-    key("notifications.endpoints[].headers", Open, NO_EVENTS, "headers of the request"),
-    key("notifications.endpoints[].timeout", Duration, NO_EVENTS, "for one request [1s]"),
-    key("notifications.endpoints[].threshold", Integer, NO_EVENTS, "failures before a pause [10]"),
-    key("notifications.endpoints[].maxretries", Integer, NO_EVENTS, "failures before an event is dropped"),
-    key("notifications.endpoints[].backoff", Duration, NO_EVENTS, "the pause [1s]"),
-    key("notifications.endpoints[].ignoredmediatypes", List, NO_EVENTS, "media types not told of"),
-    key("notifications.endpoints[].ignore.mediatypes", List, NO_EVENTS, "media types not told of"),
-    key("notifications.endpoints[].ignore.actions", List, NO_EVENTS, "actions not told of"),
+    key("notifications.endpoints[].url", Text, Yes, "where events are sent"),
+    key("notifications.endpoints[].headers", Open, Yes, "headers of the request"),
+    key("notifications.endpoints[].timeout", Duration, Yes, "for one request [1s]"),
+    key("notifications.endpoints[].threshold", Integer, Yes, "failures in a row before the first pause [10; 1 with maxretries]"),
+    key("notifications.endpoints[].maxretries", Integer, Yes, "further attempts before an event is given up [as many as maxage allows]"),
+    key("notifications.endpoints[].backoff", Duration, Yes, "the first pause; each further one is twice as long [1s]"),
+    key("notifications.endpoints[].ignoredmediatypes", List, Yes, "media types not told of"),
+    key("notifications.endpoints[].ignore.mediatypes", List, Yes, "media types not told of"),
+    key("notifications.endpoints[].ignore.actions", List, Yes, "actions not told of"),
     key("redis", Open, NO_REDIS, "a Redis for descriptors, in the form of 2.8 or of 3"),
     key("health", Section, NO_HEALTH, "checks that take the registry out of service"),
     key("health.storagedriver.enabled", Boolean, NO_HEALTH, "check the storage [false]"),
@@ -195,4 +194,10 @@ pub const KEYS: &[Key] = &[
     key("gc", Open, Moot(NO_DATABASE), "the online collector of GitLab's fork"),
     key("profiling", Open, NoEffect("nothing is profiled"), "profiles for a cloud service"),
     key("regctl", Section, Yes, "what Distribution cannot say"),
+    key("regctl.notifications", Section, Yes, "where events wait"),
+    key("regctl.notifications.folder", Text, Yes, "the folder of events that are not delivered yet [memory]"),
+    key("regctl.notifications.maxbytes", Integer, Yes, "the most bytes that wait for one endpoint [67108864]"),
+    key("regctl.notifications.maxevents", Integer, Yes, "the most events that wait for one endpoint [100000]"),
+    key("regctl.notifications.maxage", Period, Yes, "how long an event is tried for [24h]"),
+    key("regctl.notifications.format", Choice(&["v1", "v2"]), Yes, "the version in the media type [v1]"),
 ];
