@@ -10,7 +10,10 @@ use super::{
     template::Name,
 };
 use crate::{
-    config::instance::{Auth, Driver, Token, UploadPurging},
+    config::{
+        instance::{self, Auth, Driver, Token, UploadPurging},
+        notifications::Endpoint,
+    },
     state::Layout,
 };
 
@@ -42,6 +45,20 @@ struct Context<'a> {
     /// None: the registry's own.
     catalog_max_entries: Option<u64>,
     tags_max: Option<u64>,
+    /// None: nobody is told.
+    notifications: Option<Notifications>,
+}
+
+/// Who is told, each endpoint as its options in JSON.
+#[derive(Serialize)]
+struct Notifications {
+    include_references: bool,
+    endpoints: Vec<Vec<(&'static str, String)>>,
+    folder: String,
+    format: String,
+    max_bytes: u64,
+    max_events: u64,
+    max_age: String,
 }
 
 /// The one way in, and its options as JSON, which is YAML.
@@ -86,6 +103,7 @@ pub(crate) fn config_yml(inputs: &Inputs<'_>, view: View) -> Result<String, Erro
         auth: auth(&registry.auth, layout),
         catalog_max_entries: registry.pages.catalog,
         tags_max: registry.pages.tags,
+        notifications: notifications(&registry.notifications, layout, view),
     };
     let (name, text) = templates.get(Name::ConfigYml);
     engine::render(name, text, context)
@@ -100,6 +118,47 @@ fn headers(headers: &BTreeMap<String, Vec<String>>, view: View) -> BTreeMap<&str
             (name.as_str(), values.collect())
         })
         .collect()
+}
+
+fn notifications(
+    told: &instance::Notifications,
+    layout: &Layout,
+    view: View,
+) -> Option<Notifications> {
+    (!told.endpoints.is_empty()).then(|| Notifications {
+        include_references: told.include_references,
+        endpoints: told.endpoints.iter().map(|endpoint| endpoint_options(endpoint, view)).collect(),
+        folder: json(layout.events().to_string_lossy()),
+        format: told.format.clone(),
+        max_bytes: told.max_bytes,
+        max_events: told.max_events,
+        max_age: go_duration(told.max_age),
+    })
+}
+
+fn endpoint_options(endpoint: &Endpoint, view: View) -> Vec<(&'static str, String)> {
+    let url = match view {
+        View::File => endpoint.url.reveal().to_owned(),
+        View::Redacted => endpoint.url.shown(),
+    };
+    let mut options = vec![("name", json(&endpoint.name)), ("url", json(url))];
+    if endpoint.is_disabled {
+        options.push(("disabled", json(true)));
+    }
+    options.extend(endpoint.timeout.map(|timeout| ("timeout", go_duration(timeout))));
+    options.extend(endpoint.max_retries.map(|retries| ("maxretries", retries.to_string())));
+    options.extend(endpoint.backoff.map(|backoff| ("backoff", go_duration(backoff))));
+    if !endpoint.headers.0.is_empty() {
+        options.push(("headers", json(headers(&endpoint.headers.0, view))));
+    }
+    if !endpoint.ignored_media_types.is_empty() {
+        options.push(("ignoredmediatypes", json(&endpoint.ignored_media_types)));
+    }
+    if !endpoint.ignored_actions.is_empty() {
+        let ignore = BTreeMap::from([("actions", &endpoint.ignored_actions)]);
+        options.push(("ignore", json(ignore)));
+    }
+    options
 }
 
 fn driver(driver: &Driver, layout: &Layout) -> (&'static str, BTreeMap<&'static str, String>) {

@@ -21,6 +21,7 @@ mod secret;
 #[cfg(test)]
 mod tests;
 mod tree;
+mod web_url;
 mod yaml;
 
 use std::{
@@ -32,16 +33,18 @@ use std::{
 
 use http::{HeaderName, HeaderValue};
 
-pub use auth::{Algorithm, Auth, HeaderText, Htpasswd, NotHeaderText, Silly, Token, TokenRealm};
+pub use auth::{
+    Algorithm, Auth, HeaderText, Htpasswd, Jwks, NotHeaderText, Silly, Token, TokenRealm,
+};
 pub(crate) use duration::parse as parse_duration;
 pub use keys::{KEYS, Key, Kind, Support, When};
 pub use load::Parsed;
 pub use notifications::{
-    Endpoint, EndpointName, EndpointUrl, EventAction, EventFormat, NotAName, NotAUrl,
-    Notifications, Queue,
+    Endpoint, EndpointName, EventAction, EventFormat, NotAName, Notifications, Queue,
 };
 pub use problem::{Invalid, LoadError, Origin, Problem, Warning};
 pub use secret::Secret;
+pub use web_url::{NotAUrl, WebUrl};
 
 /// What a registry process needs to know, complete and checked.
 #[derive(Clone, Debug)]

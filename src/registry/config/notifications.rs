@@ -9,13 +9,13 @@ use std::{
 };
 
 use http::{HeaderName, HeaderValue};
-use reqwest::Url;
 use serde::Serialize;
 
 use super::{
     check::Findings,
     duration, keys, read, scalar,
     tree::{Node, Value},
+    web_url::WebUrl,
 };
 
 const ENDPOINTS: &str = "notifications.endpoints";
@@ -61,7 +61,7 @@ pub struct Endpoint {
     /// Its name in logs and commands, and that of its queue.
     pub name: EndpointName,
     /// Where events are sent.
-    pub url: EndpointUrl,
+    pub url: WebUrl,
     /// Sent along; `Debug` shows no value.
     pub headers: Vec<(HeaderName, HeaderValue)>,
     /// For one request.
@@ -100,15 +100,6 @@ pub struct EndpointName(String);
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
 #[error("a name has from 1 to {NAME_BYTES} bytes in one line")]
 pub struct NotAName;
-
-/// An address on the web. `Display` and `Debug` leave out what may be secret: user, password and query.
-#[derive(Clone, Eq, PartialEq)]
-pub struct EndpointUrl(Url);
-
-/// A text is no `http` or `https` URL.
-#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
-#[error("must be a URL that begins with http:// or https://")]
-pub struct NotAUrl;
 
 /// `regctl.notifications`: where events wait until they are delivered.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -178,39 +169,6 @@ impl EndpointName {
 impl fmt::Display for EndpointName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
-    }
-}
-
-impl FromStr for EndpointUrl {
-    type Err = NotAUrl;
-
-    fn from_str(text: &str) -> Result<Self, NotAUrl> {
-        let url: Url = text.parse().map_err(|_| NotAUrl)?;
-        let is_web = matches!(url.scheme(), "http" | "https") && url.has_host();
-        if is_web { Ok(Self(url)) } else { Err(NotAUrl) }
-    }
-}
-
-impl EndpointUrl {
-    pub(crate) fn expose(&self) -> &Url {
-        &self.0
-    }
-}
-
-impl fmt::Display for EndpointUrl {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut shown = self.0.clone();
-        shown.set_query(None);
-        shown.set_fragment(None);
-        // It has a host, so both can be taken away.
-        let (_, _) = (shown.set_username(""), shown.set_password(None));
-        f.write_str(shown.as_str())
-    }
-}
-
-impl fmt::Debug for EndpointUrl {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(self, f)
     }
 }
 

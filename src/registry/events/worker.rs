@@ -268,11 +268,11 @@ impl Worker {
 
     fn failed(&mut self, trouble: &post::Trouble) {
         let numbers = &self.endpoint.numbers;
-        numbers.failures.fetch_add(1, Ordering::Relaxed);
         if let Some(status) = trouble.status() {
             numbers.answered(status);
         }
         numbers.note(Some(trouble.to_string()));
+        numbers.failures.fetch_add(1, Ordering::Relaxed);
         let (endpoint, url) = (&self.settings.endpoint.name, &self.settings.endpoint.url);
         self.failures = self.failures.saturating_add(1);
         match self.failures {

@@ -72,7 +72,7 @@ pub const KEYS: &[Key] = &[
     key("auth.token.service", Text, Yes, "the name of this registry: the audience of tokens"),
     key("auth.token.issuer", Text, Yes, "the issuer of tokens"),
     key("auth.token.rootcertbundle", Text, Yes, "the file of certificates that verify tokens"),
-    key("auth.token.jwks", Text, Yes, "the file of keys that verify tokens"),
+    key("auth.token.jwks", Text, Yes, "the file or the URL of keys that verify tokens"),
     key("auth.token.signingalgorithms", List, Yes, "what tokens may be signed with [all with a public key]"),
     key("auth.token.autoredirect", Boolean, Yes, "get tokens from the host that the client named [false]"),
     key("auth.token.autoredirectpath", Text, Yes, "the path there [/auth/token]"),

@@ -62,6 +62,11 @@ fn size_of(folder: &Path) -> u64 {
     entries.map(|entry| entry.unwrap().metadata().unwrap().len()).sum()
 }
 
+#[expect(clippy::disallowed_methods, reason = "a test's own file")]
+fn write(path: &Path, text: &str) {
+    fs::write(path, text).unwrap();
+}
+
 #[test]
 fn events_come_out_in_their_order() {
     let folder = tempfile::tempdir().unwrap();
@@ -122,7 +127,7 @@ fn half_a_line_harms_no_other() {
     let mut file = OpenOptions::new().write(true).truncate(true).open(file).unwrap();
     // A line of zeros, as a power failure leaves it, and half of one at the end.
     file.write_all(&[b"\0\0\0\0\n", &text[..], b"1 {\"id\":"].concat()).unwrap();
-    fs::write(run.join("position"), "ffff").unwrap();
+    write(&run.join("position"), "ffff");
     let second = open(&folder);
     let mut outlet = outlet(&second);
     assert_eq!(deliver(&second, &mut outlet, usize::MAX), [0, 1, 2]);
@@ -138,7 +143,7 @@ fn a_place_that_is_none_begins_from_the_start() {
         push(&first, 0..3);
         drop(first);
         let [run] = runs(&folder).try_into().unwrap();
-        fs::write(run.join("position"), position).unwrap();
+        write(&run.join("position"), position);
         let second = open(&folder);
         let mut outlet = outlet(&second);
         assert_eq!(deliver(&second, &mut outlet, usize::MAX), [0, 1, 2], "{position:?}");

@@ -5,5 +5,7 @@
 mod admin;
 mod client;
 mod drain;
+mod events;
 mod passed;
+mod receiver;
 mod server;
