@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, fmt, time::Duration};
 
-use reqwest::Url;
+use registry::config::WebUrl;
 use serde_json::{Map, Value as Json, json};
 use toml::{
     Spanned,
@@ -69,15 +69,10 @@ impl EndpointUrl {
 
     /// The address with what may be secret left out.
     pub(crate) fn shown(&self) -> String {
-        let Ok(mut url) = Url::parse(self.reveal()) else { return REDACTED.to_owned() };
-        if url.query().is_some() {
-            url.set_query(Some(REDACTED));
+        match self.0.reveal().parse::<WebUrl>() {
+            Ok(url) if url.has_secret() => format!("{url} {REDACTED}"),
+            _ => self.0.reveal().to_owned(),
         }
-        if !url.username().is_empty() || url.password().is_some() {
-            // It has a host, so both can be set.
-            let (_, _) = (url.set_username("redacted"), url.set_password(None));
-        }
-        url.to_string()
     }
 }
 
@@ -291,8 +286,7 @@ fn name(value: &DeValue<'_>) -> Result<String, Expected> {
 
 fn url(value: &DeValue<'_>) -> Result<EndpointUrl, Expected> {
     let is_web = |text: &&str| {
-        let is_ours = |url: Url| matches!(url.scheme(), "http" | "https") && url.has_host();
-        text.chars().all(|c| c.is_ascii_graphic()) && Url::parse(text).is_ok_and(is_ours)
+        text.chars().all(|c| c.is_ascii_graphic()) && text.parse::<WebUrl>().is_ok()
     };
     let url = value.as_str().filter(is_web);
     let url = url.map(|url| EndpointUrl(Secret::new(url.to_owned())));

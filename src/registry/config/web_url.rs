@@ -47,6 +47,12 @@ impl fmt::Debug for WebUrl {
 }
 
 impl WebUrl {
+    /// Whether it says more than is shown of it.
+    pub fn has_secret(&self) -> bool {
+        let Self(url) = self;
+        !url.username().is_empty() || url.password().is_some() || url.query().is_some()
+    }
+
     /// Whether whoever is on the way can read and change what is said.
     pub(crate) fn is_plain(&self) -> bool {
         self.0.scheme() == "http"
