@@ -285,9 +285,8 @@ fn name(value: &DeValue<'_>) -> Result<String, Expected> {
 }
 
 fn url(value: &DeValue<'_>) -> Result<EndpointUrl, Expected> {
-    let is_web = |text: &&str| {
-        text.chars().all(|c| c.is_ascii_graphic()) && text.parse::<WebUrl>().is_ok()
-    };
+    let is_web =
+        |text: &&str| text.chars().all(|c| c.is_ascii_graphic()) && text.parse::<WebUrl>().is_ok();
     let url = value.as_str().filter(is_web);
     let url = url.map(|url| EndpointUrl(Secret::new(url.to_owned())));
     url.ok_or(Expected("a URL that begins with http:// or https://"))

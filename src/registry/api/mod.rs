@@ -9,15 +9,22 @@ mod base;
 mod blob;
 mod body;
 mod catalog;
+mod condition;
+mod document;
 mod failure;
 mod location;
 mod manifest;
+mod negotiation;
 mod page;
 mod range;
+mod received;
+mod referrers;
+mod sendfile;
 mod settings;
 mod tags;
-mod unwanted;
 mod upload;
+mod validation;
+mod warning;
 mod witnessed;
 
 use http::{
@@ -27,7 +34,7 @@ use http::{
 };
 use http_body::Body as _;
 use hyper::body::Incoming;
-use oci::ErrorCode;
+use oci::{ErrorCode, NameError, RepositoryName};
 use serde_json::json;
 use tokio::sync::Semaphore;
 
@@ -41,6 +48,7 @@ use crate::{
 };
 pub(crate) use body::Body;
 use failure::Failure;
+use received::Received;
 use settings::{Current, Settings};
 
 pub use range::{ByteRanges, RangeError};
@@ -120,11 +128,8 @@ impl Api {
             return base::bad_request();
         }
         let settings = self.settings.get();
-        let mut body = Some(body);
-        let answer = self.admit(&settings, &mut parts, &mut body).await;
-        if let Some(body) = body.filter(|body| !body.is_end_stream()) {
-            unwanted::read_on(body);
-        }
+        let body = Received::new(&parts, body);
+        let answer = self.admit(&settings, &mut parts, body).await;
         let mut response = answer.unwrap_or_else(|failure| failure.into_response(&parts));
         for name in settings.headers.keys() {
             // A handler's own word is more exact than a header for all answers.
@@ -144,12 +149,7 @@ impl Api {
     }
 
     /// Asks who it is, and for what, before anything is done; notes the name for the logs.
-    async fn admit(
-        &self,
-        settings: &Settings,
-        parts: &mut Parts,
-        body: &mut Option<Incoming>,
-    ) -> Answer {
+    async fn admit(&self, settings: &Settings, parts: &mut Parts, body: Received) -> Answer {
         let route = route::parse(&settings.external.prefix, parts.uri.path());
         let is_asked = !self.gate.is_open();
         let grant = match is_asked.then(|| authorize::wanted(&route, parts)) {
@@ -167,13 +167,7 @@ impl Api {
         self.route(call, route, body).await
     }
 
-    /// Takes the body of a request that is handled; of one that is refused it is left.
-    async fn route(
-        &self,
-        call: Call<'_>,
-        route: Result<Route, NoRoute>,
-        body: &mut Option<Incoming>,
-    ) -> Answer {
+    async fn route(&self, call: Call<'_>, route: Result<Route, NoRoute>, body: Received) -> Answer {
         let Call { settings, parts, .. } = call;
         let route = match route {
             Ok(Route::Redirect(path)) => return redirect(&path, parts.uri.query()),
@@ -196,7 +190,7 @@ impl Api {
         let call = Call { writing: writing.as_ref(), ..call };
         match (route, parts.method.as_str()) {
             (Route::Manifest(name, reference), "PUT") => {
-                call.put_manifest(&name, &reference, taken(body)?).await
+                call.put_manifest(&name, &reference, body).await
             }
             (Route::Manifest(name, reference), "DELETE") => {
                 call.delete_manifest(&name, &reference).await
@@ -204,14 +198,16 @@ impl Api {
             (Route::Manifest(name, reference), _) => call.manifest(&name, &reference).await,
             (Route::Blob(name, digest), "DELETE") => call.delete_blob(&name, &digest).await,
             (Route::Blob(name, digest), _) => call.blob(&name, &digest).await,
-            (Route::Uploads(name), _) => call.begin_upload(&name, taken(body)?).await,
-            (Route::Upload(name, id), "PATCH") => call.append(&name, id, taken(body)?).await,
-            (Route::Upload(name, id), "PUT") => call.commit(&name, id, taken(body)?).await,
+            (Route::Uploads(name), _) => call.begin_upload(&name, body).await,
+            (Route::Upload(name, id), "PATCH") => call.append(&name, id, body).await,
+            (Route::Upload(name, id), "PUT") => call.commit(&name, id, body).await,
             (Route::Upload(name, id), "DELETE") => call.cancel_upload(&name, id).await,
             (Route::Upload(name, id), _) => call.upload(&name, id).await,
             (Route::Tags(name), _) => call.tags(&name).await,
+            (Route::Tag(name, tag), _) => call.delete_manifest(&name, &tag.into()).await,
+            (Route::Referrers(name, subject), _) => call.referrers(&name, &subject).await,
             (Route::Catalog, _) => call.catalog().await,
-            (Route::Base, _) => Ok(base::base()),
+            (Route::Base, _) => Ok(base::base(settings.delete && !read_only)),
             (Route::Root | Route::Redirect(_), _) => Ok(base::root()),
         }
     }
@@ -222,11 +218,6 @@ impl Call<'_> {
     fn writing(&self) -> Result<&Writing, Failure> {
         self.writing.ok_or_else(failure::read_only)
     }
-}
-
-/// Takes the body, which is there once.
-fn taken(body: &mut Option<Incoming>) -> Result<Incoming, Failure> {
-    body.take().ok_or_else(Failure::not_found)
 }
 
 fn is_write(method: &Method) -> bool {
@@ -257,9 +248,7 @@ fn redirect(path: &str, query: Option<&str>) -> Answer {
 fn no_route(none: NoRoute, method: &Method) -> Failure {
     match none {
         NoRoute::Unknown => Failure::not_found(),
-        NoRoute::Name(name, error) => {
-            Failure::new(ErrorCode::NameInvalid).because(error).with_detail(json!({ "name": name }))
-        }
+        NoRoute::Name(name, error) => invalid_name(&name, &error),
         NoRoute::Digest(digest, error) => Failure::new(ErrorCode::DigestInvalid)
             .because(error)
             .with_detail(json!({ "digest": digest })),
@@ -275,4 +264,22 @@ fn no_route(none: NoRoute, method: &Method) -> Failure {
             Failure::new(ErrorCode::BlobUploadUnknown).with_detail(json!({ "uuid": id }))
         }
     }
+}
+
+/// Docker's clients refuse such names too, with less to say: the answer names the component, the rule and
+/// a spelling that would do.
+fn invalid_name(name: &str, error: &NameError) -> Failure {
+    let spelling = RepositoryName::nearest(name);
+    let detail = json!({
+        "name": name,
+        "component": error.component(),
+        "rule": error.rule(),
+        "valid": spelling.as_ref().map(RepositoryName::as_str),
+    });
+    let failure = Failure::new(ErrorCode::NameInvalid);
+    match spelling {
+        Some(spelling) => failure.because(format!("{error}; `{spelling}` would do")),
+        None => failure.because(error),
+    }
+    .with_detail(detail)
 }

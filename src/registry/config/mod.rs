@@ -18,9 +18,11 @@ mod problem;
 mod read;
 mod scalar;
 mod secret;
+mod sendfile;
 #[cfg(test)]
 mod tests;
 mod tree;
+mod validation;
 mod web_url;
 mod yaml;
 
@@ -44,6 +46,8 @@ pub use notifications::{
 };
 pub use problem::{Invalid, LoadError, Origin, Problem, Warning};
 pub use secret::Secret;
+pub use sendfile::Sendfile;
+pub use validation::{Children, Class, IndexPlatform, Pattern, Urls, Validation};
 pub use web_url::{NotAUrl, WebUrl};
 
 /// What a registry process needs to know, complete and checked.
@@ -63,6 +67,12 @@ pub struct Config {
     pub catalog_max_entries: usize,
     /// `tags.maxtags`: the largest page of a tag list that asks for a page.
     pub tags_max: usize,
+    /// `regctl.lease`: how long what was answered for stays out of a collector's reach; 1 h when unset.
+    pub lease: Duration,
+    /// `validation` and `policy`: which manifests are taken.
+    pub validation: Validation,
+    /// `regctl.sendfile`: the nginx that sends large blobs itself. None: the registry sends everything.
+    pub sendfile: Option<Sendfile>,
 }
 
 /// `log`: what is written, and how.

@@ -12,12 +12,16 @@ use super::{
     address::Wrong,
     auth,
     check::Findings,
-    driver, duration, keys, notifications, scalar,
+    driver, duration, keys, notifications, scalar, sendfile,
     tree::{Node, Value},
+    validation,
 };
 
 /// The size of a page when none is set.
 const PAGE: usize = 1000;
+
+/// What a client was told holds for so long when nothing is set: longer than most pushes take.
+const LEASE: Duration = Duration::from_secs(3600);
 
 /// Reads everything; none when there is no driver to speak of, which has been reported.
 pub(super) fn config(root: &Node, findings: &mut Findings) -> Option<Config> {
@@ -37,6 +41,9 @@ pub(super) fn config(root: &Node, findings: &mut Findings) -> Option<Config> {
         notifications,
         catalog_max_entries,
         tags_max,
+        lease: span(root, "regctl.lease").unwrap_or(LEASE),
+        validation: validation::read(root, findings),
+        sendfile: sendfile::read(root, findings),
     })
 }
 

@@ -8,4 +8,5 @@ mod drain;
 mod events;
 mod passed;
 mod receiver;
+mod sendfile;
 mod server;

@@ -40,19 +40,26 @@ impl Running {
 
     /// A server with these lines in `http`, on a port of its own.
     pub(crate) fn with(http: &str) -> Self {
-        Self::on(http, |config| Listener::bind(&config.http.address).unwrap())
+        Self::with_more(http, "")
     }
 
     /// A server on a listener that was passed to it.
     pub(crate) fn passed(listener: &TcpListener) -> Self {
         let socket = listener.try_clone().unwrap();
-        Self::on("draintimeout: 60s", |_| Listener::passed(socket).unwrap())
+        Self::on("draintimeout: 60s}", |_| Listener::passed(socket).unwrap())
+    }
+
+    /// A server whose configuration goes on with this.
+    pub(crate) fn with_more(http: &str, more: &str) -> Self {
+        Self::on(&format!("{http}}}\n{more}"), |config| {
+            Listener::bind(&config.http.address).unwrap()
+        })
     }
 
     /// A server on a folder that takes deletes, with further lines below everything else.
     pub(crate) fn in_folder(folder: TempDir, lines: &str) -> Self {
         let listen = |config: &Config| Listener::bind(&config.http.address).unwrap();
-        Self::from("draintimeout: 60s", lines, folder, listen)
+        Self::from("draintimeout: 60s}", lines, folder, listen)
     }
 
     fn on(http: &str, listen: impl FnOnce(&Config) -> Listener) -> Self {
@@ -69,7 +76,7 @@ impl Running {
         let text = format!(
             "version: 0.1\nlog: {{accesslog: {{disabled: true}}}}\n\
              storage: {{filesystem: {{rootdirectory: '{}'}}, delete: {{enabled: {delete}}}}}\n\
-             http: {{addr: '127.0.0.1:0', secret: of tests, {http}}}\n{lines}\n",
+             http: {{addr: '127.0.0.1:0', secret: of tests, {http}\n{lines}\n",
             folder.path().join("data").display(),
         );
         let config = read(&text).unwrap();
