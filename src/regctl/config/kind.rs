@@ -9,6 +9,7 @@ use toml::{
 
 use super::{
     composite::{entries, field, header, hosts, list, variable},
+    notifications,
     table::Kind,
     values::{self, Expected, ExternalUrl, Host, ListenAddress},
     web_url::WebUrl,
@@ -34,6 +35,7 @@ pub(super) enum Value {
     /// None: the default field of this name is left out.
     Fields(BTreeMap<String, Option<String>>),
     Headers(BTreeMap<String, Vec<String>>),
+    Notifications(Vec<notifications::Endpoint>),
 }
 
 /// Why a value does not fit, and which part of it.
@@ -60,6 +62,7 @@ pub(super) fn check(kind: Kind, value: &Spanned<DeValue<'_>>) -> Result<Value, V
         Kind::Environment => entries(value, variable).map(Value::Environment),
         Kind::Fields => entries(value, field).map(Value::Fields),
         Kind::Headers => entries(value, header).map(Value::Headers),
+        Kind::Notifications => notifications::check(value).map(Value::Notifications),
         Kind::Directives => {
             list(value, "a string or a list of strings", directive).map(Value::List)
         }

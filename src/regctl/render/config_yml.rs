@@ -12,7 +12,10 @@ use super::{
     template::Name,
 };
 use crate::{
-    config::instance::{Auth, Driver, Token, UploadPurging, Validation},
+    config::{
+        instance::{self, Auth, Driver, Token, UploadPurging, Validation},
+        notifications::Endpoint,
+    },
     state::Layout,
 };
 
@@ -49,6 +52,20 @@ struct Context<'a> {
     /// Each option of `validation` under its path, as JSON.
     validation: Option<String>,
     classes: Option<String>,
+    /// None: nobody is told.
+    notifications: Option<Notifications>,
+}
+
+/// Who is told, each endpoint as its options in JSON.
+#[derive(Serialize)]
+struct Notifications {
+    include_references: bool,
+    endpoints: Vec<Vec<(&'static str, String)>>,
+    folder: String,
+    format: String,
+    max_bytes: u64,
+    max_events: u64,
+    max_age: String,
 }
 
 /// The one way in, and its options as JSON, which is YAML.
@@ -93,6 +110,7 @@ pub(crate) fn config_yml(inputs: &Inputs<'_>, view: View) -> Result<String, Erro
         auth: auth(&registry.auth, layout),
         catalog_max_entries: registry.pages.catalog,
         tags_max: registry.pages.tags,
+        notifications: notifications(&registry.notifications, layout, view),
         sendfile: sendfile::of_registry(inputs, view),
         validation: validation(&registry.validation),
         classes: registry.validation.classes.as_ref().map(|classes| json!(classes).to_string()),
@@ -133,6 +151,47 @@ fn validation(validation: &Validation) -> Option<String> {
     ]);
     let disabled = disabled.then_some(Value::Bool(true));
     set(&[("disabled", disabled), ("manifests", manifests)]).map(|section| section.to_string())
+}
+
+fn notifications(
+    told: &instance::Notifications,
+    layout: &Layout,
+    view: View,
+) -> Option<Notifications> {
+    (!told.endpoints.is_empty()).then(|| Notifications {
+        include_references: told.include_references,
+        endpoints: told.endpoints.iter().map(|endpoint| endpoint_options(endpoint, view)).collect(),
+        folder: json(layout.events().to_string_lossy()),
+        format: told.format.clone(),
+        max_bytes: told.max_bytes,
+        max_events: told.max_events,
+        max_age: go_duration(told.max_age),
+    })
+}
+
+fn endpoint_options(endpoint: &Endpoint, view: View) -> Vec<(&'static str, String)> {
+    let url = match view {
+        View::File => endpoint.url.reveal().to_owned(),
+        View::Redacted => endpoint.url.shown(),
+    };
+    let mut options = vec![("name", json(&endpoint.name)), ("url", json(url))];
+    if endpoint.is_disabled {
+        options.push(("disabled", json(true)));
+    }
+    options.extend(endpoint.timeout.map(|timeout| ("timeout", go_duration(timeout))));
+    options.extend(endpoint.max_retries.map(|retries| ("maxretries", retries.to_string())));
+    options.extend(endpoint.backoff.map(|backoff| ("backoff", go_duration(backoff))));
+    if !endpoint.headers.0.is_empty() {
+        options.push(("headers", json(headers(&endpoint.headers.0, view))));
+    }
+    if !endpoint.ignored_media_types.is_empty() {
+        options.push(("ignoredmediatypes", json(&endpoint.ignored_media_types)));
+    }
+    if !endpoint.ignored_actions.is_empty() {
+        let ignore = BTreeMap::from([("actions", &endpoint.ignored_actions)]);
+        options.push(("ignore", json(ignore)));
+    }
+    options
 }
 
 fn driver(driver: &Driver, layout: &Layout) -> (&'static str, BTreeMap<&'static str, String>) {

@@ -25,6 +25,7 @@ mod tags;
 mod upload;
 mod validation;
 mod warning;
+mod witnessed;
 
 use http::{
     HeaderValue, Method, Request, Response, StatusCode,
@@ -41,6 +42,7 @@ use crate::{
     auth::{Gate, Grant, User},
     config::Config,
     content::{BodyError, Content, Writing},
+    events::Events,
     route::{self, NoRoute, Route},
     upload::Signer,
 };
@@ -62,6 +64,7 @@ type Answer = Result<Response<Body>, Failure>;
 pub(crate) struct Api {
     gate: Gate,
     content: Content,
+    events: Events,
     signer: Signer,
     settings: Current,
     large_manifests: Semaphore,
@@ -86,10 +89,17 @@ impl From<hyper::Error> for BodyError {
 }
 
 impl Api {
-    pub(crate) fn new(config: &Config, gate: Gate, content: Content, signer: Signer) -> Self {
+    pub(crate) fn new(
+        config: &Config,
+        gate: Gate,
+        content: Content,
+        events: Events,
+        signer: Signer,
+    ) -> Self {
         Self {
             gate,
             content,
+            events,
             signer,
             settings: Current::new(Settings::new(config)),
             large_manifests: Semaphore::new(LARGE_MANIFESTS),
@@ -99,6 +109,11 @@ impl Api {
     /// Whether everybody may do everything.
     pub(crate) fn is_open(&self) -> bool {
         self.gate.is_open()
+    }
+
+    /// Whether somebody is told of requests.
+    pub(crate) fn has_listeners(&self) -> bool {
+        self.events.is_on()
     }
 
     /// Takes the settings of a configuration; requests that have begun keep theirs.

@@ -15,6 +15,7 @@ use super::{
     failure::Failure,
     page::query,
     received::Received,
+    witnessed::{tell_blob, to_its_end},
 };
 use crate::{
     auth::{Access, Action},
@@ -51,7 +52,7 @@ impl Call<'_> {
             response.headers_mut().insert(CHUNK_MIN_LENGTH, HeaderValue::from(CHUNK_BYTES));
             return Ok(response);
         };
-        match content.commit(name, session.id, Position::At(0), body, &digest).await {
+        match self.store_blob(name, session.id, Position::At(0), body, &digest).await {
             Ok(()) => Ok(self.created(name, &digest)),
             Err(error) => {
                 // The client knows no URL under which it could go on.
@@ -91,17 +92,42 @@ impl Call<'_> {
             Failure::new(ErrorCode::DigestInvalid).because("the parameter `digest` is missing")
         })?;
         let position = self.position(&state)?;
-        let content = self.writing()?;
+        self.writing()?;
         let committed = if is_empty(&body) && !self.parts.headers.contains_key(CONTENT_RANGE) {
             // All bytes are there; if they are the right ones, the client's idea of how many does not matter.
-            content.commit(name, id, Position::Anywhere, Empty::<Bytes>::new(), &digest).await
+            self.store_blob(name, id, Position::Anywhere, Empty::<Bytes>::new(), &digest).await
         } else {
-            content.commit(name, id, position, body, &digest).await
+            self.store_blob(name, id, position, body, &digest).await
         };
         match committed {
             Ok(()) => Ok(self.created(name, &digest)),
             Err(error) => Err(self.refused(name, id, state, error)),
         }
+    }
+
+    /// Makes a session a blob, and tells of it.
+    async fn store_blob<B>(
+        &self,
+        name: &RepositoryName,
+        id: UploadId,
+        position: Position,
+        body: B,
+        digest: &Digest,
+    ) -> Result<(), Error>
+    where
+        B: http_body::Body<Data = Bytes, Error: Into<BodyError> + Send> + Send + Unpin + 'static,
+    {
+        let Some(writing) = self.writing.cloned() else { return Err(Error::UploadUnknown(id)) };
+        let Some(witness) = self.witness() else {
+            return writing.commit(name, id, position, body, digest).await;
+        };
+        let (name, digest) = (name.clone(), *digest);
+        to_its_end(async move {
+            writing.commit(&name, id, position, body, &digest).await?;
+            tell_blob(&witness, &writing, &name, digest, None).await;
+            Ok(())
+        })
+        .await
     }
 
     pub(super) async fn upload(&self, name: &RepositoryName, id: UploadId) -> Answer {
@@ -138,8 +164,17 @@ impl Call<'_> {
             Sources::These(sources) if sources.is_empty() => return Ok(None),
             sources => sources,
         };
-        let mounted = self.writing()?.mount(sources, name, &digest).await?;
-        Ok(mounted.then(|| self.created(name, &digest)))
+        let (writing, witness) = (self.writing()?.clone(), self.witness());
+        let repository = name.clone();
+        let mounted = to_its_end(async move {
+            let from = writing.mount(sources, &repository, &digest).await?;
+            if let (Some(from), Some(witness)) = (&from, witness) {
+                let from = Some(from.clone());
+                tell_blob(&witness, &writing, &repository, digest, from).await;
+            }
+            Ok(from.is_some())
+        });
+        Ok(mounted.await?.then(|| self.created(name, &digest)))
     }
 
     /// Where a blob may be taken from: only what the client could pull anyway.

@@ -156,14 +156,14 @@ impl Writing {
         Ok(())
     }
 
-    /// Takes a manifest out of a repository, and with it the tags that point to it.
+    /// Takes a manifest out of a repository, and with it the tags that point to it, which are returned.
     ///
     /// Its bytes, and those of what it refers to, stay until a collection.
     pub(crate) async fn delete_manifest(
         &self,
         repository: &RepositoryName,
         digest: &Digest,
-    ) -> Result<(), Error> {
+    ) -> Result<Vec<Tag>, Error> {
         let (repository, digest) = (repository.clone(), *digest);
         self.shielded(move |content| async move {
             // A referrer leaves the list first: what is listed is there.
@@ -178,11 +178,12 @@ impl Writing {
                 return Err(Error::ManifestUnknown(Reference::Digest(digest)));
             }
             content.shared.leases.promise(&digest);
-            for tag in content.tags_of(&repository, &digest).await? {
-                content.backend().delete_folder(Folder::Tag(&repository, &tag)).await?;
+            let tags = content.tags_of(&repository, &digest).await?;
+            for tag in &tags {
+                content.backend().delete_folder(Folder::Tag(&repository, tag)).await?;
             }
             content.backend().delete(key).await?;
-            Ok(())
+            Ok(tags)
         })
         .await
     }

@@ -4,7 +4,7 @@ use super::{
     Key,
     Kind::{
         Account, Address, Choice, Choices, Count, Duration, Environment, Fields, Flag, Headers, Id,
-        List, Path, Pem, Prefix, Secret, SecretPem, Size, Table, Text, Url, WebUrl,
+        List, Notifications, Path, Pem, Prefix, Secret, SecretPem, Size, Table, Text, Url, WebUrl,
     },
     Section,
 };
@@ -122,6 +122,30 @@ pub(super) const SECTIONS: &[Section] = &[
         ],
     )
     .not_yet(),
+    Section::new(
+        "registry.events",
+        None,
+        "what notifications hold, and how they wait",
+        &[
+            Key::new("includereferences", Flag, Some("false"), "list what a manifest refers to")
+                .live(),
+            Key::new(
+                "format",
+                Choice(&["v1", "v2"]),
+                Some("\"v1\""),
+                "the version in the media type; GitLab takes v1",
+            )
+            .live(),
+            Key::new("maxage", Duration, Some("\"1d\""), "how long an event is tried for").live(),
+            Key::new("maxbytes", Size, Some("\"64MiB\""), "the most that waits for one endpoint"),
+            Key::new(
+                "maxevents",
+                Count(1),
+                Some("100000"),
+                "the most events that wait for one endpoint",
+            ),
+        ],
+    ),
     Section::new(
         "registry.catalog",
         None,
@@ -308,16 +332,37 @@ const REGISTRY: &[Key] = &[
         .only("false"),
     Key::refused("auto_migrate", "migrations of the metadata database", NO_DATABASE),
     Key::later("reporting", Table, "error reports"),
-    Key::later("notifications", Table, "webhooks"),
-    Key::later("default_notifications_timeout", Duration, "a webhook's timeout"),
-    Key::later("default_notifications_maxretries", Count(0), "a webhook's retries"),
-    Key::later(
+    Key::new(
+        "notifications",
+        Notifications,
+        None,
+        "who is told of pushes, pulls and deletes, each as [[registry.notifications]]",
+    )
+    .live(),
+    Key::new("default_notifications_timeout", Duration, Some("\"500ms\""), "for one request")
+        .live(),
+    Key::new(
+        "default_notifications_maxretries",
+        Count(0),
+        None,
+        "further attempts before an event is given up; unset: as many as maxage allows",
+    )
+    .live(),
+    Key::new(
         "default_notifications_threshold",
         Count(0),
+        None,
         "the old name of default_notifications_maxretries",
-    ),
-    Key::later("default_notifications_backoff", Duration, "a webhook's pause"),
-    Key::later("default_notifications_headers", Headers, "a webhook's headers"),
+    )
+    .live(),
+    Key::new(
+        "default_notifications_backoff",
+        Duration,
+        Some("\"1s\""),
+        "the first pause between attempts; each further one is twice as long",
+    )
+    .live(),
+    Key::new("default_notifications_headers", Headers, Some("{}"), "sent with every event").live(),
     Key::new("svlogd_size", Size, None, "its log's size, instead of [logging]'s").live(),
     Key::new("svlogd_num", Count(1), None, "its full logs, instead of [logging]'s").live(),
     Key::later("svlogd_timeout", Duration, "a log file's age"),

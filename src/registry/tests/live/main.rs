@@ -5,9 +5,11 @@
 mod admin;
 mod client;
 mod drain;
+mod events;
 mod manifests;
 mod passed;
 mod pusher;
+mod receiver;
 mod referrers;
 mod sendfile;
 mod server;

@@ -62,6 +62,12 @@ impl Running {
         Self::on_with(http, ("", more), bind)
     }
 
+    /// A server on a folder that takes deletes, with further lines below everything else.
+    pub(crate) fn in_folder(folder: TempDir, lines: &str) -> Self {
+        let listen = |config: &Config| Listener::bind(&config.http.address).unwrap();
+        Self::from("draintimeout: 60s", (", delete: {enabled: true}", lines), folder, listen)
+    }
+
     fn on(http: &str, listen: impl FnOnce(&Config) -> Listener) -> Self {
         Self::on_with(http, ("", ""), listen)
     }
@@ -71,7 +77,15 @@ impl Running {
         (storage, more): (&str, &str),
         listen: impl FnOnce(&Config) -> Listener,
     ) -> Self {
-        let folder = tempfile::tempdir().unwrap();
+        Self::from(http, (storage, more), tempfile::tempdir().unwrap(), listen)
+    }
+
+    fn from(
+        http: &str,
+        (storage, more): (&str, &str),
+        folder: TempDir,
+        listen: impl FnOnce(&Config) -> Listener,
+    ) -> Self {
         let text = format!(
             "version: 0.1\nlog: {{accesslog: {{disabled: true}}}}\nstorage: {{filesystem: {{rootdirectory: '{}'}}{}}}\n\
              http: {{addr: '127.0.0.1:0', secret: of tests, {}}}\n{}\n",
@@ -90,6 +104,8 @@ impl Running {
             let text = Arc::clone(&text);
             move || read(&text.lock().unwrap())
         });
+        // Of a server that was here before.
+        let _ = fs::remove_file(folder.path().join("admin"));
         let socket = UnixListener::bind(folder.path().join("admin")).unwrap();
         admin::spawn(socket, reloader).unwrap();
         let (stop, stopped) = oneshot::channel();
@@ -110,6 +126,13 @@ impl Running {
 
     pub(crate) async fn client(&self) -> Client {
         Client::tcp(&self.address).await
+    }
+
+    /// Waits for the end of a server, and leaves its folder to another one.
+    pub(crate) async fn into_folder(mut self) -> TempDir {
+        self.stop().await;
+        self.end().await;
+        self.folder
     }
 
     /// Changes what the next reload reads.
