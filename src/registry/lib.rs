@@ -16,6 +16,7 @@ mod listener;
 pub mod log;
 mod metered;
 mod outbound;
+mod proxy;
 mod purging;
 mod route;
 mod server;

@@ -7,7 +7,7 @@
 
 use std::{
     convert::Infallible,
-    future::Future,
+    future::{Future, pending},
     io,
     sync::{
         Arc,
@@ -39,6 +39,7 @@ use crate::{
     control::{Control, Phase, Shared},
     listener::{Accepted, Incomings, Listener},
     metered::Metered,
+    proxy::Proxy,
     purging,
     statistics::OpenConnection,
     upload::Signer,
@@ -91,6 +92,9 @@ pub enum OpenError {
     /// Passwords or keys are not usable.
     #[error("failed to set up `auth`")]
     Auth(#[source] Unusable),
+    /// Nothing can be asked of the registry behind this one.
+    #[error("failed to set up `proxy`: {0}")]
+    Proxy(String),
     /// The thread that writes the access log could not be started.
     #[error("failed to start the access log")]
     AccessLog(#[source] io::Error),
@@ -111,7 +115,9 @@ impl Server {
             // For this process only: uploads cannot go on after a restart.
             None => Signer::new(uuid::Uuid::new_v4().as_bytes()),
         };
-        let api = Api::new(config, gate, content.clone(), signer);
+        let proxy = config.proxy.as_ref().map(|proxy| Proxy::open(proxy, content.clone()));
+        let proxy = proxy.transpose().map_err(|fault| OpenError::Proxy(fault.to_string()))?;
+        let api = Api::new(config, gate, content.clone(), signer, proxy);
         let shared = Shared::new(config, api, content).map_err(OpenError::AccessLog)?;
         Ok(Self { shared: Arc::new(shared), h2c: config.http.h2c })
     }
@@ -153,6 +159,12 @@ impl Server {
         let builder = Arc::new(self.builder());
         let mut shutdown = std::pin::pin!(shutdown);
         let mut purging = std::pin::pin!(purging::run(shared.content.clone(), shared.purging()));
+        let mut fetched = std::pin::pin!(async {
+            match shared.api.proxy() {
+                Some(proxy) => proxy.run().await,
+                None => pending().await,
+            }
+        });
         loop {
             let (accepted, permit) = tokio::select! {
                 // Looked at first: under any load, who is told to stop stops.
@@ -160,6 +172,7 @@ impl Server {
                 () = &mut shutdown => return,
                 next = next(&mut listener, connections) => next,
                 never = &mut purging => match never {},
+                never = &mut fetched => match never {},
             };
             let connection = Connection::new(shared, &accepted);
             match accepted {
@@ -176,6 +189,9 @@ impl Server {
         // Zero is no drain at all, as Distribution.
         if timeout(shared.drain_timeout(), connections.ended()).await.is_err() {
             shared.enter(Phase::Cutting);
+        }
+        if let Some(proxy) = shared.api.proxy() {
+            proxy.stop().await;
         }
         if timeout(LAST_WRITES, shared.content.writes_ended()).await.is_err() {
             let writes = shared.content.writes_in_flight();

@@ -50,7 +50,15 @@ const RESERVED: &[Reserved] = &[
         places: &["src/regctl/render/", "src/registry/config/"],
     },
     Reserved { words: &["hyper::", "http::", "http_body::"], places: &["src/registry/"] },
-    Reserved { words: &["reqwest::"], places: &["src/regctl/sys/local.rs", "src/xtask/"] },
+    Reserved {
+        words: &["reqwest::"],
+        places: &[
+            "src/regctl/sys/local.rs",
+            "src/registry/outbound/",
+            "src/registry/proxy/",
+            "src/xtask/",
+        ],
+    },
     Reserved { words: &["minijinja::"], places: &["src/regctl/render/"] },
     Reserved { words: &["aws_sdk_s3"], places: &["src/storage/s3/"] },
     Reserved { words: &["nix::"], places: &["src/regctl/sys/", "src/regctl/supervise/"] },
@@ -84,6 +92,7 @@ const REGISTRY_RANKS: &[(&str, u8)] = &[
     ("access", 2),
     ("purging", 2),
     ("api", 2),
+    ("proxy", 3),
     ("metered", 3),
     ("listener", 3),
     ("statistics", 4),
@@ -91,6 +100,7 @@ const REGISTRY_RANKS: &[(&str, u8)] = &[
     ("auth", 4),
     ("content", 4),
     ("upload", 4),
+    ("outbound", 5),
     ("log", 5),
     ("config", 6),
 ];

@@ -15,9 +15,10 @@ use super::{
     Answer, Body, Call,
     body::Piece,
     failure::Failure,
+    proxied::Source,
     range::{ByteRanges, RangeError},
 };
-use crate::content::{Blob, Object, UploadId};
+use crate::content::UploadId;
 
 pub(super) const CONTENT_DIGEST: HeaderName = HeaderName::from_static("docker-content-digest");
 
@@ -25,8 +26,8 @@ const OCTETS: HeaderValue = HeaderValue::from_static("application/octet-stream")
 
 impl Call<'_> {
     pub(super) async fn blob(&self, name: &RepositoryName, digest: &Digest) -> Answer {
-        let Blob { digest, object } = self.api.content.blob(name, digest).await?;
-        let mut response = self.blob_body(&digest, &object)?;
+        let (digest, source) = self.find_blob(name, digest).await?;
+        let mut response = self.blob_body(&digest, source)?;
         let headers = response.headers_mut();
         headers.insert(CONTENT_DIGEST, value(&digest.to_string()));
         headers.insert(ETAG, etag(&digest));
@@ -45,22 +46,26 @@ impl Call<'_> {
     }
 
     /// Status and body: all of it, parts of it, or nothing because the client has it.
-    fn blob_body(&self, digest: &Digest, object: &Object) -> Result<Response<Body>, Failure> {
+    fn blob_body(&self, digest: &Digest, source: Source) -> Result<Response<Body>, Failure> {
         let headers = &self.parts.headers;
         if matches_etag(headers, digest) {
             return Ok(not_modified());
         }
-        let size = object.size();
+        let size = source.size();
         let wanted = headers.get(RANGE).and_then(|value| value.to_str().ok());
         let ranges = match wanted {
-            Some(wanted) if self.parts.method == Method::GET && still_current(headers, digest) => {
+            Some(wanted)
+                if self.parts.method == Method::GET
+                    && source.has_parts()
+                    && still_current(headers, digest) =>
+            {
                 ByteRanges::parse(wanted, size).map_err(|error| unsatisfiable(error, size))?
             }
             _ => ByteRanges::Whole,
         };
         let ranges = match ranges {
             ByteRanges::Whole => {
-                let mut response = Response::new(Body::blob(object.chunks(0..size)));
+                let mut response = source.whole();
                 response.headers_mut().insert(CONTENT_TYPE, OCTETS);
                 return Ok(response);
             }
@@ -68,13 +73,14 @@ impl Call<'_> {
         };
         let mut response = match <[_; 1]>::try_from(ranges) {
             Ok([range]) => {
-                let mut response = Response::new(Body::blob(object.chunks(range.clone())));
+                let part = source.part(range.clone());
+                let mut response = Response::new(part.map_or_else(Body::empty, Body::one));
                 let content_range = format!("bytes {}-{}/{size}", range.start, range.end - 1);
                 response.headers_mut().insert(CONTENT_RANGE, value(&content_range));
                 response.headers_mut().insert(CONTENT_TYPE, OCTETS);
                 response
             }
-            Err(ranges) => multipart(object, ranges),
+            Err(ranges) => multipart(&source, ranges),
         };
         *response.status_mut() = StatusCode::PARTIAL_CONTENT;
         Ok(response)
@@ -82,10 +88,10 @@ impl Call<'_> {
 }
 
 /// Several ranges in one answer (RFC 9110, section 14.6).
-fn multipart(object: &Object, ranges: Vec<std::ops::Range<u64>>) -> Response<Body> {
+fn multipart(source: &Source, ranges: Vec<std::ops::Range<u64>>) -> Response<Body> {
     // Random, so that no blob can hold it on purpose.
     let boundary = UploadId::random();
-    let size = object.size();
+    let size = source.size();
     let mut pieces = VecDeque::with_capacity(2 * ranges.len() + 1);
     let mut line_break = "";
     for range in ranges {
@@ -96,7 +102,7 @@ fn multipart(object: &Object, ranges: Vec<std::ops::Range<u64>>) -> Response<Bod
             range.end - 1
         );
         pieces.push_back(Piece::Bytes(head.into()));
-        pieces.push_back(Piece::Blob(object.chunks(range)));
+        pieces.extend(source.part(range));
         line_break = "\r\n";
     }
     pieces.push_back(Piece::Bytes(format!("\r\n--{boundary}--\r\n").into()));

@@ -17,8 +17,12 @@ use super::{
     Answer, Body, Call,
     blob::{CONTENT_DIGEST, etag, matches_etag, not_modified, value},
     failure::Failure,
+    proxied::{Answered, warn_of_age},
 };
-use crate::content::{BodyError, Error, StoredManifest};
+use crate::{
+    content::{BodyError, Error, StoredManifest},
+    proxy::Kept,
+};
 
 /// What Distribution takes, and what the OCI specification asks registries to take at least.
 const MANIFEST_BYTES: usize = 4 * 1024 * 1024;
@@ -33,7 +37,11 @@ impl Call<'_> {
     /// Serves the manifest as it was pushed, whatever `Accept` says: a client that cannot read it says so
     /// better than a 404 would.
     pub(super) async fn manifest(&self, name: &RepositoryName, reference: &Reference) -> Answer {
-        let StoredManifest { digest, bytes } = self.api.content.manifest(name, reference).await?;
+        let Kept { manifest, is_stale } = match self.find_manifest(name, reference).await? {
+            Answered::Kept(kept) => kept,
+            Answered::Described(response) => return Ok(response),
+        };
+        let StoredManifest { digest, bytes } = manifest;
         let mut response = if matches_etag(&self.parts.headers, &digest) {
             not_modified()
         } else {
@@ -49,6 +57,7 @@ impl Call<'_> {
         let headers = response.headers_mut();
         headers.insert(CONTENT_DIGEST, value(&digest.to_string()));
         headers.insert(ETAG, etag(&digest));
+        warn_of_age(&mut response, is_stale);
         Ok(response)
     }
 

@@ -13,6 +13,7 @@ mod failure;
 mod location;
 mod manifest;
 mod page;
+mod proxied;
 mod range;
 mod settings;
 mod tags;
@@ -34,6 +35,7 @@ use crate::{
     auth::{Gate, Grant, User},
     config::Config,
     content::{BodyError, Content, Writing},
+    proxy::Proxy,
     route::{self, NoRoute, Route},
     upload::Signer,
 };
@@ -57,6 +59,8 @@ pub(crate) struct Api {
     signer: Signer,
     settings: Current,
     large_manifests: Semaphore,
+    /// None for a registry that is pushed to.
+    proxy: Option<Proxy>,
 }
 
 /// One request, without its body.
@@ -78,19 +82,31 @@ impl From<hyper::Error> for BodyError {
 }
 
 impl Api {
-    pub(crate) fn new(config: &Config, gate: Gate, content: Content, signer: Signer) -> Self {
+    pub(crate) fn new(
+        config: &Config,
+        gate: Gate,
+        content: Content,
+        signer: Signer,
+        proxy: Option<Proxy>,
+    ) -> Self {
         Self {
             gate,
             content,
             signer,
             settings: Current::new(Settings::new(config)),
             large_manifests: Semaphore::new(LARGE_MANIFESTS),
+            proxy,
         }
     }
 
     /// Whether everybody may do everything.
     pub(crate) fn is_open(&self) -> bool {
         self.gate.is_open()
+    }
+
+    /// The registry behind this one, if there is one.
+    pub(crate) fn proxy(&self) -> Option<&Proxy> {
+        self.proxy.as_ref()
     }
 
     /// Takes the settings of a configuration; requests that have begun keep theirs.

@@ -14,6 +14,7 @@ mod environment;
 mod keys;
 mod load;
 mod problem;
+mod proxy;
 mod read;
 mod scalar;
 mod secret;
@@ -36,6 +37,7 @@ pub(crate) use duration::parse as parse_duration;
 pub use keys::{KEYS, Key, Kind, Support, When};
 pub use load::Parsed;
 pub use problem::{Invalid, LoadError, Origin, Problem, Warning};
+pub use proxy::{Credentials, Proxy, RemoteUrl};
 pub use secret::Secret;
 
 /// What a registry process needs to know, complete and checked.
@@ -53,6 +55,8 @@ pub struct Config {
     pub catalog_max_entries: usize,
     /// `tags.maxtags`: the largest page of a tag list that asks for a page.
     pub tags_max: usize,
+    /// `proxy`: none for a registry that is pushed to.
+    pub proxy: Option<Proxy>,
 }
 
 /// `log`: what is written, and how.

@@ -12,7 +12,7 @@ use super::{
     address::Wrong,
     auth,
     check::Findings,
-    driver, duration, keys, scalar,
+    driver, duration, keys, proxy, scalar,
     tree::{Node, Value},
 };
 
@@ -28,7 +28,8 @@ pub(super) fn config(root: &Node, findings: &mut Findings) -> Option<Config> {
     let http = http(root, findings);
     let catalog_max_entries = page(root, "catalog.maxentries", findings);
     let tags_max = page(root, "tags.maxtags", findings);
-    Some(Config { log, storage: storage?, auth, http, catalog_max_entries, tags_max })
+    let proxy = proxy::read(root, findings);
+    Some(Config { log, storage: storage?, auth, http, catalog_max_entries, tags_max, proxy })
 }
 
 fn text<'a>(root: &'a Node, path: &str) -> Option<&'a str> {

@@ -160,7 +160,7 @@ impl Writing {
     }
 
     /// Prepares all that a manifest consists of, in the order in which it may appear.
-    async fn stage_manifest(
+    pub(super) async fn stage_manifest(
         &self,
         repository: &RepositoryName,
         reference: &Reference,

@@ -8,6 +8,7 @@
 mod blob;
 mod catalog;
 mod error;
+mod kept;
 mod link;
 mod locks;
 mod manifest;

@@ -1,6 +1,6 @@
 //! A new configuration held against the one that runs, key by key.
 
-use crate::config::{Address, Config, Http, Log, Storage, UploadPurging};
+use crate::config::{Address, Config, Credentials, Http, Log, Proxy, Storage, UploadPurging};
 
 /// What came of a reload: the keys of `config.yml` that differ from what ran.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
@@ -36,7 +36,7 @@ impl Reloaded {
 /// The new configuration is taken apart completely: a setting that is added does not compile until its place here
 /// is decided.
 pub(super) fn take_over(running: &mut Config, new: &Config) -> Reloaded {
-    let Config { log, storage, http, auth, catalog_max_entries, tags_max } = new;
+    let Config { log, storage, http, auth, catalog_max_entries, tags_max, proxy } = new;
     let mut found = Reloaded::default();
     take_log(&mut found, &mut running.log, log);
     take_storage(&mut found, &mut running.storage, storage);
@@ -45,7 +45,23 @@ pub(super) fn take_over(running: &mut Config, new: &Config) -> Reloaded {
     found.fixed("auth", &running.auth, auth);
     found.live("catalog.maxentries", &mut running.catalog_max_entries, catalog_max_entries);
     found.live("tags.maxtags", &mut running.tags_max, tags_max);
+    take_proxy(&mut found, running.proxy.as_ref(), proxy.as_ref());
     found
+}
+
+fn take_proxy(found: &mut Reloaded, running: Option<&Proxy>, new: Option<&Proxy>) {
+    let (Some(running), Some(new)) = (running, new) else {
+        found.fixed("proxy.remoteurl", &running.is_some(), &new.is_some());
+        return;
+    };
+    let Proxy { remote, credentials, ttl, cache_write_timeout } = new;
+    found.fixed("proxy.remoteurl", &running.remote, remote);
+    let name = |found: &Option<Credentials>| found.as_ref().map(|found| found.username.clone());
+    found.fixed("proxy.username", &name(&running.credentials), &name(credentials));
+    let password = |found: &Option<Credentials>| found.as_ref().map(|found| found.password.clone());
+    found.fixed("proxy.password", &password(&running.credentials), &password(credentials));
+    found.fixed("proxy.ttl", &running.ttl, ttl);
+    found.fixed("proxy.cachewritetimeout", &running.cache_write_timeout, cache_write_timeout);
 }
 
 fn take_log(found: &mut Reloaded, running: &mut Log, new: &Log) {

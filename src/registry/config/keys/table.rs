@@ -13,7 +13,8 @@ const NO_HEALTH: Support = NoEffect("health checks are not run yet");
 const NO_DEBUG: Support = NoEffect("the debug server is not there yet");
 const NO_EVENTS: Support = Moot("counts only with an endpoint");
 const NO_REDIS: Support = NoEffect("nothing uses Redis yet");
-const NO_PROXY: Support = Moot("counts only with `proxy.remoteurl`");
+const NO_HELPERS: &str =
+    "the registry runs no programs; write `proxy.username` and `proxy.password`";
 const NO_TLS: Support = Moot("counts only with `http.tls.certificate`");
 const NO_DATABASE: &str = "there is no metadata database here: the storage is the truth";
 
@@ -159,12 +160,12 @@ pub const KEYS: &[Key] = &[
     key("catalog.maxentries", Integer, Yes, "the largest page of the catalog [1000]"),
     key("tags.maxtags", Integer, Yes, "the largest page of a tag list [1000]"),
     key("proxy", Section, Yes, "a cache in front of another registry"),
-    key("proxy.remoteurl", Text, NotYet(Filled), "the other registry"),
-    key("proxy.username", Text, NO_PROXY, "who to be there"),
-    key("proxy.password", Secret, NO_PROXY, "the password there"),
-    key("proxy.ttl", Duration, NO_PROXY, "how long what was pulled is kept [168h]"),
-    key("proxy.exec", Open, NO_PROXY, "a helper for credentials"),
-    key("proxy.cachewritetimeout", Duration, NO_PROXY, "how long keeping may take [5m]"),
+    key("proxy.remoteurl", Text, Yes, "the other registry"),
+    key("proxy.username", Text, Yes, "who to be there"),
+    key("proxy.password", Secret, Yes, "the password there"),
+    key("proxy.ttl", Duration, Yes, "how long what was pulled is kept; 0: for ever [168h]"),
+    key("proxy.exec", Open, Refused(Filled, NO_HELPERS), "a helper for credentials"),
+    key("proxy.cachewritetimeout", Duration, Yes, "how long a blob is fetched on when nobody waits for it [5m]"),
     key("validation.enabled", Boolean, NoEffect("manifests are always validated"), "the old opposite of disabled"),
     key("validation.disabled", Boolean, NoEffect("manifests are always validated"), "skip validation [false]"),
     key("validation.manifests.urls.allow", List, NotYet(Filled), "patterns of URLs that layers may have"),

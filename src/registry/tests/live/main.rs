@@ -6,4 +6,6 @@ mod admin;
 mod client;
 mod drain;
 mod passed;
+mod proxy;
 mod server;
+mod upstream;

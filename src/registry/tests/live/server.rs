@@ -49,11 +49,25 @@ impl Running {
         Self::on("draintimeout: 60s", |_| Listener::passed(socket).unwrap())
     }
 
+    /// A server with more sections, on a folder that may have been another's.
+    pub(crate) fn configured(sections: &str, folder: TempDir) -> Self {
+        let listen = |config: &Config| Listener::bind(&config.http.address).unwrap();
+        Self::in_folder("draintimeout: 60s", sections, folder, listen)
+    }
+
     fn on(http: &str, listen: impl FnOnce(&Config) -> Listener) -> Self {
-        let folder = tempfile::tempdir().unwrap();
+        Self::in_folder(http, "", tempfile::tempdir().unwrap(), listen)
+    }
+
+    fn in_folder(
+        http: &str,
+        sections: &str,
+        folder: TempDir,
+        listen: impl FnOnce(&Config) -> Listener,
+    ) -> Self {
         let text = format!(
-            "version: 0.1\nlog: {{accesslog: {{disabled: true}}}}\nstorage: {{filesystem: {{rootdirectory: '{}'}}}}\n\
-             http: {{addr: '127.0.0.1:0', secret: of tests, {}}}\n",
+            "version: 0.1\nlog: {{accesslog: {{disabled: true}}}}\nstorage:\n  filesystem: {{rootdirectory: '{}'}}\n\
+             {sections}\nhttp: {{addr: '127.0.0.1:0', secret: of tests, {}}}\n",
             folder.path().join("data").display(),
             http,
         );
@@ -67,6 +81,8 @@ impl Running {
             let text = Arc::clone(&text);
             move || read(&text.lock().unwrap())
         });
+        // A server before this one may have left its own.
+        let _ = fs::remove_file(folder.path().join("admin"));
         let socket = UnixListener::bind(folder.path().join("admin")).unwrap();
         admin::spawn(socket, reloader).unwrap();
         let (stop, stopped) = oneshot::channel();
@@ -104,6 +120,18 @@ impl Running {
     /// Waits for the end of a server that was told to stop.
     pub(crate) async fn end(&mut self) {
         timeout(BOUND, &mut self.ended).await.expect("it never ends").unwrap();
+    }
+
+    /// Ends the server, and returns its folder.
+    pub(crate) async fn into_folder(mut self) -> TempDir {
+        self.stop().await;
+        self.end().await;
+        self.folder
+    }
+
+    /// The text of a file of the storage; none if it is not there.
+    pub(crate) fn file(&self, path: &str) -> Option<String> {
+        fs::read_to_string(self.folder.path().join("data").join(path)).ok()
     }
 
     /// The data of the upload sessions on disk.
