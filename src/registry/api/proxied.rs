@@ -98,7 +98,7 @@ impl Call<'_> {
                 let size = said.size.ok_or_else(|| failure(&nothing_said()))?;
                 Ok((*digest, Source::Described(size)))
             }
-            Err(proxy::Error::Missing) => Err(unknown.into()),
+            Err(error) if error.is_missing() => Err(unknown.into()),
             Err(error) => Err(failure_of(error)),
         }
     }

@@ -49,10 +49,7 @@ impl fmt::Display for RemoteUrl {
 
 /// Reads the section; none when no other registry is named.
 pub(super) fn read(root: &Node, findings: &mut Findings) -> Option<Proxy> {
-    let Some(remote) = remote(root, findings) else {
-        without_remote(root, findings);
-        return None;
-    };
+    let remote = remote(root, findings)?;
     let ttl = span(root, "proxy.ttl").unwrap_or(TTL);
     Some(Proxy {
         remote,
@@ -123,15 +120,6 @@ fn credentials(root: &Node, findings: &mut Findings) -> Option<Credentials> {
             None
         }
         (None, None) => None,
-    }
-}
-
-/// Whoever names credentials expects a proxy.
-fn without_remote(root: &Node, findings: &mut Findings) {
-    for path in ["proxy.username", "proxy.password", "proxy.ttl", "proxy.cachewritetimeout"] {
-        if let (Some(node), None) = (root.find(path), text(root, "proxy.remoteurl")) {
-            findings.warning(path, node, "counts only with `proxy.remoteurl`");
-        }
     }
 }
 

@@ -155,6 +155,7 @@ http:
   h2c: {enabled: true}
 catalog: {maxentries: 5}
 tags: {maxtags: 6}
+proxy: {remoteurl: https://registry.example.com}
 ";
 
     fn config(text: &str) -> Config {
@@ -193,6 +194,7 @@ tags: {maxtags: 6}
             "http.prefix",
             "http.secret",
             "http.h2c.enabled",
+            "proxy.remoteurl",
         ];
         assert_eq!(reloaded.needs_restart, fixed);
         for key in reloaded.applied.iter().chain(&fixed) {
@@ -207,6 +209,17 @@ tags: {maxtags: 6}
     fn a_configuration_that_is_the_same_changes_nothing() {
         let mut running = config(OTHER);
         assert_eq!(take_over(&mut running, &config(OTHER)), Reloaded::default());
+    }
+
+    #[test]
+    fn another_registry_behind_needs_a_restart() {
+        let with = |proxy: &str| config(&format!("{RUNNING}proxy: {{{proxy}}}"));
+        let running = "remoteurl: https://a.example.com, username: a, password: b, ttl: 1h";
+        let other =
+            "remoteurl: https://b.example.com, username: c, password: d, cachewritetimeout: 1s";
+        let reloaded = take_over(&mut with(running), &with(other));
+        let names = ["remoteurl", "username", "password", "ttl", "cachewritetimeout"];
+        assert_eq!(reloaded.needs_restart, names.map(|name| format!("proxy.{name}")));
     }
 
     #[test]

@@ -48,6 +48,14 @@ pub(crate) enum Error {
 }
 
 impl Error {
+    /// Whether there is no such thing, and no other trouble.
+    pub(crate) fn is_missing(&self) -> bool {
+        match self {
+            Self::Shared(error) => error.is_missing(),
+            error => matches!(error, Self::Missing),
+        }
+    }
+
     /// Whether what is at hand here may stand in for what could not be had.
     pub(super) fn is_upstreams(&self) -> bool {
         match self {

@@ -18,7 +18,22 @@ fn what_is_not_there_yet_is_refused_by_name() {
         (with_http("addr: ':0', tls: {certificate: /c, key: /k}"), "`http.tls.certificate`"),
         (with_http("addr: ':0', tls: {letsencrypt: {email: e}}"), "`http.tls.letsencrypt`"),
         (with_http("addr: ':0', letsencrypt: {email: e}"), "`http.letsencrypt`"),
-        (with("proxy: {remoteurl: 'https://registry.example.com'}"), "`proxy.remoteurl`"),
+        (
+            with("proxy: {exec: {command: /c}}"),
+            "`proxy.exec`: refused: the registry runs no programs",
+        ),
+        (
+            with("proxy: {remoteurl: registry.example.com}"),
+            "`proxy.remoteurl`: the scheme is missing",
+        ),
+        (
+            with("proxy: {remoteurl: 'https://a:b@registry.example.com'}"),
+            "credentials belong to `proxy.username` and `proxy.password`",
+        ),
+        (
+            with("proxy: {remoteurl: 'https://registry.example.com', username: a}"),
+            "`proxy.password`: missing; a name needs one",
+        ),
         (with("notifications: {endpoints: [{name: a, url: u}]}"), "`notifications.endpoints`"),
         (with("middleware: {registry: [{name: a}]}"), "`middleware.registry`"),
         (with("middleware: {repository: [{name: a}]}"), "`middleware.repository`"),
