@@ -10,6 +10,8 @@ use std::{
     time::{Duration, Instant, SystemTime},
 };
 
+use crate::content::Held;
+
 /// What a registry has done since it was opened, and does now.
 #[derive(Clone, Copy, Debug)]
 pub struct Statistics {
@@ -27,6 +29,12 @@ pub struct Statistics {
     pub requests_served: u64,
     /// Writes that have begun and not ended, those of clients that have gone away included.
     pub writes_in_flight: u64,
+    /// Digests that are promised to be there, and so out of a collector's reach.
+    pub digests_leased: u64,
+    /// Whether there were too many to tell them apart, so that more than those are.
+    pub leases_full: bool,
+    /// Whether the process has run for a lease, so that no promise of an earlier one still holds.
+    pub leases_complete: bool,
     /// Bytes read from connections, headers included.
     pub bytes_received: u64,
     /// Bytes written to connections, headers included.
@@ -89,7 +97,7 @@ impl Counters {
         self.sent.fetch_add(bytes as u64, Ordering::Relaxed);
     }
 
-    pub(crate) fn read(&self, writes_in_flight: u64) -> Statistics {
+    pub(crate) fn read(&self, writes_in_flight: u64, leases: Held) -> Statistics {
         let (connections_accepted, connections_open, _) = self.connections.read();
         let (_, requests_in_flight, requests_served) = self.requests.read();
         Statistics {
@@ -100,6 +108,9 @@ impl Counters {
             requests_in_flight,
             requests_served,
             writes_in_flight,
+            digests_leased: leases.digests as u64,
+            leases_full: leases.is_full,
+            leases_complete: leases.is_complete,
             bytes_received: self.received.load(Ordering::Relaxed),
             bytes_sent: self.sent.load(Ordering::Relaxed),
         }

@@ -23,6 +23,7 @@ pub(super) struct Status {
     writes_in_flight: u64,
     connections: Connections,
     requests: Requests,
+    leases: Leases,
     bytes: Bytes,
 }
 
@@ -36,6 +37,13 @@ struct Connections {
 struct Requests {
     in_flight: u64,
     served: u64,
+}
+
+#[derive(Debug, Serialize)]
+struct Leases {
+    digests: u64,
+    full: bool,
+    complete: bool,
 }
 
 #[derive(Debug, Serialize)]
@@ -98,6 +106,11 @@ impl Status {
                 accepted: now.connections_accepted,
             },
             requests: Requests { in_flight: now.requests_in_flight, served: now.requests_served },
+            leases: Leases {
+                digests: now.digests_leased,
+                full: now.leases_full,
+                complete: now.leases_complete,
+            },
             bytes: Bytes { received: now.bytes_received, sent: now.bytes_sent },
         }
     }

@@ -66,6 +66,10 @@ impl Failure {
             .with_status(StatusCode::NOT_FOUND)
     }
 
+    pub(super) fn is_not_found(&self) -> bool {
+        self.facts.status == StatusCode::NOT_FOUND
+    }
+
     /// Another status than the code's own.
     pub(super) fn with_status(mut self, status: StatusCode) -> Self {
         self.facts.status = status;
@@ -183,9 +187,9 @@ impl From<Error> for Failure {
             Error::ForeignLayer(digest) => Self::new(ErrorCode::ManifestInvalid)
                 .because(&error)
                 .with_detail(json!(digest.to_string())),
-            Error::TooManyReferences { .. } => {
-                Self::new(ErrorCode::ManifestInvalid).because(&error)
-            }
+            Error::Condition(_) => Self::new(ErrorCode::Unsupported)
+                .because(&error)
+                .with_status(StatusCode::PRECONDITION_FAILED),
             Error::Manifest(reason) => Self::new(ErrorCode::ManifestInvalid).because(reason),
             Error::WrongOffset { .. } => Self::new(ErrorCode::RangeInvalid).because(&error),
             Error::WrongLength { .. } => Self::new(ErrorCode::SizeInvalid).because(&error),

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use http::{
     HeaderValue, Method, Response, StatusCode,
-    header::{CONTENT_LENGTH, CONTENT_TYPE, ETAG, RETRY_AFTER, WARNING},
+    header::{CONTENT_LENGTH, CONTENT_TYPE, ETAG, RETRY_AFTER},
 };
 use oci::{Digest, ErrorCode, Reference, RepositoryName, Tag};
 
@@ -13,6 +13,7 @@ use super::{
     blob::{CONTENT_DIGEST, etag, matches_etag, not_modified, value},
     body::Piece,
     failure::Failure,
+    warning::warn,
 };
 use crate::{
     content::{Blob, Error, Object},
@@ -20,9 +21,7 @@ use crate::{
 };
 
 /// For people: clients print it.
-const STALE: HeaderValue = HeaderValue::from_static(
-    "299 - \"the upstream registry cannot be asked; this may be out of date\"",
-);
+const STALE: &str = "the upstream registry cannot be asked; this may be out of date";
 
 /// Where the bytes of a blob come from.
 #[derive(Debug)]
@@ -129,6 +128,20 @@ impl Call<'_> {
         }
     }
 
+    /// Sees to it that the list of referrers is the one there: it stands under a tag.
+    pub(super) async fn find_referrers(
+        &self,
+        name: &RepositoryName,
+        subject: &Digest,
+    ) -> Result<(), Failure> {
+        let Some(proxy) = &self.api.proxy else { return Ok(()) };
+        match proxy.manifest(name, &Tag::of_referrers(subject).into(), Wanted::Content).await {
+            Ok(_) => Ok(()),
+            Err(proxy::Error::Content(Error::ManifestUnknown(_))) => Ok(()),
+            Err(error) => Err(failure_of(error)),
+        }
+    }
+
     fn wanted(&self) -> Wanted {
         match self.parts.method {
             Method::HEAD => Wanted::Description,
@@ -161,7 +174,7 @@ impl Call<'_> {
 /// Says that an answer may be out of date.
 pub(super) fn warn_of_age(response: &mut Response<Body>, is_stale: bool) {
     if is_stale {
-        response.headers_mut().insert(WARNING, STALE);
+        warn(response, STALE);
     }
 }
 

@@ -10,7 +10,10 @@ use super::{
     failure::{self, Failure},
     location::External,
 };
-use crate::{config::Config, route::Route};
+use crate::{
+    config::{Config, Validation},
+    route::Route,
+};
 
 const API_VERSION: HeaderName = HeaderName::from_static("docker-distribution-api-version");
 
@@ -25,6 +28,7 @@ pub(super) struct Settings {
     pub(super) tags_max: usize,
     /// Whether this is a cache in front of another registry, where everything is pushed to.
     is_proxy: bool,
+    pub(super) validation: Validation,
 }
 
 impl Settings {
@@ -38,6 +42,7 @@ impl Settings {
             catalog_max_entries: config.catalog_max_entries,
             tags_max: config.tags_max,
             is_proxy: config.proxy.is_some(),
+            validation: config.validation.clone(),
         }
     }
 
@@ -47,6 +52,8 @@ impl Settings {
             Route::Root | Route::Base | Route::Catalog | Route::Tags(_) | Route::Redirect(_) => {
                 (true, &[], false)
             }
+            Route::Tag(..) => (false, &[], self.delete),
+            Route::Referrers(..) => (true, &[], false),
             Route::Manifest(..) => (true, &[Method::PUT], self.delete),
             Route::Blob(..) => (true, &[], self.delete),
             Route::Uploads(_) => (false, &[Method::POST], false),

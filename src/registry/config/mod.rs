@@ -21,6 +21,7 @@ mod secret;
 #[cfg(test)]
 mod tests;
 mod tree;
+mod validation;
 mod yaml;
 
 use std::{
@@ -39,6 +40,7 @@ pub use load::Parsed;
 pub use problem::{Invalid, LoadError, Origin, Problem, Warning};
 pub use proxy::{Credentials, Proxy, RemoteUrl};
 pub use secret::Secret;
+pub use validation::{Children, Class, IndexPlatform, Pattern, Urls, Validation};
 
 /// What a registry process needs to know, complete and checked.
 #[derive(Clone, Debug)]
@@ -57,6 +59,10 @@ pub struct Config {
     pub tags_max: usize,
     /// `proxy`: none for a registry that is pushed to.
     pub proxy: Option<Proxy>,
+    /// `regctl.lease`: how long what was answered for stays out of a collector's reach; 1 h when unset.
+    pub lease: Duration,
+    /// `validation` and `policy`: which manifests are taken.
+    pub validation: Validation,
 }
 
 /// `log`: what is written, and how.

@@ -14,10 +14,14 @@ use super::{
     check::Findings,
     driver, duration, keys, proxy, scalar,
     tree::{Node, Value},
+    validation,
 };
 
 /// The size of a page when none is set.
 const PAGE: usize = 1000;
+
+/// What a client was told holds for so long when nothing is set: longer than most pushes take.
+const LEASE: Duration = Duration::from_secs(3600);
 
 /// Reads everything; none when there is no driver to speak of, which has been reported.
 pub(super) fn config(root: &Node, findings: &mut Findings) -> Option<Config> {
@@ -28,8 +32,21 @@ pub(super) fn config(root: &Node, findings: &mut Findings) -> Option<Config> {
     let http = http(root, findings);
     let catalog_max_entries = page(root, "catalog.maxentries", findings);
     let tags_max = page(root, "tags.maxtags", findings);
+    let lease = span(root, "regctl.lease").unwrap_or(LEASE);
+    let validation = validation::read(root, findings);
     let proxy = proxy::read(root, findings);
-    Some(Config { log, storage: storage?, auth, http, catalog_max_entries, tags_max, proxy })
+    let storage = storage?;
+    Some(Config {
+        log,
+        storage,
+        auth,
+        http,
+        catalog_max_entries,
+        tags_max,
+        validation,
+        lease,
+        proxy,
+    })
 }
 
 fn text<'a>(root: &'a Node, path: &str) -> Option<&'a str> {

@@ -2,7 +2,7 @@
 //! while they are written. What has been kept for long enough goes again.
 
 use bytes::Bytes;
-use oci::{Digest, Reference, RepositoryName, Tag};
+use oci::{Digest, RepositoryName, Tag};
 use storage::{Driver, Folder, Key, Object};
 
 use super::{
@@ -54,27 +54,26 @@ impl Writing {
         .await
     }
 
-    /// Stores a manifest whose blobs may not be here, and points the tag to it where the reference is one.
+    /// Stores a manifest whose blobs may not be here, and points a tag to it where one is named.
     pub(crate) async fn keep_manifest(
         &self,
         repository: &RepositoryName,
-        reference: &Reference,
+        tag: Option<&Tag>,
         digest: &Digest,
         bytes: Bytes,
     ) -> Result<(), Error> {
-        let (repository, reference, digest) = (repository.clone(), reference.clone(), *digest);
+        let (repository, digest) = (repository.clone(), *digest);
+        let tag: Vec<Tag> = tag.into_iter().cloned().collect();
         self.shielded(move |content| async move {
-            let tag = match &reference {
-                Reference::Tag(tag) => Some((Subject::Tag(&repository, tag), Mode::Exclusive)),
-                Reference::Digest(_) => None,
-            };
-            let subjects = [
+            let own = [
                 (Subject::Tags(&repository), Mode::Shared),
                 (Subject::Digest(&digest), Mode::Exclusive),
             ];
+            let tags = tag.iter().map(|tag| (Subject::Tag(&repository, tag), Mode::Exclusive));
             let locks = &content.shared.locks;
-            let _locks = locks.acquire_all(subjects.into_iter().chain(tag)).await;
-            for staged in content.stage_manifest(&repository, &reference, &digest, bytes).await? {
+            let _locks = locks.acquire_all(own.into_iter().chain(tags)).await;
+            content.shared.leases.promise(&digest);
+            for staged in content.stage_manifest(&repository, &digest, bytes, &tag).await? {
                 content.backend().commit(staged).await?;
             }
             Ok(())
@@ -84,6 +83,8 @@ impl Writing {
 
     /// Takes content out of a repository, whatever it is there, with the tags that point to it; its bytes go
     /// when no other repository has it.
+    ///
+    /// What was promised of it still holds: it can be had again from where it was fetched.
     pub(crate) async fn expire(
         &self,
         repository: &RepositoryName,

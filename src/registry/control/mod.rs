@@ -193,7 +193,8 @@ impl Control {
     /// The numbers of this moment.
     #[must_use]
     pub fn statistics(&self) -> Statistics {
-        self.shared.counters.read(self.shared.content.writes_in_flight())
+        let content = &self.shared.content;
+        self.shared.counters.read(content.writes_in_flight(), content.leases())
     }
 
     /// Waits until the server has ended.

@@ -73,7 +73,7 @@ impl Proxy {
             // It does not say which one that is before it is here.
             (None, Wanted::Content) => {
                 let (digest, bytes) = self.upstream.manifest(name, &reference).await?;
-                self.keep(name, &reference, digest, bytes.clone()).await;
+                self.keep(name, Some(tag), digest, bytes.clone()).await;
                 Ok(kept(digest, bytes))
             }
         }
@@ -104,8 +104,7 @@ impl Proxy {
             return Ok(found);
         }
         let (digest, bytes) = self.upstream.manifest(name, &by_digest).await?;
-        let reference = tag.map_or(by_digest, |tag| Reference::Tag(tag.clone()));
-        self.keep(name, &reference, digest, bytes.clone()).await;
+        self.keep(name, tag, digest, bytes.clone()).await;
         Ok(kept(digest, bytes))
     }
 
@@ -125,23 +124,17 @@ impl Proxy {
         if let Some(tag) = tag {
             let points_to = self.content.tag(name, tag).await?;
             if points_to != Some(canonical) {
-                self.keep(name, &Reference::Tag(tag.clone()), canonical, bytes.clone()).await;
+                self.keep(name, Some(tag), canonical, bytes.clone()).await;
             }
         }
         Ok(Some(kept(canonical, bytes)))
     }
 
     /// Keeps a manifest where that is possible; who asked for it gets it either way.
-    async fn keep(
-        &self,
-        name: &RepositoryName,
-        reference: &Reference,
-        digest: Digest,
-        bytes: Bytes,
-    ) {
+    async fn keep(&self, name: &RepositoryName, tag: Option<&Tag>, digest: Digest, bytes: Bytes) {
         let Some(writing) = self.content.begin_write() else { return };
         self.schedule.note(name, &digest, Kind::Manifest);
-        if let Err(error) = writing.keep_manifest(name, reference, &digest, bytes).await {
+        if let Err(error) = writing.keep_manifest(name, tag, &digest, bytes).await {
             tracing::error!(repository = %name, %digest, %error, "manifest could not be kept");
         }
     }
