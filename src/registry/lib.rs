@@ -18,6 +18,7 @@ mod metered;
 mod outbound;
 mod proxy;
 mod purging;
+mod redirect;
 mod route;
 mod server;
 mod statistics;

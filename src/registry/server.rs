@@ -41,6 +41,7 @@ use crate::{
     metered::Metered,
     proxy::Proxy,
     purging,
+    redirect::Redirect,
     statistics::OpenConnection,
     upload::Signer,
 };
@@ -92,6 +93,9 @@ pub enum OpenError {
     /// Passwords or keys are not usable.
     #[error("failed to set up `auth`")]
     Auth(#[source] Unusable),
+    /// No URL can be signed.
+    #[error("failed to set up `middleware.storage`")]
+    Redirect(#[source] Box<dyn std::error::Error + Send + Sync>),
     /// Nothing can be asked of the registry behind this one.
     #[error("failed to set up `proxy`: {0}")]
     Proxy(String),
@@ -117,7 +121,9 @@ impl Server {
         };
         let proxy = config.proxy.as_ref().map(|proxy| Proxy::open(proxy, content.clone()));
         let proxy = proxy.transpose().map_err(|fault| OpenError::Proxy(fault.to_string()))?;
-        let api = Api::new(config, gate, content.clone(), signer, proxy);
+        let redirect = config.storage.redirect.as_ref().map(Redirect::open).transpose();
+        let redirect = redirect.map_err(|error| OpenError::Redirect(error.into()))?;
+        let api = Api::new(config, gate, content.clone(), signer, (proxy, redirect));
         let shared = Shared::new(config, api, content).map_err(OpenError::AccessLog)?;
         Ok(Self { shared: Arc::new(shared), h2c: config.http.h2c })
     }

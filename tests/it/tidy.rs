@@ -93,6 +93,7 @@ const REGISTRY_RANKS: &[(&str, u8)] = &[
     ("purging", 2),
     ("api", 2),
     ("proxy", 3),
+    ("redirect", 4),
     ("metered", 3),
     ("listener", 3),
     ("statistics", 4),

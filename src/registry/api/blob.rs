@@ -6,7 +6,7 @@ use http::{
     HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode,
     header::{
         ACCEPT_RANGES, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, ETAG,
-        IF_NONE_MATCH, IF_RANGE, RANGE,
+        IF_NONE_MATCH, IF_RANGE, LOCATION, RANGE,
     },
 };
 use oci::{Digest, ErrorCode, RepositoryName};
@@ -18,7 +18,7 @@ use super::{
     proxied::Source,
     range::{ByteRanges, RangeError},
 };
-use crate::content::UploadId;
+use crate::content::{UploadId, blob_path};
 
 pub(super) const CONTENT_DIGEST: HeaderName = HeaderName::from_static("docker-content-digest");
 
@@ -27,6 +27,12 @@ const OCTETS: HeaderValue = HeaderValue::from_static("application/octet-stream")
 impl Call<'_> {
     pub(super) async fn blob(&self, name: &RepositoryName, digest: &Digest) -> Answer {
         let (digest, source) = self.find_blob(name, digest).await?;
+        let stored = source.stored().cloned();
+        if stored.is_some()
+            && let Some(elsewhere) = self.elsewhere(&digest)
+        {
+            return Ok(elsewhere);
+        }
         let mut response = self.blob_body(&digest, source)?;
         let headers = response.headers_mut();
         headers.insert(CONTENT_DIGEST, value(&digest.to_string()));
@@ -34,7 +40,27 @@ impl Call<'_> {
         // Content under a digest never changes.
         headers.insert(CACHE_CONTROL, HeaderValue::from_static("max-age=31536000"));
         headers.insert(ACCEPT_RANGES, HeaderValue::from_static("bytes"));
+        if let (Some(nginx), Some(object)) = (&self.settings.nginx, &stored) {
+            nginx.hand_over(self.parts, object, &mut response);
+        }
         Ok(response)
+    }
+
+    /// The way to a blob that clients get elsewhere, and that this one does not have.
+    fn elsewhere(&self, digest: &Digest) -> Option<Response<Body>> {
+        let redirect = self.api.redirect.as_ref()?;
+        if matches_etag(&self.parts.headers, digest) {
+            return None;
+        }
+        let url = redirect.url(&blob_path(digest))?;
+        let mut response = Response::new(Body::empty());
+        *response.status_mut() = StatusCode::TEMPORARY_REDIRECT;
+        let headers = response.headers_mut();
+        headers.insert(LOCATION, HeaderValue::try_from(url).ok()?);
+        headers.insert(CONTENT_TYPE, OCTETS);
+        headers.insert(CONTENT_DIGEST, value(&digest.to_string()));
+        headers.insert(CONTENT_LENGTH, HeaderValue::from_static("0"));
+        Some(response)
     }
 
     pub(super) async fn delete_blob(&self, name: &RepositoryName, digest: &Digest) -> Answer {

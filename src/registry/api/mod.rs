@@ -19,6 +19,7 @@ mod page;
 mod proxied;
 mod range;
 mod referrers;
+mod sendfile;
 mod settings;
 mod tags;
 mod unwanted;
@@ -42,6 +43,7 @@ use crate::{
     config::Config,
     content::{BodyError, Content, Writing},
     proxy::Proxy,
+    redirect::Redirect,
     route::{self, NoRoute, Route},
     upload::Signer,
 };
@@ -67,6 +69,8 @@ pub(crate) struct Api {
     large_manifests: Semaphore,
     /// None for a registry that is pushed to.
     proxy: Option<Proxy>,
+    /// None for a registry that serves every blob itself.
+    redirect: Option<Redirect>,
 }
 
 /// One request, without its body.
@@ -93,7 +97,7 @@ impl Api {
         gate: Gate,
         content: Content,
         signer: Signer,
-        proxy: Option<Proxy>,
+        (proxy, redirect): (Option<Proxy>, Option<Redirect>),
     ) -> Self {
         Self {
             gate,
@@ -102,6 +106,7 @@ impl Api {
             settings: Current::new(Settings::new(config)),
             large_manifests: Semaphore::new(LARGE_MANIFESTS),
             proxy,
+            redirect,
         }
     }
 

@@ -51,6 +51,14 @@ impl Source {
         }
     }
 
+    /// What is in the storage.
+    pub(super) fn stored(&self) -> Option<&Object> {
+        match self {
+            Self::Stored(object) => Some(object),
+            Self::Arriving(_) | Self::Passing(..) | Self::Described(_) => None,
+        }
+    }
+
     /// Whether parts of it can be had.
     pub(super) fn has_parts(&self) -> bool {
         matches!(self, Self::Stored(_) | Self::Arriving(_))

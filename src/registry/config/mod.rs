@@ -16,8 +16,10 @@ mod load;
 mod problem;
 mod proxy;
 mod read;
+mod redirect;
 mod scalar;
 mod secret;
+mod sendfile;
 #[cfg(test)]
 mod tests;
 mod tree;
@@ -39,7 +41,9 @@ pub use keys::{KEYS, Key, Kind, Support, When};
 pub use load::Parsed;
 pub use problem::{Invalid, LoadError, Origin, Problem, Warning};
 pub use proxy::{Credentials, Proxy, RemoteUrl};
+pub use redirect::{CloudFront, Redirect};
 pub use secret::Secret;
+pub use sendfile::Sendfile;
 pub use validation::{Children, Class, IndexPlatform, Pattern, Urls, Validation};
 
 /// What a registry process needs to know, complete and checked.
@@ -63,6 +67,8 @@ pub struct Config {
     pub lease: Duration,
     /// `validation` and `policy`: which manifests are taken.
     pub validation: Validation,
+    /// `regctl.sendfile`: the nginx that sends large blobs itself. None: the registry sends everything.
+    pub sendfile: Option<Sendfile>,
 }
 
 /// `log`: what is written, and how.
@@ -115,6 +121,8 @@ pub struct Storage {
     pub read_only: bool,
     /// `storage.maintenance.uploadpurging`.
     pub upload_purging: UploadPurging,
+    /// `middleware.storage`, unless `storage.redirect.disable`: none serves every blob itself.
+    pub redirect: Option<Redirect>,
 }
 
 impl Storage {

@@ -81,11 +81,11 @@ fn remote(root: &Node, findings: &mut Findings) -> Option<RemoteUrl> {
     parsed.ok()
 }
 
-fn parse(text: &str) -> Result<RemoteUrl, String> {
+pub(super) fn parse(text: &str) -> Result<RemoteUrl, String> {
     let (scheme, rest) = text.split_once("://").ok_or("the scheme is missing")?;
     let (authority, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
     if authority.contains('@') {
-        return Err("credentials belong to `proxy.username` and `proxy.password`".to_owned());
+        return Err("a URL with a password is refused".to_owned());
     }
     let host = ExternalHost::parse(&format!("{scheme}://{authority}"));
     let host = host.map_err(|wrong| wrong.message)?;

@@ -12,7 +12,7 @@ use super::{
     address::Wrong,
     auth,
     check::Findings,
-    driver, duration, keys, proxy, scalar,
+    driver, duration, keys, proxy, redirect, scalar, sendfile,
     tree::{Node, Value},
     validation,
 };
@@ -32,20 +32,17 @@ pub(super) fn config(root: &Node, findings: &mut Findings) -> Option<Config> {
     let http = http(root, findings);
     let catalog_max_entries = page(root, "catalog.maxentries", findings);
     let tags_max = page(root, "tags.maxtags", findings);
-    let lease = span(root, "regctl.lease").unwrap_or(LEASE);
-    let validation = validation::read(root, findings);
-    let proxy = proxy::read(root, findings);
-    let storage = storage?;
     Some(Config {
         log,
-        storage,
+        storage: storage?,
         auth,
         http,
         catalog_max_entries,
         tags_max,
-        validation,
-        lease,
-        proxy,
+        lease: span(root, "regctl.lease").unwrap_or(LEASE),
+        validation: validation::read(root, findings),
+        sendfile: sendfile::read(root, findings),
+        proxy: proxy::read(root, findings),
     })
 }
 
@@ -160,6 +157,7 @@ fn storage(root: &Node, findings: &mut Findings) -> Option<Storage> {
         delete: boolean(root, "storage.delete.enabled").unwrap_or(false),
         read_only: boolean(root, "storage.maintenance.readonly.enabled").unwrap_or(false),
         upload_purging,
+        redirect: redirect::read(root, findings),
     })
 }
 

@@ -156,6 +156,7 @@ impl Writing {
         {
             self.backend().commit(staged).await?;
         }
+        self.shared.leases.promise(digest);
         Ok(())
     }
 

@@ -26,7 +26,7 @@ use std::{sync::Arc, time::Duration};
 use oci::RepositoryName;
 use storage::{Backend, Driver, Folder};
 
-pub(crate) use blob::{Blob, Sources};
+pub(crate) use blob::{Blob, Sources, blob_path};
 pub(crate) use condition::{Condition, Versions};
 pub(crate) use error::{BodyError, Error};
 pub(crate) use leases::Held;

@@ -45,8 +45,9 @@ pub(super) fn take_over(running: &mut Config, new: &Config) -> Reloaded {
         auth,
         catalog_max_entries,
         tags_max,
-        validation,
         lease,
+        validation,
+        sendfile,
         proxy,
     } = new;
     let mut found = Reloaded::default();
@@ -60,6 +61,7 @@ pub(super) fn take_over(running: &mut Config, new: &Config) -> Reloaded {
     take_proxy(&mut found, running.proxy.as_ref(), proxy.as_ref());
     found.fixed("regctl.lease", &running.lease, lease);
     take_validation(&mut found, &mut running.validation, validation);
+    found.live("regctl.sendfile", &mut running.sendfile, sendfile);
     found
 }
 
@@ -87,7 +89,7 @@ fn take_log(found: &mut Reloaded, running: &mut Log, new: &Log) {
 }
 
 fn take_storage(found: &mut Reloaded, running: &mut Storage, new: &Storage) {
-    let Storage { driver, delete, read_only, upload_purging } = new;
+    let Storage { driver, delete, read_only, upload_purging, redirect } = new;
     take_driver(found, &running.driver, driver);
     found.live("storage.delete.enabled", &mut running.delete, delete);
     found.live("storage.maintenance.readonly.enabled", &mut running.read_only, read_only);
@@ -97,6 +99,7 @@ fn take_storage(found: &mut Reloaded, running: &mut Storage, new: &Storage) {
     found.live("storage.maintenance.uploadpurging.age", &mut purging.age, age);
     found.live("storage.maintenance.uploadpurging.interval", &mut purging.interval, interval);
     found.live("storage.maintenance.uploadpurging.dryrun", &mut purging.dry_run, dry_run);
+    found.fixed("middleware.storage", &running.redirect, redirect);
 }
 
 fn take_driver(found: &mut Reloaded, running: &storage::Config, new: &storage::Config) {
@@ -183,6 +186,7 @@ tags: {maxtags: 6}
 proxy: {remoteurl: https://registry.example.com}
 validation: {manifests: {urls: {allow: [a]}, indexes: {platforms: none}, referencelimit: 1, payloadsizelimit: 2}}
 policy: {repository: {classes: [image]}}
+regctl: {sendfile: {secret: sixteen-letters-x, location: /a/}}
 ";
 
     fn config(text: &str) -> Config {
@@ -215,6 +219,7 @@ policy: {repository: {classes: [image]}}
                 "validation.manifests.referencelimit",
                 "validation.manifests.payloadsizelimit",
                 "policy.repository.classes",
+                "regctl.sendfile",
             ]
         );
         let fixed = [
@@ -222,6 +227,7 @@ policy: {repository: {classes: [image]}}
             "log.fields",
             "storage.filesystem.rootdirectory",
             "storage.filesystem.maxthreads",
+            "middleware.storage",
             "http.addr",
             "http.prefix",
             "http.secret",

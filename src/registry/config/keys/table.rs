@@ -13,6 +13,7 @@ const NO_HEALTH: Support = NoEffect("health checks are not run yet");
 const NO_DEBUG: Support = NoEffect("the debug server is not there yet");
 const NO_EVENTS: Support = Moot("counts only with an endpoint");
 const NO_REDIS: Support = NoEffect("nothing uses Redis yet");
+const NO_CODE: &str = "Distribution's own code for others to build upon has none of these";
 const NO_HELPERS: &str =
     "the registry runs no programs; write `proxy.username` and `proxy.password`";
 const NO_TLS: Support = Moot("counts only with `http.tls.certificate`");
@@ -55,7 +56,7 @@ pub const KEYS: &[Key] = &[
     key("storage.maintenance.uploadpurging.dryrun", Boolean, Yes, "only log what would go [false]"),
     key("storage.maintenance.readonly.enabled", Boolean, Yes, "refuse every write [false]"),
     key("storage.delete.enabled", Boolean, Yes, "allow deletes of manifests and blobs [false]"),
-    key("storage.redirect.disable", Boolean, NO_REDIRECT, "serve blobs through the registry [false]"),
+    key("storage.redirect.disable", Boolean, Yes, "serve blobs through the registry [false]"),
     key("storage.redirect.expirydelay", Duration, NO_REDIRECT, "how long a redirect holds [20m]"),
     key("storage.cache.blobdescriptor", Text, NO_CACHE, "inmemory or redis [none]"),
     key("storage.cache.layerinfo", Text, NO_CACHE, "the old name of blobdescriptor"),
@@ -79,9 +80,9 @@ pub const KEYS: &[Key] = &[
     key("auth.token.autoredirect", Boolean, Yes, "get tokens from the host that the client named [false]"),
     key("auth.token.autoredirectpath", Text, Yes, "the path there [/auth/token]"),
     key("middleware", Section, Yes, "code between the parts"),
-    key("middleware.registry", List, NotYet(Active), "code before the registry"),
-    key("middleware.repository", List, NotYet(Active), "code before a repository"),
-    key("middleware.storage", List, NotYet(Active), "code before the driver: cloudfront, redirect, rewrite"),
+    key("middleware.registry", List, Refused(Active, NO_CODE), "code before the registry"),
+    key("middleware.repository", List, Refused(Active, NO_CODE), "code before a repository"),
+    key("middleware.storage", List, Yes, "where clients are sent for blobs: redirect or cloudfront"),
     key("middleware.registry[].name", Text, Yes, "which"),
     key("middleware.registry[].disabled", Boolean, Yes, "leave it out [false]"),
     key("middleware.registry[].options", Open, Yes, "its options"),
@@ -197,4 +198,8 @@ pub const KEYS: &[Key] = &[
     key("profiling", Open, NoEffect("nothing is profiled"), "profiles for a cloud service"),
     key("regctl", Section, Yes, "what Distribution cannot say"),
     key("regctl.lease", Period, Yes, "how long what was answered for stays out of a collector's reach [1h]"),
+    key("regctl.sendfile", Section, Yes, "large blobs leave through nginx's sendfile"),
+    key("regctl.sendfile.secret", Secret, Yes, "what nginx proves itself with, in X-Regctl-Sendfile"),
+    key("regctl.sendfile.location", Text, Yes, "nginx's internal location of the storage's folder"),
+    key("regctl.sendfile.headers", List, Yes, "names in http.headers that nginx says again"),
 ];

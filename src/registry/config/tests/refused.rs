@@ -28,7 +28,7 @@ fn what_is_not_there_yet_is_refused_by_name() {
         ),
         (
             with("proxy: {remoteurl: 'https://a:b@registry.example.com'}"),
-            "credentials belong to `proxy.username` and `proxy.password`",
+            "`proxy.remoteurl`: a URL with a password is refused",
         ),
         (
             with("proxy: {remoteurl: 'https://registry.example.com', username: a}"),
@@ -37,7 +37,32 @@ fn what_is_not_there_yet_is_refused_by_name() {
         (with("notifications: {endpoints: [{name: a, url: u}]}"), "`notifications.endpoints`"),
         (with("middleware: {registry: [{name: a}]}"), "`middleware.registry`"),
         (with("middleware: {repository: [{name: a}]}"), "`middleware.repository`"),
-        (with("middleware: {storage: [{name: cloudfront}]}"), "`middleware.storage`"),
+        (
+            with("middleware: {storage: [{name: redirect}]}"),
+            "`middleware.storage[].options.baseurl`: missing",
+        ),
+        (
+            with("middleware: {storage: [{name: rewrite}]}"),
+            "`rewrite` changes the URLs of a driver",
+        ),
+        (with("middleware: {storage: [{name: googlecdn}]}"), "before Google's storage only"),
+        (with("middleware: {storage: [{name: other}]}"), "`other` is no middleware of the storage"),
+        (
+            with("middleware: {storage: [{name: redirect, options: {baseurl: cdn.example.com}}]}"),
+            "the scheme is missing",
+        ),
+        (
+            with(
+                "middleware: {storage: [{name: redirect, options: {baseurl: 'http://a'}}, {name: cloudfront}]}",
+            ),
+            "`middleware.storage`: two that redirect",
+        ),
+        (
+            with(
+                "middleware: {storage: [{name: cloudfront, options: {baseurl: a.example.com, privatekey: /k, keypairid: K, ipfilteredby: aws}}]}",
+            ),
+            "sends clients inside AWS to S3",
+        ),
         (with("compatibility: {schema1: {enabled: yes}}"), "`compatibility.schema1.enabled`"),
         (with("database: {enabled: true}"), "there is no metadata database here"),
         (with_storage("s3: {bucket: b}"), "the storage driver `s3` is not supported yet"),

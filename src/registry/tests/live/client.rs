@@ -56,9 +56,9 @@ impl Client {
         self.answer().await.unwrap()
     }
 
-    /// Sends a request with more headers, each with its line break, and reads the answer.
-    pub(crate) async fn get_with(&mut self, target: &str, headers: &str) -> Answer {
-        let head = format!("GET {target} HTTP/1.1\r\nHost: test\r\n{headers}\r\n");
+    /// Asks for something, with these lines in the head.
+    pub(crate) async fn get(&mut self, target: &str, lines: &str) -> Answer {
+        let head = format!("GET {target} HTTP/1.1\r\nHost: test\r\n{lines}\r\n");
         self.send(head.as_bytes()).await;
         self.answer().await.unwrap()
     }

@@ -7,5 +7,7 @@ mod client;
 mod drain;
 mod passed;
 mod proxy;
+mod redirect;
+mod sendfile;
 mod server;
 mod upstream;

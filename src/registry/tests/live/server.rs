@@ -40,19 +40,26 @@ impl Running {
 
     /// A server with these lines in `http`, on a port of its own.
     pub(crate) fn with(http: &str) -> Self {
-        Self::on(http, |config| Listener::bind(&config.http.address).unwrap())
+        Self::with_more(http, "")
     }
 
     /// A server on a listener that was passed to it.
     pub(crate) fn passed(listener: &TcpListener) -> Self {
         let socket = listener.try_clone().unwrap();
-        Self::on("draintimeout: 60s", |_| Listener::passed(socket).unwrap())
+        Self::on("draintimeout: 60s}", |_| Listener::passed(socket).unwrap())
+    }
+
+    /// A server whose configuration goes on with this.
+    pub(crate) fn with_more(http: &str, more: &str) -> Self {
+        Self::on(&format!("{http}}}\n{more}"), |config| {
+            Listener::bind(&config.http.address).unwrap()
+        })
     }
 
     /// A server with more sections, on a folder that may have been another's.
     pub(crate) fn configured(sections: &str, folder: TempDir) -> Self {
         let listen = |config: &Config| Listener::bind(&config.http.address).unwrap();
-        Self::in_folder("draintimeout: 60s", sections, folder, listen)
+        Self::in_folder("draintimeout: 60s}", sections, folder, listen)
     }
 
     fn on(http: &str, listen: impl FnOnce(&Config) -> Listener) -> Self {
@@ -67,7 +74,7 @@ impl Running {
     ) -> Self {
         let text = format!(
             "version: 0.1\nlog: {{accesslog: {{disabled: true}}}}\nstorage:\n  filesystem: {{rootdirectory: '{}'}}\n\
-             {sections}\nhttp: {{addr: '127.0.0.1:0', secret: of tests, {}}}\n",
+             {sections}\nhttp: {{addr: '127.0.0.1:0', secret: of tests, {}\n",
             folder.path().join("data").display(),
             http,
         );

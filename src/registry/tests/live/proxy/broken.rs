@@ -75,7 +75,7 @@ async fn a_blob_that_is_cut_or_wrong_reaches_nobody_as_a_whole() {
 async fn a_part_of_a_blob_is_not_sent_before_all_of_it_is_right() {
     let (upstream, is_mended) = broken(Reply::body(b"what it shall not")).await;
     let proxy = proxy(&upstream.url(), "");
-    let answer = proxy.client().await.get_with(&target(), "Range: bytes=0-3\r\n").await;
+    let answer = proxy.client().await.get(&target(), "Range: bytes=0-3\r\n").await;
     assert_eq!((answer.body.len(), answer.is_whole), (0, false));
     is_not_poisoned(&proxy, &is_mended).await;
 }
