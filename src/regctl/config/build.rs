@@ -4,8 +4,8 @@ use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 
 use super::{
     instance::{
-        Account, Auth, Driver, Gitlab, Http, Instance, LogFiles, Logging, Pages, Registry, Storage,
-        Token, UploadPurging,
+        Account, Auth, Driver, Gitlab, Http, Instance, LogFiles, Logging, Pages, Proxy, Registry,
+        Storage, Token, UploadPurging,
     },
     settings::Settings,
     values::ExternalUrl,
@@ -78,7 +78,18 @@ fn registry(settings: &Settings) -> Registry {
             catalog: settings.count("registry.catalog.maxentries"),
             tags: settings.count("registry.tags.maxtags"),
         },
+        proxy: proxy(settings),
     }
+}
+
+fn proxy(settings: &Settings) -> Option<Proxy> {
+    let username = settings.text("registry.proxy.username");
+    Some(Proxy {
+        remote: settings.web_url("registry.proxy.remoteurl")?,
+        credentials: username.zip(settings.secret("registry.proxy.password")),
+        ttl: duration(settings, "registry.proxy.ttl"),
+        cache_write_timeout: duration(settings, "registry.proxy.cachewritetimeout"),
+    })
 }
 
 fn account(settings: &Settings) -> Account {

@@ -46,6 +46,19 @@ pub(crate) struct Registry {
     pub(crate) auth: Auth,
     pub(crate) storage: Storage,
     pub(crate) pages: Pages,
+    /// None: a registry that is pushed to.
+    pub(crate) proxy: Option<Proxy>,
+}
+
+/// The registry behind this one.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(crate) struct Proxy {
+    pub(crate) remote: WebUrl,
+    /// Name and password there.
+    pub(crate) credentials: Option<(String, Secret)>,
+    /// Zero: what was fetched is kept for ever.
+    pub(crate) ttl: Duration,
+    pub(crate) cache_write_timeout: Duration,
 }
 
 /// How long lists are; unset: as the registry has it.

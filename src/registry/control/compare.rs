@@ -184,6 +184,7 @@ http:
 catalog: {maxentries: 5}
 tags: {maxtags: 6}
 proxy: {remoteurl: https://registry.example.com}
+middleware: {storage: [{name: redirect, options: {baseurl: https://cdn.example.com}}]}
 validation: {manifests: {urls: {allow: [a]}, indexes: {platforms: none}, referencelimit: 1, payloadsizelimit: 2}}
 policy: {repository: {classes: [image]}}
 regctl: {sendfile: {secret: sixteen-letters-x, location: /a/}}

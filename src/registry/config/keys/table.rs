@@ -7,8 +7,8 @@ use super::{
     When::{Active, Filled, Given, True},
 };
 
-const NO_REDIRECT: Support = Moot("this driver serves every blob itself");
-const NO_CACHE: Support = NoEffect("descriptors are not cached yet");
+const NO_REDIRECT: Support = Moot("URLs of this driver do not expire");
+const NO_CACHE: Support = NoEffect("descriptors are read from the storage, which is faster than a cache");
 const NO_HEALTH: Support = NoEffect("health checks are not run yet");
 const NO_DEBUG: Support = NoEffect("the debug server is not there yet");
 const NO_EVENTS: Support = Moot("counts only with an endpoint");
