@@ -7,7 +7,7 @@
 
 use std::{
     convert::Infallible,
-    future::Future,
+    future::{Future, pending},
     io,
     sync::{
         Arc,
@@ -40,7 +40,9 @@ use crate::{
     events::{Events, Peer, QueueError},
     listener::{Accepted, Incomings, Listener},
     metered::Metered,
+    proxy::Proxy,
     purging,
+    redirect::Redirect,
     statistics::OpenConnection,
     upload::Signer,
 };
@@ -95,6 +97,12 @@ pub enum OpenError {
     /// Events have no place to wait.
     #[error("failed to set up `notifications`")]
     Events(#[source] QueueError),
+    /// No URL can be signed.
+    #[error("failed to set up `middleware.storage`")]
+    Redirect(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// Nothing can be asked of the registry behind this one.
+    #[error("failed to set up `proxy`: {0}")]
+    Proxy(String),
     /// The thread that writes the access log could not be started.
     #[error("failed to start the access log")]
     AccessLog(#[source] io::Error),
@@ -116,7 +124,12 @@ impl Server {
             None => Signer::new(uuid::Uuid::new_v4().as_bytes()),
         };
         let events = Events::open(config).map_err(OpenError::Events)?;
-        let api = Api::new(config, gate, content.clone(), events.clone(), signer);
+        let proxy = config.proxy.as_ref().map(|proxy| Proxy::open(proxy, content.clone()));
+        let proxy = proxy.transpose().map_err(|fault| OpenError::Proxy(fault.to_string()))?;
+        let redirect = config.storage.redirect.as_ref().map(Redirect::open).transpose();
+        let redirect = redirect.map_err(|error| OpenError::Redirect(error.into()))?;
+        let before = (proxy, redirect);
+        let api = Api::new(config, gate, content.clone(), events.clone(), signer, before);
         let shared = Shared::new(config, api, content, events).map_err(OpenError::AccessLog)?;
         Ok(Self { shared: Arc::new(shared), h2c: config.http.h2c })
     }
@@ -159,6 +172,12 @@ impl Server {
         let builder = Arc::new(self.builder());
         let mut shutdown = std::pin::pin!(shutdown);
         let mut purging = std::pin::pin!(purging::run(shared.content.clone(), shared.purging()));
+        let mut fetched = std::pin::pin!(async {
+            match shared.api.proxy() {
+                Some(proxy) => proxy.run().await,
+                None => pending().await,
+            }
+        });
         loop {
             let (accepted, permit) = tokio::select! {
                 // Looked at first: under any load, who is told to stop stops.
@@ -166,6 +185,7 @@ impl Server {
                 () = &mut shutdown => return,
                 next = next(&mut listener, connections) => next,
                 never = &mut purging => match never {},
+                never = &mut fetched => match never {},
             };
             let connection = Connection::new(shared, &accepted);
             match accepted {
@@ -182,6 +202,9 @@ impl Server {
         // Zero is no drain at all, as Distribution.
         if timeout(shared.drain_timeout(), connections.ended()).await.is_err() {
             shared.enter(Phase::Cutting);
+        }
+        if let Some(proxy) = shared.api.proxy() {
+            proxy.stop().await;
         }
         if timeout(LAST_WRITES, shared.content.writes_ended()).await.is_err() {
             let writes = shared.content.writes_in_flight();

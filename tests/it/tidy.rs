@@ -87,6 +87,8 @@ const REGISTRY_RANKS: &[(&str, u8)] = &[
     ("access", 2),
     ("purging", 2),
     ("api", 2),
+    ("proxy", 3),
+    ("redirect", 4),
     ("metered", 3),
     ("listener", 3),
     ("statistics", 4),
@@ -95,8 +97,8 @@ const REGISTRY_RANKS: &[(&str, u8)] = &[
     ("auth", 4),
     ("content", 4),
     ("upload", 4),
-    ("log", 5),
     ("outbound", 5),
+    ("log", 5),
     ("config", 6),
 ];
 

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 use super::{
     instance::{
         Account, Auth, Driver, Gitlab, Http, Instance, LogFiles, Logging, Notifications, Pages,
-        Registry, Storage, Token, UploadPurging, Validation,
+        Proxy, Registry, Storage, Token, UploadPurging, Validation,
     },
     notifications::Endpoint,
     settings::Settings,
@@ -81,6 +81,7 @@ fn registry(settings: &Settings) -> Registry {
         },
         validation: validation(settings),
         notifications: notifications(settings),
+        proxy: proxy(settings),
     }
 }
 
@@ -126,6 +127,16 @@ fn notifications(settings: &Settings) -> Notifications {
         max_events: settings.count(&key("maxevents")).expect(HAS_DEFAULT),
         max_age: duration(settings, &key("maxage")),
     }
+}
+
+fn proxy(settings: &Settings) -> Option<Proxy> {
+    let username = settings.text("registry.proxy.username");
+    Some(Proxy {
+        remote: settings.web_url("registry.proxy.remoteurl")?,
+        credentials: username.zip(settings.secret("registry.proxy.password")),
+        ttl: duration(settings, "registry.proxy.ttl"),
+        cache_write_timeout: duration(settings, "registry.proxy.cachewritetimeout"),
+    })
 }
 
 fn account(settings: &Settings) -> Account {

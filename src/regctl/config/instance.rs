@@ -49,6 +49,8 @@ pub(crate) struct Registry {
     pub(crate) pages: Pages,
     pub(crate) validation: Validation,
     pub(crate) notifications: Notifications,
+    /// None: a registry that is pushed to.
+    pub(crate) proxy: Option<Proxy>,
 }
 
 /// Which manifests are taken; unset: as the registry has it.
@@ -79,6 +81,17 @@ pub(crate) struct Notifications {
     pub(crate) max_bytes: u64,
     pub(crate) max_events: u64,
     pub(crate) max_age: Duration,
+}
+
+/// The registry behind this one.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(crate) struct Proxy {
+    pub(crate) remote: WebUrl,
+    /// Name and password there.
+    pub(crate) credentials: Option<(String, Secret)>,
+    /// Zero: what was fetched is kept for ever.
+    pub(crate) ttl: Duration,
+    pub(crate) cache_write_timeout: Duration,
 }
 
 /// How long lists are; unset: as the registry has it.

@@ -225,9 +225,11 @@ fn serve_exit(error: &supervise::Error) -> Exit {
 /// Files of passwords and keys are configuration; what holds the data is not.
 fn open_exit(error: &(dyn StdError + 'static)) -> Exit {
     match error.downcast_ref() {
-        Some(OpenError::Auth(_)) => Exit::ConfigInvalid,
+        Some(OpenError::Auth(_) | OpenError::Redirect(_)) => Exit::ConfigInvalid,
         Some(OpenError::Events(error)) => denied(error.source.kind()),
-        Some(OpenError::Storage { .. } | OpenError::AccessLog(_)) | None => Exit::Failed,
+        Some(OpenError::Proxy(_) | OpenError::Storage { .. } | OpenError::AccessLog(_)) | None => {
+            Exit::Failed
+        }
     }
 }
 

@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     config::{
-        instance::{self, Auth, Driver, Token, UploadPurging, Validation},
+        instance::{self, Auth, Driver, Proxy, Token, UploadPurging, Validation},
         notifications::Endpoint,
     },
     state::Layout,
@@ -47,6 +47,8 @@ struct Context<'a> {
     /// None: the registry's own.
     catalog_max_entries: Option<u64>,
     tags_max: Option<u64>,
+    /// None: a registry that is pushed to.
+    proxy: Option<ProxyContext<'a>>,
     /// None: the registry sends every blob itself.
     sendfile: Option<sendfile::OfRegistry<'a>>,
     /// Each option of `validation` under its path, as JSON.
@@ -66,6 +68,16 @@ struct Notifications {
     max_bytes: u64,
     max_events: u64,
     max_age: String,
+}
+
+/// The registry behind this one.
+#[derive(Serialize)]
+struct ProxyContext<'a> {
+    remote: String,
+    username: Option<&'a str>,
+    password: Option<&'a str>,
+    ttl: String,
+    cache_write_timeout: String,
 }
 
 /// The one way in, and its options as JSON, which is YAML.
@@ -111,12 +123,24 @@ pub(crate) fn config_yml(inputs: &Inputs<'_>, view: View) -> Result<String, Erro
         catalog_max_entries: registry.pages.catalog,
         tags_max: registry.pages.tags,
         notifications: notifications(&registry.notifications, layout, view),
+        proxy: registry.proxy.as_ref().map(|found| proxy(found, view)),
         sendfile: sendfile::of_registry(inputs, view),
         validation: validation(&registry.validation),
         classes: registry.validation.classes.as_ref().map(|classes| json!(classes).to_string()),
     };
     let (name, text) = templates.get(Name::ConfigYml);
     engine::render(name, text, context)
+}
+
+fn proxy(proxy: &Proxy, view: View) -> ProxyContext<'_> {
+    let credentials = proxy.credentials.as_ref();
+    ProxyContext {
+        remote: proxy.remote.to_string(),
+        username: credentials.map(|(name, _)| name.as_str()),
+        password: credentials.map(|(_, password)| view.reveal(password)),
+        ttl: go_duration(proxy.ttl),
+        cache_write_timeout: go_duration(proxy.cache_write_timeout),
+    }
 }
 
 /// Returns what is sent with every answer, as the view shows it.

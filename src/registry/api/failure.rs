@@ -66,6 +66,10 @@ impl Failure {
             .with_status(StatusCode::NOT_FOUND)
     }
 
+    pub(super) fn is_not_found(&self) -> bool {
+        self.facts.status == StatusCode::NOT_FOUND
+    }
+
     /// Another status than the code's own.
     pub(super) fn with_status(mut self, status: StatusCode) -> Self {
         self.facts.status = status;

@@ -19,6 +19,7 @@ use super::{
     failure::Failure,
     negotiation,
     page::queries,
+    proxied::{Answered, warn_of_age},
     received::Received,
     validation,
     warning::warn,
@@ -28,6 +29,7 @@ use crate::{
     config::EventAction,
     content::{BodyError, Error, Listing, Push, Pushed, StoredManifest},
     events::{Happened, ManifestFacts, What},
+    proxy::Kept,
 };
 
 const SUBJECT: HeaderName = HeaderName::from_static("oci-subject");
@@ -45,7 +47,11 @@ const BODY_TIME: Duration = Duration::from_secs(60);
 impl Call<'_> {
     /// Serves the manifest as it was pushed, or the image that stands for a list.
     pub(super) async fn manifest(&self, name: &RepositoryName, reference: &Reference) -> Answer {
-        let mut found = self.api.content.manifest(name, reference).await?;
+        let Kept { manifest: mut found, is_stale } =
+            match self.find_manifest(name, reference).await? {
+                Answered::Kept(kept) => kept,
+                Answered::Described(response) => return Ok(response),
+            };
         let mut kind = sniff(&found)?;
         let depends = matches!(reference, Reference::Tag(_)) && kind == ManifestType::DockerList;
         if depends && let Some(image) = self.instead(name, kind, &found).await? {
@@ -68,6 +74,7 @@ impl Call<'_> {
         if depends {
             headers.insert(VARY, HeaderValue::from_static("Accept"));
         }
+        warn_of_age(&mut response, is_stale);
         Ok(response)
     }
 
@@ -80,10 +87,11 @@ impl Call<'_> {
     ) -> Result<Option<StoredManifest>, Failure> {
         let image = negotiation::instead(&self.parts.headers, kind, &list.bytes);
         let Some(image) = image else { return Ok(None) };
-        match self.api.content.manifest(name, &image.into()).await {
-            Ok(image) => Ok(Some(image)),
-            Err(Error::ManifestUnknown(_)) => Ok(None),
-            Err(error) => Err(error.into()),
+        match self.find_manifest(name, &image.into()).await {
+            Ok(Answered::Kept(Kept { manifest, .. })) => Ok(Some(manifest)),
+            Ok(Answered::Described(_)) => Ok(None),
+            Err(failure) if failure.is_not_found() => Ok(None),
+            Err(failure) => Err(failure),
         }
     }
 

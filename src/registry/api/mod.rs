@@ -16,6 +16,7 @@ mod location;
 mod manifest;
 mod negotiation;
 mod page;
+mod proxied;
 mod range;
 mod received;
 mod referrers;
@@ -43,6 +44,8 @@ use crate::{
     config::Config,
     content::{BodyError, Content, Writing},
     events::Events,
+    proxy::Proxy,
+    redirect::Redirect,
     route::{self, NoRoute, Route},
     upload::Signer,
 };
@@ -68,6 +71,10 @@ pub(crate) struct Api {
     signer: Signer,
     settings: Current,
     large_manifests: Semaphore,
+    /// None for a registry that is pushed to.
+    proxy: Option<Proxy>,
+    /// None for a registry that serves every blob itself.
+    redirect: Option<Redirect>,
 }
 
 /// One request, without its body.
@@ -95,6 +102,7 @@ impl Api {
         content: Content,
         events: Events,
         signer: Signer,
+        (proxy, redirect): (Option<Proxy>, Option<Redirect>),
     ) -> Self {
         Self {
             gate,
@@ -103,6 +111,8 @@ impl Api {
             signer,
             settings: Current::new(Settings::new(config)),
             large_manifests: Semaphore::new(LARGE_MANIFESTS),
+            proxy,
+            redirect,
         }
     }
 
@@ -114,6 +124,11 @@ impl Api {
     /// Whether somebody is told of requests.
     pub(crate) fn has_listeners(&self) -> bool {
         self.events.is_on()
+    }
+
+    /// The registry behind this one, if there is one.
+    pub(crate) fn proxy(&self) -> Option<&Proxy> {
+        self.proxy.as_ref()
     }
 
     /// Takes the settings of a configuration; requests that have begun keep theirs.

@@ -25,6 +25,7 @@ impl Call<'_> {
     /// 404 means that there is no such API.
     pub(super) async fn referrers(&self, name: &RepositoryName, subject: &Digest) -> Answer {
         let page = Page::of(self.parts)?;
+        self.find_referrers(name, subject).await?;
         let wanted = query(self.parts, "artifactType").filter(|wanted| !wanted.is_empty());
         let wanted = wanted.as_deref();
         let show = |referrers: &Referrers| Shown::of(referrers, &page, wanted);

@@ -15,7 +15,9 @@ mod keys;
 mod load;
 mod notifications;
 mod problem;
+mod proxy;
 mod read;
+mod redirect;
 mod scalar;
 mod secret;
 mod sendfile;
@@ -45,6 +47,8 @@ pub use notifications::{
     Endpoint, EndpointName, EventAction, EventFormat, NotAName, Notifications, Queue,
 };
 pub use problem::{Invalid, LoadError, Origin, Problem, Warning};
+pub use proxy::{Credentials, Proxy, RemoteUrl};
+pub use redirect::{CloudFront, Redirect};
 pub use secret::Secret;
 pub use sendfile::Sendfile;
 pub use validation::{Children, Class, IndexPlatform, Pattern, Urls, Validation};
@@ -67,6 +71,8 @@ pub struct Config {
     pub catalog_max_entries: usize,
     /// `tags.maxtags`: the largest page of a tag list that asks for a page.
     pub tags_max: usize,
+    /// `proxy`: none for a registry that is pushed to.
+    pub proxy: Option<Proxy>,
     /// `regctl.lease`: how long what was answered for stays out of a collector's reach; 1 h when unset.
     pub lease: Duration,
     /// `validation` and `policy`: which manifests are taken.
@@ -125,6 +131,8 @@ pub struct Storage {
     pub read_only: bool,
     /// `storage.maintenance.uploadpurging`.
     pub upload_purging: UploadPurging,
+    /// `middleware.storage`, unless `storage.redirect.disable`: none serves every blob itself.
+    pub redirect: Option<Redirect>,
 }
 
 impl Storage {

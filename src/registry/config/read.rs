@@ -12,7 +12,7 @@ use super::{
     address::Wrong,
     auth,
     check::Findings,
-    driver, duration, keys, notifications, scalar, sendfile,
+    driver, duration, keys, notifications, proxy, redirect, scalar, sendfile,
     tree::{Node, Value},
     validation,
 };
@@ -44,6 +44,7 @@ pub(super) fn config(root: &Node, findings: &mut Findings) -> Option<Config> {
         lease: span(root, "regctl.lease").unwrap_or(LEASE),
         validation: validation::read(root, findings),
         sendfile: sendfile::read(root, findings),
+        proxy: proxy::read(root, findings),
     })
 }
 
@@ -158,6 +159,7 @@ fn storage(root: &Node, findings: &mut Findings) -> Option<Storage> {
         delete: boolean(root, "storage.delete.enabled").unwrap_or(false),
         read_only: boolean(root, "storage.maintenance.readonly.enabled").unwrap_or(false),
         upload_purging,
+        redirect: redirect::read(root, findings),
     })
 }
 

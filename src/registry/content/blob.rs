@@ -20,6 +20,11 @@ pub(crate) enum Sources {
     These(Vec<RepositoryName>),
 }
 
+/// Where a blob's bytes are, below the storage's root.
+pub(crate) fn blob_path(digest: &Digest) -> String {
+    Key::Blob(digest).to_string()
+}
+
 /// A blob that a repository serves.
 #[derive(Debug)]
 pub(crate) struct Blob {

@@ -149,7 +149,9 @@ impl Writing {
         let _locks = self.lock_for_push(repository, digest, push).await;
         self.check_condition(repository, digest, push).await?;
         self.check_references(repository, push).await?;
-        for staged in self.stage_manifest(repository, digest, push).await? {
+        for staged in
+            self.stage_manifest(repository, digest, push.bytes.clone(), &push.tags).await?
+        {
             self.backend().commit(staged).await?;
         }
         self.shared.leases.promise(digest);
@@ -205,18 +207,19 @@ impl Writing {
     }
 
     /// Prepares all that a manifest consists of, in the order in which it may appear.
-    async fn stage_manifest(
+    pub(super) async fn stage_manifest(
         &self,
         repository: &RepositoryName,
         digest: &Digest,
-        push: &Push,
+        bytes: Bytes,
+        tags: &[Tag],
     ) -> Result<Vec<Staged>, Error> {
         self.make_repository(repository).await?;
-        let blob = async { Ok(self.backend().stage(Key::Blob(digest), push.bytes.clone()).await?) };
+        let blob = async { Ok(self.backend().stage(Key::Blob(digest), bytes).await?) };
         let revision = self.stage_link(Key::RevisionLink(repository, digest), digest);
         let tags = async {
             let mut staged = Vec::new();
-            for tag in &push.tags {
+            for tag in tags {
                 staged.extend(self.stage_tag(repository, tag, digest).await?);
             }
             Ok(staged)

@@ -9,6 +9,7 @@ mod blob;
 mod catalog;
 mod condition;
 mod error;
+mod kept;
 mod leases;
 mod link;
 mod locks;
@@ -26,7 +27,7 @@ use oci::RepositoryName;
 use storage::{Backend, Driver, Folder};
 use tokio::sync::Semaphore;
 
-pub(crate) use blob::{Blob, Sources};
+pub(crate) use blob::{Blob, Sources, blob_path};
 pub(crate) use condition::{Condition, Versions};
 pub(crate) use error::{BodyError, Error};
 pub(crate) use leases::Held;

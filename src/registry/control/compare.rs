@@ -1,7 +1,8 @@
 //! A new configuration held against the one that runs, key by key.
 
 use crate::config::{
-    Address, Config, Http, Log, Notifications, Queue, Storage, UploadPurging, Validation,
+    Address, Config, Credentials, Http, Log, Notifications, Proxy, Queue, Storage, UploadPurging,
+    Validation,
 };
 
 /// What came of a reload: the keys of `config.yml` that differ from what ran.
@@ -49,6 +50,7 @@ pub(super) fn take_over(running: &mut Config, new: &Config) -> Reloaded {
         lease,
         validation,
         sendfile,
+        proxy,
     } = new;
     let mut found = Reloaded::default();
     take_log(&mut found, &mut running.log, log);
@@ -59,10 +61,26 @@ pub(super) fn take_over(running: &mut Config, new: &Config) -> Reloaded {
     take_notifications(&mut found, &mut running.notifications, notifications);
     found.live("catalog.maxentries", &mut running.catalog_max_entries, catalog_max_entries);
     found.live("tags.maxtags", &mut running.tags_max, tags_max);
+    take_proxy(&mut found, running.proxy.as_ref(), proxy.as_ref());
     found.fixed("regctl.lease", &running.lease, lease);
     take_validation(&mut found, &mut running.validation, validation);
     found.live("regctl.sendfile", &mut running.sendfile, sendfile);
     found
+}
+
+fn take_proxy(found: &mut Reloaded, running: Option<&Proxy>, new: Option<&Proxy>) {
+    let (Some(running), Some(new)) = (running, new) else {
+        found.fixed("proxy.remoteurl", &running.is_some(), &new.is_some());
+        return;
+    };
+    let Proxy { remote, credentials, ttl, cache_write_timeout } = new;
+    found.fixed("proxy.remoteurl", &running.remote, remote);
+    let name = |found: &Option<Credentials>| found.as_ref().map(|found| found.username.clone());
+    found.fixed("proxy.username", &name(&running.credentials), &name(credentials));
+    let password = |found: &Option<Credentials>| found.as_ref().map(|found| found.password.clone());
+    found.fixed("proxy.password", &password(&running.credentials), &password(credentials));
+    found.fixed("proxy.ttl", &running.ttl, ttl);
+    found.fixed("proxy.cachewritetimeout", &running.cache_write_timeout, cache_write_timeout);
 }
 
 fn take_log(found: &mut Reloaded, running: &mut Log, new: &Log) {
@@ -74,7 +92,7 @@ fn take_log(found: &mut Reloaded, running: &mut Log, new: &Log) {
 }
 
 fn take_storage(found: &mut Reloaded, running: &mut Storage, new: &Storage) {
-    let Storage { driver, delete, read_only, upload_purging } = new;
+    let Storage { driver, delete, read_only, upload_purging, redirect } = new;
     take_driver(found, &running.driver, driver);
     found.live("storage.delete.enabled", &mut running.delete, delete);
     found.live("storage.maintenance.readonly.enabled", &mut running.read_only, read_only);
@@ -84,6 +102,7 @@ fn take_storage(found: &mut Reloaded, running: &mut Storage, new: &Storage) {
     found.live("storage.maintenance.uploadpurging.age", &mut purging.age, age);
     found.live("storage.maintenance.uploadpurging.interval", &mut purging.interval, interval);
     found.live("storage.maintenance.uploadpurging.dryrun", &mut purging.dry_run, dry_run);
+    found.fixed("middleware.storage", &running.redirect, redirect);
 }
 
 fn take_driver(found: &mut Reloaded, running: &storage::Config, new: &storage::Config) {
@@ -184,6 +203,8 @@ notifications:
   endpoints: [{name: a, url: 'http://127.0.0.1/'}]
 catalog: {maxentries: 5}
 tags: {maxtags: 6}
+proxy: {remoteurl: https://registry.example.com}
+middleware: {storage: [{name: redirect, options: {baseurl: https://cdn.example.com}}]}
 validation: {manifests: {urls: {allow: [a]}, indexes: {platforms: none}, referencelimit: 1, payloadsizelimit: 2}}
 policy: {repository: {classes: [image]}}
 regctl:
@@ -233,6 +254,7 @@ regctl:
             "log.fields",
             "storage.filesystem.rootdirectory",
             "storage.filesystem.maxthreads",
+            "middleware.storage",
             "http.addr",
             "http.prefix",
             "http.secret",
@@ -240,6 +262,7 @@ regctl:
             "regctl.notifications.folder",
             "regctl.notifications.maxbytes",
             "regctl.notifications.maxevents",
+            "proxy.remoteurl",
         ];
         assert_eq!(reloaded.needs_restart, fixed);
         for key in reloaded.applied.iter().chain(&fixed) {
@@ -255,6 +278,17 @@ regctl:
     fn a_configuration_that_is_the_same_changes_nothing() {
         let mut running = config(OTHER);
         assert_eq!(take_over(&mut running, &config(OTHER)), Reloaded::default());
+    }
+
+    #[test]
+    fn another_registry_behind_needs_a_restart() {
+        let with = |proxy: &str| config(&format!("{RUNNING}proxy: {{{proxy}}}"));
+        let running = "remoteurl: https://a.example.com, username: a, password: b, ttl: 1h";
+        let other =
+            "remoteurl: https://b.example.com, username: c, password: d, cachewritetimeout: 1s";
+        let reloaded = take_over(&mut with(running), &with(other));
+        let names = ["remoteurl", "username", "password", "ttl", "cachewritetimeout"];
+        assert_eq!(reloaded.needs_restart, names.map(|name| format!("proxy.{name}")));
     }
 
     #[test]

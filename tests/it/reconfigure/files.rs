@@ -1,6 +1,6 @@
 //! The files that come of an instance, and the diffs that announce them.
 
-use std::fs;
+use std::{fs, os::unix::fs::PermissionsExt as _};
 
 use nix::sys::signal::Signal;
 
@@ -80,6 +80,35 @@ fn a_pattern_that_is_none_changes_nothing() {
     assert_eq!(ran.exit, 78, "{}", ran.stderr);
     assert!(ran.stderr.contains("must be a regular expression"), "{}", ran.stderr);
     assert!(!world.path(CONFIG_YML).exists());
+}
+
+#[test]
+fn a_proxy_is_written_as_distribution_reads_it_and_its_password_shows_nowhere() {
+    let world = World::with(
+        "[registry.proxy]\nremoteurl = \"https://registry.example.com/mirror\"\nusername = \"reader\"\npassword_file = \"etc/regctl/upstream\"\nttl = \"0s\"\n",
+    );
+    fs::write(world.path("etc/regctl/upstream"), "of the reader\n").unwrap();
+    let permissions = fs::Permissions::from_mode(0o600);
+    fs::set_permissions(world.path("etc/regctl/upstream"), permissions).unwrap();
+    let dry = world.run(&["reconfigure", "--dry-run"]);
+    assert!(dry.exit == 0 && !dry.stdout.contains("of the reader"), "{}", dry.stdout);
+    assert_eq!(world.run(&["reconfigure"]).exit, 0);
+    let text = world.read(CONFIG_YML);
+    let proxy = "proxy:\n  remoteurl: \"https://registry.example.com/mirror\"\n  username: \"reader\"\n  password: \"of the reader\"\n  ttl: 0s\n  cachewritetimeout: 5m\n";
+    assert!(text.contains(proxy), "{text}");
+    // What stands behind must be named, and a name needs its password.
+    for (lines, says) in [
+        (
+            "username = \"a\"",
+            "2:12: `registry.proxy.username = \"a\"` needs `registry.proxy.password` too",
+        ),
+        ("password = \"a\"", "needs `registry.proxy.username` too"),
+        ("username = \"a\"\npassword = \"b\"", "needs `registry.proxy.remoteurl` too"),
+        ("exec = { command = \"a\" }", "the registry runs no programs"),
+    ] {
+        let ran = World::with(&format!("[registry.proxy]\n{lines}\n")).run(&["check-config"]);
+        assert!(ran.exit == 78 && (ran.stdout + &ran.stderr).contains(says), "{lines}");
+    }
 }
 
 #[test]

@@ -50,6 +50,12 @@ impl Peer {
         Self::spawn(command, folder)
     }
 
+    /// A cache in front of another registry.
+    pub(crate) fn proxy_of(storage: &Path, url: &str) -> Self {
+        let folder = configured(storage, &format!("{{}}\nproxy: {{remoteurl: '{url}'}}"));
+        Self::spawn(docker_registry("serve", &[], &folder), folder)
+    }
+
     /// Serves with an instance's own `config.yml`, but on a free port; returns when it listens.
     pub(crate) fn rendered(world: &World) -> Self {
         let folder = tempfile::tempdir().unwrap();

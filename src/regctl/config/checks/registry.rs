@@ -10,6 +10,7 @@ pub(super) fn check(settings: &Settings, findings: &mut Findings<'_>) {
     old_retries(settings, findings);
     delete_twice(settings, findings);
     zero_durations(settings, findings);
+    proxy(settings, findings);
     database(settings, findings);
     environment(settings, findings);
 }
@@ -147,6 +148,30 @@ fn zero_durations(settings: &Settings, findings: &mut Findings<'_>) {
             let hint = "to keep abandoned uploads, write `enabled = false` here";
             findings.problem(&span, &path, message, hint);
         }
+    }
+}
+
+/// A proxy needs to know of what, and a name its password.
+fn proxy(settings: &Settings, findings: &mut Findings<'_>) {
+    const NAME: &str = "registry.proxy.username";
+    const PASSWORD: &str = "registry.proxy.password";
+    const REMOTE: &str = "registry.proxy.remoteurl";
+    let is_set = |key: &str| settings.get(key).is_some() || settings.is_spoiled(key);
+    for (key, needs) in [(NAME, PASSWORD), (PASSWORD, NAME), (NAME, REMOTE), (PASSWORD, REMOTE)] {
+        let file = "registry.proxy.password_file";
+        let written = [key, if key == PASSWORD { file } else { key }];
+        let at = written.into_iter().find_map(|key| Some((key, settings.written(key)?)));
+        if let Some((key, at)) = at.filter(|_| !is_set(needs)) {
+            let message = format!("{} needs `{needs}` too", findings.assignment(key, &at));
+            findings.problem(&at, key, message, "set both, or remove it");
+            return;
+        }
+    }
+    if let Some(at) = settings.written(NAME)
+        && settings.text(NAME).is_some_and(|name| name.contains(':'))
+    {
+        let message = format!("{}: a name has no colon", findings.assignment(NAME, &at));
+        findings.problem(&at, NAME, message, "what follows a colon is a password");
     }
 }
 

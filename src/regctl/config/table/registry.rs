@@ -4,7 +4,8 @@ use super::{
     Key,
     Kind::{
         Account, Address, Choice, Choices, Count, Duration, Environment, Fields, Flag, Headers, Id,
-        List, Notifications, Path, Pem, Prefix, Secret, SecretPem, Size, Table, Text, Url, WebUrl,
+        Label, List, Notifications, Path, Pem, Prefix, Secret, SecretPem, Size, Table, Text, Url,
+        WebUrl,
     },
     Section,
 };
@@ -115,13 +116,29 @@ pub(super) const SECTIONS: &[Section] = &[
         None,
         "pull-through proxy",
         &[
-            Key::later("remoteurl", Url, "the registry behind"),
-            Key::later("username", Text, "its user"),
-            Key::later("password", Secret, "the user's password"),
-            Key::later("ttl", Duration, "how long content is kept"),
+            Key::new("remoteurl", WebUrl, None, "the registry behind; unset: this is no proxy"),
+            Key::new("username", Label, None, "who to be there"),
+            Key::new("password", Secret, None, "the password there"),
+            Key::new("password_file", Path, None, "a file that holds password"),
+            Key::new(
+                "ttl",
+                Duration,
+                Some("\"7d\""),
+                "how long what was fetched is kept; \"0s\": for ever",
+            ),
+            Key::new(
+                "cachewritetimeout",
+                Duration,
+                Some("\"5m\""),
+                "how long a blob is fetched on when nobody waits for it",
+            ),
+            Key::refused(
+                "exec",
+                "a program for credentials",
+                "the registry runs no programs: write username and password_file",
+            ),
         ],
-    )
-    .not_yet(),
+    ),
     Section::new(
         "registry.events",
         None,

@@ -7,12 +7,15 @@ use super::{
     When::{Active, Filled, Given, True},
 };
 
-const NO_REDIRECT: Support = Moot("this driver serves every blob itself");
-const NO_CACHE: Support = NoEffect("descriptors are not cached yet");
+const NO_REDIRECT: Support = Moot("URLs of this driver do not expire");
+const NO_CACHE: Support =
+    NoEffect("descriptors are read from the storage, which is faster than a cache");
 const NO_HEALTH: Support = NoEffect("health checks are not run yet");
 const NO_DEBUG: Support = NoEffect("the debug server is not there yet");
 const NO_REDIS: Support = NoEffect("nothing uses Redis yet");
-const NO_PROXY: Support = Moot("counts only with `proxy.remoteurl`");
+const NO_CODE: &str = "Distribution's own code for others to build upon has none of these";
+const NO_HELPERS: &str =
+    "the registry runs no programs; write `proxy.username` and `proxy.password`";
 const NO_TLS: Support = Moot("counts only with `http.tls.certificate`");
 const NO_DATABASE: &str = "there is no metadata database here: the storage is the truth";
 
@@ -53,7 +56,7 @@ pub const KEYS: &[Key] = &[
     key("storage.maintenance.uploadpurging.dryrun", Boolean, Yes, "only log what would go [false]"),
     key("storage.maintenance.readonly.enabled", Boolean, Yes, "refuse every write [false]"),
     key("storage.delete.enabled", Boolean, Yes, "allow deletes of manifests and blobs [false]"),
-    key("storage.redirect.disable", Boolean, NO_REDIRECT, "serve blobs through the registry [false]"),
+    key("storage.redirect.disable", Boolean, Yes, "serve blobs through the registry [false]"),
     key("storage.redirect.expirydelay", Duration, NO_REDIRECT, "how long a redirect holds [20m]"),
     key("storage.cache.blobdescriptor", Text, NO_CACHE, "inmemory or redis [none]"),
     key("storage.cache.layerinfo", Text, NO_CACHE, "the old name of blobdescriptor"),
@@ -77,9 +80,9 @@ pub const KEYS: &[Key] = &[
     key("auth.token.autoredirect", Boolean, Yes, "get tokens from the host that the client named [false]"),
     key("auth.token.autoredirectpath", Text, Yes, "the path there [/auth/token]"),
     key("middleware", Section, Yes, "code between the parts"),
-    key("middleware.registry", List, NotYet(Active), "code before the registry"),
-    key("middleware.repository", List, NotYet(Active), "code before a repository"),
-    key("middleware.storage", List, NotYet(Active), "code before the driver: cloudfront, redirect, rewrite"),
+    key("middleware.registry", List, Refused(Active, NO_CODE), "code before the registry"),
+    key("middleware.repository", List, Refused(Active, NO_CODE), "code before a repository"),
+    key("middleware.storage", List, Yes, "where clients are sent for blobs: redirect or cloudfront"),
     key("middleware.registry[].name", Text, Yes, "which"),
     key("middleware.registry[].disabled", Boolean, Yes, "leave it out [false]"),
     key("middleware.registry[].options", Open, Yes, "its options"),
@@ -158,12 +161,12 @@ pub const KEYS: &[Key] = &[
     key("catalog.maxentries", Integer, Yes, "the largest page of the catalog [1000]"),
     key("tags.maxtags", Integer, Yes, "the largest page of a tag list [1000]"),
     key("proxy", Section, Yes, "a cache in front of another registry"),
-    key("proxy.remoteurl", Text, NotYet(Filled), "the other registry"),
-    key("proxy.username", Text, NO_PROXY, "who to be there"),
-    key("proxy.password", Secret, NO_PROXY, "the password there"),
-    key("proxy.ttl", Duration, NO_PROXY, "how long what was pulled is kept [168h]"),
-    key("proxy.exec", Open, NO_PROXY, "a helper for credentials"),
-    key("proxy.cachewritetimeout", Duration, NO_PROXY, "how long keeping may take [5m]"),
+    key("proxy.remoteurl", Text, Yes, "the other registry"),
+    key("proxy.username", Text, Yes, "who to be there"),
+    key("proxy.password", Secret, Yes, "the password there"),
+    key("proxy.ttl", Duration, Yes, "how long what was pulled is kept; 0: for ever [168h]"),
+    key("proxy.exec", Open, Refused(Filled, NO_HELPERS), "a helper for credentials"),
+    key("proxy.cachewritetimeout", Duration, Yes, "how long a blob is fetched on when nobody waits for it [5m]"),
     key("validation.enabled", Boolean, Moot("deprecated: `validation.disabled` decides"), "the old opposite of disabled"),
     key("validation.disabled", Boolean, Yes, "take any URL, and indexes without their manifests [false]"),
     key("validation.manifests.urls.allow", List, Yes, "patterns of URLs that layers may have"),

@@ -47,7 +47,7 @@ impl Running {
     pub(crate) fn deleting(more: &str) -> Self {
         let lines = "draintimeout: 60s";
         let bind = |config: &Config| Listener::bind(&config.http.address).unwrap();
-        Self::on_with(lines, (", delete: {enabled: true}", more), bind)
+        Self::on_with(lines, ("  delete: {enabled: true}\n", more), bind)
     }
 
     /// A server on a listener that was passed to it.
@@ -65,7 +65,13 @@ impl Running {
     /// A server on a folder that takes deletes, with further lines below everything else.
     pub(crate) fn in_folder(folder: TempDir, lines: &str) -> Self {
         let listen = |config: &Config| Listener::bind(&config.http.address).unwrap();
-        Self::from("draintimeout: 60s", (", delete: {enabled: true}", lines), folder, listen)
+        Self::from("draintimeout: 60s", ("  delete: {enabled: true}\n", lines), folder, listen)
+    }
+
+    /// A server with more sections, on a folder that may have been another's.
+    pub(crate) fn configured(sections: &str, folder: TempDir) -> Self {
+        let listen = |config: &Config| Listener::bind(&config.http.address).unwrap();
+        Self::from("draintimeout: 60s", ("", sections), folder, listen)
     }
 
     fn on(http: &str, listen: impl FnOnce(&Config) -> Listener) -> Self {
@@ -87,12 +93,10 @@ impl Running {
         listen: impl FnOnce(&Config) -> Listener,
     ) -> Self {
         let text = format!(
-            "version: 0.1\nlog: {{accesslog: {{disabled: true}}}}\nstorage: {{filesystem: {{rootdirectory: '{}'}}{}}}\n\
-             http: {{addr: '127.0.0.1:0', secret: of tests, {}}}\n{}\n",
+            "version: 0.1\nlog: {{accesslog: {{disabled: true}}}}\n\
+             storage:\n  filesystem: {{rootdirectory: '{}'}}\n{storage}{more}\n\
+             http: {{addr: '127.0.0.1:0', secret: of tests, {http}}}\n",
             folder.path().join("data").display(),
-            storage,
-            http,
-            more,
         );
         let config = read(&text).unwrap();
         let listener = listen(&config);
@@ -161,6 +165,11 @@ impl Running {
     /// Waits for the end of a server that was told to stop.
     pub(crate) async fn end(&mut self) {
         timeout(BOUND, &mut self.ended).await.expect("it never ends").unwrap();
+    }
+
+    /// The text of a file of the storage; none if it is not there.
+    pub(crate) fn stored(&self, path: &str) -> Option<String> {
+        fs::read_to_string(self.folder.path().join("data").join(path)).ok()
     }
 
     /// The data of the upload sessions on disk.
