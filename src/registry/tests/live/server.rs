@@ -72,10 +72,10 @@ impl Running {
         folder: TempDir,
         listen: impl FnOnce(&Config) -> Listener,
     ) -> Self {
-        let delete = !lines.is_empty();
+        let delete = if lines.is_empty() { "" } else { ", delete: {enabled: true}" };
         let text = format!(
             "version: 0.1\nlog: {{accesslog: {{disabled: true}}}}\n\
-             storage: {{filesystem: {{rootdirectory: '{}'}}, delete: {{enabled: {delete}}}}}\n\
+             storage: {{filesystem: {{rootdirectory: '{}'}}{delete}}}\n\
              http: {{addr: '127.0.0.1:0', secret: of tests, {http}\n{lines}\n",
             folder.path().join("data").display(),
         );
