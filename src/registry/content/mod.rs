@@ -9,6 +9,7 @@ mod blob;
 mod catalog;
 mod error;
 mod link;
+mod lists;
 mod locks;
 mod manifest;
 mod purge;
@@ -30,6 +31,7 @@ pub(crate) use storage::{Chunks, Kind as StorageKind, Object, UploadId};
 pub(crate) use upload::{Position, Session};
 pub(crate) use writes::{Quiet, Writing};
 
+use lists::Lists;
 use locks::Locks;
 use session::Sessions;
 use writes::Writes;
@@ -46,14 +48,15 @@ struct Shared {
     locks: Locks,
     sessions: Sessions,
     writes: Writes,
+    lists: Lists,
 }
 
 impl Content {
     /// Opens the storage.
     pub(crate) fn open(config: &storage::Config) -> Result<Self, storage::Error> {
         let backend = Backend::open(config)?;
-        let (locks, sessions, writes) = Default::default();
-        Ok(Self { shared: Arc::new(Shared { backend, locks, sessions, writes }) })
+        let (locks, sessions, writes, lists) = Default::default();
+        Ok(Self { shared: Arc::new(Shared { backend, locks, sessions, writes, lists }) })
     }
 
     fn backend(&self) -> &Backend {

@@ -8,3 +8,4 @@ mod drain;
 mod passed;
 mod sendfile;
 mod server;
+mod tags;
