@@ -26,7 +26,7 @@ fn lines() -> Lines<'static> {
 
 /// Pushes so many bytes; returns where they are.
 fn push(site: &Site, size: usize) -> String {
-    let content: Vec<u8> = (0..size).map(|at| (at % 251) as u8).collect();
+    let content: Vec<u8> = (0..=250).cycle().take(size).collect();
     let client = site.client();
     let begin = Request::new("POST", "/v2/app/blobs/uploads/").body("");
     let location = client.answer(&begin).expect(202).location();
