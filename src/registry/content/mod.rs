@@ -12,6 +12,7 @@ mod error;
 mod kept;
 mod leases;
 mod link;
+mod lists;
 mod locks;
 mod manifest;
 mod purge;
@@ -39,6 +40,7 @@ pub(crate) use upload::{Position, Session};
 pub(crate) use writes::{Quiet, Writing};
 
 use leases::Leases;
+use lists::Lists;
 use locks::Locks;
 use referrers::LISTS;
 use session::Sessions;
@@ -58,19 +60,21 @@ struct Shared {
     /// Whose referrers are being changed; taken before any of `locks`.
     subjects: Locks,
     /// Permits to have a list of referrers in memory.
-    lists: Semaphore,
+    referrer_lists: Semaphore,
     sessions: Sessions,
     writes: Writes,
+    lists: Lists,
 }
 
 impl Content {
     /// Opens the storage. Promises hold for a `lease`.
     pub(crate) fn open(config: &storage::Config, lease: Duration) -> Result<Self, storage::Error> {
         let backend = Backend::open(config)?;
-        let (locks, subjects, sessions, writes) = Default::default();
+        let (locks, subjects, sessions, writes, lists) = Default::default();
         let leases = Leases::new(lease);
-        let lists = Semaphore::new(LISTS);
-        let shared = Shared { backend, locks, subjects, leases, lists, sessions, writes };
+        let referrer_lists = Semaphore::new(LISTS);
+        let shared =
+            Shared { backend, locks, subjects, leases, referrer_lists, lists, sessions, writes };
         Ok(Self { shared: Arc::new(shared) })
     }
 

@@ -60,7 +60,7 @@ impl Content {
 
     /// Read, a list takes many times its bytes: only a few are in memory at once.
     async fn permit_list(&self) -> SemaphorePermit<'_> {
-        self.shared.lists.acquire().await.expect("nobody closes it")
+        self.shared.referrer_lists.acquire().await.expect("nobody closes it")
     }
 
     async fn stored_referrers(

@@ -15,6 +15,7 @@ mod redirect;
 mod referrers;
 mod sendfile;
 mod server;
+mod tags;
 mod uploads;
 mod upstream;
 mod validation;

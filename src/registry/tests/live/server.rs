@@ -120,6 +120,11 @@ impl Running {
         Self { folder, text, address, control, stop: Some(stop), ended }
     }
 
+    /// The folder that holds a repository.
+    pub(crate) fn repository(&self, name: &str) -> PathBuf {
+        self.folder.path().join("data/docker/registry/v2/repositories").join(name)
+    }
+
     pub(crate) fn admin_socket(&self) -> PathBuf {
         self.folder.path().join("admin")
     }
