@@ -123,7 +123,7 @@ fn a_registry_in_use_keeps_its_word_and_does_not_grow() {
     let restarted = site.change("maxthreads = 100", "maxthreads = 120");
     assert!(restarted.contains("restarted registry"), "seed {seed}: {restarted}");
     crowd.wait(began, RELOAD);
-    let reloaded = site.change("log_level = \"warn\"", "log_level = \"error\"");
+    let reloaded = site.change("log_level = \"info\"", "log_level = \"warn\"");
     assert!(reloaded.contains("reloaded registry"), "seed {seed}: {reloaded}");
     crowd.wait(began, 100);
     let clients = crowd.end(seed);

@@ -32,7 +32,7 @@ impl Site {
             r#"registry_external_url = "http://localhost:{port}"
 [registry]
 registry_http_addr = "127.0.0.1:{registry_port}"
-log_level = "warn"
+log_level = "info"
 http_draintimeout = "60s"
 [registry.nginx]
 enable = true
