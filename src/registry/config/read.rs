@@ -12,8 +12,9 @@ use super::{
     address::Wrong,
     auth,
     check::Findings,
-    driver, duration, keys, scalar,
+    driver, duration, keys, scalar, sendfile,
     tree::{Node, Value},
+    validation,
 };
 
 /// The size of a page when none is set.
@@ -31,8 +32,17 @@ pub(super) fn config(root: &Node, findings: &mut Findings) -> Option<Config> {
     let http = http(root, findings);
     let catalog_max_entries = page(root, "catalog.maxentries", findings);
     let tags_max = page(root, "tags.maxtags", findings);
-    let lease = span(root, "regctl.lease").unwrap_or(LEASE);
-    Some(Config { log, storage: storage?, auth, http, catalog_max_entries, tags_max, lease })
+    Some(Config {
+        log,
+        storage: storage?,
+        auth,
+        http,
+        catalog_max_entries,
+        tags_max,
+        lease: span(root, "regctl.lease").unwrap_or(LEASE),
+        validation: validation::read(root, findings),
+        sendfile: sendfile::read(root, findings),
+    })
 }
 
 fn text<'a>(root: &'a Node, path: &str) -> Option<&'a str> {

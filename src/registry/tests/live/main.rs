@@ -6,4 +6,5 @@ mod admin;
 mod client;
 mod drain;
 mod passed;
+mod sendfile;
 mod server;
