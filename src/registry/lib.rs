@@ -16,6 +16,8 @@ mod listener;
 pub mod log;
 mod metered;
 mod outbound;
+#[doc(hidden)]
+pub mod parse;
 mod purging;
 mod route;
 mod server;
@@ -28,12 +30,3 @@ pub use control::{Control, NotQuiet, ReloadError, Reloaded, Reloader, Switched};
 pub use listener::{Listener, Socket};
 pub use server::{OpenError, Server};
 pub use statistics::Statistics;
-
-/// Readers of what clients send, for fuzzing.
-#[doc(hidden)]
-pub mod parse {
-    pub use crate::{
-        api::{ByteRanges, RangeError},
-        upload::{ChunkRange, ChunkRangeError, Signer, State, StateError},
-    };
-}

@@ -12,6 +12,7 @@ mod catalog;
 mod condition;
 mod document;
 mod failure;
+mod headers;
 mod location;
 mod manifest;
 mod negotiation;
@@ -45,6 +46,7 @@ use crate::{
     upload::Signer,
 };
 pub(crate) use body::Body;
+pub(crate) use headers::read as read_headers;
 use failure::Failure;
 use settings::{Current, Settings};
 

@@ -10,6 +10,7 @@ mod jwks;
 mod key;
 mod keys;
 mod libtrust;
+mod reader;
 #[cfg(test)]
 mod tests;
 mod verify;
@@ -35,6 +36,7 @@ use super::{
 use crate::config::{self, Algorithm, HeaderText, TokenRealm};
 use claims::Verified;
 use keys::Keys;
+pub use reader::TokenReader;
 pub(super) use verify::TokenError;
 
 /// Verifies tokens.
