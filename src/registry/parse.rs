@@ -2,12 +2,12 @@
 
 use http::{HeaderValue, request::Parts};
 
+use crate::{api, config::Http, route};
 pub use crate::{
     api::{ByteRanges, RangeError},
     auth::{TokenReader, read_passwords},
     upload::{ChunkRange, ChunkRangeError, Signer, State, StateError},
 };
-use crate::{api, config::Http, route};
 
 /// Whether a path names a resource.
 pub fn names_a_resource(path: &str) -> bool {

@@ -46,8 +46,8 @@ use crate::{
     upload::Signer,
 };
 pub(crate) use body::Body;
-pub(crate) use headers::read as read_headers;
 use failure::Failure;
+pub(crate) use headers::read as read_headers;
 use settings::{Current, Settings};
 
 pub use range::{ByteRanges, RangeError};

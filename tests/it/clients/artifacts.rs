@@ -76,12 +76,15 @@ fn artifacts_are_found_by_what_they_are_attached_to() {
     tagged.sort_by_key(|digest| digest.as_str().unwrap());
     assert_eq!(tagged, all.iter().collect::<Vec<_>>());
     // Artifacts are manifests as others are: skopeo copies them.
-    let raw = run("skopeo", &[
-        "inspect",
-        "--raw",
-        "--tls-verify=false",
-        &format!("docker://{}", demo.image(&format!("group/app@{sbom}"))),
-    ]);
+    let raw = run(
+        "skopeo",
+        &[
+            "inspect",
+            "--raw",
+            "--tls-verify=false",
+            &format!("docker://{}", demo.image(&format!("group/app@{sbom}"))),
+        ],
+    );
     assert_eq!(crate::support::pusher::digest(raw.as_bytes()), sbom);
     let target = format!("/v2/group/app/manifests/{sbom}");
     curl(&demo, &target, &["--request", "DELETE"], &[]).expect(202);

@@ -12,7 +12,7 @@ use nix::sys::signal::Signal;
 use serde_json::Value;
 
 use crate::{
-    faults::Store,
+    faults::{Store, is_full_run},
     support::{Server, World, free_port},
 };
 
@@ -28,12 +28,14 @@ pub(super) struct Site {
 impl Site {
     pub(super) fn start() -> Self {
         let (port, registry_port) = (free_port(), free_port());
+        // In a long run it drains longer than a service may take to start.
+        let drain = if is_full_run() { 45 } else { 5 };
         let world = World::with(&format!(
             r#"registry_external_url = "http://localhost:{port}"
 [registry]
 registry_http_addr = "127.0.0.1:{registry_port}"
 log_level = "info"
-http_draintimeout = "60s"
+http_draintimeout = "{drain}s"
 [registry.nginx]
 enable = true
 [registry.storage.filesystem]
