@@ -13,7 +13,7 @@ use place::Place;
 
 /// Pushes with everybody, and pulls with everybody what everybody has pushed.
 fn fill(place: &Place) {
-    let (image, clients) = (Image::new(), Clients::start(place));
+    let (image, clients) = (Image::new(), Clients::start());
     clients.log_in(place);
     for (pusher, client) in clients.all() {
         let name = place.image(&format!("from/{pusher}:v1"));
@@ -31,7 +31,7 @@ fn fill(place: &Place) {
 
 /// Pushes an index, of which every client pulls its platform.
 fn fill_with_an_index(place: &Place) {
-    let (image, clients) = (Image::new(), Clients::start(place));
+    let (image, clients) = (Image::new(), Clients::start());
     clients.log_in(place);
     let name = place.image("index/app:multi");
     client::push_all(place, &image, &name);
