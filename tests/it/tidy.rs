@@ -50,7 +50,10 @@ const RESERVED: &[Reserved] = &[
         places: &["src/regctl/render/", "src/registry/config/"],
     },
     Reserved { words: &["hyper::", "http::", "http_body::"], places: &["src/registry/"] },
-    Reserved { words: &["reqwest::"], places: &["src/regctl/sys/local.rs", "src/xtask/"] },
+    Reserved {
+        words: &["reqwest::"],
+        places: &["src/regctl/sys/local.rs", "src/registry/", "src/xtask/"],
+    },
     Reserved { words: &["minijinja::"], places: &["src/regctl/render/"] },
     Reserved { words: &["aws_sdk_s3"], places: &["src/storage/s3/"] },
     Reserved { words: &["nix::"], places: &["src/regctl/sys/", "src/regctl/supervise/"] },
@@ -89,10 +92,12 @@ const REGISTRY_RANKS: &[(&str, u8)] = &[
     ("listener", 3),
     ("statistics", 4),
     ("route", 3),
+    ("events", 3),
     ("auth", 4),
     ("content", 4),
     ("upload", 4),
     ("log", 5),
+    ("outbound", 5),
     ("config", 6),
 ];
 

@@ -16,8 +16,12 @@ use super::{
     body::Piece,
     failure::Failure,
     range::{ByteRanges, RangeError},
+    witnessed::{tell_gone, to_its_end},
 };
-use crate::content::{Blob, Object, UploadId};
+use crate::{
+    content::{Blob, Object, UploadId},
+    events::What,
+};
 
 pub(super) const CONTENT_DIGEST: HeaderName = HeaderName::from_static("docker-content-digest");
 
@@ -27,6 +31,7 @@ impl Call<'_> {
     pub(super) async fn blob(&self, name: &RepositoryName, digest: &Digest) -> Answer {
         let Blob { digest, object } = self.api.content.blob(name, digest).await?;
         let mut response = self.blob_body(&digest, &object)?;
+        self.tell_blob_pull(name, digest, object.size());
         let headers = response.headers_mut();
         headers.insert(CONTENT_DIGEST, value(&digest.to_string()));
         headers.insert(ETAG, etag(&digest));
@@ -40,7 +45,16 @@ impl Call<'_> {
     }
 
     pub(super) async fn delete_blob(&self, name: &RepositoryName, digest: &Digest) -> Answer {
-        self.writing()?.delete_blob(name, digest).await?;
+        let (writing, witness) = (self.writing()?.clone(), self.witness());
+        let (name, digest) = (name.clone(), *digest);
+        to_its_end(async move {
+            writing.delete_blob(&name, &digest).await?;
+            if let Some(witness) = witness {
+                tell_gone(&witness, &name, What::Gone(digest));
+            }
+            Ok(())
+        })
+        .await?;
         let mut response = Response::new(Body::empty());
         *response.status_mut() = StatusCode::ACCEPTED;
         response.headers_mut().insert(CONTENT_LENGTH, HeaderValue::from_static("0"));

@@ -1,6 +1,8 @@
 //! A new configuration held against the one that runs, key by key.
 
-use crate::config::{Address, Config, Http, Log, Storage, UploadPurging, Validation};
+use crate::config::{
+    Address, Config, Http, Log, Notifications, Queue, Storage, UploadPurging, Validation,
+};
 
 /// What came of a reload: the keys of `config.yml` that differ from what ran.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
@@ -41,6 +43,7 @@ pub(super) fn take_over(running: &mut Config, new: &Config) -> Reloaded {
         storage,
         http,
         auth,
+        notifications,
         catalog_max_entries,
         tags_max,
         lease,
@@ -53,6 +56,7 @@ pub(super) fn take_over(running: &mut Config, new: &Config) -> Reloaded {
     take_http(&mut found, &mut running.http, http);
     // Users and keys are read again when their files change; what is said of them here is not.
     found.fixed("auth", &running.auth, auth);
+    take_notifications(&mut found, &mut running.notifications, notifications);
     found.live("catalog.maxentries", &mut running.catalog_max_entries, catalog_max_entries);
     found.live("tags.maxtags", &mut running.tags_max, tags_max);
     found.fixed("regctl.lease", &running.lease, lease);
@@ -109,6 +113,20 @@ fn take_http(found: &mut Reloaded, running: &mut Http, new: &Http) {
     found.fixed("http.h2c.enabled", &running.h2c, h2c);
 }
 
+fn take_notifications(found: &mut Reloaded, running: &mut Notifications, new: &Notifications) {
+    let Notifications { include_references, format, endpoints, queue } = new;
+    let include = "notifications.events.includereferences";
+    found.live(include, &mut running.include_references, include_references);
+    found.live("notifications.endpoints", &mut running.endpoints, endpoints);
+    let Queue { folder, max_bytes, max_events, max_age } = queue;
+    let running_queue = &mut running.queue;
+    found.fixed("regctl.notifications.folder", &running_queue.folder, folder);
+    found.fixed("regctl.notifications.maxbytes", &running_queue.max_bytes, max_bytes);
+    found.fixed("regctl.notifications.maxevents", &running_queue.max_events, max_events);
+    found.live("regctl.notifications.maxage", &mut running_queue.max_age, max_age);
+    found.live("regctl.notifications.format", &mut running.format, format);
+}
+
 fn take_validation(found: &mut Reloaded, running: &mut Validation, new: &Validation) {
     let Validation { urls, children, reference_limit, payload_limit, classes } = new;
     found.live("validation.manifests.urls", &mut running.urls, urls);
@@ -161,11 +179,16 @@ http:
   draintimeout: 5s
   headers: {X-A: [b]}
   h2c: {enabled: true}
+notifications:
+  events: {includereferences: true}
+  endpoints: [{name: a, url: 'http://127.0.0.1/'}]
 catalog: {maxentries: 5}
 tags: {maxtags: 6}
 validation: {manifests: {urls: {allow: [a]}, indexes: {platforms: none}, referencelimit: 1, payloadsizelimit: 2}}
 policy: {repository: {classes: [image]}}
-regctl: {sendfile: {secret: sixteen-letters-x, location: /a/}}
+regctl:
+  sendfile: {secret: sixteen-letters-x, location: /a/}
+  notifications: {folder: /srv/events, maxbytes: 5, maxevents: 6, maxage: 7s, format: v2}
 ";
 
     fn config(text: &str) -> Config {
@@ -191,6 +214,10 @@ regctl: {sendfile: {secret: sixteen-letters-x, location: /a/}}
                 "http.relativeurls",
                 "http.draintimeout",
                 "http.headers",
+                "notifications.events.includereferences",
+                "notifications.endpoints",
+                "regctl.notifications.maxage",
+                "regctl.notifications.format",
                 "catalog.maxentries",
                 "tags.maxtags",
                 "validation.manifests.urls",
@@ -210,6 +237,9 @@ regctl: {sendfile: {secret: sixteen-letters-x, location: /a/}}
             "http.prefix",
             "http.secret",
             "http.h2c.enabled",
+            "regctl.notifications.folder",
+            "regctl.notifications.maxbytes",
+            "regctl.notifications.maxevents",
         ];
         assert_eq!(reloaded.needs_restart, fixed);
         for key in reloaded.applied.iter().chain(&fixed) {

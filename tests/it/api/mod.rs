@@ -6,5 +6,6 @@ mod fixture;
 mod folder;
 mod lists;
 mod manifests;
+mod specification;
 mod uploads;
 mod urls;

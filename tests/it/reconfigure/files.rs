@@ -58,6 +58,31 @@ fn long_lists_are_as_long_as_the_file_says() {
 }
 
 #[test]
+fn which_manifests_are_taken_is_what_the_file_says() {
+    let world = World::with(
+        "[registry.validation.manifests]\nreferencelimit = 9\npayloadsizelimit = \"1MiB\"\n\
+         [registry.validation.manifests.urls]\nallow = ['^https://mirror\\.example\\.com/']\n\
+         [registry.validation.manifests.indexes]\nplatforms = \"none\"\n\
+         [registry.policy.repository]\nclasses = [\"image\"]\n",
+    );
+    let ran = world.run(&["reconfigure"]);
+    assert_eq!(ran.exit, 0, "{}", ran.stderr);
+    let text = world.read(CONFIG_YML);
+    let validation = r#"validation: {"manifests":{"indexes":{"platforms":"none"},"payloadsizelimit":1048576,"referencelimit":9,"urls":{"allow":["^https://mirror\\.example\\.com/"]}}}"#;
+    let policy = "policy:\n  repository:\n    classes: [\"image\"]\n";
+    assert!(text.ends_with(&format!("{validation}\n{policy}")), "{text}");
+}
+
+#[test]
+fn a_pattern_that_is_none_changes_nothing() {
+    let world = World::with("[registry.validation.manifests.urls]\ndeny = ['(']\n");
+    let ran = world.run(&["reconfigure"]);
+    assert_eq!(ran.exit, 78, "{}", ran.stderr);
+    assert!(ran.stderr.contains("must be a regular expression"), "{}", ran.stderr);
+    assert!(!world.path(CONFIG_YML).exists());
+}
+
+#[test]
 fn reconfigure_writes_the_files_of_a_new_instance() {
     let world = World::with("[registry]\n");
     let ran = world.run(&["reconfigure"]);

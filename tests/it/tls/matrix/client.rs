@@ -150,7 +150,8 @@ pub(super) fn push_all(place: &Place, image: &Image, name: &str) {
 impl Client for Store {
     fn push(&self, place: &Place, image: &Image, name: &str) -> String {
         self.run(&["rmi", "--all", "--force"]);
-        let id = self.run(&["pull", "--quiet", &image.name("amd64")]);
+        let archive = image.archive("docker-archive", name);
+        let id = self.run(&["pull", "--quiet", &format!("docker-archive:{archive}")]);
         let folder = TempDir::new().unwrap();
         let file = folder.path().join("digest");
         let mut command = self.command(&["push", "--quiet", "--digestfile"]);

@@ -1,6 +1,6 @@
 //! Where a registry is, and what a client has to know to use it.
 
-use std::{fs, path::PathBuf, sync::Arc};
+use std::{fs, sync::Arc};
 
 use super::super::fixture::{Lines, PASSWORD, Site, USER};
 use crate::support::{Demo, issuer::Issuer};
@@ -35,7 +35,17 @@ impl Place {
 
     fn closed(site: Site) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        fs::write(folder.path().join("ca.crt"), &site.authority.certificate).unwrap();
+        let authority = folder.path().join("ca.crt");
+        fs::write(&authority, &site.authority.certificate).unwrap();
+        // Of this machine containerd expects no TLS, unless it is told so.
+        let hosts = folder.path().join("hosts").join(&site.name);
+        fs::create_dir_all(&hosts).unwrap();
+        let server = format!("https://{}", site.name);
+        let text = format!(
+            "server = \"{server}\"\n[host.\"{server}\"]\nca = \"{}\"\n",
+            authority.display()
+        );
+        fs::write(hosts.join("hosts.toml"), text).unwrap();
         Self { kind: Kind::Closed(site), folder }
     }
 
@@ -71,14 +81,9 @@ impl Place {
         match self.kind {
             Kind::Open(_) => vec!["--plain-http".to_owned()],
             Kind::Closed(_) => vec![
-                format!("--tlscacert={}", self.authority().display()),
+                format!("--hosts-dir={}", self.folder.path().join("hosts").display()),
                 format!("--user={USER}:{PASSWORD}"),
             ],
         }
-    }
-
-    /// The file of the authority that signs the registry's certificate.
-    fn authority(&self) -> PathBuf {
-        self.folder.path().join("ca.crt")
     }
 }
