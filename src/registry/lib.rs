@@ -17,6 +17,8 @@ mod listener;
 pub mod log;
 mod metered;
 mod outbound;
+#[doc(hidden)]
+pub mod parse;
 mod proxy;
 mod purging;
 mod redirect;
@@ -32,12 +34,3 @@ pub use events::{CommandError as EventsError, EndpointStatistics, QueueError, Wi
 pub use listener::{Listener, Socket};
 pub use server::{OpenError, Server};
 pub use statistics::Statistics;
-
-/// Readers of what clients send, for fuzzing.
-#[doc(hidden)]
-pub mod parse {
-    pub use crate::{
-        api::{ByteRanges, RangeError},
-        upload::{ChunkRange, ChunkRangeError, Signer, State, StateError},
-    };
-}

@@ -31,6 +31,7 @@ mod run;
 mod services;
 mod set_readonly;
 mod show_config;
+mod soak;
 mod supervise;
 mod support;
 mod tidy;

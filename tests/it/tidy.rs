@@ -84,6 +84,7 @@ const REGISTRY_RANKS: &[(&str, u8)] = &[
     ("server", 0),
     ("admin", 0),
     ("control", 1),
+    ("parse", 1),
     ("access", 2),
     ("purging", 2),
     ("api", 2),

@@ -12,6 +12,7 @@ mod catalog;
 mod condition;
 mod document;
 mod failure;
+mod headers;
 mod location;
 mod manifest;
 mod negotiation;
@@ -51,6 +52,7 @@ use crate::{
 };
 pub(crate) use body::Body;
 use failure::Failure;
+pub(crate) use headers::read as read_headers;
 use received::Received;
 use settings::{Current, Settings};
 

@@ -10,6 +10,7 @@ mod jwks;
 mod key;
 mod keys;
 mod libtrust;
+mod reader;
 mod remote;
 #[cfg(test)]
 mod tests;
@@ -36,6 +37,7 @@ use super::{
 use crate::config::{self, Algorithm, HeaderText, Jwks, TokenRealm};
 use claims::Verified;
 use keys::Keys;
+pub use reader::TokenReader;
 use remote::Remote;
 pub(super) use verify::TokenError;
 
