@@ -37,6 +37,7 @@ use crate::{
     config::Config,
     content::Content,
     control::{Control, Phase, Shared},
+    events::{Events, Peer, QueueError},
     listener::{Accepted, Incomings, Listener},
     metered::Metered,
     proxy::Proxy,
@@ -99,6 +100,9 @@ pub enum OpenError {
     /// Nothing can be asked of the registry behind this one.
     #[error("failed to set up `proxy`: {0}")]
     Proxy(String),
+    /// Events have no place to wait.
+    #[error("failed to set up `notifications`")]
+    Events(#[source] QueueError),
     /// The thread that writes the access log could not be started.
     #[error("failed to start the access log")]
     AccessLog(#[source] io::Error),
@@ -123,8 +127,10 @@ impl Server {
         let proxy = proxy.transpose().map_err(|fault| OpenError::Proxy(fault.to_string()))?;
         let redirect = config.storage.redirect.as_ref().map(Redirect::open).transpose();
         let redirect = redirect.map_err(|error| OpenError::Redirect(error.into()))?;
-        let api = Api::new(config, gate, content.clone(), signer, (proxy, redirect));
-        let shared = Shared::new(config, api, content).map_err(OpenError::AccessLog)?;
+        let events = Events::open(config).map_err(OpenError::Events)?;
+        let api =
+            Api::new(config, gate, content.clone(), events.clone(), signer, (proxy, redirect));
+        let shared = Shared::new(config, api, content, events).map_err(OpenError::AccessLog)?;
         Ok(Self { shared: Arc::new(shared), h2c: config.http.h2c })
     }
 
@@ -149,6 +155,7 @@ impl Server {
             tracing::warn!(%address, "there is no authentication: whoever reaches it may pull and push");
         }
         let connections = Connections::for_this_process();
+        self.shared.events.start();
         self.accept(listener.into_tokio()?, &connections, shutdown).await;
         self.drain(&connections).await;
         Ok(())
@@ -203,6 +210,7 @@ impl Server {
             let writes = shared.content.writes_in_flight();
             tracing::error!(writes, "stopping although writes are under way");
         }
+        shared.events.close().await;
         shared.access.flush();
     }
 
@@ -290,6 +298,8 @@ fn is_of_one_connection(error: &io::Error) -> bool {
 struct Connection {
     shared: Arc<Shared>,
     remote: Arc<str>,
+    /// The same with its port.
+    peer: Peer,
     /// Whether a request has come in, and who waits for the first one.
     is_used: AtomicBool,
     used: Notify,
@@ -301,6 +311,7 @@ impl Connection {
         Self {
             shared: Arc::clone(shared),
             remote: accepted.remote().into(),
+            peer: Peer(accepted.peer().into()),
             is_used: AtomicBool::new(false),
             used: Notify::new(),
             _open: shared.counters.connection(),
@@ -313,6 +324,9 @@ impl Connection {
     ) -> Result<Response<Logged<Body>>, Infallible> {
         if !self.shared.api.is_open() {
             request.extensions_mut().insert(Remote(Arc::clone(&self.remote)));
+        }
+        if self.shared.api.has_listeners() {
+            request.extensions_mut().insert(self.peer.clone());
         }
         if !self.is_used.swap(true, Ordering::Relaxed) {
             self.used.notify_one();

@@ -345,13 +345,20 @@ storagedriver = { enabled = true }
 }
 
 #[test]
-fn notifications_are_not_supported_yet() {
+fn an_endpoint_of_notifications_has_a_name_a_url_and_known_keys() {
     refused(
         r#"[[registry.notifications]]
 name = "hook"
+url = "ftp://user:hunter2@localhost/hook"
+headers = { "a b" = "c" }
+timeout = 5
+retries = 3
+[[registry.notifications]]
+name = "hook"
 url = "http://localhost/hook"
+ignore = { actions = ["sing"] }
 "#,
-        r#"1:12: `registry.notifications` (webhooks) is not supported yet"#,
+        "",
     );
 }
 

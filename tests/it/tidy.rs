@@ -52,12 +52,7 @@ const RESERVED: &[Reserved] = &[
     Reserved { words: &["hyper::", "http::", "http_body::"], places: &["src/registry/"] },
     Reserved {
         words: &["reqwest::"],
-        places: &[
-            "src/regctl/sys/local.rs",
-            "src/registry/outbound/",
-            "src/registry/proxy/",
-            "src/xtask/",
-        ],
+        places: &["src/regctl/sys/local.rs", "src/registry/", "src/xtask/"],
     },
     Reserved { words: &["minijinja::"], places: &["src/regctl/render/"] },
     Reserved { words: &["aws_sdk_s3"], places: &["src/storage/s3/"] },
@@ -98,11 +93,13 @@ const REGISTRY_RANKS: &[(&str, u8)] = &[
     ("listener", 3),
     ("statistics", 4),
     ("route", 3),
+    ("events", 3),
     ("auth", 4),
     ("content", 4),
     ("upload", 4),
     ("outbound", 5),
     ("log", 5),
+    ("outbound", 5),
     ("config", 6),
 ];
 

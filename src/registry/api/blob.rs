@@ -17,8 +17,12 @@ use super::{
     failure::Failure,
     proxied::Source,
     range::{ByteRanges, RangeError},
+    witnessed::{tell_gone, to_its_end},
 };
-use crate::content::{UploadId, blob_path};
+use crate::{
+    content::{UploadId, blob_path},
+    events::What,
+};
 
 pub(super) const CONTENT_DIGEST: HeaderName = HeaderName::from_static("docker-content-digest");
 
@@ -31,9 +35,12 @@ impl Call<'_> {
         if stored.is_some()
             && let Some(elsewhere) = self.elsewhere(&digest)
         {
+            self.tell_blob_pull(name, digest, source.size());
             return Ok(elsewhere);
         }
+        let size = source.size();
         let mut response = self.blob_body(&digest, source)?;
+        self.tell_blob_pull(name, digest, size);
         let headers = response.headers_mut();
         headers.insert(CONTENT_DIGEST, value(&digest.to_string()));
         headers.insert(ETAG, etag(&digest));
@@ -64,7 +71,16 @@ impl Call<'_> {
     }
 
     pub(super) async fn delete_blob(&self, name: &RepositoryName, digest: &Digest) -> Answer {
-        self.writing()?.delete_blob(name, digest).await?;
+        let (writing, witness) = (self.writing()?.clone(), self.witness());
+        let (name, digest) = (name.clone(), *digest);
+        to_its_end(async move {
+            writing.delete_blob(&name, &digest).await?;
+            if let Some(witness) = witness {
+                tell_gone(&witness, &name, What::Gone(digest));
+            }
+            Ok(())
+        })
+        .await?;
         let mut response = Response::new(Body::empty());
         *response.status_mut() = StatusCode::ACCEPTED;
         response.headers_mut().insert(CONTENT_LENGTH, HeaderValue::from_static("0"));

@@ -184,10 +184,7 @@ impl From<Error> for Failure {
                 failure.facts.errors = missing.iter().map(missing_entry).collect();
                 failure
             }
-            Error::ForeignLayer(digest) => Self::new(ErrorCode::ManifestInvalid)
-                .because(&error)
-                .with_detail(json!(digest.to_string())),
-            Error::Condition(_) => Self::new(ErrorCode::Unsupported)
+            Error::Condition(_) => Self::new(ErrorCode::Denied)
                 .because(&error)
                 .with_status(StatusCode::PRECONDITION_FAILED),
             Error::Manifest(reason) => Self::new(ErrorCode::ManifestInvalid).because(reason),

@@ -18,14 +18,15 @@ mod negotiation;
 mod page;
 mod proxied;
 mod range;
+mod received;
 mod referrers;
 mod sendfile;
 mod settings;
 mod tags;
-mod unwanted;
 mod upload;
 mod validation;
 mod warning;
+mod witnessed;
 
 use http::{
     HeaderValue, Method, Request, Response, StatusCode,
@@ -42,6 +43,7 @@ use crate::{
     auth::{Gate, Grant, User},
     config::Config,
     content::{BodyError, Content, Writing},
+    events::Events,
     proxy::Proxy,
     redirect::Redirect,
     route::{self, NoRoute, Route},
@@ -49,6 +51,7 @@ use crate::{
 };
 pub(crate) use body::Body;
 use failure::Failure;
+use received::Received;
 use settings::{Current, Settings};
 
 pub use range::{ByteRanges, RangeError};
@@ -64,6 +67,7 @@ type Answer = Result<Response<Body>, Failure>;
 pub(crate) struct Api {
     gate: Gate,
     content: Content,
+    events: Events,
     signer: Signer,
     settings: Current,
     large_manifests: Semaphore,
@@ -96,12 +100,14 @@ impl Api {
         config: &Config,
         gate: Gate,
         content: Content,
+        events: Events,
         signer: Signer,
         (proxy, redirect): (Option<Proxy>, Option<Redirect>),
     ) -> Self {
         Self {
             gate,
             content,
+            events,
             signer,
             settings: Current::new(Settings::new(config)),
             large_manifests: Semaphore::new(LARGE_MANIFESTS),
@@ -120,6 +126,11 @@ impl Api {
         self.proxy.as_ref()
     }
 
+    /// Whether somebody is told of requests.
+    pub(crate) fn has_listeners(&self) -> bool {
+        self.events.is_on()
+    }
+
     /// Takes the settings of a configuration; requests that have begun keep theirs.
     pub(crate) fn reconfigure(&self, config: &Config) {
         self.settings.replace(Settings::new(config));
@@ -132,11 +143,8 @@ impl Api {
             return base::bad_request();
         }
         let settings = self.settings.get();
-        let mut body = Some(body);
-        let answer = self.admit(&settings, &mut parts, &mut body).await;
-        if let Some(body) = body.filter(|body| !body.is_end_stream()) {
-            unwanted::read_on(body);
-        }
+        let body = Received::new(&parts, body);
+        let answer = self.admit(&settings, &mut parts, body).await;
         let mut response = answer.unwrap_or_else(|failure| failure.into_response(&parts));
         for name in settings.headers.keys() {
             // A handler's own word is more exact than a header for all answers.
@@ -156,12 +164,7 @@ impl Api {
     }
 
     /// Asks who it is, and for what, before anything is done; notes the name for the logs.
-    async fn admit(
-        &self,
-        settings: &Settings,
-        parts: &mut Parts,
-        body: &mut Option<Incoming>,
-    ) -> Answer {
+    async fn admit(&self, settings: &Settings, parts: &mut Parts, body: Received) -> Answer {
         let route = route::parse(&settings.external.prefix, parts.uri.path());
         let is_asked = !self.gate.is_open();
         let grant = match is_asked.then(|| authorize::wanted(&route, parts)) {
@@ -179,13 +182,7 @@ impl Api {
         self.route(call, route, body).await
     }
 
-    /// Takes the body of a request that is handled; of one that is refused it is left.
-    async fn route(
-        &self,
-        call: Call<'_>,
-        route: Result<Route, NoRoute>,
-        body: &mut Option<Incoming>,
-    ) -> Answer {
+    async fn route(&self, call: Call<'_>, route: Result<Route, NoRoute>, body: Received) -> Answer {
         let Call { settings, parts, .. } = call;
         let route = match route {
             Ok(Route::Redirect(path)) => return redirect(&path, parts.uri.query()),
@@ -208,7 +205,7 @@ impl Api {
         let call = Call { writing: writing.as_ref(), ..call };
         match (route, parts.method.as_str()) {
             (Route::Manifest(name, reference), "PUT") => {
-                call.put_manifest(&name, &reference, taken(body)?).await
+                call.put_manifest(&name, &reference, body).await
             }
             (Route::Manifest(name, reference), "DELETE") => {
                 call.delete_manifest(&name, &reference).await
@@ -216,9 +213,9 @@ impl Api {
             (Route::Manifest(name, reference), _) => call.manifest(&name, &reference).await,
             (Route::Blob(name, digest), "DELETE") => call.delete_blob(&name, &digest).await,
             (Route::Blob(name, digest), _) => call.blob(&name, &digest).await,
-            (Route::Uploads(name), _) => call.begin_upload(&name, taken(body)?).await,
-            (Route::Upload(name, id), "PATCH") => call.append(&name, id, taken(body)?).await,
-            (Route::Upload(name, id), "PUT") => call.commit(&name, id, taken(body)?).await,
+            (Route::Uploads(name), _) => call.begin_upload(&name, body).await,
+            (Route::Upload(name, id), "PATCH") => call.append(&name, id, body).await,
+            (Route::Upload(name, id), "PUT") => call.commit(&name, id, body).await,
             (Route::Upload(name, id), "DELETE") => call.cancel_upload(&name, id).await,
             (Route::Upload(name, id), _) => call.upload(&name, id).await,
             (Route::Tags(name), _) => call.tags(&name).await,
@@ -236,11 +233,6 @@ impl Call<'_> {
     fn writing(&self) -> Result<&Writing, Failure> {
         self.writing.ok_or_else(failure::read_only)
     }
-}
-
-/// Takes the body, which is there once.
-fn taken(body: &mut Option<Incoming>) -> Result<Incoming, Failure> {
-    body.take().ok_or_else(Failure::not_found)
 }
 
 fn is_write(method: &Method) -> bool {

@@ -13,6 +13,7 @@ mod duration;
 mod environment;
 mod keys;
 mod load;
+mod notifications;
 mod problem;
 mod proxy;
 mod read;
@@ -24,6 +25,7 @@ mod sendfile;
 mod tests;
 mod tree;
 mod validation;
+mod web_url;
 mod yaml;
 
 use std::{
@@ -35,16 +37,22 @@ use std::{
 
 use http::{HeaderName, HeaderValue};
 
-pub use auth::{Algorithm, Auth, HeaderText, Htpasswd, NotHeaderText, Silly, Token, TokenRealm};
+pub use auth::{
+    Algorithm, Auth, HeaderText, Htpasswd, Jwks, NotHeaderText, Silly, Token, TokenRealm,
+};
 pub(crate) use duration::parse as parse_duration;
 pub use keys::{KEYS, Key, Kind, Support, When};
 pub use load::Parsed;
+pub use notifications::{
+    Endpoint, EndpointName, EventAction, EventFormat, NotAName, Notifications, Queue,
+};
 pub use problem::{Invalid, LoadError, Origin, Problem, Warning};
 pub use proxy::{Credentials, Proxy, RemoteUrl};
 pub use redirect::{CloudFront, Redirect};
 pub use secret::Secret;
 pub use sendfile::Sendfile;
 pub use validation::{Children, Class, IndexPlatform, Pattern, Urls, Validation};
+pub use web_url::{NotAUrl, WebUrl};
 
 /// What a registry process needs to know, complete and checked.
 #[derive(Clone, Debug)]
@@ -57,6 +65,8 @@ pub struct Config {
     pub auth: Auth,
     /// `http`.
     pub http: Http,
+    /// `notifications`.
+    pub notifications: Notifications,
     /// `catalog.maxentries`: the largest page of the catalog.
     pub catalog_max_entries: usize,
     /// `tags.maxtags`: the largest page of a tag list that asks for a page.

@@ -25,6 +25,7 @@ use std::{sync::Arc, time::Duration};
 
 use oci::RepositoryName;
 use storage::{Backend, Driver, Folder};
+use tokio::sync::Semaphore;
 
 pub(crate) use blob::{Blob, Sources, blob_path};
 pub(crate) use condition::{Condition, Versions};
@@ -39,6 +40,7 @@ pub(crate) use writes::{Quiet, Writing};
 
 use leases::Leases;
 use locks::Locks;
+use referrers::LISTS;
 use session::Sessions;
 use writes::Writes;
 
@@ -55,6 +57,8 @@ struct Shared {
     leases: Leases,
     /// Whose referrers are being changed; taken before any of `locks`.
     subjects: Locks,
+    /// Permits to have a list of referrers in memory.
+    lists: Semaphore,
     sessions: Sessions,
     writes: Writes,
 }
@@ -65,7 +69,8 @@ impl Content {
         let backend = Backend::open(config)?;
         let (locks, subjects, sessions, writes) = Default::default();
         let leases = Leases::new(lease);
-        let shared = Shared { backend, locks, subjects, leases, sessions, writes };
+        let lists = Semaphore::new(LISTS);
+        let shared = Shared { backend, locks, subjects, leases, lists, sessions, writes };
         Ok(Self { shared: Arc::new(shared) })
     }
 

@@ -1,7 +1,8 @@
 //! A new configuration held against the one that runs, key by key.
 
 use crate::config::{
-    Address, Config, Credentials, Http, Log, Proxy, Storage, UploadPurging, Validation,
+    Address, Config, Credentials, Http, Log, Notifications, Proxy, Queue, Storage, UploadPurging,
+    Validation,
 };
 
 /// What came of a reload: the keys of `config.yml` that differ from what ran.
@@ -43,6 +44,7 @@ pub(super) fn take_over(running: &mut Config, new: &Config) -> Reloaded {
         storage,
         http,
         auth,
+        notifications,
         catalog_max_entries,
         tags_max,
         lease,
@@ -56,6 +58,7 @@ pub(super) fn take_over(running: &mut Config, new: &Config) -> Reloaded {
     take_http(&mut found, &mut running.http, http);
     // Users and keys are read again when their files change; what is said of them here is not.
     found.fixed("auth", &running.auth, auth);
+    take_notifications(&mut found, &mut running.notifications, notifications);
     found.live("catalog.maxentries", &mut running.catalog_max_entries, catalog_max_entries);
     found.live("tags.maxtags", &mut running.tags_max, tags_max);
     take_proxy(&mut found, running.proxy.as_ref(), proxy.as_ref());
@@ -129,6 +132,20 @@ fn take_http(found: &mut Reloaded, running: &mut Http, new: &Http) {
     found.fixed("http.h2c.enabled", &running.h2c, h2c);
 }
 
+fn take_notifications(found: &mut Reloaded, running: &mut Notifications, new: &Notifications) {
+    let Notifications { include_references, format, endpoints, queue } = new;
+    let include = "notifications.events.includereferences";
+    found.live(include, &mut running.include_references, include_references);
+    found.live("notifications.endpoints", &mut running.endpoints, endpoints);
+    let Queue { folder, max_bytes, max_events, max_age } = queue;
+    let running_queue = &mut running.queue;
+    found.fixed("regctl.notifications.folder", &running_queue.folder, folder);
+    found.fixed("regctl.notifications.maxbytes", &running_queue.max_bytes, max_bytes);
+    found.fixed("regctl.notifications.maxevents", &running_queue.max_events, max_events);
+    found.live("regctl.notifications.maxage", &mut running_queue.max_age, max_age);
+    found.live("regctl.notifications.format", &mut running.format, format);
+}
+
 fn take_validation(found: &mut Reloaded, running: &mut Validation, new: &Validation) {
     let Validation { urls, children, reference_limit, payload_limit, classes } = new;
     found.live("validation.manifests.urls", &mut running.urls, urls);
@@ -181,13 +198,18 @@ http:
   draintimeout: 5s
   headers: {X-A: [b]}
   h2c: {enabled: true}
+notifications:
+  events: {includereferences: true}
+  endpoints: [{name: a, url: 'http://127.0.0.1/'}]
 catalog: {maxentries: 5}
 tags: {maxtags: 6}
 proxy: {remoteurl: https://registry.example.com}
 middleware: {storage: [{name: redirect, options: {baseurl: https://cdn.example.com}}]}
 validation: {manifests: {urls: {allow: [a]}, indexes: {platforms: none}, referencelimit: 1, payloadsizelimit: 2}}
 policy: {repository: {classes: [image]}}
-regctl: {sendfile: {secret: sixteen-letters-x, location: /a/}}
+regctl:
+  sendfile: {secret: sixteen-letters-x, location: /a/}
+  notifications: {folder: /srv/events, maxbytes: 5, maxevents: 6, maxage: 7s, format: v2}
 ";
 
     fn config(text: &str) -> Config {
@@ -213,6 +235,10 @@ regctl: {sendfile: {secret: sixteen-letters-x, location: /a/}}
                 "http.relativeurls",
                 "http.draintimeout",
                 "http.headers",
+                "notifications.events.includereferences",
+                "notifications.endpoints",
+                "regctl.notifications.maxage",
+                "regctl.notifications.format",
                 "catalog.maxentries",
                 "tags.maxtags",
                 "validation.manifests.urls",
@@ -233,6 +259,9 @@ regctl: {sendfile: {secret: sixteen-letters-x, location: /a/}}
             "http.prefix",
             "http.secret",
             "http.h2c.enabled",
+            "regctl.notifications.folder",
+            "regctl.notifications.maxbytes",
+            "regctl.notifications.maxevents",
             "proxy.remoteurl",
         ];
         assert_eq!(reloaded.needs_restart, fixed);

@@ -7,5 +7,6 @@ mod folder;
 mod lists;
 mod manifests;
 mod proxies;
+mod specification;
 mod uploads;
 mod urls;

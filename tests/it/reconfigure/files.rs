@@ -78,12 +78,40 @@ fn a_proxy_is_written_as_distribution_reads_it_and_its_password_shows_nowhere() 
             "2:12: `registry.proxy.username = \"a\"` needs `registry.proxy.password` too",
         ),
         ("password = \"sixteen characters\"", "needs `registry.proxy.username` too"),
-        ("username = \"a\"\npassword = \"sixteen characters\"", "needs `registry.proxy.remoteurl` too"),
+        (
+            "username = \"a\"\npassword = \"sixteen characters\"",
+            "needs `registry.proxy.remoteurl` too",
+        ),
         ("exec = { command = \"a\" }", "the registry runs no programs"),
     ] {
         let ran = World::with(&format!("[registry.proxy]\n{lines}\n")).run(&["check-config"]);
         assert!(ran.exit == 78 && (ran.stdout + &ran.stderr).contains(says), "{lines}");
     }
+}
+
+#[test]
+fn which_manifests_are_taken_is_what_the_file_says() {
+    let world = World::with(
+        "[registry.validation.manifests]\nreferencelimit = 9\npayloadsizelimit = \"1MiB\"\n\
+         [registry.validation.manifests.urls]\nallow = ['^https://mirror\\.example\\.com/']\n\
+         [registry.validation.manifests.indexes]\nplatforms = \"none\"\n\
+         [registry.policy.repository]\nclasses = [\"image\"]\n",
+    );
+    let ran = world.run(&["reconfigure"]);
+    assert_eq!(ran.exit, 0, "{}", ran.stderr);
+    let text = world.read(CONFIG_YML);
+    let validation = r#"validation: {"manifests":{"indexes":{"platforms":"none"},"payloadsizelimit":1048576,"referencelimit":9,"urls":{"allow":["^https://mirror\\.example\\.com/"]}}}"#;
+    let policy = "policy:\n  repository:\n    classes: [\"image\"]\n";
+    assert!(text.ends_with(&format!("{validation}\n{policy}")), "{text}");
+}
+
+#[test]
+fn a_pattern_that_is_none_changes_nothing() {
+    let world = World::with("[registry.validation.manifests.urls]\ndeny = ['(']\n");
+    let ran = world.run(&["reconfigure"]);
+    assert_eq!(ran.exit, 78, "{}", ran.stderr);
+    assert!(ran.stderr.contains("must be a regular expression"), "{}", ran.stderr);
+    assert!(!world.path(CONFIG_YML).exists());
 }
 
 #[test]

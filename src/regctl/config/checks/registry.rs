@@ -7,6 +7,7 @@ use super::{super::table, Findings, Settings};
 pub(super) fn check(settings: &Settings, findings: &mut Findings<'_>) {
     drivers(settings, findings);
     absurd_root(settings, findings);
+    old_retries(settings, findings);
     delete_twice(settings, findings);
     zero_durations(settings, findings);
     proxy(settings, findings);
@@ -101,6 +102,25 @@ fn absurd(path: &Path) -> Option<&'static str> {
             Some("the system keeps its own files there")
         }
         () => None,
+    }
+}
+
+/// Retries have a new name since GitLab 17.1.
+fn old_retries(settings: &Settings, findings: &mut Findings<'_>) {
+    const OLD: &str = "registry.default_notifications_threshold";
+    const HINT: &str = "write maxretries";
+    if let Some(span) = settings.written(OLD) {
+        let message =
+            format!("`{OLD}` is the old name of `registry.default_notifications_maxretries`");
+        findings.warn(&span, OLD, message, "write default_notifications_maxretries");
+    }
+    const KEY: &str = "registry.notifications";
+    let endpoints = settings.notifications(KEY).unwrap_or_default();
+    for endpoint in endpoints.iter().filter(|endpoint| endpoint.has_old_name) {
+        let Some(span) = settings.written(KEY) else { return };
+        let message =
+            format!("`threshold` of endpoint `{}` is the old name of `maxretries`", endpoint.name);
+        findings.warn(&span, KEY, message, HINT);
     }
 }
 

@@ -8,10 +8,10 @@ use super::{
 };
 
 const NO_REDIRECT: Support = Moot("URLs of this driver do not expire");
-const NO_CACHE: Support = NoEffect("descriptors are read from the storage, which is faster than a cache");
+const NO_CACHE: Support =
+    NoEffect("descriptors are read from the storage, which is faster than a cache");
 const NO_HEALTH: Support = NoEffect("health checks are not run yet");
 const NO_DEBUG: Support = NoEffect("the debug server is not there yet");
-const NO_EVENTS: Support = Moot("counts only with an endpoint");
 const NO_REDIS: Support = NoEffect("nothing uses Redis yet");
 const NO_CODE: &str = "Distribution's own code for others to build upon has none of these";
 const NO_HELPERS: &str =
@@ -75,7 +75,7 @@ pub const KEYS: &[Key] = &[
     key("auth.token.service", Text, Yes, "the name of this registry: the audience of tokens"),
     key("auth.token.issuer", Text, Yes, "the issuer of tokens"),
     key("auth.token.rootcertbundle", Text, Yes, "the file of certificates that verify tokens"),
-    key("auth.token.jwks", Text, Yes, "the file of keys that verify tokens"),
+    key("auth.token.jwks", Text, Yes, "the file or the URL of keys that verify tokens"),
     key("auth.token.signingalgorithms", List, Yes, "what tokens may be signed with [all with a public key]"),
     key("auth.token.autoredirect", Boolean, Yes, "get tokens from the host that the client named [false]"),
     key("auth.token.autoredirectpath", Text, Yes, "the path there [/auth/token]"),
@@ -124,19 +124,19 @@ pub const KEYS: &[Key] = &[
     key("http.http2.disabled", Boolean, Moot("without TLS nothing is negotiated"), "no HTTP/2 over TLS [false]"),
     key("http.h2c.enabled", Boolean, Yes, "HTTP/2 without TLS [false]"),
     key("notifications", Section, Yes, "events for others"),
-    key("notifications.events.includereferences", Boolean, NO_EVENTS, "list what a manifest refers to [false]"),
-    key("notifications.endpoints", List, NotYet(Active), "who is told"),
+    key("notifications.events.includereferences", Boolean, Yes, "list what a manifest refers to [false]"),
+    key("notifications.endpoints", List, Yes, "who is told"),
     key("notifications.endpoints[].name", Text, Yes, "its name in logs"),
     key("notifications.endpoints[].disabled", Boolean, Yes, "leave it out [false]"),
-    key("notifications.endpoints[].url", Text, NO_EVENTS, "where events are sent"),
-    key("notifications.endpoints[].headers", Open, NO_EVENTS, "headers of the request"),
-    key("notifications.endpoints[].timeout", Duration, NO_EVENTS, "for one request [1s]"),
-    key("notifications.endpoints[].threshold", Integer, NO_EVENTS, "failures before a pause [10]"),
-    key("notifications.endpoints[].maxretries", Integer, NO_EVENTS, "failures before an event is dropped"),
-    key("notifications.endpoints[].backoff", Duration, NO_EVENTS, "the pause [1s]"),
-    key("notifications.endpoints[].ignoredmediatypes", List, NO_EVENTS, "media types not told of"),
-    key("notifications.endpoints[].ignore.mediatypes", List, NO_EVENTS, "media types not told of"),
-    key("notifications.endpoints[].ignore.actions", List, NO_EVENTS, "actions not told of"),
+    key("notifications.endpoints[].url", Text, Yes, "where events are sent"),
+    key("notifications.endpoints[].headers", Open, Yes, "headers of the request"),
+    key("notifications.endpoints[].timeout", Duration, Yes, "for one request [1s]"),
+    key("notifications.endpoints[].threshold", Integer, Yes, "failures in a row before the first pause [10; 1 with maxretries]"),
+    key("notifications.endpoints[].maxretries", Integer, Yes, "further attempts before an event is given up [as many as maxage allows]"),
+    key("notifications.endpoints[].backoff", Duration, Yes, "the first pause; each further one is twice as long [1s]"),
+    key("notifications.endpoints[].ignoredmediatypes", List, Yes, "media types not told of"),
+    key("notifications.endpoints[].ignore.mediatypes", List, Yes, "media types not told of"),
+    key("notifications.endpoints[].ignore.actions", List, Yes, "actions not told of"),
     key("redis", Open, NO_REDIS, "a Redis for descriptors, in the form of 2.8 or of 3"),
     key("health", Section, NO_HEALTH, "checks that take the registry out of service"),
     key("health.storagedriver.enabled", Boolean, NO_HEALTH, "check the storage [false]"),
@@ -197,6 +197,12 @@ pub const KEYS: &[Key] = &[
     key("gc", Open, Moot(NO_DATABASE), "the online collector of GitLab's fork"),
     key("profiling", Open, NoEffect("nothing is profiled"), "profiles for a cloud service"),
     key("regctl", Section, Yes, "what Distribution cannot say"),
+    key("regctl.notifications", Section, Yes, "where events wait"),
+    key("regctl.notifications.folder", Text, Yes, "the folder of events that are not delivered yet [memory]"),
+    key("regctl.notifications.maxbytes", Integer, Yes, "the most bytes that wait for one endpoint [67108864]"),
+    key("regctl.notifications.maxevents", Integer, Yes, "the most events that wait for one endpoint [100000]"),
+    key("regctl.notifications.maxage", Period, Yes, "how long an event is tried for [24h]"),
+    key("regctl.notifications.format", Choice(&["v1", "v2"]), Yes, "the version in the media type [v1]"),
     key("regctl.lease", Period, Yes, "how long what was answered for stays out of a collector's reach [1h]"),
     key("regctl.sendfile", Section, Yes, "large blobs leave through nginx's sendfile"),
     key("regctl.sendfile.secret", Secret, Yes, "what nginx proves itself with, in X-Regctl-Sendfile"),

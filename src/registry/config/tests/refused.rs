@@ -34,7 +34,6 @@ fn what_is_not_there_yet_is_refused_by_name() {
             with("proxy: {remoteurl: 'https://registry.example.com', username: a}"),
             "`proxy.password`: missing; a name needs one",
         ),
-        (with("notifications: {endpoints: [{name: a, url: u}]}"), "`notifications.endpoints`"),
         (with("middleware: {registry: [{name: a}]}"), "`middleware.registry`"),
         (with("middleware: {repository: [{name: a}]}"), "`middleware.repository`"),
         (
@@ -192,6 +191,10 @@ fn secrets_are_in_no_problem_no_warning_and_no_debug() {
         with(&format!("auth: {{ldap: {{password: {secret}}}}}")),
         with(&format!("proxy: {{remoteurl: 'https://u:{secret}@r', password: {secret}}}")),
         with(&format!("notifications: {{endpoints: [{{headers: {{Authorization: {secret}}}}}]}}")),
+        with(&format!("notifications: {{endpoints: [{{name: a, url: 'ftp://u:{secret}@h/'}}]}}")),
+        with(&format!(
+            "notifications: {{endpoints: [{{name: a, url: 'http://{secret}@h/?{secret}'}}]}}"
+        )),
         with(&format!("redis: {{password: {secret}}}")),
         with_http(&format!("headers: {{Authorization: \"{secret}\\n\"}}")),
         with_storage(&format!("s3: {{secretkey: {secret}}}")),
