@@ -32,13 +32,15 @@ impl Call<'_> {
     pub(super) async fn blob(&self, name: &RepositoryName, digest: &Digest) -> Answer {
         let (digest, source) = self.find_blob(name, digest).await?;
         let stored = source.stored().cloned();
-        self.tell_blob_pull(name, digest, source.size());
         if stored.is_some()
             && let Some(elsewhere) = self.elsewhere(&digest)
         {
+            self.tell_blob_pull(name, digest, source.size());
             return Ok(elsewhere);
         }
+        let size = source.size();
         let mut response = self.blob_body(&digest, source)?;
+        self.tell_blob_pull(name, digest, size);
         let headers = response.headers_mut();
         headers.insert(CONTENT_DIGEST, value(&digest.to_string()));
         headers.insert(ETAG, etag(&digest));

@@ -87,14 +87,14 @@ fn a_proxy_is_written_as_distribution_reads_it_and_its_password_shows_nowhere() 
     let world = World::with(
         "[registry.proxy]\nremoteurl = \"https://registry.example.com/mirror\"\nusername = \"reader\"\npassword_file = \"etc/regctl/upstream\"\nttl = \"0s\"\n",
     );
-    fs::write(world.path("etc/regctl/upstream"), "of the reader\n").unwrap();
+    fs::write(world.path("etc/regctl/upstream"), "a long word of the reader\n").unwrap();
     let permissions = fs::Permissions::from_mode(0o600);
     fs::set_permissions(world.path("etc/regctl/upstream"), permissions).unwrap();
     let dry = world.run(&["reconfigure", "--dry-run"]);
-    assert!(dry.exit == 0 && !dry.stdout.contains("of the reader"), "{}", dry.stdout);
+    assert!(dry.exit == 0 && !dry.stdout.contains("long word"), "{}", dry.stdout);
     assert_eq!(world.run(&["reconfigure"]).exit, 0);
     let text = world.read(CONFIG_YML);
-    let proxy = "proxy:\n  remoteurl: \"https://registry.example.com/mirror\"\n  username: \"reader\"\n  password: \"of the reader\"\n  ttl: 0s\n  cachewritetimeout: 5m\n";
+    let proxy = "proxy:\n  remoteurl: \"https://registry.example.com/mirror\"\n  username: \"reader\"\n  password: \"a long word of the reader\"\n  ttl: 0s\n  cachewritetimeout: 5m\n";
     assert!(text.contains(proxy), "{text}");
     // What stands behind must be named, and a name needs its password.
     for (lines, says) in [
@@ -102,8 +102,11 @@ fn a_proxy_is_written_as_distribution_reads_it_and_its_password_shows_nowhere() 
             "username = \"a\"",
             "2:12: `registry.proxy.username = \"a\"` needs `registry.proxy.password` too",
         ),
-        ("password = \"a\"", "needs `registry.proxy.username` too"),
-        ("username = \"a\"\npassword = \"b\"", "needs `registry.proxy.remoteurl` too"),
+        ("password = \"sixteen characters\"", "needs `registry.proxy.username` too"),
+        (
+            "username = \"a\"\npassword = \"sixteen characters\"",
+            "needs `registry.proxy.remoteurl` too",
+        ),
         ("exec = { command = \"a\" }", "the registry runs no programs"),
     ] {
         let ran = World::with(&format!("[registry.proxy]\n{lines}\n")).run(&["check-config"]);

@@ -22,8 +22,6 @@ impl<S: AsyncRead + AsyncWrite + Send + Unpin> Stream for S {}
 /// One connection.
 pub(crate) struct Client {
     stream: BufStream<Box<dyn Stream>>,
-    /// Whether the answer to come has no body, whatever its length.
-    is_head: bool,
 }
 
 /// What came back.
@@ -46,7 +44,7 @@ impl Client {
     }
 
     fn on(stream: impl Stream + 'static) -> Self {
-        Self { stream: BufStream::new(Box::new(stream)), is_head: false }
+        Self { stream: BufStream::new(Box::new(stream)) }
     }
 
     /// Sends a request with a body, and reads the answer.
@@ -85,7 +83,6 @@ impl Client {
         let head =
             format!("{method} {target} HTTP/1.1\r\nHost: test\r\nContent-Length: {length}\r\n\r\n");
         self.send(head.as_bytes()).await;
-        self.is_head = method == "HEAD";
     }
 
     /// Sends the head of a request, and waits until the server wants its body.
@@ -119,8 +116,7 @@ impl Client {
             headers.push((name.to_ascii_lowercase(), value.trim().to_owned()));
         }
         let mut answer = Answer { status, headers, body: Vec::new(), is_whole: true };
-        let is_head = std::mem::take(&mut self.is_head) || method == "HEAD";
-        let has_body = !is_head && !matches!(status, 204 | 304);
+        let has_body = method != "HEAD" && !matches!(status, 204 | 304);
         let length = answer.header("content-length").filter(|_| has_body);
         let length = length.map_or(0, |length| length.parse().unwrap());
         answer.body = self.bytes(length).await;
