@@ -21,7 +21,6 @@ use http_body::{Body, Frame, SizeHint};
 use crate::{
     auth::User,
     log::{Access, AccessLine, Sink},
-    statistics::OpenRequest,
 };
 
 /// The access log, on standard output, while it is switched on.
@@ -114,19 +113,19 @@ fn version(version: Version) -> &'static str {
     }
 }
 
-/// A body that counts what is sent of it, and with which its request ends.
+/// A body that counts what is sent of it, and with which its request ends: `R` is dropped then.
 #[derive(Debug)]
-pub(crate) struct Logged<B> {
+pub(crate) struct Logged<B, R> {
     body: B,
     entry: Option<Entry>,
-    _request: OpenRequest,
+    _request: R,
 }
 
-impl<B> Logged<B> {
+impl<B, R> Logged<B, R> {
     pub(crate) fn wrap(
         mut response: Response<B>,
         entry: Option<Entry>,
-        request: OpenRequest,
+        request: R,
     ) -> Response<Self> {
         let status = response.status().as_u16();
         let user = response.extensions_mut().remove::<User>();
@@ -143,7 +142,7 @@ impl Entry {
     }
 }
 
-impl<B: Body<Data = Bytes> + Unpin> Body for Logged<B> {
+impl<B: Body<Data = Bytes> + Unpin, R: Unpin> Body for Logged<B, R> {
     type Data = Bytes;
     type Error = B::Error;
 

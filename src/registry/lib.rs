@@ -20,6 +20,7 @@ mod purging;
 mod route;
 mod server;
 mod statistics;
+mod tls;
 mod upload;
 
 pub use auth::Unusable as UnusableAuth;

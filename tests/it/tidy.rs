@@ -84,6 +84,7 @@ const REGISTRY_RANKS: &[(&str, u8)] = &[
     ("access", 2),
     ("purging", 2),
     ("api", 2),
+    ("tls", 3),
     ("metered", 3),
     ("listener", 3),
     ("statistics", 4),

@@ -39,6 +39,7 @@ use crate::{
 };
 pub(crate) use body::Body;
 use failure::Failure;
+pub(crate) use location::Secured;
 use settings::{Current, Settings};
 
 pub use range::{ByteRanges, RangeError};

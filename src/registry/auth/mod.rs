@@ -23,6 +23,7 @@ pub(crate) use access::{Access, Action, Resource, Wanted};
 pub(crate) use grant::{Grant, User};
 pub(crate) use refusal::{Refusal, Remote};
 pub use unusable::Unusable;
+pub(crate) use watched::{Contents, Watched};
 
 use crate::config;
 use htpasswd::Htpasswd;

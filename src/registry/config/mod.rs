@@ -19,6 +19,7 @@ mod scalar;
 mod secret;
 #[cfg(test)]
 mod tests;
+mod tls;
 mod tree;
 mod yaml;
 
@@ -37,6 +38,7 @@ pub use keys::{KEYS, Key, Kind, Support, When};
 pub use load::Parsed;
 pub use problem::{Invalid, LoadError, Origin, Problem, Warning};
 pub use secret::Secret;
+pub use tls::{CipherSuite, Clients, NoSuite, Tls, TlsVersion};
 
 /// What a registry process needs to know, complete and checked.
 #[derive(Clone, Debug)]
@@ -148,6 +150,12 @@ pub struct Http {
     pub drain_timeout: Duration,
     /// `http.headers`: sent with every answer.
     pub headers: Vec<(HeaderName, HeaderValue)>,
+    /// `regctl.http.maxconnections`: connections at once. None: as many as there can be.
+    pub connections: Option<u32>,
+    /// `http.tls`: HTTPS. None: without TLS.
+    pub tls: Option<Tls>,
+    /// `http.http2.disabled`, the other way round: HTTP/2 over TLS.
+    pub http2: bool,
     /// `http.h2c.enabled`: HTTP/2 without TLS, by prior knowledge.
     pub h2c: bool,
 }

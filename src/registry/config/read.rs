@@ -12,7 +12,7 @@ use super::{
     address::Wrong,
     auth,
     check::Findings,
-    driver, duration, keys, scalar,
+    driver, duration, keys, scalar, tls,
     tree::{Node, Value},
 };
 
@@ -154,8 +154,22 @@ fn http(root: &Node, findings: &mut Findings) -> Http {
         relative_urls: boolean(root, "http.relativeurls").unwrap_or(false),
         drain_timeout: span(root, "http.draintimeout").unwrap_or_default(),
         headers: headers(root, findings),
+        connections: connections(root, findings),
+        tls: tls::read(root, "http.tls", findings),
+        http2: !boolean(root, "http.http2.disabled").unwrap_or(false),
         h2c: boolean(root, "http.h2c.enabled").unwrap_or(false),
     }
+}
+
+fn connections(root: &Node, findings: &mut Findings) -> Option<u32> {
+    let path = "regctl.http.maxconnections";
+    let node = root.find(path)?;
+    let count = scalar::integer(node.text()?)?;
+    let count = u32::try_from(count).ok().filter(|count| *count > 0);
+    if count.is_none() {
+        findings.problem(path, node, "must be a number from 1 to 4294967295", None);
+    }
+    count
 }
 
 fn address(root: &Node, findings: &mut Findings) -> Address {

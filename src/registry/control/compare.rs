@@ -1,6 +1,6 @@
 //! A new configuration held against the one that runs, key by key.
 
-use crate::config::{Address, Config, Http, Log, Storage, UploadPurging};
+use crate::config::{Address, Config, Http, Log, Storage, Tls, UploadPurging};
 
 /// What came of a reload: the keys of `config.yml` that differ from what ran.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
@@ -85,7 +85,19 @@ fn take_driver(found: &mut Reloaded, running: &storage::Config, new: &storage::C
 }
 
 fn take_http(found: &mut Reloaded, running: &mut Http, new: &Http) {
-    let Http { address, prefix, host, secret, relative_urls, drain_timeout, headers, h2c } = new;
+    let Http {
+        address,
+        prefix,
+        host,
+        secret,
+        relative_urls,
+        drain_timeout,
+        headers,
+        connections,
+        tls,
+        http2,
+        h2c,
+    } = new;
     take_address(found, &running.address, address);
     found.fixed("http.prefix", &running.prefix, prefix);
     found.live("http.host", &mut running.host, host);
@@ -93,7 +105,25 @@ fn take_http(found: &mut Reloaded, running: &mut Http, new: &Http) {
     found.live("http.relativeurls", &mut running.relative_urls, relative_urls);
     found.live("http.draintimeout", &mut running.drain_timeout, drain_timeout);
     found.live("http.headers", &mut running.headers, headers);
+    found.fixed("regctl.http.maxconnections", &running.connections, connections);
+    take_tls(found, running.tls.as_ref(), tls.as_ref());
+    found.fixed("http.http2.disabled", &running.http2, http2);
     found.fixed("http.h2c.enabled", &running.h2c, h2c);
+}
+
+/// The files are read again when they change; which files, and what is asked of clients, is not.
+fn take_tls(found: &mut Reloaded, running: Option<&Tls>, new: Option<&Tls>) {
+    let (running, new) = match (running, new) {
+        (Some(running), Some(new)) => (running, new),
+        (None, None) => return,
+        (Some(_), None) | (None, Some(_)) => return found.needs_restart.push("http.tls"),
+    };
+    let Tls { certificate, key, clients, minimum, cipher_suites } = new;
+    found.fixed("http.tls.certificate", &running.certificate, certificate);
+    found.fixed("http.tls.key", &running.key, key);
+    found.fixed("http.tls.clientauth", &running.clients, clients);
+    found.fixed("http.tls.minimumtls", &running.minimum, minimum);
+    found.fixed("http.tls.ciphersuites", &running.cipher_suites, cipher_suites);
 }
 
 fn take_address(found: &mut Reloaded, running: &Address, new: &Address) {
@@ -136,9 +166,12 @@ http:
   relativeurls: true
   draintimeout: 5s
   headers: {X-A: [b]}
+  tls: {certificate: /c, key: /k}
+  http2: {disabled: true}
   h2c: {enabled: true}
 catalog: {maxentries: 5}
 tags: {maxtags: 6}
+regctl: {http: {maxconnections: 7}}
 ";
 
     fn config(text: &str) -> Config {
@@ -176,6 +209,9 @@ tags: {maxtags: 6}
             "http.addr",
             "http.prefix",
             "http.secret",
+            "regctl.http.maxconnections",
+            "http.tls",
+            "http.http2.disabled",
             "http.h2c.enabled",
         ];
         assert_eq!(reloaded.needs_restart, fixed);

@@ -20,6 +20,7 @@ use crate::{
     content::{Content, Quiet},
     log,
     statistics::{Counters, Statistics},
+    tls::Tls,
 };
 
 pub use compare::Reloaded;
@@ -38,6 +39,7 @@ pub(crate) struct Shared {
     pub(crate) content: Content,
     pub(crate) access: Arc<AccessLog>,
     pub(crate) counters: Arc<Counters>,
+    pub(crate) tls: Option<Tls>,
     purging: watch::Sender<UploadPurging>,
     phase: watch::Sender<Phase>,
     /// As it runs: what needs a restart is as it was at the start.
@@ -77,13 +79,19 @@ pub enum NotQuiet {
 }
 
 impl Shared {
-    pub(crate) fn new(config: &Config, api: Api, content: Content) -> io::Result<Self> {
+    pub(crate) fn new(
+        config: &Config,
+        api: Api,
+        content: Content,
+        tls: Option<Tls>,
+    ) -> io::Result<Self> {
         content.set_read_only(config.storage.read_only);
         Ok(Self {
             api,
             content,
             access: Arc::new(AccessLog::start(config.log.access_log)?),
             counters: Arc::new(Counters::start()),
+            tls,
             purging: watch::Sender::new(config.storage.upload_purging),
             phase: watch::Sender::new(Phase::Serving),
             running: Mutex::new(config.clone()),
@@ -188,6 +196,13 @@ impl Control {
         }
         *running = next;
         reloaded
+    }
+
+    /// Looks for a new certificate now; without this it is found by the next connection.
+    pub(crate) async fn refresh(&self) {
+        if let Some(tls) = &self.shared.tls {
+            tls.refresh().await;
+        }
     }
 
     /// The numbers of this moment.

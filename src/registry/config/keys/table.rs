@@ -14,7 +14,10 @@ const NO_DEBUG: Support = NoEffect("the debug server is not there yet");
 const NO_EVENTS: Support = Moot("counts only with an endpoint");
 const NO_REDIS: Support = NoEffect("nothing uses Redis yet");
 const NO_PROXY: Support = Moot("counts only with `proxy.remoteurl`");
-const NO_TLS: Support = Moot("counts only with `http.tls.certificate`");
+const NO_ACME: Support = Refused(
+    Filled,
+    "certificates are not fetched by ACME yet: name files by `certificate` and `key`",
+);
 const NO_DATABASE: &str = "there is no metadata database here: the storage is the truth";
 
 const fn key(path: &'static str, kind: Kind, support: Support, doc: &'static str) -> Key {
@@ -101,25 +104,25 @@ pub const KEYS: &[Key] = &[
     key("http.draintimeout", Duration, Yes, "how long a stopping process lets requests finish [0]"),
     key("http.headers", Open, Yes, "headers of every answer: lists of values by name"),
     key("http.tls", Section, Yes, "HTTPS"),
-    key("http.tls.certificate", Text, NotYet(Filled), "the certificate's file"),
-    key("http.tls.key", Text, NO_TLS, "the key's file"),
-    key("http.tls.clientcas", List, NO_TLS, "files of authorities that clients must prove"),
-    key("http.tls.clientauth", Text, NO_TLS, "how clients must prove themselves"),
-    key("http.tls.minimumtls", Text, NO_TLS, "the oldest version [tls1.2]"),
-    key("http.tls.ciphersuites", List, NO_TLS, "what is offered"),
-    key("http.tls.letsencrypt", Section, NotYet(Filled), "certificates by ACME"),
+    key("http.tls.certificate", Text, Yes, "the certificate's file"),
+    key("http.tls.key", Text, Yes, "the key's file"),
+    key("http.tls.clientcas", List, Yes, "files of authorities that sign the certificates of clients"),
+    key("http.tls.clientauth", Text, Yes, "what clients must show [require-and-verify-client-cert where there are clientcas]"),
+    key("http.tls.minimumtls", Text, Yes, "the oldest version: tls1.2 or tls1.3 [tls1.2]"),
+    key("http.tls.ciphersuites", List, Yes, "what is offered"),
+    key("http.tls.letsencrypt", Section, NO_ACME, "certificates by ACME"),
     key("http.tls.letsencrypt.cachefile", Text, Yes, "where they are kept"),
     key("http.tls.letsencrypt.email", Text, Yes, "whom to write to"),
     key("http.tls.letsencrypt.hosts", List, Yes, "names to ask for"),
     key("http.tls.letsencrypt.directoryurl", Text, Yes, "the authority"),
-    key("http.letsencrypt", Open, NotYet(Filled), "certificates by ACME, one level too high"),
+    key("http.letsencrypt", Open, NO_ACME, "certificates by ACME, one level too high"),
     key("http.debug", Section, NO_DEBUG, "a second listener for health and metrics"),
     key("http.debug.addr", Text, NO_DEBUG, "its address"),
     key("http.debug.prometheus.enabled", Boolean, NO_DEBUG, "metrics [false]"),
     key("http.debug.prometheus.path", Text, NO_DEBUG, "where they are [/metrics]"),
     key("http.debug.pprof.enabled", Boolean, NO_DEBUG, "profiles [false]"),
     key("http.debug.tls", Open, NO_DEBUG, "HTTPS on the second listener"),
-    key("http.http2.disabled", Boolean, Moot("without TLS nothing is negotiated"), "no HTTP/2 over TLS [false]"),
+    key("http.http2.disabled", Boolean, Yes, "no HTTP/2 over TLS [false]"),
     key("http.h2c.enabled", Boolean, Yes, "HTTP/2 without TLS [false]"),
     key("notifications", Section, Yes, "events for others"),
     key("notifications.events.includereferences", Boolean, NO_EVENTS, "list what a manifest refers to [false]"),
@@ -195,4 +198,5 @@ pub const KEYS: &[Key] = &[
     key("gc", Open, Moot(NO_DATABASE), "the online collector of GitLab's fork"),
     key("profiling", Open, NoEffect("nothing is profiled"), "profiles for a cloud service"),
     key("regctl", Section, Yes, "what Distribution cannot say"),
+    key("regctl.http.maxconnections", Integer, Yes, "connections at once; the next ones wait [16384, or a third of the open files that are allowed]"),
 ];

@@ -5,6 +5,7 @@ mod auth;
 mod environment;
 mod examples;
 mod refused;
+mod tls;
 mod warned;
 mod yaml;
 

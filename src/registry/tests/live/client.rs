@@ -41,7 +41,7 @@ impl Client {
         Ok(Self::on(UnixStream::connect(path).await?))
     }
 
-    fn on(stream: impl Stream + 'static) -> Self {
+    pub(crate) fn on(stream: impl Stream + 'static) -> Self {
         Self { stream: BufStream::new(Box::new(stream)) }
     }
 

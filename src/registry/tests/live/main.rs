@@ -3,7 +3,9 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on panics")]
 
 mod admin;
+mod authority;
 mod client;
 mod drain;
 mod passed;
 mod server;
+mod tls;
