@@ -113,12 +113,18 @@ fn version(version: Version) -> &'static str {
     }
 }
 
-/// A body that counts what is sent of it, and with which its request ends: `R` is dropped then.
+/// A request whose answer leaves; it ends when this is dropped.
+pub(crate) trait UnderWay {
+    /// Counts what is about to leave.
+    fn sends(&mut self, bytes: u64);
+}
+
+/// A body that counts what is sent of it, and with which its request ends.
 #[derive(Debug)]
 pub(crate) struct Logged<B, R> {
     body: B,
     entry: Option<Entry>,
-    _request: R,
+    request: R,
 }
 
 impl<B, R> Logged<B, R> {
@@ -130,7 +136,7 @@ impl<B, R> Logged<B, R> {
         let status = response.status().as_u16();
         let user = response.extensions_mut().remove::<User>();
         let entry = entry.map(|entry| entry.answered(status, user));
-        response.map(|body| Self { body, entry, _request: request })
+        response.map(|body| Self { body, entry, request })
     }
 }
 
@@ -142,7 +148,7 @@ impl Entry {
     }
 }
 
-impl<B: Body<Data = Bytes> + Unpin, R: Unpin> Body for Logged<B, R> {
+impl<B: Body<Data = Bytes> + Unpin, R: UnderWay + Unpin> Body for Logged<B, R> {
     type Data = Bytes;
     type Error = B::Error;
 
@@ -151,8 +157,12 @@ impl<B: Body<Data = Bytes> + Unpin, R: Unpin> Body for Logged<B, R> {
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, B::Error>>> {
         let frame = ready!(Pin::new(&mut self.body).poll_frame(context));
-        if let (Some(Ok(frame)), Some(entry)) = (&frame, &mut self.entry) {
-            entry.sent += frame.data_ref().map_or(0, |bytes| bytes.len() as u64);
+        if let Some(Ok(frame)) = &frame {
+            let bytes = frame.data_ref().map_or(0, |bytes| bytes.len() as u64);
+            self.request.sends(bytes);
+            if let Some(entry) = &mut self.entry {
+                entry.sent += bytes;
+            }
         }
         Poll::Ready(frame)
     }

@@ -1,6 +1,6 @@
 //! What is said over the admin socket, as it is written.
 
-use std::process;
+use std::{collections::BTreeMap, process};
 
 use serde::{Deserialize, Serialize};
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
@@ -21,6 +21,7 @@ pub(super) struct Status {
     read_only: bool,
     draining: bool,
     writes_in_flight: u64,
+    unhealthy: BTreeMap<String, String>,
     connections: Connections,
     requests: Requests,
     bytes: Bytes,
@@ -93,6 +94,7 @@ impl Status {
             read_only: control.is_read_only(),
             draining: control.is_draining(),
             writes_in_flight: now.writes_in_flight,
+            unhealthy: control.failing_checks(),
             connections: Connections {
                 open: now.connections_open,
                 accepted: now.connections_accepted,

@@ -19,6 +19,8 @@ mod tags;
 mod unwanted;
 mod upload;
 
+use std::sync::Arc;
+
 use http::{
     HeaderValue, Method, Request, Response, StatusCode,
     header::{CONTENT_LENGTH, LOCATION},
@@ -34,7 +36,10 @@ use crate::{
     auth::{Gate, Grant, User},
     config::Config,
     content::{BodyError, Content, Writing},
+    health::Health,
+    metrics::Handler,
     route::{self, NoRoute, Route},
+    statistics::OpenRequest,
     upload::Signer,
 };
 pub(crate) use body::Body;
@@ -56,6 +61,7 @@ pub(crate) struct Api {
     gate: Gate,
     content: Content,
     signer: Signer,
+    health: Arc<Health>,
     settings: Current,
     large_manifests: Semaphore,
 }
@@ -79,11 +85,18 @@ impl From<hyper::Error> for BodyError {
 }
 
 impl Api {
-    pub(crate) fn new(config: &Config, gate: Gate, content: Content, signer: Signer) -> Self {
+    pub(crate) fn new(
+        config: &Config,
+        gate: Gate,
+        content: Content,
+        signer: Signer,
+        health: Arc<Health>,
+    ) -> Self {
         Self {
             gate,
             content,
             signer,
+            health,
             settings: Current::new(Settings::new(config)),
             large_manifests: Semaphore::new(LARGE_MANIFESTS),
         }
@@ -100,14 +113,27 @@ impl Api {
     }
 
     /// Answers a request; whatever goes wrong is an answer too.
-    pub(crate) async fn answer(&self, request: Request<Incoming>) -> Response<Body> {
+    pub(crate) async fn answer(
+        &self,
+        request: Request<Incoming>,
+        counted: &mut OpenRequest,
+    ) -> Response<Body> {
         let (mut parts, body) = request.into_parts();
         if !location::has_one_host(&parts) {
             return base::bad_request();
         }
+        if self.health.is_ill() {
+            counted.is_for(Handler::Other);
+            if !body.is_end_stream() {
+                unwanted::read_on(body);
+            }
+            return base::ill(&parts.method);
+        }
         let settings = self.settings.get();
+        let route = route::parse(&settings.external.prefix, parts.uri.path());
+        counted.is_for(handler(route.as_ref().ok()));
         let mut body = Some(body);
-        let answer = self.admit(&settings, &mut parts, &mut body).await;
+        let answer = self.admit(&settings, route, &mut parts, &mut body).await;
         if let Some(body) = body.filter(|body| !body.is_end_stream()) {
             unwanted::read_on(body);
         }
@@ -133,10 +159,10 @@ impl Api {
     async fn admit(
         &self,
         settings: &Settings,
+        route: Result<Route, NoRoute>,
         parts: &mut Parts,
         body: &mut Option<Incoming>,
     ) -> Answer {
-        let route = route::parse(&settings.external.prefix, parts.uri.path());
         let is_asked = !self.gate.is_open();
         let grant = match is_asked.then(|| authorize::wanted(&route, parts)) {
             None => Grant::everything(None),
@@ -207,6 +233,20 @@ impl Call<'_> {
     /// The right to write, which every request has that comes this far and writes.
     fn writing(&self) -> Result<&Writing, Failure> {
         self.writing.ok_or_else(failure::read_only)
+    }
+}
+
+/// What metrics call a resource.
+fn handler(route: Option<&Route>) -> Handler {
+    match route {
+        Some(Route::Base) => Handler::Base,
+        Some(Route::Blob(..)) => Handler::Blob,
+        Some(Route::Uploads(_)) => Handler::BlobUpload,
+        Some(Route::Upload(..)) => Handler::BlobUploadChunk,
+        Some(Route::Catalog) => Handler::Catalog,
+        Some(Route::Manifest(..)) => Handler::Manifest,
+        Some(Route::Tags(_)) => Handler::Tags,
+        Some(Route::Root | Route::Redirect(_)) | None => Handler::Other,
     }
 }
 

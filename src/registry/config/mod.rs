@@ -8,9 +8,11 @@
 mod address;
 mod auth;
 mod check;
+mod debug;
 mod driver;
 mod duration;
 mod environment;
+mod health;
 mod keys;
 mod load;
 mod problem;
@@ -33,7 +35,9 @@ use std::{
 use http::{HeaderName, HeaderValue};
 
 pub use auth::{Algorithm, Auth, HeaderText, Htpasswd, NotHeaderText, Silly, Token, TokenRealm};
+pub use debug::Debug;
 pub(crate) use duration::parse as parse_duration;
+pub use health::{FileCheck, Health, HttpCheck, Pace, TcpCheck};
 pub use keys::{KEYS, Key, Kind, Support, When};
 pub use load::Parsed;
 pub use problem::{Invalid, LoadError, Origin, Problem, Warning};
@@ -51,6 +55,8 @@ pub struct Config {
     pub auth: Auth,
     /// `http`.
     pub http: Http,
+    /// `health`.
+    pub health: Health,
     /// `catalog.maxentries`: the largest page of the catalog.
     pub catalog_max_entries: usize,
     /// `tags.maxtags`: the largest page of a tag list that asks for a page.
@@ -150,6 +156,8 @@ pub struct Http {
     pub drain_timeout: Duration,
     /// `http.headers`: sent with every answer.
     pub headers: Vec<(HeaderName, HeaderValue)>,
+    /// `http.debug`: a second listener. None: there is none.
+    pub debug: Option<Debug>,
     /// `regctl.http.maxconnections`: connections at once. None: as many as there can be.
     pub connections: Option<u32>,
     /// `http.tls`: HTTPS. None: without TLS.

@@ -12,7 +12,7 @@ use super::{
     address::Wrong,
     auth,
     check::Findings,
-    driver, duration, keys, scalar, tls,
+    debug, driver, duration, health, keys, scalar, tls,
     tree::{Node, Value},
 };
 
@@ -26,20 +26,21 @@ pub(super) fn config(root: &Node, findings: &mut Findings) -> Option<Config> {
     let log = log(root, findings);
     let storage = storage(root, findings);
     let http = http(root, findings);
+    let health = health::read(root, findings);
     let catalog_max_entries = page(root, "catalog.maxentries", findings);
     let tags_max = page(root, "tags.maxtags", findings);
-    Some(Config { log, storage: storage?, auth, http, catalog_max_entries, tags_max })
+    Some(Config { log, storage: storage?, auth, http, health, catalog_max_entries, tags_max })
 }
 
-fn text<'a>(root: &'a Node, path: &str) -> Option<&'a str> {
+pub(super) fn text<'a>(root: &'a Node, path: &str) -> Option<&'a str> {
     root.find(path)?.text().filter(|text| !text.is_empty())
 }
 
-fn boolean(root: &Node, path: &str) -> Option<bool> {
+pub(super) fn boolean(root: &Node, path: &str) -> Option<bool> {
     scalar::boolean(text(root, path)?)
 }
 
-fn span(root: &Node, path: &str) -> Option<Duration> {
+pub(super) fn span(root: &Node, path: &str) -> Option<Duration> {
     let text = text(root, path)?;
     let nanoseconds = scalar::integer(text).and_then(|count| u64::try_from(count).ok());
     nanoseconds.map(Duration::from_nanos).or_else(|| duration::parse(text).ok())
@@ -153,7 +154,8 @@ fn http(root: &Node, findings: &mut Findings) -> Http {
         secret: secret(root, findings),
         relative_urls: boolean(root, "http.relativeurls").unwrap_or(false),
         drain_timeout: span(root, "http.draintimeout").unwrap_or_default(),
-        headers: headers(root, findings),
+        headers: headers_of(root, "http.headers", "http.headers", findings),
+        debug: debug::read(root, findings),
         connections: connections(root, findings),
         tls: tls::read(root, "http.tls", findings),
         http2: !boolean(root, "http.http2.disabled").unwrap_or(false),
@@ -241,14 +243,20 @@ fn secret(root: &Node, findings: &mut Findings) -> Option<Secret> {
     secret
 }
 
-fn headers(root: &Node, findings: &mut Findings) -> Vec<(HeaderName, HeaderValue)> {
+/// Headers at a place below a node: lists of values by name. `path` is what the place is called.
+pub(super) fn headers_of(
+    root: &Node,
+    place: &str,
+    path: &str,
+    findings: &mut Findings,
+) -> Vec<(HeaderName, HeaderValue)> {
     let mut headers = Vec::new();
-    let Some(node) = root.find("http.headers") else { return headers };
+    let Some(node) = root.find(place) else { return headers };
     if !matches!(node.value, Value::Map(_)) {
-        findings.problem("http.headers", node, "must be a map of names to lists of values", None);
+        findings.problem(path, node, "must be a map of names to lists of values", None);
     }
     for entry in node.entries() {
-        let path = keys::join("http.headers", &entry.key);
+        let path = keys::join(path, &entry.key);
         let Ok(name) = entry.key.parse::<HeaderName>() else {
             let advice = Some("letters, digits and hyphens, no colon");
             findings.problem(&path, &entry.node, "no name of a header", advice);

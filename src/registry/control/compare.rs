@@ -1,6 +1,6 @@
 //! A new configuration held against the one that runs, key by key.
 
-use crate::config::{Address, Config, Http, Log, Storage, Tls, UploadPurging};
+use crate::config::{Address, Config, Health, Http, Log, Storage, Tls, UploadPurging};
 
 /// What came of a reload: the keys of `config.yml` that differ from what ran.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
@@ -36,13 +36,14 @@ impl Reloaded {
 /// The new configuration is taken apart completely: a setting that is added does not compile until its place here
 /// is decided.
 pub(super) fn take_over(running: &mut Config, new: &Config) -> Reloaded {
-    let Config { log, storage, http, auth, catalog_max_entries, tags_max } = new;
+    let Config { log, storage, http, auth, health, catalog_max_entries, tags_max } = new;
     let mut found = Reloaded::default();
     take_log(&mut found, &mut running.log, log);
     take_storage(&mut found, &mut running.storage, storage);
     take_http(&mut found, &mut running.http, http);
     // Users and keys are read again when their files change; what is said of them here is not.
     found.fixed("auth", &running.auth, auth);
+    take_health(&mut found, &mut running.health, health);
     found.live("catalog.maxentries", &mut running.catalog_max_entries, catalog_max_entries);
     found.live("tags.maxtags", &mut running.tags_max, tags_max);
     found
@@ -84,6 +85,14 @@ fn take_driver(found: &mut Reloaded, running: &storage::Config, new: &storage::C
     }
 }
 
+fn take_health(found: &mut Reloaded, running: &mut Health, new: &Health) {
+    let Health { storage, files, http, tcp } = new;
+    found.live("health.storagedriver", &mut running.storage, storage);
+    found.live("health.file", &mut running.files, files);
+    found.live("health.http", &mut running.http, http);
+    found.live("health.tcp", &mut running.tcp, tcp);
+}
+
 fn take_http(found: &mut Reloaded, running: &mut Http, new: &Http) {
     let Http {
         address,
@@ -93,6 +102,7 @@ fn take_http(found: &mut Reloaded, running: &mut Http, new: &Http) {
         relative_urls,
         drain_timeout,
         headers,
+        debug,
         connections,
         tls,
         http2,
@@ -105,6 +115,7 @@ fn take_http(found: &mut Reloaded, running: &mut Http, new: &Http) {
     found.live("http.relativeurls", &mut running.relative_urls, relative_urls);
     found.live("http.draintimeout", &mut running.drain_timeout, drain_timeout);
     found.live("http.headers", &mut running.headers, headers);
+    found.fixed("http.debug", &running.debug, debug);
     found.fixed("regctl.http.maxconnections", &running.connections, connections);
     take_tls(found, running.tls.as_ref(), tls.as_ref());
     found.fixed("http.http2.disabled", &running.http2, http2);
@@ -167,8 +178,14 @@ http:
   draintimeout: 5s
   headers: {X-A: [b]}
   tls: {certificate: /c, key: /k}
+  debug: {addr: '127.0.0.1:5002'}
   http2: {disabled: true}
   h2c: {enabled: true}
+health:
+  storagedriver: {enabled: true}
+  file: [{file: /a}]
+  http: [{uri: 'http://127.0.0.1/'}]
+  tcp: [{addr: '127.0.0.1:1'}]
 catalog: {maxentries: 5}
 tags: {maxtags: 6}
 regctl: {http: {maxconnections: 7}}
@@ -197,6 +214,10 @@ regctl: {http: {maxconnections: 7}}
                 "http.relativeurls",
                 "http.draintimeout",
                 "http.headers",
+                "health.storagedriver",
+                "health.file",
+                "health.http",
+                "health.tcp",
                 "catalog.maxentries",
                 "tags.maxtags",
             ]
@@ -209,6 +230,7 @@ regctl: {http: {maxconnections: 7}}
             "http.addr",
             "http.prefix",
             "http.secret",
+            "http.debug",
             "regctl.http.maxconnections",
             "http.tls",
             "http.http2.disabled",

@@ -32,7 +32,7 @@ use tokio_io_timeout::TimeoutStream;
 
 use super::protocols::{HEADER_TIMEOUT, Protocols};
 use crate::{
-    access::Logged,
+    access::{self, Logged},
     api::{Body, Secured},
     auth::Remote,
     control::{Phase, Shared},
@@ -77,11 +77,20 @@ pub(super) struct Connection {
 
 /// A request of a connection, until its answer has left.
 #[derive(Debug)]
-pub(super) struct UnderWay(Arc<Connection>);
+pub(super) struct UnderWay {
+    connection: Arc<Connection>,
+    request: OpenRequest,
+}
+
+impl access::UnderWay for UnderWay {
+    fn sends(&mut self, bytes: u64) {
+        self.request.sent(bytes);
+    }
+}
 
 impl Drop for UnderWay {
     fn drop(&mut self) {
-        self.0.ended.fetch_add(1, Ordering::Release);
+        self.connection.ended.fetch_add(1, Ordering::Release);
     }
 }
 
@@ -191,9 +200,10 @@ impl Connection {
     async fn answer(
         self: &Arc<Self>,
         mut request: Request<Incoming>,
-    ) -> Result<Response<Logged<Body, (OpenRequest, UnderWay)>>, Infallible> {
+    ) -> Result<Response<Logged<Body, UnderWay>>, Infallible> {
         self.begun.fetch_add(1, Ordering::Relaxed);
-        let under_way = UnderWay(Arc::clone(self));
+        let counted = self.shared.counters.request(&request);
+        let mut under_way = UnderWay { connection: Arc::clone(self), request: counted };
         if !self.shared.api.is_open() {
             request.extensions_mut().insert(Remote(Arc::clone(&self.remote)));
         }
@@ -203,15 +213,15 @@ impl Connection {
         if !self.is_used.swap(true, Ordering::Relaxed) {
             self.used.notify_one();
         }
-        let counted = self.shared.counters.request();
         let entry = self.shared.access.begin(&self.remote, &request);
         let version = request.version();
-        let mut response = self.shared.api.answer(request).await;
+        let mut response = self.shared.api.answer(request, &mut under_way.request).await;
+        under_way.request.answered(response.status());
         // HTTP/2 has a frame for it.
         if self.shared.is_draining() && version <= Version::HTTP_11 {
             response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
         }
-        Ok(Logged::wrap(response, entry, (counted, under_way)))
+        Ok(Logged::wrap(response, entry, under_way))
     }
 
     /// Waits until the connection should be closed once it has nothing to do.

@@ -6,6 +6,7 @@
 //! it has received kept.
 
 mod connection;
+mod debug;
 mod protocols;
 mod room;
 
@@ -19,9 +20,10 @@ use tokio::{
 use crate::{
     api::Api,
     auth::{Gate, Unusable},
-    config::Config,
+    config::{self, Config},
     content::Content,
     control::{Control, Phase, Shared},
+    health::{self, Health},
     listener::{Accepted, Incomings, Listener},
     purging,
     tls::{Offer, Tls},
@@ -40,6 +42,14 @@ pub struct Server {
     protocols: Arc<Protocols>,
     /// Connections at once, as the configuration has it.
     connections: Option<u32>,
+    debug: Option<Debugging>,
+}
+
+/// What the debug server is started with.
+#[derive(Debug)]
+struct Debugging {
+    settings: config::Debug,
+    tls: Option<Tls>,
 }
 
 /// Why a registry could not be opened.
@@ -48,6 +58,9 @@ pub enum OpenError {
     /// The certificate, its key or an authority is not usable.
     #[error("failed to set up `http.tls`")]
     Tls(#[source] Unusable),
+    /// The same of the debug server.
+    #[error("failed to set up `http.debug.tls`")]
+    DebugTls(#[source] Unusable),
     /// The storage is not usable.
     #[error("failed to open the storage in {place}")]
     Storage {
@@ -62,6 +75,14 @@ pub enum OpenError {
     /// The thread that writes the access log could not be started.
     #[error("failed to start the access log")]
     AccessLog(#[source] io::Error),
+}
+
+impl Debugging {
+    fn open(settings: Option<&config::Debug>) -> Result<Option<Self>, Unusable> {
+        let Some(settings) = settings else { return Ok(None) };
+        let tls = settings.tls.as_ref().map(|tls| Tls::open(tls, Offer::Http1)).transpose()?;
+        Ok(Some(Self { settings: settings.clone(), tls }))
+    }
 }
 
 impl Server {
@@ -79,15 +100,19 @@ impl Server {
             // For this process only: uploads cannot go on after a restart.
             None => Signer::new(uuid::Uuid::new_v4().as_bytes()),
         };
-        let api = Api::new(config, gate, content.clone(), signer);
+        let health = Arc::<Health>::default();
+        let api = Api::new(config, gate, content.clone(), signer, Arc::clone(&health));
         let offer = if config.http.http2 { Offer::Http2AndHttp1 } else { Offer::Http1 };
         let tls = config.http.tls.as_ref().map(|tls| Tls::open(tls, offer)).transpose();
         let tls = tls.map_err(OpenError::Tls)?;
-        let shared = Shared::new(config, api, content, tls).map_err(OpenError::AccessLog)?;
+        let debug = Debugging::open(config.http.debug.as_ref()).map_err(OpenError::DebugTls)?;
+        let shared =
+            Shared::new(config, api, content, tls, health).map_err(OpenError::AccessLog)?;
         Ok(Self {
             shared: Arc::new(shared),
             protocols: Arc::new(Protocols::new(config.http.h2c)),
             connections: config.http.connections,
+            debug,
         })
     }
 
@@ -103,13 +128,16 @@ impl Server {
     /// # Errors
     /// The listener is broken.
     pub async fn run(
-        self,
+        mut self,
         listener: Listener,
         shutdown: impl Future<Output = ()> + Send,
     ) -> io::Result<()> {
         if listener.is_public() && self.shared.api.is_open() {
             let address = listener.address();
             tracing::warn!(%address, "there is no authentication: whoever reaches it may pull and push");
+        }
+        if let Some(Debugging { settings, tls }) = self.debug.take() {
+            debug::spawn(&self.shared, &settings, tls);
         }
         let room = Room::of_this_process(self.connections);
         self.accept(listener.into_tokio()?, &room, shutdown).await;
@@ -127,6 +155,9 @@ impl Server {
         let shared = &self.shared;
         let mut shutdown = std::pin::pin!(shutdown);
         let mut purging = std::pin::pin!(purging::run(shared.content.clone(), shared.purging()));
+        let health = Arc::clone(&shared.health);
+        let mut checking =
+            std::pin::pin!(health::run(health, shared.content.clone(), shared.checks()));
         loop {
             let (accepted, permit) = tokio::select! {
                 // Looked at first: under any load, who is told to stop stops.
@@ -134,6 +165,7 @@ impl Server {
                 () = &mut shutdown => return,
                 next = next(&mut listener, room) => next,
                 never = &mut purging => match never {},
+                never = &mut checking => match never {},
             };
             connection::serve(&self.protocols, shared, accepted, permit);
         }

@@ -4,6 +4,7 @@ mod accepted;
 mod auth;
 mod environment;
 mod examples;
+mod health;
 mod refused;
 mod tls;
 mod warned;

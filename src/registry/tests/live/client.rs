@@ -15,7 +15,7 @@ use tokio::{
 /// A server that says nothing for so long hangs.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
+pub(crate) trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
 
 impl<S: AsyncRead + AsyncWrite + Send + Unpin> Stream for S {}
 

@@ -5,7 +5,10 @@
 mod admin;
 mod authority;
 mod client;
+mod debug;
 mod drain;
+mod health;
+mod limits;
 mod passed;
 mod server;
 mod tls;

@@ -4,7 +4,7 @@ use std::{
     fs,
     net::TcpListener,
     os::unix::net::UnixListener,
-    path::PathBuf,
+    path::{Path, PathBuf},
     sync::{Arc, Mutex},
     time::{Duration, Instant},
 };
@@ -43,6 +43,11 @@ impl Running {
         Self::on(http, |config| Listener::bind(&config.http.address).unwrap())
     }
 
+    /// The same, with these lines besides.
+    pub(crate) fn with_more(http: &str, lines: &str) -> Self {
+        Self::build(http, lines, |config| Listener::bind(&config.http.address).unwrap())
+    }
+
     /// A server on a listener that was passed to it.
     pub(crate) fn passed(listener: &TcpListener) -> Self {
         let socket = listener.try_clone().unwrap();
@@ -50,12 +55,17 @@ impl Running {
     }
 
     fn on(http: &str, listen: impl FnOnce(&Config) -> Listener) -> Self {
+        Self::build(http, "", listen)
+    }
+
+    fn build(http: &str, lines: &str, listen: impl FnOnce(&Config) -> Listener) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let text = format!(
             "version: 0.1\nlog: {{accesslog: {{disabled: true}}}}\nstorage: {{filesystem: {{rootdirectory: '{}'}}}}\n\
-             http: {{addr: '127.0.0.1:0', secret: of tests, {}}}\n",
+             http: {{addr: '127.0.0.1:0', secret: of tests, {}}}\n{}\n",
             folder.path().join("data").display(),
             http,
+            lines,
         );
         let config = read(&text).unwrap();
         let listener = listen(&config);
@@ -75,6 +85,11 @@ impl Running {
             server.run(listener, stopped).await.unwrap();
         });
         Self { folder, text, address, control, stop: Some(stop), ended }
+    }
+
+    /// A folder that goes with the server.
+    pub(crate) fn folder(&self) -> &Path {
+        self.folder.path()
     }
 
     pub(crate) fn admin_socket(&self) -> PathBuf {
