@@ -21,6 +21,7 @@ use http_body::{Body, Frame, SizeHint};
 use crate::{
     auth::User,
     log::{Access, AccessLine, Sink},
+    statistics::HandedOver,
 };
 
 /// The access log, on standard output, while it is switched on.
@@ -127,23 +128,27 @@ pub(crate) struct Logged<B, R> {
     request: R,
 }
 
-impl<B, R> Logged<B, R> {
+impl<B, R: UnderWay> Logged<B, R> {
     pub(crate) fn wrap(
         mut response: Response<B>,
         entry: Option<Entry>,
-        request: R,
+        mut request: R,
     ) -> Response<Self> {
         let status = response.status().as_u16();
         let user = response.extensions_mut().remove::<User>();
-        let entry = entry.map(|entry| entry.answered(status, user));
+        let handed_over = response.extensions_mut().remove::<HandedOver>();
+        let sent = handed_over.map_or(0, |HandedOver { bytes }| bytes);
+        request.sends(sent);
+        let entry = entry.map(|entry| entry.answered(status, user, sent));
         response.map(|body| Self { body, entry, request })
     }
 }
 
 impl Entry {
-    fn answered(mut self, status: u16, user: Option<User>) -> Self {
+    fn answered(mut self, status: u16, user: Option<User>, sent: u64) -> Self {
         self.status = status;
         self.user = user;
+        self.sent = sent;
         self
     }
 }

@@ -12,7 +12,10 @@ use std::{
 
 use http::{Request, StatusCode, header::CONTENT_LENGTH};
 
-use crate::metrics::{self, Done, Handler, Requests};
+use crate::{
+    content::Held,
+    metrics::{self, Done, Handler, Requests},
+};
 
 /// What a registry has done since it was opened, and does now.
 #[derive(Clone, Copy, Debug)]
@@ -31,6 +34,12 @@ pub struct Statistics {
     pub requests_served: u64,
     /// Writes that have begun and not ended, those of clients that have gone away included.
     pub writes_in_flight: u64,
+    /// Digests that are promised to be there, and so out of a collector's reach.
+    pub digests_leased: u64,
+    /// Whether there were too many to tell them apart, so that more than those are.
+    pub leases_full: bool,
+    /// Whether the process has run for a lease, so that no promise of an earlier one still holds.
+    pub leases_complete: bool,
     /// Bytes read from connections, headers included.
     pub bytes_received: u64,
     /// Bytes written to connections, headers included.
@@ -113,7 +122,7 @@ impl Counters {
         self.sent.fetch_add(bytes as u64, Ordering::Relaxed);
     }
 
-    pub(crate) fn read(&self, writes_in_flight: u64) -> Statistics {
+    pub(crate) fn read(&self, writes_in_flight: u64, leases: Held) -> Statistics {
         let (connections_accepted, connections_open, _) = self.connections.read();
         let (_, requests_in_flight, requests_served) = self.requests.read();
         Statistics {
@@ -124,6 +133,9 @@ impl Counters {
             requests_in_flight,
             requests_served,
             writes_in_flight,
+            digests_leased: leases.digests as u64,
+            leases_full: leases.is_full,
+            leases_complete: leases.is_complete,
             bytes_received: self.received.load(Ordering::Relaxed),
             bytes_sent: self.sent.load(Ordering::Relaxed),
         }
@@ -208,4 +220,10 @@ impl OpenRequest {
             tally.done.sent += bytes;
         }
     }
+}
+
+/// What somebody else sends of an answer.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct HandedOver {
+    pub(crate) bytes: u64,
 }

@@ -282,6 +282,7 @@ fn vhost(settings: &Settings, url: &ExternalUrl) -> Vhost {
         client_max_body_size: keys.count("client_max_body_size"),
         proxy_read_timeout: keys.duration("proxy_read_timeout"),
         proxy_connect_timeout: keys.duration("proxy_connect_timeout"),
+        sendfile: keys.flag("sendfile"),
         custom_config: keys.text("custom_gitlab_server_config"),
     }
 }

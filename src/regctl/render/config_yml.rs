@@ -7,6 +7,7 @@ use serde::Serialize;
 use super::{
     engine::{self, Error},
     file::{Inputs, View},
+    sendfile,
     template::Name,
 };
 use crate::{
@@ -42,6 +43,8 @@ struct Context<'a> {
     /// None: the registry's own.
     catalog_max_entries: Option<u64>,
     tags_max: Option<u64>,
+    /// None: the registry sends every blob itself.
+    sendfile: Option<sendfile::OfRegistry<'a>>,
 }
 
 /// The one way in, and its options as JSON, which is YAML.
@@ -86,6 +89,7 @@ pub(crate) fn config_yml(inputs: &Inputs<'_>, view: View) -> Result<String, Erro
         auth: auth(&registry.auth, layout),
         catalog_max_entries: registry.pages.catalog,
         tags_max: registry.pages.tags,
+        sendfile: sendfile::of_registry(inputs, view),
     };
     let (name, text) = templates.get(Name::ConfigYml);
     engine::render(name, text, context)

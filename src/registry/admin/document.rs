@@ -24,6 +24,7 @@ pub(super) struct Status {
     unhealthy: BTreeMap<String, String>,
     connections: Connections,
     requests: Requests,
+    leases: Leases,
     bytes: Bytes,
 }
 
@@ -37,6 +38,13 @@ struct Connections {
 struct Requests {
     in_flight: u64,
     served: u64,
+}
+
+#[derive(Debug, Serialize)]
+struct Leases {
+    digests: u64,
+    full: bool,
+    complete: bool,
 }
 
 #[derive(Debug, Serialize)]
@@ -100,6 +108,11 @@ impl Status {
                 accepted: now.connections_accepted,
             },
             requests: Requests { in_flight: now.requests_in_flight, served: now.requests_served },
+            leases: Leases {
+                digests: now.digests_leased,
+                full: now.leases_full,
+                complete: now.leases_complete,
+            },
             bytes: Bytes { received: now.bytes_received, sent: now.bytes_sent },
         }
     }

@@ -12,6 +12,7 @@
 //! {"schema": 1, "version": "0.1.0", "pid": 4711, "started_at": "2026-11-22T18:30:00Z", "uptime_seconds": 62,
 //!  "read_only": false, "draining": false, "writes_in_flight": 0, "unhealthy": {},
 //!  "connections": {"open": 3, "accepted": 17}, "requests": {"in_flight": 1, "served": 154},
+//!  "leases": {"digests": 12, "full": false, "complete": true},
 //!  "bytes": {"received": 73120, "sent": 9120433}}
 //! ```
 //!

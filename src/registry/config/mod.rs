@@ -19,10 +19,12 @@ mod problem;
 mod read;
 mod scalar;
 mod secret;
+mod sendfile;
 #[cfg(test)]
 mod tests;
 mod tls;
 mod tree;
+mod validation;
 mod yaml;
 
 use std::{
@@ -42,7 +44,9 @@ pub use keys::{KEYS, Key, Kind, Support, When};
 pub use load::Parsed;
 pub use problem::{Invalid, LoadError, Origin, Problem, Warning};
 pub use secret::Secret;
+pub use sendfile::Sendfile;
 pub use tls::{CipherSuite, Clients, NoSuite, Tls, TlsVersion};
+pub use validation::{Children, Class, IndexPlatform, Pattern, Urls, Validation};
 
 /// What a registry process needs to know, complete and checked.
 #[derive(Clone, Debug)]
@@ -61,6 +65,12 @@ pub struct Config {
     pub catalog_max_entries: usize,
     /// `tags.maxtags`: the largest page of a tag list that asks for a page.
     pub tags_max: usize,
+    /// `regctl.lease`: how long what was answered for stays out of a collector's reach; 1 h when unset.
+    pub lease: Duration,
+    /// `validation` and `policy`: which manifests are taken.
+    pub validation: Validation,
+    /// `regctl.sendfile`: the nginx that sends large blobs itself. None: the registry sends everything.
+    pub sendfile: Option<Sendfile>,
 }
 
 /// `log`: what is written, and how.

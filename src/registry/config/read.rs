@@ -12,12 +12,16 @@ use super::{
     address::Wrong,
     auth,
     check::Findings,
-    debug, driver, duration, health, keys, scalar, tls,
+    debug, driver, duration, health, keys, scalar, sendfile, tls,
     tree::{Node, Value},
+    validation,
 };
 
 /// The size of a page when none is set.
 const PAGE: usize = 1000;
+
+/// What a client was told holds for so long when nothing is set: longer than most pushes take.
+const LEASE: Duration = Duration::from_secs(3600);
 
 /// Reads everything; none when there is no driver to speak of, which has been reported.
 pub(super) fn config(root: &Node, findings: &mut Findings) -> Option<Config> {
@@ -29,7 +33,18 @@ pub(super) fn config(root: &Node, findings: &mut Findings) -> Option<Config> {
     let health = health::read(root, findings);
     let catalog_max_entries = page(root, "catalog.maxentries", findings);
     let tags_max = page(root, "tags.maxtags", findings);
-    Some(Config { log, storage: storage?, auth, http, health, catalog_max_entries, tags_max })
+    Some(Config {
+        log,
+        storage: storage?,
+        auth,
+        http,
+        health,
+        catalog_max_entries,
+        tags_max,
+        lease: span(root, "regctl.lease").unwrap_or(LEASE),
+        validation: validation::read(root, findings),
+        sendfile: sendfile::read(root, findings),
+    })
 }
 
 pub(super) fn text<'a>(root: &'a Node, path: &str) -> Option<&'a str> {

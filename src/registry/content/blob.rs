@@ -39,7 +39,10 @@ impl Content {
         let link = self.read_link(Key::LayerLink(repository, digest)).await?;
         let canonical = link.ok_or(Error::BlobUnknown(*digest))?;
         match self.backend().open(Key::Blob(&canonical)).await {
-            Ok(object) => Ok(Blob { digest: canonical, object }),
+            Ok(object) => {
+                self.shared.leases.promise(&canonical);
+                Ok(Blob { digest: canonical, object })
+            }
             Err(error) if error.is_not_found() => Err(Error::BlobUnknown(*digest)),
             Err(error) => Err(error.into()),
         }
@@ -66,6 +69,7 @@ impl Writing {
             }
             let link = content.stage_layer(&repository, &digest).await?;
             content.backend().commit(link).await?;
+            content.shared.leases.promise(&digest);
             Ok(true)
         })
         .await

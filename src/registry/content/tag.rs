@@ -6,6 +6,7 @@ use storage::{Driver, Folder, Key, Staged};
 
 use super::{
     Content, Error, Writing,
+    condition::Condition,
     locks::{Mode, Subject},
 };
 
@@ -37,6 +38,7 @@ impl Writing {
         &self,
         repository: &RepositoryName,
         tag: &Tag,
+        condition: Condition,
     ) -> Result<(), Error> {
         let (repository, tag) = (repository.clone(), tag.clone());
         self.shielded(move |content| async move {
@@ -45,6 +47,8 @@ impl Writing {
                 (Subject::Tag(&repository, &tag), Mode::Exclusive),
             ];
             let _locks = content.shared.locks.acquire_all(subjects).await;
+            content.check_tag(&repository, &tag, &condition).await?;
+            content.release(&repository, &tag).await?;
             match content.backend().delete_folder(Folder::Tag(&repository, &tag)).await {
                 Err(error) if error.is_not_found() => {
                     Err(Error::ManifestUnknown(Reference::Tag(tag.clone())))
@@ -70,6 +74,7 @@ impl Content {
         let index = Key::TagIndexLink(repository, tag, digest);
         let current = Key::TagLink(repository, tag);
         if self.backend().folder_exists(folder).await? {
+            self.release(repository, tag).await?;
             let (index, current) =
                 (self.stage_link(index, digest), self.stage_link(current, digest));
             let (index, current) = tokio::try_join!(index, current)?;
@@ -78,6 +83,14 @@ impl Content {
         let link = Bytes::from(digest.to_string());
         let objects = vec![(index, link.clone()), (current, link)];
         Ok(vec![self.backend().stage_folder(folder, objects).await?])
+    }
+
+    /// Leases what a tag points to, before it points elsewhere: somebody may have read it just now.
+    async fn release(&self, repository: &RepositoryName, tag: &Tag) -> Result<(), Error> {
+        if let Some(digest) = self.read_link(Key::TagLink(repository, tag)).await? {
+            self.shared.leases.promise(&digest);
+        }
+        Ok(())
     }
 
     /// The tags that point to a manifest. The caller holds the repository's tags.

@@ -179,12 +179,12 @@ impl Writes {
 
 #[cfg(test)]
 mod tests {
-    use std::{future::poll_fn, pin::pin, task::Poll};
+    use std::{future::poll_fn, pin::pin, task::Poll, time::Duration};
 
     use super::*;
 
     fn content() -> Content {
-        Content::open(&storage::Config::InMemory).unwrap()
+        Content::open(&storage::Config::InMemory, Duration::ZERO).unwrap()
     }
 
     /// Whether the future is done when it is asked once.

@@ -1,6 +1,6 @@
 //! A new configuration held against the one that runs, key by key.
 
-use crate::config::{Address, Config, Health, Http, Log, Storage, Tls, UploadPurging};
+use crate::config::{Address, Config, Health, Http, Log, Storage, Tls, UploadPurging, Validation};
 
 /// What came of a reload: the keys of `config.yml` that differ from what ran.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
@@ -36,7 +36,18 @@ impl Reloaded {
 /// The new configuration is taken apart completely: a setting that is added does not compile until its place here
 /// is decided.
 pub(super) fn take_over(running: &mut Config, new: &Config) -> Reloaded {
-    let Config { log, storage, http, auth, health, catalog_max_entries, tags_max } = new;
+    let Config {
+        log,
+        storage,
+        http,
+        auth,
+        health,
+        catalog_max_entries,
+        tags_max,
+        lease,
+        validation,
+        sendfile,
+    } = new;
     let mut found = Reloaded::default();
     take_log(&mut found, &mut running.log, log);
     take_storage(&mut found, &mut running.storage, storage);
@@ -46,6 +57,9 @@ pub(super) fn take_over(running: &mut Config, new: &Config) -> Reloaded {
     take_health(&mut found, &mut running.health, health);
     found.live("catalog.maxentries", &mut running.catalog_max_entries, catalog_max_entries);
     found.live("tags.maxtags", &mut running.tags_max, tags_max);
+    found.fixed("regctl.lease", &running.lease, lease);
+    take_validation(&mut found, &mut running.validation, validation);
+    found.live("regctl.sendfile", &mut running.sendfile, sendfile);
     found
 }
 
@@ -137,6 +151,17 @@ fn take_tls(found: &mut Reloaded, running: Option<&Tls>, new: Option<&Tls>) {
     found.fixed("http.tls.ciphersuites", &running.cipher_suites, cipher_suites);
 }
 
+fn take_validation(found: &mut Reloaded, running: &mut Validation, new: &Validation) {
+    let Validation { urls, children, reference_limit, payload_limit, classes } = new;
+    found.live("validation.manifests.urls", &mut running.urls, urls);
+    found.live("validation.manifests.indexes", &mut running.children, children);
+    let references = &mut running.reference_limit;
+    found.live("validation.manifests.referencelimit", references, reference_limit);
+    let payload = &mut running.payload_limit;
+    found.live("validation.manifests.payloadsizelimit", payload, payload_limit);
+    found.live("policy.repository.classes", &mut running.classes, classes);
+}
+
 fn take_address(found: &mut Reloaded, running: &Address, new: &Address) {
     match (running, new) {
         (Address::Tcp(_), Address::Tcp(_)) | (Address::Unix(_), Address::Unix(_)) => {
@@ -188,7 +213,9 @@ health:
   tcp: [{addr: '127.0.0.1:1'}]
 catalog: {maxentries: 5}
 tags: {maxtags: 6}
-regctl: {http: {maxconnections: 7}}
+validation: {manifests: {urls: {allow: [a]}, indexes: {platforms: none}, referencelimit: 1, payloadsizelimit: 2}}
+policy: {repository: {classes: [image]}}
+regctl: {http: {maxconnections: 7}, sendfile: {secret: sixteen-letters-x, location: /a/}}
 ";
 
     fn config(text: &str) -> Config {
@@ -220,6 +247,12 @@ regctl: {http: {maxconnections: 7}}
                 "health.tcp",
                 "catalog.maxentries",
                 "tags.maxtags",
+                "validation.manifests.urls",
+                "validation.manifests.indexes",
+                "validation.manifests.referencelimit",
+                "validation.manifests.payloadsizelimit",
+                "policy.repository.classes",
+                "regctl.sendfile",
             ]
         );
         let fixed = [
@@ -238,7 +271,8 @@ regctl: {http: {maxconnections: 7}}
         ];
         assert_eq!(reloaded.needs_restart, fixed);
         for key in reloaded.applied.iter().chain(&fixed) {
-            assert!(KEYS.iter().any(|known| known.path == *key), "{key}");
+            let is_known = |path: &str| path == *key || path.starts_with(&format!("{key}."));
+            assert!(KEYS.iter().any(|known| is_known(known.path)), "{key}");
         }
         // What needs a restart still does; the rest is done.
         let again = take_over(&mut running, &config(OTHER));

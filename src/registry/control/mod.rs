@@ -216,7 +216,8 @@ impl Control {
     /// The numbers of this moment.
     #[must_use]
     pub fn statistics(&self) -> Statistics {
-        self.shared.counters.read(self.shared.content.writes_in_flight())
+        let content = &self.shared.content;
+        self.shared.counters.read(content.writes_in_flight(), content.leases())
     }
 
     /// The health checks that fail, and why; the registry is in service when there is none.

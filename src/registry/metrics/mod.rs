@@ -40,12 +40,14 @@ pub(crate) enum Handler {
     Catalog,
     Manifest,
     Tags,
+    /// Which Distribution has not.
+    Referrers,
     /// What Distribution does not count.
     Other,
 }
 
 impl Handler {
-    const ALL: [Self; 8] = [
+    const ALL: [Self; 9] = [
         Self::Base,
         Self::Blob,
         Self::BlobUpload,
@@ -53,6 +55,7 @@ impl Handler {
         Self::Catalog,
         Self::Manifest,
         Self::Tags,
+        Self::Referrers,
         Self::Other,
     ];
 
@@ -65,6 +68,7 @@ impl Handler {
             Self::Catalog => "catalog",
             Self::Manifest => "manifest",
             Self::Tags => "tags",
+            Self::Referrers => "referrers",
             Self::Other => "other",
         }
     }

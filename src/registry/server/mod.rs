@@ -94,7 +94,7 @@ impl Server {
         let gate = Gate::open(&config.auth).map_err(OpenError::Auth)?;
         let driver = &config.storage.driver;
         let unusable = |source| OpenError::Storage { place: driver.to_string(), source };
-        let content = Content::open(driver).map_err(unusable)?;
+        let content = Content::open(driver, config.lease).map_err(unusable)?;
         let signer = match &config.http.secret {
             Some(secret) => Signer::new(secret.expose().as_bytes()),
             // For this process only: uploads cannot go on after a restart.

@@ -6,7 +6,9 @@ mod environment;
 mod examples;
 mod health;
 mod refused;
+mod sendfile;
 mod tls;
+mod validation;
 mod warned;
 mod yaml;
 

@@ -52,6 +52,7 @@ fn of_registry(page: &mut Page, control: &Control) {
             "Writes that have begun and not ended.",
             now.writes_in_flight,
         ),
+        ("registry_digests_leased", "Digests that no collector may take.", now.digests_leased),
         ("registry_read_only", "Whether no writes are taken.", control.is_read_only().into()),
         (
             "registry_draining",

@@ -52,6 +52,13 @@ impl Client {
         self.answer().await.unwrap()
     }
 
+    /// Asks for something, with these lines in the head.
+    pub(crate) async fn get(&mut self, target: &str, lines: &str) -> Answer {
+        let head = format!("GET {target} HTTP/1.1\r\nHost: test\r\n{lines}\r\n");
+        self.send(head.as_bytes()).await;
+        self.answer().await.unwrap()
+    }
+
     /// Sends the head of a request.
     pub(crate) async fn begin(&mut self, method: &str, target: &str, length: usize) {
         let head =

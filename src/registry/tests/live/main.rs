@@ -10,5 +10,6 @@ mod drain;
 mod health;
 mod limits;
 mod passed;
+mod sendfile;
 mod server;
 mod tls;

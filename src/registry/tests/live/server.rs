@@ -40,32 +40,29 @@ impl Running {
 
     /// A server with these lines in `http`, on a port of its own.
     pub(crate) fn with(http: &str) -> Self {
-        Self::on(http, |config| Listener::bind(&config.http.address).unwrap())
-    }
-
-    /// The same, with these lines besides.
-    pub(crate) fn with_more(http: &str, lines: &str) -> Self {
-        Self::build(http, lines, |config| Listener::bind(&config.http.address).unwrap())
+        Self::with_more(http, "")
     }
 
     /// A server on a listener that was passed to it.
     pub(crate) fn passed(listener: &TcpListener) -> Self {
         let socket = listener.try_clone().unwrap();
-        Self::on("draintimeout: 60s", |_| Listener::passed(socket).unwrap())
+        Self::on("draintimeout: 60s}", |_| Listener::passed(socket).unwrap())
+    }
+
+    /// A server whose configuration goes on with this.
+    pub(crate) fn with_more(http: &str, more: &str) -> Self {
+        Self::on(&format!("{http}}}\n{more}"), |config| {
+            Listener::bind(&config.http.address).unwrap()
+        })
     }
 
     fn on(http: &str, listen: impl FnOnce(&Config) -> Listener) -> Self {
-        Self::build(http, "", listen)
-    }
-
-    fn build(http: &str, lines: &str, listen: impl FnOnce(&Config) -> Listener) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let text = format!(
             "version: 0.1\nlog: {{accesslog: {{disabled: true}}}}\nstorage: {{filesystem: {{rootdirectory: '{}'}}}}\n\
-             http: {{addr: '127.0.0.1:0', secret: of tests, {}}}\n{}\n",
+             http: {{addr: '127.0.0.1:0', secret: of tests, {}\n",
             folder.path().join("data").display(),
             http,
-            lines,
         );
         let config = read(&text).unwrap();
         let listener = listen(&config);
