@@ -21,7 +21,7 @@ use http_body::{Body, Frame, SizeHint};
 use crate::{
     auth::User,
     log::{Access, AccessLine, Sink},
-    statistics::{HandedOver, OpenRequest},
+    statistics::HandedOver,
 };
 
 /// The access log, on standard output, while it is switched on.
@@ -114,26 +114,33 @@ fn version(version: Version) -> &'static str {
     }
 }
 
-/// A body that counts what is sent of it, and with which its request ends.
-#[derive(Debug)]
-pub(crate) struct Logged<B> {
-    body: B,
-    entry: Option<Entry>,
-    _request: OpenRequest,
+/// A request whose answer leaves; it ends when this is dropped.
+pub(crate) trait UnderWay {
+    /// Counts what is about to leave.
+    fn sends(&mut self, bytes: u64);
 }
 
-impl<B> Logged<B> {
+/// A body that counts what is sent of it, and with which its request ends.
+#[derive(Debug)]
+pub(crate) struct Logged<B, R> {
+    body: B,
+    entry: Option<Entry>,
+    request: R,
+}
+
+impl<B, R: UnderWay> Logged<B, R> {
     pub(crate) fn wrap(
         mut response: Response<B>,
         entry: Option<Entry>,
-        request: OpenRequest,
+        mut request: R,
     ) -> Response<Self> {
         let status = response.status().as_u16();
         let user = response.extensions_mut().remove::<User>();
         let handed_over = response.extensions_mut().remove::<HandedOver>();
         let sent = handed_over.map_or(0, |HandedOver { bytes }| bytes);
+        request.sends(sent);
         let entry = entry.map(|entry| entry.answered(status, user, sent));
-        response.map(|body| Self { body, entry, _request: request })
+        response.map(|body| Self { body, entry, request })
     }
 }
 
@@ -146,7 +153,7 @@ impl Entry {
     }
 }
 
-impl<B: Body<Data = Bytes> + Unpin> Body for Logged<B> {
+impl<B: Body<Data = Bytes> + Unpin, R: UnderWay + Unpin> Body for Logged<B, R> {
     type Data = Bytes;
     type Error = B::Error;
 
@@ -155,8 +162,12 @@ impl<B: Body<Data = Bytes> + Unpin> Body for Logged<B> {
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, B::Error>>> {
         let frame = ready!(Pin::new(&mut self.body).poll_frame(context));
-        if let (Some(Ok(frame)), Some(entry)) = (&frame, &mut self.entry) {
-            entry.sent += frame.data_ref().map_or(0, |bytes| bytes.len() as u64);
+        if let Some(Ok(frame)) = &frame {
+            let bytes = frame.data_ref().map_or(0, |bytes| bytes.len() as u64);
+            self.request.sends(bytes);
+            if let Some(entry) = &mut self.entry {
+                entry.sent += bytes;
+            }
         }
         Poll::Ready(frame)
     }

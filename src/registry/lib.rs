@@ -13,9 +13,11 @@ pub mod config;
 mod content;
 mod control;
 mod events;
+mod health;
 mod listener;
 pub mod log;
 mod metered;
+mod metrics;
 mod outbound;
 #[doc(hidden)]
 pub mod parse;
@@ -25,6 +27,7 @@ mod redirect;
 mod route;
 mod server;
 mod statistics;
+mod tls;
 mod upload;
 
 pub use auth::Unusable as UnusableAuth;

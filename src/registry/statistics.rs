@@ -10,7 +10,12 @@ use std::{
     time::{Duration, Instant, SystemTime},
 };
 
-use crate::content::Held;
+use http::{Request, StatusCode, header::CONTENT_LENGTH};
+
+use crate::{
+    content::Held,
+    metrics::{self, Done, Handler, Requests},
+};
 
 /// What a registry has done since it was opened, and does now.
 #[derive(Clone, Copy, Debug)]
@@ -48,6 +53,7 @@ pub(crate) struct Counters {
     started: Instant,
     connections: Gauge,
     requests: Gauge,
+    metrics: Option<Requests>,
     received: AtomicU64,
     sent: AtomicU64,
 }
@@ -65,15 +71,29 @@ pub(crate) struct OpenConnection(Arc<Counters>);
 
 /// A request, counted until dropped.
 #[derive(Debug)]
-pub(crate) struct OpenRequest(Arc<Counters>);
+pub(crate) struct OpenRequest {
+    counters: Arc<Counters>,
+    /// None while nobody may ask for metrics.
+    tally: Option<Tally>,
+}
+
+/// What metrics are told of a request.
+#[derive(Debug)]
+struct Tally {
+    began: Instant,
+    done: Done,
+    has_begun: bool,
+}
 
 impl Counters {
-    pub(crate) fn start() -> Self {
+    /// Counts for metrics too, if somebody may ask for them.
+    pub(crate) fn start(with_metrics: bool) -> Self {
         Self {
             started_at: SystemTime::now(),
             started: Instant::now(),
             connections: Gauge::default(),
             requests: Gauge::default(),
+            metrics: with_metrics.then(Requests::new),
             received: AtomicU64::default(),
             sent: AtomicU64::default(),
         }
@@ -84,9 +104,14 @@ impl Counters {
         OpenConnection(Arc::clone(self))
     }
 
-    pub(crate) fn request(self: &Arc<Self>) -> OpenRequest {
+    pub(crate) fn request<B>(self: &Arc<Self>, request: &Request<B>) -> OpenRequest {
         self.requests.begin();
-        OpenRequest(Arc::clone(self))
+        let tally = self.metrics.is_some().then(|| Tally::of(request));
+        OpenRequest { counters: Arc::clone(self), tally }
+    }
+
+    pub(crate) fn metrics(&self) -> Option<&Requests> {
+        self.metrics.as_ref()
     }
 
     pub(crate) fn received(&self, bytes: usize) {
@@ -143,7 +168,57 @@ impl Drop for OpenConnection {
 
 impl Drop for OpenRequest {
     fn drop(&mut self) {
-        self.0.requests.end();
+        self.counters.requests.end();
+        let Some((requests, tally)) = self.counters.metrics.as_ref().zip(self.tally.as_mut())
+        else {
+            return;
+        };
+        if tally.has_begun {
+            tally.done.took = tally.began.elapsed();
+            requests.end(&tally.done);
+        }
+    }
+}
+
+impl Tally {
+    fn of<B>(request: &Request<B>) -> Self {
+        let length = request.headers().get(CONTENT_LENGTH).and_then(|value| value.to_str().ok());
+        let done = Done {
+            handler: Handler::Other,
+            method: metrics::method(request.method()),
+            status: StatusCode::OK,
+            took: Duration::ZERO,
+            received: length.and_then(|length| length.parse().ok()).unwrap_or(0),
+            sent: 0,
+        };
+        Self { began: Instant::now(), done, has_begun: false }
+    }
+}
+
+impl OpenRequest {
+    /// Notes what the request is for.
+    pub(crate) fn is_for(&mut self, handler: Handler) {
+        let Some((requests, tally)) = self.counters.metrics.as_ref().zip(self.tally.as_mut())
+        else {
+            return;
+        };
+        if !tally.has_begun {
+            tally.has_begun = true;
+            tally.done.handler = handler;
+            requests.begin(handler);
+        }
+    }
+
+    pub(crate) fn answered(&mut self, status: StatusCode) {
+        if let Some(tally) = &mut self.tally {
+            tally.done.status = status;
+        }
+    }
+
+    pub(crate) fn sent(&mut self, bytes: u64) {
+        if let Some(tally) = &mut self.tally {
+            tally.done.sent += bytes;
+        }
     }
 }
 

@@ -30,6 +30,15 @@ impl Backend {
             Config::InMemory => Ok(Self::InMemory(Arc::default())),
         }
     }
+
+    /// What the driver is called in a configuration.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Filesystem(_) => "filesystem",
+            Self::InMemory(_) => "inmemory",
+        }
+    }
 }
 
 macro_rules! each {

@@ -203,9 +203,9 @@ fn an_empty_table_of_a_driver_is_not_ignored() {
 fn a_key_that_is_not_supported_yet_is_named() {
     refused(
         r#"[registry]
-debug_addr = "127.0.0.1:5001"
+log_directory = "/var/log/registry"
 "#,
-        r#"2:1: `registry.debug_addr` (the debug server's address) is not supported yet"#,
+        r#"2:1: `registry.log_directory` (the folder of logs) is not supported yet"#,
     );
 }
 

@@ -77,7 +77,7 @@ fn https_needs_somebody_who_ends_tls() {
 enable = false
 "#,
         r#"1:25: `registry_external_url = "https://registry.example.com"`: nothing ends TLS, because nginx is off
-  hint: write `listen_https = false` in [registry.nginx] if another proxy ends it, or turn nginx on there"#,
+  hint: write `listen_https = false` in [registry.nginx] if another proxy ends it, write [registry.http.tls] if the registry itself does, or turn nginx on there"#,
     );
 }
 
@@ -90,7 +90,7 @@ fn https_needs_somebody_who_ends_tls_when_nginx_is_off_everywhere() {
 enable = false
 "#,
         r#"1:25: `registry_external_url = "https://registry.example.com"`: nothing ends TLS, because nginx is off
-  hint: write `listen_https = false` in [registry.nginx] if another proxy ends it, or turn nginx on there"#,
+  hint: write `listen_https = false` in [registry.nginx] if another proxy ends it, write [registry.http.tls] if the registry itself does, or turn nginx on there"#,
     );
 }
 
@@ -100,7 +100,7 @@ fn https_on_loopback_needs_somebody_who_ends_tls_too() {
         r#"registry_external_url = "https://localhost"
 "#,
         r#"1:25: `registry_external_url = "https://localhost"`: nothing ends TLS, because nginx is off
-  hint: write `listen_https = false` in [registry.nginx] if another proxy ends it, or turn nginx on there"#,
+  hint: write `listen_https = false` in [registry.nginx] if another proxy ends it, write [registry.http.tls] if the registry itself does, or turn nginx on there"#,
     );
 }
 
@@ -240,12 +240,38 @@ listen_port = 8082
 }
 
 #[test]
-fn tls_of_the_registry_itself_is_not_supported_yet() {
+fn tls_of_the_registry_itself_needs_both_files() {
     refused(
         r#"[registry.http.tls]
 certificate = "/etc/ssl/registry.pem"
 "#,
-        r#"2:1: `registry.http.tls.certificate` (the certificate) is not supported yet"#,
+        r#"2:15: `registry.http.tls.certificate = "/etc/ssl/registry.pem"` goes with `key`
+  hint: write `key` in [registry.http.tls], too"#,
+    );
+}
+
+#[test]
+fn tls_ends_in_one_place() {
+    refused(
+        r#"registry_external_url = "https://registry.example.com"
+
+[registry.http.tls]
+certificate = "/etc/ssl/registry.pem"
+key = "/etc/ssl/registry.key"
+"#,
+        r#"4:15: `registry.http.tls.certificate = "/etc/ssl/registry.pem"`: nginx ends TLS, and asks the registry without
+  hint: write `enable = false` in [registry.nginx], or ssl_certificate there instead of this"#,
+    );
+}
+
+#[test]
+fn the_debug_server_has_a_port_of_its_own() {
+    refused(
+        r#"[registry]
+debug_addr = "127.0.0.1:5000"
+"#,
+        r#"2:14: `registry.debug_addr = "127.0.0.1:5000"`: the registry itself listens at this port
+  hint: write another port, such as 5001"#,
     );
 }
 

@@ -299,17 +299,6 @@ shell = ""
 }
 
 #[test]
-fn a_probe_of_the_storage_is_not_supported_yet() {
-    refused(
-        r#"[registry]
-health_storagedriver_enabled = true
-"#,
-        r#"2:1: `registry.health_storagedriver_enabled = true` (a probe of the storage) is not supported yet
-  hint: write `health_storagedriver_enabled = false`, or remove it"#,
-    );
-}
-
-#[test]
 fn schema_1_and_validation_are_not_supported_yet() {
     refused(
         r#"[registry]

@@ -110,7 +110,7 @@ fn the_reference_has_every_key_and_needs_no_instance() {
     for part in [
         "\n[registry.nginx]\n# the vhost\n",
         "\n# how much is logged: one of error, warn, info, debug\nlog_level = \"info\"\n",
-        "\n# debug_addr: the debug server's address; not supported yet\n",
+        "\n# log_directory: the folder of logs; not supported yet\n",
         "; refused: there is no metadata database here",
     ] {
         assert!(ran.stdout.contains(part), "no `{part}` in\n{}", ran.stdout);

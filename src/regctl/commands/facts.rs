@@ -1,7 +1,7 @@
 //! What is known of an instance besides its processes: whether the registry answers, whether it takes writes, and
 //! until when its certificate counts.
 
-use std::{path::PathBuf, thread, time::Duration};
+use std::{collections::BTreeMap, path::PathBuf, thread, time::Duration};
 
 use registry::Config;
 use serde::Serialize;
@@ -73,11 +73,18 @@ impl Answering {
     fn of(layout: &Layout) -> Self {
         let problem = match supervise::ask_health(layout, PATIENCE) {
             Ok(Health::Serves) => None,
-            Ok(Health::Ill { status }) => Some(format!("it answers {status} to /v2/")),
+            Ok(Health::Ill { status }) => Some(ill(status, &supervise::failing_checks(layout))),
             Err(error) => Some(format!("it does not answer /v2/: {error}")),
         };
         Self { healthy: problem.is_none(), problem }
     }
+}
+
+/// What the registry answers, and which of its checks are why.
+fn ill(status: u16, failing: &BTreeMap<String, String>) -> String {
+    let checks: String =
+        failing.iter().map(|(check, fault)| format!("; health check `{check}`: {fault}")).collect();
+    format!("it answers {status} to /v2/{checks}")
 }
 
 impl ReadOnly {

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 use super::{
     instance::{
         Account, Auth, Driver, Gitlab, Http, Instance, LogFiles, Logging, Notifications, Pages,
-        Proxy, Registry, Storage, Token, UploadPurging, Validation,
+        Proxy, Registry, RegistryTls, Storage, Token, UploadPurging, Validation,
     },
     notifications::Endpoint,
     settings::Settings,
@@ -82,6 +82,7 @@ fn registry(settings: &Settings) -> Registry {
         validation: validation(settings),
         notifications: notifications(settings),
         proxy: proxy(settings),
+        probes_storage: flag(settings, "registry.health_storagedriver_enabled"),
     }
 }
 
@@ -163,8 +164,24 @@ fn http(settings: &Settings) -> Http {
         prefix: settings.text("registry.http.prefix"),
         headers: settings.headers("registry.http.headers").unwrap_or_default(),
         drain_timeout: duration(settings, "registry.http_draintimeout"),
+        tls: registry_tls(settings),
+        http2: !flag(settings, "registry.http.http2.disabled"),
         h2c: flag(settings, "registry.http.h2c.enabled"),
+        debug: settings.address("registry.debug_addr"),
     }
+}
+
+fn registry_tls(settings: &Settings) -> Option<RegistryTls> {
+    let key = |name: &str| format!("registry.http.tls.{name}");
+    let authorities = settings.list(&key("clientcas")).unwrap_or_default();
+    Some(RegistryTls {
+        certificate: settings.path(&key("certificate"))?,
+        key: settings.path(&key("key"))?,
+        client_authorities: authorities.into_iter().map(PathBuf::from).collect(),
+        clients: settings.text(&key("clientauth")),
+        minimum: settings.text(&key("minimumtls")),
+        cipher_suites: settings.list(&key("ciphersuites")),
+    })
 }
 
 fn storage(settings: &Settings) -> Storage {

@@ -51,6 +51,8 @@ pub(crate) struct Registry {
     pub(crate) notifications: Notifications,
     /// None: a registry that is pushed to.
     pub(crate) proxy: Option<Proxy>,
+    /// Whether the registry is out of service while its storage does not answer.
+    pub(crate) probes_storage: bool,
 }
 
 /// Which manifests are taken; unset: as the registry has it.
@@ -129,8 +131,25 @@ pub(crate) struct Http {
     /// Headers of every answer; one without values is not sent.
     pub(crate) headers: BTreeMap<String, Vec<String>>,
     pub(crate) drain_timeout: Duration,
+    /// TLS ended by the registry itself.
+    pub(crate) tls: Option<RegistryTls>,
+    /// HTTP/2 over that.
+    pub(crate) http2: bool,
     /// HTTP/2 without TLS, by prior knowledge.
     pub(crate) h2c: bool,
+    /// Where health and metrics are served.
+    pub(crate) debug: Option<ListenAddress>,
+}
+
+/// TLS ended by the registry itself; what is unset is as the registry has it.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(crate) struct RegistryTls {
+    pub(crate) certificate: PathBuf,
+    pub(crate) key: PathBuf,
+    pub(crate) client_authorities: Vec<PathBuf>,
+    pub(crate) clients: Option<String>,
+    pub(crate) minimum: Option<String>,
+    pub(crate) cipher_suites: Option<Vec<String>>,
 }
 
 /// Where the bytes live, and what may be done to them.

@@ -222,10 +222,15 @@ fn serve_exit(error: &supervise::Error) -> Exit {
     }
 }
 
-/// Files of passwords and keys are configuration; what holds the data is not.
+/// Files of passwords, keys and certificates are configuration; what holds the data is not.
 fn open_exit(error: &(dyn StdError + 'static)) -> Exit {
     match error.downcast_ref() {
-        Some(OpenError::Auth(_) | OpenError::Redirect(_)) => Exit::ConfigInvalid,
+        Some(
+            OpenError::Auth(_)
+            | OpenError::Redirect(_)
+            | OpenError::Tls(_)
+            | OpenError::DebugTls(_),
+        ) => Exit::ConfigInvalid,
         Some(OpenError::Events(error)) => denied(error.source.kind()),
         Some(OpenError::Proxy(_) | OpenError::Storage { .. } | OpenError::AccessLog(_)) | None => {
             Exit::Failed

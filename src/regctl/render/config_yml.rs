@@ -1,6 +1,10 @@
 //! The registry's `config.yml`, as Docker Distribution reads it.
 
-use std::{collections::BTreeMap, path::Path, time::Duration};
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use serde::Serialize;
 use serde_json::{Map, Value, json};
@@ -13,7 +17,7 @@ use super::{
 };
 use crate::{
     config::{
-        instance::{self, Auth, Driver, Proxy, Token, UploadPurging, Validation},
+        instance::{self, Auth, Driver, Proxy, RegistryTls, Token, UploadPurging, Validation},
         notifications::Endpoint,
     },
     state::Layout,
@@ -37,7 +41,12 @@ struct Context<'a> {
     address: String,
     secret: &'a str,
     relative_urls: bool,
+    /// Its options as JSON, which is YAML. None: without TLS.
+    tls: Option<Vec<(&'static str, String)>>,
+    http2: bool,
     h2c: bool,
+    debug: Option<String>,
+    probes_storage: bool,
     host: Option<String>,
     prefix: Option<&'a str>,
     drain_timeout: String,
@@ -114,7 +123,11 @@ pub(crate) fn config_yml(inputs: &Inputs<'_>, view: View) -> Result<String, Erro
         address: registry.address.to_string(),
         secret: view.reveal(registry.http.secret.as_ref().unwrap_or(&secrets.http_secret)),
         relative_urls: registry.http.relative_urls,
+        tls: registry.http.tls.as_ref().map(|tls| tls_options(tls, layout)),
+        http2: registry.http.http2,
         h2c: registry.http.h2c,
+        debug: registry.http.debug.as_ref().map(ToString::to_string),
+        probes_storage: registry.probes_storage,
         host: registry.http.host.as_ref().map(ToString::to_string),
         prefix: registry.http.prefix.as_deref(),
         drain_timeout: go_duration(registry.http.drain_timeout),
@@ -243,6 +256,20 @@ fn auth(auth: &Auth, layout: &Layout) -> Option<AuthContext> {
         }
     };
     Some(AuthContext { kind, options })
+}
+
+fn tls_options(tls: &RegistryTls, layout: &Layout) -> Vec<(&'static str, String)> {
+    let path = |path: &PathBuf| layout.resolve(path).to_string_lossy().into_owned();
+    let mut options =
+        vec![("certificate", json(path(&tls.certificate))), ("key", json(path(&tls.key)))];
+    if !tls.client_authorities.is_empty() {
+        let files: Vec<_> = tls.client_authorities.iter().map(path).collect();
+        options.push(("clientcas", json(files)));
+    }
+    options.extend(tls.clients.iter().map(|clients| ("clientauth", json(clients))));
+    options.extend(tls.minimum.iter().map(|minimum| ("minimumtls", json(minimum))));
+    options.extend(tls.cipher_suites.iter().map(|suites| ("ciphersuites", json(suites))));
+    options
 }
 
 fn token_options(token: &Token, path: &dyn Fn(&Path) -> String) -> Vec<(&'static str, String)> {

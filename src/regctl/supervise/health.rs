@@ -6,7 +6,10 @@ use std::{
     time::Duration,
 };
 
-use registry::{Config, config::Address};
+use registry::{
+    Config,
+    config::{Address, Clients},
+};
 
 use crate::{
     state::{Layout, Services},
@@ -37,14 +40,32 @@ pub(crate) fn ask(layout: &Layout, patience: Duration) -> io::Result<Health> {
                     SocketAddr::V6(_) => Ipv6Addr::LOCALHOST.into(),
                 });
             }
-            Peer::Tcp(address)
+            if parsed.config.http.tls.is_some() { Peer::Tls(address) } else { Peer::Tcp(address) }
         }
-        Address::Unix(path) => Peer::Unix(path),
+        Address::Unix(ref path) => Peer::Unix(path.clone()),
     };
     let path = format!("{}v2/", parsed.config.http.prefix);
-    let answer = local::request(&peer, &Method::GET, &path, None, patience)?;
+    let answer = match local::request(&peer, &Method::GET, &path, None, patience) {
+        Ok(answer) => answer,
+        // It asked for a certificate, which this program has none of: so it is there.
+        Err(error) if asks_for_certificates(&parsed.config) && !is_absence(&error) => {
+            return Ok(Health::Serves);
+        }
+        Err(error) => return Err(error),
+    };
     Ok(match answer.status {
         200 | 401 => Health::Serves,
         status => Health::Ill { status },
     })
+}
+
+/// Whether only who has a certificate gets an answer.
+fn asks_for_certificates(config: &Config) -> bool {
+    let clients = config.http.tls.as_ref().map(|tls| &tls.clients);
+    matches!(clients, Some(Clients::Verified(_) | Clients::WithAnyCertificate))
+}
+
+/// Whether nobody listens, or says anything.
+fn is_absence(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::ConnectionRefused | io::ErrorKind::TimedOut)
 }

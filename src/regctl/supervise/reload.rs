@@ -1,6 +1,6 @@
 //! Having the running registry read its configuration again, through its admin socket.
 
-use std::{io, time::Duration};
+use std::{collections::BTreeMap, io, time::Duration};
 
 use serde::Deserialize;
 
@@ -44,6 +44,8 @@ struct Refusal {
 #[derive(Debug, Deserialize)]
 struct Status {
     read_only: bool,
+    #[serde(default)]
+    unhealthy: BTreeMap<String, String>,
 }
 
 /// Has the registry read its configuration again.
@@ -68,6 +70,14 @@ pub(crate) fn is_read_only(layout: &Layout) -> Option<bool> {
     let answer = local::request(&peer, &Method::GET, "/v1/status", None, GLANCE).ok()?;
     let status: Status = serde_json::from_str(&answer.body).ok()?;
     Some(status.read_only)
+}
+
+/// Asks the running registry which of its health checks fail, and why; none when it does not say.
+pub(crate) fn failing_checks(layout: &Layout) -> BTreeMap<String, String> {
+    let peer = Peer::Unix(layout.registry_socket());
+    let answer = local::request(&peer, &Method::GET, "/v1/status", None, GLANCE).ok();
+    let status = answer.and_then(|answer| serde_json::from_str::<Status>(&answer.body).ok());
+    status.map(|status| status.unhealthy).unwrap_or_default()
 }
 
 fn listed(problems: &[String]) -> String {

@@ -14,6 +14,8 @@ use reqwest::{blocking::Client, redirect::Policy};
 
 pub(crate) use reqwest::Method;
 
+use super::whoever;
+
 /// No answer here comes near.
 const ANSWER_BYTES_MAX: u64 = 256 << 10;
 
@@ -21,6 +23,8 @@ const ANSWER_BYTES_MAX: u64 = 256 << 10;
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(crate) enum Peer {
     Tcp(SocketAddr),
+    /// The same, over TLS.
+    Tls(SocketAddr),
     Unix(PathBuf),
 }
 
@@ -49,15 +53,19 @@ pub(crate) fn request(
         .tls_certs_only([])
         .timeout(patience);
     // The folder is open as long as its name under /proc is used.
-    let (client, authority, _folder) = match peer {
-        Peer::Tcp(address) => (client, address.to_string(), None),
+    let (client, origin, _folder) = match peer {
+        Peer::Tcp(address) => (client, format!("http://{address}"), None),
+        Peer::Tls(address) => {
+            let client = client.tls_backend_preconfigured(whoever::is_there());
+            (client, format!("https://{address}"), None)
+        }
         Peer::Unix(socket) => {
             let (near, folder) = near(socket)?;
-            (client.unix_socket(near), "localhost".to_owned(), Some(folder))
+            (client.unix_socket(near), "http://localhost".to_owned(), Some(folder))
         }
     };
     let client = client.build().map_err(failed)?;
-    let mut request = client.request(method.clone(), format!("http://{authority}{path}"));
+    let mut request = client.request(method.clone(), format!("{origin}{path}"));
     if let Some(document) = document {
         request = request.header("content-type", "application/json").body(document);
     }

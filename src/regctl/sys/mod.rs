@@ -25,3 +25,4 @@ pub(crate) mod spawn;
 pub(crate) mod stage;
 pub(crate) mod stdin;
 pub(crate) mod stdout;
+mod whoever;

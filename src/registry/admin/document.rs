@@ -24,6 +24,7 @@ pub(super) struct Status {
     read_only: bool,
     draining: bool,
     writes_in_flight: u64,
+    unhealthy: BTreeMap<String, String>,
     connections: Connections,
     requests: Requests,
     leases: Leases,
@@ -151,6 +152,7 @@ impl Status {
             read_only: control.is_read_only(),
             draining: control.is_draining(),
             writes_in_flight: now.writes_in_flight,
+            unhealthy: control.failing_checks(),
             connections: Connections {
                 open: now.connections_open,
                 accepted: now.connections_accepted,

@@ -5,11 +5,12 @@
 //! the start of the server to its end, while that one drains too. Every answer, errors too, has `"schema": 1`;
 //! fields may be added under the same number. What a request may hold is all named here: an unknown field is an error.
 //!
-//! `GET /v1/status` answers 200 (numbers count from the start of the process):
+//! `GET /v1/status` answers 200. Numbers count from the start of the process; `unhealthy` has the health checks that fail, with
+//! what they say:
 //!
 //! ```json
 //! {"schema": 1, "version": "0.1.0", "pid": 4711, "started_at": "2026-11-22T18:30:00Z", "uptime_seconds": 62,
-//!  "read_only": false, "draining": false, "writes_in_flight": 0,
+//!  "read_only": false, "draining": false, "writes_in_flight": 0, "unhealthy": {},
 //!  "connections": {"open": 3, "accepted": 17}, "requests": {"in_flight": 1, "served": 154},
 //!  "leases": {"digests": 12, "full": false, "complete": true},
 //!  "bytes": {"received": 73120, "sent": 9120433}}

@@ -2,7 +2,7 @@
 
 use http::{
     HeaderName, HeaderValue, Method, Response, StatusCode,
-    header::{ALLOW, CACHE_CONTROL, CONNECTION, CONTENT_TYPE},
+    header::{ALLOW, CACHE_CONTROL, CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, RETRY_AFTER},
 };
 
 use super::{Body, failure::JSON};
@@ -47,6 +47,21 @@ pub(super) fn bad_request() -> Response<Body> {
     let mut response = Response::new(Body::empty());
     *response.status_mut() = StatusCode::BAD_REQUEST;
     response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+    response
+}
+
+/// For every request while a health check fails, in Distribution's words.
+pub(super) fn ill(method: &Method) -> Response<Body> {
+    const TEXT: &str = r#"{"errors":[{"code":"UNAVAILABLE","message":"service unavailable","detail":"health check failed: please see /debug/health"}]}"#;
+    let body = if *method == Method::HEAD { Body::empty() } else { Body::full(TEXT) };
+    let mut response = Response::new(body);
+    *response.status_mut() = StatusCode::SERVICE_UNAVAILABLE;
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, JSON);
+    headers.insert(RETRY_AFTER, HeaderValue::from_static("10"));
+    if *method == Method::HEAD {
+        headers.insert(CONTENT_LENGTH, HeaderValue::from(TEXT.len()));
+    }
     response
 }
 

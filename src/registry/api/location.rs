@@ -43,7 +43,7 @@ impl External {
             return Some(format!("{scheme}://{authority}"));
         }
         let forwarded = forwarded(&parts.headers);
-        let scheme = forwarded.scheme.unwrap_or("http");
+        let scheme = forwarded.scheme.unwrap_or_else(|| own_scheme(parts));
         let own = || {
             let sent = parts.headers.get(HOST).and_then(|value| value.to_str().ok());
             parts.uri.authority().map(Authority::as_str).or(sent)
@@ -53,6 +53,14 @@ impl External {
         let authority: Authority = authority.parse().ok()?;
         (!authority.as_str().contains('@')).then(|| format!("{scheme}://{authority}"))
     }
+}
+
+/// A request that came over TLS; one without this mark did not.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Secured;
+
+fn own_scheme(parts: &Parts) -> &'static str {
+    if parts.extensions.get::<Secured>().is_some() { "https" } else { "http" }
 }
 
 /// Whether a request of HTTP/1.1 says once, and readably, whom it is for (RFC 9112, section 3.2).

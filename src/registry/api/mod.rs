@@ -29,6 +29,8 @@ mod validation;
 mod warning;
 mod witnessed;
 
+use std::sync::Arc;
+
 use http::{
     HeaderValue, Method, Request, Response, StatusCode,
     header::{CONTENT_LENGTH, LOCATION},
@@ -45,14 +47,18 @@ use crate::{
     config::Config,
     content::{BodyError, Content, Writing},
     events::Events,
+    health::Health,
+    metrics::Handler,
     proxy::Proxy,
     redirect::Redirect,
     route::{self, NoRoute, Route},
+    statistics::OpenRequest,
     upload::Signer,
 };
 pub(crate) use body::Body;
 use failure::Failure;
 pub(crate) use headers::read as read_headers;
+pub(crate) use location::Secured;
 use received::Received;
 use settings::{Current, Settings};
 
@@ -71,12 +77,24 @@ pub(crate) struct Api {
     content: Content,
     events: Events,
     signer: Signer,
+    health: Arc<Health>,
     settings: Current,
     large_manifests: Semaphore,
     /// None for a registry that is pushed to.
     proxy: Option<Proxy>,
     /// None for a registry that serves every blob itself.
     redirect: Option<Redirect>,
+}
+
+/// What stands around the API, each with a life of its own.
+#[derive(Debug)]
+pub(crate) struct Around {
+    pub(crate) events: Events,
+    pub(crate) health: Arc<Health>,
+    /// None for a registry that is pushed to.
+    pub(crate) proxy: Option<Proxy>,
+    /// None for a registry that serves every blob itself.
+    pub(crate) redirect: Option<Redirect>,
 }
 
 /// One request, without its body.
@@ -102,15 +120,16 @@ impl Api {
         config: &Config,
         gate: Gate,
         content: Content,
-        events: Events,
         signer: Signer,
-        (proxy, redirect): (Option<Proxy>, Option<Redirect>),
+        around: Around,
     ) -> Self {
+        let Around { events, health, proxy, redirect } = around;
         Self {
             gate,
             content,
             events,
             signer,
+            health,
             settings: Current::new(Settings::new(config)),
             large_manifests: Semaphore::new(LARGE_MANIFESTS),
             proxy,
@@ -139,14 +158,24 @@ impl Api {
     }
 
     /// Answers a request; whatever goes wrong is an answer too.
-    pub(crate) async fn answer(&self, request: Request<Incoming>) -> Response<Body> {
+    pub(crate) async fn answer(
+        &self,
+        request: Request<Incoming>,
+        counted: &mut OpenRequest,
+    ) -> Response<Body> {
         let (mut parts, body) = request.into_parts();
         if !location::has_one_host(&parts) {
             return base::bad_request();
         }
-        let settings = self.settings.get();
         let body = Received::new(&parts, body);
-        let answer = self.admit(&settings, &mut parts, body).await;
+        if self.health.is_ill() {
+            counted.is_for(Handler::Other);
+            return base::ill(&parts.method);
+        }
+        let settings = self.settings.get();
+        let route = route::parse(&settings.external.prefix, parts.uri.path());
+        counted.is_for(handler(route.as_ref().ok()));
+        let answer = self.admit(&settings, route, &mut parts, body).await;
         let mut response = answer.unwrap_or_else(|failure| failure.into_response(&parts));
         for name in settings.headers.keys() {
             // A handler's own word is more exact than a header for all answers.
@@ -166,8 +195,13 @@ impl Api {
     }
 
     /// Asks who it is, and for what, before anything is done; notes the name for the logs.
-    async fn admit(&self, settings: &Settings, parts: &mut Parts, body: Received) -> Answer {
-        let route = route::parse(&settings.external.prefix, parts.uri.path());
+    async fn admit(
+        &self,
+        settings: &Settings,
+        route: Result<Route, NoRoute>,
+        parts: &mut Parts,
+        body: Received,
+    ) -> Answer {
         let is_asked = !self.gate.is_open();
         let grant = match is_asked.then(|| authorize::wanted(&route, parts)) {
             None => Grant::everything(None),
@@ -234,6 +268,21 @@ impl Call<'_> {
     /// The right to write, which every request has that comes this far and writes.
     fn writing(&self) -> Result<&Writing, Failure> {
         self.writing.ok_or_else(failure::read_only)
+    }
+}
+
+/// What metrics call a resource.
+fn handler(route: Option<&Route>) -> Handler {
+    match route {
+        Some(Route::Base) => Handler::Base,
+        Some(Route::Blob(..)) => Handler::Blob,
+        Some(Route::Uploads(_)) => Handler::BlobUpload,
+        Some(Route::Upload(..)) => Handler::BlobUploadChunk,
+        Some(Route::Catalog) => Handler::Catalog,
+        Some(Route::Manifest(..)) => Handler::Manifest,
+        Some(Route::Tags(_) | Route::Tag(..)) => Handler::Tags,
+        Some(Route::Referrers(..)) => Handler::Referrers,
+        Some(Route::Root | Route::Redirect(_)) | None => Handler::Other,
     }
 }
 

@@ -1,6 +1,6 @@
 //! What a cache in front of another registry answers with when it does not have something.
 
-use std::ops::Range;
+use std::{ops::Range, sync::Arc};
 
 use http::{
     HeaderValue, Method, Response, StatusCode,
@@ -129,7 +129,7 @@ impl Call<'_> {
     pub(super) async fn find_tags(
         &self,
         name: &RepositoryName,
-    ) -> Result<(Vec<Tag>, bool), Failure> {
+    ) -> Result<(Arc<[Tag]>, bool), Failure> {
         match &self.api.proxy {
             None => Ok((self.api.content.tags(name).await?, false)),
             Some(proxy) => proxy.tags(name).await.map_err(failure_of),

@@ -24,6 +24,7 @@ pub(crate) use grant::{Grant, User};
 pub(crate) use refusal::{Refusal, Remote};
 pub use token::TokenReader;
 pub use unusable::Unusable;
+pub(crate) use watched::{Contents, Watched};
 
 use crate::config;
 use htpasswd::Htpasswd;

@@ -61,7 +61,7 @@ pub enum Unusable {
 }
 
 impl Unusable {
-    pub(super) fn contents(path: &Path, wrong: impl Into<String>) -> Self {
+    pub(crate) fn contents(path: &Path, wrong: impl Into<String>) -> Self {
         Self::Contents { path: path.to_owned(), wrong: wrong.into() }
     }
 

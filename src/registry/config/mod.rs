@@ -8,9 +8,11 @@
 mod address;
 mod auth;
 mod check;
+mod debug;
 mod driver;
 mod duration;
 mod environment;
+mod health;
 mod keys;
 mod load;
 mod notifications;
@@ -23,6 +25,7 @@ mod secret;
 mod sendfile;
 #[cfg(test)]
 mod tests;
+mod tls;
 mod tree;
 mod validation;
 mod web_url;
@@ -40,7 +43,9 @@ use http::{HeaderName, HeaderValue};
 pub use auth::{
     Algorithm, Auth, HeaderText, Htpasswd, Jwks, NotHeaderText, Silly, Token, TokenRealm,
 };
+pub use debug::Debug;
 pub(crate) use duration::parse as parse_duration;
+pub use health::{FileCheck, Health, HttpCheck, Pace, TcpCheck};
 pub use keys::{KEYS, Key, Kind, Support, When};
 pub use load::Parsed;
 pub use notifications::{
@@ -51,6 +56,7 @@ pub use proxy::{Credentials, Proxy, RemoteUrl};
 pub use redirect::{CloudFront, Redirect};
 pub use secret::Secret;
 pub use sendfile::Sendfile;
+pub use tls::{CipherSuite, Clients, NoSuite, Tls, TlsVersion};
 pub use validation::{Children, Class, IndexPlatform, Pattern, Urls, Validation};
 pub use web_url::{NotAUrl, WebUrl};
 
@@ -67,6 +73,8 @@ pub struct Config {
     pub http: Http,
     /// `notifications`.
     pub notifications: Notifications,
+    /// `health`.
+    pub health: Health,
     /// `catalog.maxentries`: the largest page of the catalog.
     pub catalog_max_entries: usize,
     /// `tags.maxtags`: the largest page of a tag list that asks for a page.
@@ -176,6 +184,14 @@ pub struct Http {
     pub drain_timeout: Duration,
     /// `http.headers`: sent with every answer.
     pub headers: Vec<(HeaderName, HeaderValue)>,
+    /// `http.debug`: a second listener. None: there is none.
+    pub debug: Option<Debug>,
+    /// `regctl.http.maxconnections`: connections at once. None: as many as there can be.
+    pub connections: Option<u32>,
+    /// `http.tls`: HTTPS. None: without TLS.
+    pub tls: Option<Tls>,
+    /// `http.http2.disabled`, the other way round: HTTP/2 over TLS.
+    pub http2: bool,
     /// `http.h2c.enabled`: HTTP/2 without TLS, by prior knowledge.
     pub h2c: bool,
 }

@@ -12,7 +12,7 @@ use super::{
     address::Wrong,
     auth,
     check::Findings,
-    driver, duration, keys, notifications, proxy, redirect, scalar, sendfile,
+    debug, driver, duration, health, keys, notifications, proxy, redirect, scalar, sendfile, tls,
     tree::{Node, Value},
     validation,
 };
@@ -31,6 +31,7 @@ pub(super) fn config(root: &Node, findings: &mut Findings) -> Option<Config> {
     let storage = storage(root, findings);
     let http = http(root, findings);
     let notifications = notifications::read(root, findings);
+    let health = health::read(root, findings);
     let catalog_max_entries = page(root, "catalog.maxentries", findings);
     let tags_max = page(root, "tags.maxtags", findings);
     Some(Config {
@@ -39,6 +40,7 @@ pub(super) fn config(root: &Node, findings: &mut Findings) -> Option<Config> {
         auth,
         http,
         notifications,
+        health,
         catalog_max_entries,
         tags_max,
         lease: span(root, "regctl.lease").unwrap_or(LEASE),
@@ -48,15 +50,15 @@ pub(super) fn config(root: &Node, findings: &mut Findings) -> Option<Config> {
     })
 }
 
-fn text<'a>(root: &'a Node, path: &str) -> Option<&'a str> {
+pub(super) fn text<'a>(root: &'a Node, path: &str) -> Option<&'a str> {
     root.find(path)?.text().filter(|text| !text.is_empty())
 }
 
-fn boolean(root: &Node, path: &str) -> Option<bool> {
+pub(super) fn boolean(root: &Node, path: &str) -> Option<bool> {
     scalar::boolean(text(root, path)?)
 }
 
-fn span(root: &Node, path: &str) -> Option<Duration> {
+pub(super) fn span(root: &Node, path: &str) -> Option<Duration> {
     let text = text(root, path)?;
     let nanoseconds = scalar::integer(text).and_then(|count| u64::try_from(count).ok());
     nanoseconds.map(Duration::from_nanos).or_else(|| duration::parse(text).ok())
@@ -172,8 +174,23 @@ fn http(root: &Node, findings: &mut Findings) -> Http {
         relative_urls: boolean(root, "http.relativeurls").unwrap_or(false),
         drain_timeout: span(root, "http.draintimeout").unwrap_or_default(),
         headers: headers(root, findings),
+        debug: debug::read(root, findings),
+        connections: connections(root, findings),
+        tls: tls::read(root, "http.tls", findings),
+        http2: !boolean(root, "http.http2.disabled").unwrap_or(false),
         h2c: boolean(root, "http.h2c.enabled").unwrap_or(false),
     }
+}
+
+fn connections(root: &Node, findings: &mut Findings) -> Option<u32> {
+    let path = "regctl.http.maxconnections";
+    let node = root.find(path)?;
+    let count = scalar::integer(node.text()?)?;
+    let count = u32::try_from(count).ok().filter(|count| *count > 0);
+    if count.is_none() {
+        findings.problem(path, node, "must be a number from 1 to 4294967295", None);
+    }
+    count
 }
 
 fn address(root: &Node, findings: &mut Findings) -> Address {

@@ -83,6 +83,17 @@ impl Content {
         self.shared.leases.held()
     }
 
+    /// What the driver is called in a configuration.
+    pub(crate) fn driver(&self) -> &'static str {
+        self.backend().name()
+    }
+
+    /// Whether the storage says anything about its content, whatever that is.
+    pub(crate) async fn answers(&self) -> Result<(), Error> {
+        self.backend().folder_exists(Folder::Repositories).await?;
+        Ok(())
+    }
+
     fn backend(&self) -> &Backend {
         &self.shared.backend
     }

@@ -1,8 +1,8 @@
 //! A new configuration held against the one that runs, key by key.
 
 use crate::config::{
-    Address, Config, Credentials, Http, Log, Notifications, Proxy, Queue, Storage, UploadPurging,
-    Validation,
+    Address, Config, Credentials, Health, Http, Log, Notifications, Proxy, Queue, Storage, Tls,
+    UploadPurging, Validation,
 };
 
 /// What came of a reload: the keys of `config.yml` that differ from what ran.
@@ -45,6 +45,7 @@ pub(super) fn take_over(running: &mut Config, new: &Config) -> Reloaded {
         http,
         auth,
         notifications,
+        health,
         catalog_max_entries,
         tags_max,
         lease,
@@ -59,6 +60,7 @@ pub(super) fn take_over(running: &mut Config, new: &Config) -> Reloaded {
     // Users and keys are read again when their files change; what is said of them here is not.
     found.fixed("auth", &running.auth, auth);
     take_notifications(&mut found, &mut running.notifications, notifications);
+    take_health(&mut found, &mut running.health, health);
     found.live("catalog.maxentries", &mut running.catalog_max_entries, catalog_max_entries);
     found.live("tags.maxtags", &mut running.tags_max, tags_max);
     take_proxy(&mut found, running.proxy.as_ref(), proxy.as_ref());
@@ -120,8 +122,29 @@ fn take_driver(found: &mut Reloaded, running: &storage::Config, new: &storage::C
     }
 }
 
+fn take_health(found: &mut Reloaded, running: &mut Health, new: &Health) {
+    let Health { storage, files, http, tcp } = new;
+    found.live("health.storagedriver", &mut running.storage, storage);
+    found.live("health.file", &mut running.files, files);
+    found.live("health.http", &mut running.http, http);
+    found.live("health.tcp", &mut running.tcp, tcp);
+}
+
 fn take_http(found: &mut Reloaded, running: &mut Http, new: &Http) {
-    let Http { address, prefix, host, secret, relative_urls, drain_timeout, headers, h2c } = new;
+    let Http {
+        address,
+        prefix,
+        host,
+        secret,
+        relative_urls,
+        drain_timeout,
+        headers,
+        debug,
+        connections,
+        tls,
+        http2,
+        h2c,
+    } = new;
     take_address(found, &running.address, address);
     found.fixed("http.prefix", &running.prefix, prefix);
     found.live("http.host", &mut running.host, host);
@@ -129,6 +152,10 @@ fn take_http(found: &mut Reloaded, running: &mut Http, new: &Http) {
     found.live("http.relativeurls", &mut running.relative_urls, relative_urls);
     found.live("http.draintimeout", &mut running.drain_timeout, drain_timeout);
     found.live("http.headers", &mut running.headers, headers);
+    found.fixed("http.debug", &running.debug, debug);
+    found.fixed("regctl.http.maxconnections", &running.connections, connections);
+    take_tls(found, running.tls.as_ref(), tls.as_ref());
+    found.fixed("http.http2.disabled", &running.http2, http2);
     found.fixed("http.h2c.enabled", &running.h2c, h2c);
 }
 
@@ -144,6 +171,21 @@ fn take_notifications(found: &mut Reloaded, running: &mut Notifications, new: &N
     found.fixed("regctl.notifications.maxevents", &running_queue.max_events, max_events);
     found.live("regctl.notifications.maxage", &mut running_queue.max_age, max_age);
     found.live("regctl.notifications.format", &mut running.format, format);
+}
+
+/// The files are read again when they change; which files, and what is asked of clients, is not.
+fn take_tls(found: &mut Reloaded, running: Option<&Tls>, new: Option<&Tls>) {
+    let (running, new) = match (running, new) {
+        (Some(running), Some(new)) => (running, new),
+        (None, None) => return,
+        (Some(_), None) | (None, Some(_)) => return found.needs_restart.push("http.tls"),
+    };
+    let Tls { certificate, key, clients, minimum, cipher_suites } = new;
+    found.fixed("http.tls.certificate", &running.certificate, certificate);
+    found.fixed("http.tls.key", &running.key, key);
+    found.fixed("http.tls.clientauth", &running.clients, clients);
+    found.fixed("http.tls.minimumtls", &running.minimum, minimum);
+    found.fixed("http.tls.ciphersuites", &running.cipher_suites, cipher_suites);
 }
 
 fn take_validation(found: &mut Reloaded, running: &mut Validation, new: &Validation) {
@@ -197,7 +239,15 @@ http:
   relativeurls: true
   draintimeout: 5s
   headers: {X-A: [b]}
+  tls: {certificate: /c, key: /k}
+  debug: {addr: '127.0.0.1:5002'}
+  http2: {disabled: true}
   h2c: {enabled: true}
+health:
+  storagedriver: {enabled: true}
+  file: [{file: /a}]
+  http: [{uri: 'http://127.0.0.1/'}]
+  tcp: [{addr: '127.0.0.1:1'}]
 notifications:
   events: {includereferences: true}
   endpoints: [{name: a, url: 'http://127.0.0.1/'}]
@@ -208,6 +258,7 @@ middleware: {storage: [{name: redirect, options: {baseurl: https://cdn.example.c
 validation: {manifests: {urls: {allow: [a]}, indexes: {platforms: none}, referencelimit: 1, payloadsizelimit: 2}}
 policy: {repository: {classes: [image]}}
 regctl:
+  http: {maxconnections: 7}
   sendfile: {secret: sixteen-letters-x, location: /a/}
   notifications: {folder: /srv/events, maxbytes: 5, maxevents: 6, maxage: 7s, format: v2}
 ";
@@ -239,6 +290,10 @@ regctl:
                 "notifications.endpoints",
                 "regctl.notifications.maxage",
                 "regctl.notifications.format",
+                "health.storagedriver",
+                "health.file",
+                "health.http",
+                "health.tcp",
                 "catalog.maxentries",
                 "tags.maxtags",
                 "validation.manifests.urls",
@@ -258,6 +313,10 @@ regctl:
             "http.addr",
             "http.prefix",
             "http.secret",
+            "http.debug",
+            "regctl.http.maxconnections",
+            "http.tls",
+            "http.http2.disabled",
             "http.h2c.enabled",
             "regctl.notifications.folder",
             "regctl.notifications.maxbytes",

@@ -6,6 +6,7 @@ mod compare;
 mod reload;
 
 use std::{
+    collections::BTreeMap,
     io,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
@@ -16,11 +17,13 @@ use tokio::{sync::watch, time::timeout};
 use crate::{
     access::AccessLog,
     api::Api,
-    config::{Config, UploadPurging},
+    config::{self, Config, UploadPurging},
     content::{Content, Quiet},
     events::{CommandError, EndpointStatistics, Events, Wish},
+    health::Health,
     log,
     statistics::{Counters, Statistics},
+    tls::Tls,
 };
 
 pub use compare::Reloaded;
@@ -40,6 +43,9 @@ pub(crate) struct Shared {
     pub(crate) events: Events,
     pub(crate) access: Arc<AccessLog>,
     pub(crate) counters: Arc<Counters>,
+    pub(crate) tls: Option<Tls>,
+    pub(crate) health: Arc<Health>,
+    checks: watch::Sender<config::Health>,
     purging: watch::Sender<UploadPurging>,
     phase: watch::Sender<Phase>,
     /// As it runs: what needs a restart is as it was at the start.
@@ -84,14 +90,20 @@ impl Shared {
         api: Api,
         content: Content,
         events: Events,
+        tls: Option<Tls>,
+        health: Arc<Health>,
     ) -> io::Result<Self> {
         content.set_read_only(config.storage.read_only);
+        let with_metrics = config.http.debug.as_ref().is_some_and(|debug| debug.metrics.is_some());
         Ok(Self {
             api,
             content,
             events,
             access: Arc::new(AccessLog::start(config.log.access_log)?),
-            counters: Arc::new(Counters::start()),
+            counters: Arc::new(Counters::start(with_metrics)),
+            tls,
+            health,
+            checks: watch::Sender::new(config.health.clone()),
             purging: watch::Sender::new(config.storage.upload_purging),
             phase: watch::Sender::new(Phase::Serving),
             running: Mutex::new(config.clone()),
@@ -119,6 +131,10 @@ impl Shared {
 
     pub(crate) fn purging(&self) -> watch::Receiver<UploadPurging> {
         self.purging.subscribe()
+    }
+
+    pub(crate) fn checks(&self) -> watch::Receiver<config::Health> {
+        self.checks.subscribe()
     }
 
     /// `http.draintimeout`.
@@ -186,17 +202,20 @@ impl Control {
             log::set_level(next.log.level);
         }
         shared.access.switch(next.log.access_log);
-        let purging = next.storage.upload_purging;
-        shared.purging.send_if_modified(|current| {
-            let is_new = *current != purging;
-            *current = purging;
-            is_new
-        });
+        replace(&shared.purging, &next.storage.upload_purging);
+        replace(&shared.checks, &next.health);
         if reloaded.has_applied("storage.maintenance.readonly.enabled") {
             self.switch(next.storage.read_only);
         }
         *running = next;
         reloaded
+    }
+
+    /// Looks for a new certificate now; without this it is found by the next connection.
+    pub(crate) async fn refresh(&self) {
+        if let Some(tls) = &self.shared.tls {
+            tls.refresh().await;
+        }
     }
 
     /// The numbers of this moment.
@@ -220,10 +239,25 @@ impl Control {
         self.shared.events.command(endpoint, wish).await
     }
 
+    /// The health checks that fail, and why; the registry is in service when there is none.
+    #[must_use]
+    pub fn failing_checks(&self) -> BTreeMap<String, String> {
+        self.shared.health.failing()
+    }
+
     /// Waits until the server has ended.
     pub(crate) async fn ended(&self) {
         self.shared.reached(Phase::Ended).await;
     }
+}
+
+/// Tells those who wait only of what is new to them.
+fn replace<T: Clone + PartialEq>(current: &watch::Sender<T>, new: &T) {
+    current.send_if_modified(|current| {
+        let is_new = current != new;
+        current.clone_from(new);
+        is_new
+    });
 }
 
 impl Switched {

@@ -70,7 +70,10 @@ impl Reloader {
         let read = Arc::clone(&self.read);
         let read = tokio::task::spawn_blocking(move || read()).await;
         match read.map_err(|_| ReloadError::Panicked)? {
-            Ok(config) => Ok(self.control.reload(&config)),
+            Ok(config) => {
+                self.control.refresh().await;
+                Ok(self.control.reload(&config))
+            }
             Err(text) => {
                 let problems = text.lines().map(str::to_owned).collect();
                 Err(ReloadError::Invalid { problems })

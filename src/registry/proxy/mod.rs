@@ -119,9 +119,9 @@ impl Proxy {
     }
 
     /// The tags there; those here, and true, when they cannot be had.
-    pub(crate) async fn tags(&self, name: &RepositoryName) -> Result<(Vec<Tag>, bool), Error> {
+    pub(crate) async fn tags(&self, name: &RepositoryName) -> Result<(Arc<[Tag]>, bool), Error> {
         match self.upstream.tags(name).await {
-            Ok(tags) => Ok((tags, false)),
+            Ok(tags) => Ok((tags.into(), false)),
             Err(Error::Missing) => Err(content::Error::NameUnknown(name.clone()).into()),
             Err(error) => match self.content.tags(name).await {
                 Ok(tags) => {

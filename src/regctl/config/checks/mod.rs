@@ -4,6 +4,7 @@ mod auth;
 mod network;
 mod nginx;
 mod registry;
+mod tls;
 
 use std::ops::Range;
 
@@ -57,6 +58,7 @@ pub(super) fn run(settings: &Settings, findings: &mut Findings<'_>) {
     auth::check(settings, findings);
     network::check(settings, findings);
     nginx::check(settings, findings);
+    tls::check(settings, findings);
 }
 
 /// Takes the old name of a table for the new one; one key under both names is an error.

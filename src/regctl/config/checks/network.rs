@@ -139,7 +139,8 @@ fn nobody_ends_tls(
     url: &ExternalUrl,
 ) {
     let expected = settings.flag("registry.nginx.listen_https") == Some(true);
-    if url.scheme == Scheme::Http || !expected || runs_nginx(settings) {
+    let by_the_registry = settings.written("registry.http.tls.certificate").is_some();
+    if url.scheme == Scheme::Http || !expected || runs_nginx(settings) || by_the_registry {
         return;
     }
     let assignment = findings.assignment(URL, at);
@@ -147,7 +148,7 @@ fn nobody_ends_tls(
         at,
         URL,
         format!("{assignment}: nothing ends TLS, because nginx is off"),
-        "write `listen_https = false` in [registry.nginx] if another proxy ends it, or turn nginx on there",
+        "write `listen_https = false` in [registry.nginx] if another proxy ends it, write [registry.http.tls] if the registry itself does, or turn nginx on there",
     );
 }
 

@@ -14,6 +14,13 @@ pub(in crate::config) const NO_DATABASE: &str = "there is no metadata database h
     remove it";
 
 const ENABLED_IS_OLD: &str = "the registry does not look at it: use disabled = true or remove it";
+/// What clients must show, as Distribution 3 names it.
+const CLIENTS: &[&str] = &[
+    "request-client-cert",
+    "require-any-client-cert",
+    "verify-client-cert-if-given",
+    "require-and-verify-client-cert",
+];
 
 pub(super) const SECTIONS: &[Section] = &[
     Section::new(
@@ -48,23 +55,31 @@ pub(super) const SECTIONS: &[Section] = &[
         None,
         "TLS ended by the registry itself",
         &[
-            Key::later("certificate", Path, "the certificate"),
-            Key::later("key", Path, "its private key"),
-            Key::later("clientcas", List, "certificate authorities of clients"),
-            Key::later("clientauth", Text, "whether clients need a certificate"),
-            Key::later("minimumtls", Text, "the oldest version of TLS"),
-            Key::later("ciphersuites", List, "the cipher suites"),
+            Key::new("certificate", Path, None, "the certificate, with its chain"),
+            Key::new("key", Path, None, "its private key"),
+            Key::new("clientcas", List, None, "files of the authorities of clients"),
+            Key::new(
+                "clientauth",
+                Choice(CLIENTS),
+                None,
+                "what clients show; unset: a certificate where there are clientcas",
+            ),
+            Key::new(
+                "minimumtls",
+                Choice(&["tls1.2", "tls1.3"]),
+                None,
+                "the oldest version of TLS; unset: tls1.2",
+            ),
+            Key::new("ciphersuites", List, None, "the cipher suites, by Go's names"),
             Key::later("letsencrypt", Table, "certificates from Let's Encrypt"),
         ],
-    )
-    .not_yet(),
+    ),
     Section::new(
         "registry.http.http2",
         None,
         "HTTP/2",
-        &[Key::later("disabled", Flag, "no HTTP/2 over TLS")],
-    )
-    .not_yet(),
+        &[Key::new("disabled", Flag, Some("false"), "no HTTP/2 over TLS")],
+    ),
     Section::new(
         "registry.http.h2c",
         None,
@@ -320,7 +335,7 @@ const REGISTRY: &[Key] = &[
         "the working folder",
         "it is var/opt/regctl/registry under the root: move the root with --root",
     ),
-    Key::later("debug_addr", Address, "the debug server's address"),
+    Key::new("debug_addr", Address, None, "where health and metrics are served; unset: nowhere"),
     Key::later("log_directory", Path, "the folder of logs"),
     Key::new("log_group", Account, None, "the group that may read logs, besides root"),
     Key::refused(
@@ -340,8 +355,13 @@ const REGISTRY: &[Key] = &[
     Key::new("internal_certificate_file", Path, None, "a file that holds internal_certificate"),
     Key::new("token_realm", WebUrl, None, "the GitLab that issues tokens, if not external_url"),
     Key::new("autoredirect", Flag, Some("false"), "the realm follows the request's host"),
-    Key::new("health_storagedriver_enabled", Flag, Some("false"), "a probe of the storage")
-        .only("false"),
+    Key::new(
+        "health_storagedriver_enabled",
+        Flag,
+        Some("false"),
+        "a probe of the storage: 503 while it fails",
+    )
+    .live(),
     Key::later("middleware", Table, "Distribution's middleware"),
     Key::new("validation_enabled", Flag, Some("false"), "checks of URLs in manifests")
         .only("false"),

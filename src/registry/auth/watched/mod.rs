@@ -5,6 +5,7 @@
 //! nobody out.
 
 use std::{
+    fmt,
     fs::{self, File},
     io::{self, Read},
     os::unix::fs::MetadataExt,
@@ -29,23 +30,24 @@ const COARSE: Duration = Duration::from_millis(100);
 
 /// A file with its bytes.
 #[derive(Debug)]
-pub(super) struct Contents {
-    pub(super) path: PathBuf,
-    pub(super) bytes: Vec<u8>,
+pub(crate) struct Contents {
+    pub(crate) path: PathBuf,
+    pub(crate) bytes: Vec<u8>,
 }
 
 /// The value of some files.
-#[derive(Debug)]
-pub(super) struct Watched<T> {
+pub(crate) struct Watched<T> {
     shared: Arc<Shared<T>>,
     /// One reads, the others wait for what it finds.
     turn: sync::Mutex<()>,
 }
 
-#[derive(Debug)]
+/// Makes a value of the files, which come in the order of their paths.
+type Parse<T> = dyn Fn(&[Contents]) -> Result<T, Unusable> + Send + Sync;
+
 struct Shared<T> {
     paths: Vec<PathBuf>,
-    parse: fn(&[Contents]) -> Result<T, Unusable>,
+    parse: Box<Parse<T>>,
     state: Mutex<State<T>>,
 }
 
@@ -68,21 +70,21 @@ enum Stamp {
 
 impl<T: Send + Sync + 'static> Watched<T> {
     /// Reads the files for the first time.
-    pub(super) fn open(
+    pub(crate) fn open(
         paths: Vec<PathBuf>,
-        parse: fn(&[Contents]) -> Result<T, Unusable>,
+        parse: impl Fn(&[Contents]) -> Result<T, Unusable> + Send + Sync + 'static,
     ) -> Result<Self, Unusable> {
         let stamps = stamps(&paths);
         let contents = read(&paths)?;
         let is_settled = !is_within(COARSE, &stamps);
         let value = Arc::new(parse(&contents)?);
         let state = State { value, digest: digest(&contents), stamps, is_settled };
-        let shared = Arc::new(Shared { paths, parse, state: Mutex::new(state) });
+        let shared = Arc::new(Shared { paths, parse: Box::new(parse), state: Mutex::new(state) });
         Ok(Self { shared, turn: sync::Mutex::default() })
     }
 
     /// The value of the files as they are now.
-    pub(super) async fn current(&self) -> Arc<T> {
+    pub(crate) async fn current(&self) -> Arc<T> {
         if let Some(value) = self.shared.unchanged() {
             return value;
         }
@@ -148,7 +150,18 @@ impl<T> Shared<T> {
     }
 }
 
+impl<T> fmt::Debug for Watched<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Watched").field("paths", &self.shared.paths).finish_non_exhaustive()
+    }
+}
+
 impl Contents {
+    /// Says that the file is not what it should be.
+    pub(crate) fn unusable(&self, wrong: impl Into<String>) -> Unusable {
+        Unusable::contents(&self.path, wrong)
+    }
+
     fn ends_early(&self) -> bool {
         self.bytes.last() != Some(&b'\n')
     }

@@ -102,9 +102,18 @@ pub(super) fn join(path: &str, name: &str) -> String {
 /// Whether the value at a path is a secret, or lies in something that may hold some.
 pub(super) fn is_secret(path: &str) -> bool {
     find(path).is_some_and(|key| key.kind == Kind::Secret)
-        || ["auth.", "proxy.", "notifications.", "http.headers", "regctl", "redis", "database"]
-            .iter()
-            .any(|prefix| path.starts_with(prefix))
+        || [
+            "auth.",
+            "proxy.",
+            "notifications.",
+            "http.headers",
+            "health.http[].",
+            "regctl",
+            "redis",
+            "database",
+        ]
+        .iter()
+        .any(|prefix| path.starts_with(prefix))
 }
 
 fn below(key: &'static str, path: &str) -> Option<&'static str> {

@@ -100,16 +100,19 @@ fn an_empty_variable_unsets_a_key() {
 
 #[test]
 fn fields_have_the_names_of_their_go_structs() {
-    for name in [
-        "REGISTRY_HEALTH_FILECHECKERS_0_FILE",
-        "REGISTRY_HEALTH_HTTPCHECKERS_0_STATUSCODE",
-        "REGISTRY_HEALTH_TCPCHECKERS_0_ADDR",
-    ] {
-        let found = parsed(LEAST, &[(name, "1")]);
-        let shown: Vec<String> = found.warnings.iter().map(ToString::to_string).collect();
-        assert_eq!(shown.len(), 1, "{shown:?}");
-        assert!(shown[0].contains("`health`: no effect yet"), "{}", shown[0]);
-    }
+    let health = parsed(
+        LEAST,
+        &[
+            ("REGISTRY_HEALTH_FILECHECKERS_0_FILE", "/f"),
+            ("REGISTRY_HEALTH_HTTPCHECKERS_0_URI", "http://a/"),
+            ("REGISTRY_HEALTH_HTTPCHECKERS_0_STATUSCODE", "204"),
+            ("REGISTRY_HEALTH_TCPCHECKERS_0_ADDR", "a:1"),
+        ],
+    );
+    let health = health.config.health;
+    assert_eq!(health.files[0].path.to_str(), Some("/f"));
+    assert_eq!(health.http[0].status.as_u16(), 204);
+    assert_eq!(health.tcp[0].address, "a:1");
 }
 
 #[test]

@@ -15,7 +15,6 @@ fn each_is_refused(rows: &[(String, &str)]) {
 fn what_is_not_there_yet_is_refused_by_name() {
     let filesystem = "filesystem: {rootdirectory: /srv}";
     each_is_refused(&[
-        (with_http("addr: ':0', tls: {certificate: /c, key: /k}"), "`http.tls.certificate`"),
         (with_http("addr: ':0', tls: {letsencrypt: {email: e}}"), "`http.tls.letsencrypt`"),
         (with_http("addr: ':0', letsencrypt: {email: e}"), "`http.letsencrypt`"),
         (

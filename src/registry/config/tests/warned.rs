@@ -15,16 +15,8 @@ fn each_is_warned_of(rows: &[(String, &str)]) {
 fn harmless_keys_that_do_nothing_yet_are_said_to() {
     each_is_warned_of(&[
         (
-            with("health: {storagedriver: {enabled: true, interval: 10s, threshold: 3}}"),
-            "`health`: no effect yet",
-        ),
-        (
-            with("health: {file: [{file: /f}], http: [{uri: u}], tcp: [{addr: a}]}"),
-            "`health`: no effect yet",
-        ),
-        (
-            with_http("addr: ':0', debug: {addr: ':5001', prometheus: {enabled: true}}"),
-            "`http.debug`: no effect yet",
+            with_http("addr: ':0', debug: {addr: ':5001', pprof: {enabled: true}}"),
+            "`http.debug.pprof.enabled`: no effect yet",
         ),
         (with("redis: {addr: 'localhost:6379', pool: {maxidle: 16}}"), "`redis`: no effect yet"),
         (with("redis: {addrs: ['localhost:6379'], clientname: x}"), "`redis`: no effect yet"),

@@ -15,7 +15,7 @@ use tokio::{
 /// A server that says nothing for so long hangs.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
+pub(crate) trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
 
 impl<S: AsyncRead + AsyncWrite + Send + Unpin> Stream for S {}
 
@@ -43,7 +43,7 @@ impl Client {
         Ok(Self::on(UnixStream::connect(path).await?))
     }
 
-    fn on(stream: impl Stream + 'static) -> Self {
+    pub(crate) fn on(stream: impl Stream + 'static) -> Self {
         Self { stream: BufStream::new(Box::new(stream)) }
     }
 

@@ -3,9 +3,13 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on panics")]
 
 mod admin;
+mod authority;
 mod client;
+mod debug;
 mod drain;
 mod events;
+mod health;
+mod limits;
 mod manifests;
 mod passed;
 mod proxy;
@@ -16,6 +20,7 @@ mod referrers;
 mod sendfile;
 mod server;
 mod tags;
+mod tls;
 mod uploads;
 mod upstream;
 mod validation;

@@ -4,7 +4,7 @@ use std::{
     fs,
     net::TcpListener,
     os::unix::net::UnixListener,
-    path::PathBuf,
+    path::{Path, PathBuf},
     sync::{Arc, Mutex},
     time::{Duration, Instant},
 };
@@ -123,6 +123,11 @@ impl Running {
     /// The folder that holds a repository.
     pub(crate) fn repository(&self, name: &str) -> PathBuf {
         self.folder.path().join("data/docker/registry/v2/repositories").join(name)
+    }
+
+    /// A folder that goes with the server.
+    pub(crate) fn folder(&self) -> &Path {
+        self.folder.path()
     }
 
     pub(crate) fn admin_socket(&self) -> PathBuf {

@@ -1,0 +1,301 @@
+//! One connection, from its first byte to its last.
+//!
+//! It has a bounded time for each of its beginnings: for TLS, for the first request, for the headers of each. One that
+//! asks for nothing is closed, whatever it sends besides.
+
+use std::{
+    convert::Infallible,
+    error::Error as StdError,
+    future::Future,
+    io,
+    pin::{Pin, pin},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+use http::{HeaderValue, Request, Response, Version, header::CONNECTION};
+use hyper::{body::Incoming, service::service_fn};
+use hyper_util::{
+    rt::{TokioExecutor, TokioIo},
+    server::conn::auto::Builder,
+};
+use tokio::{
+    io::{AsyncRead, AsyncWrite, AsyncWriteExt as _},
+    net::{TcpStream, UnixStream},
+    sync::{Notify, OwnedSemaphorePermit},
+    time::{sleep, timeout},
+};
+use tokio_io_timeout::TimeoutStream;
+
+use super::protocols::{HEADER_TIMEOUT, Protocols};
+use crate::{
+    access::{self, Logged},
+    api::{Body, Secured},
+    auth::Remote,
+    control::{Phase, Shared},
+    events::Peer,
+    listener::Accepted,
+    metered::Metered,
+    statistics::{OpenConnection, OpenRequest},
+    tls::{self, Tls},
+};
+
+/// A client that takes nothing for so long is gone.
+const WRITE_TIMEOUT: Duration = Duration::from_secs(300);
+
+/// A client that has just connected is about to ask: a drain waits so long for its first request.
+const FIRST_REQUEST: Duration = Duration::from_secs(1);
+
+/// How long TLS may take to be set up.
+const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(15);
+
+/// How long a connection that was told that nothing more is read may take to end.
+const LEAVE_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// The first byte of a TLS connection: a handshake follows.
+const TLS_HANDSHAKE: u8 = 22;
+
+/// What somebody is told who speaks HTTP where TLS is spoken; the words are Go's.
+const NOT_TLS: &[u8] =
+    b"HTTP/1.0 400 Bad Request\r\n\r\nClient sent an HTTP request to an HTTPS server.\n";
+
+/// What the requests of one connection share.
+#[derive(Debug)]
+pub(super) struct Connection {
+    shared: Arc<Shared>,
+    remote: Arc<str>,
+    /// The same with its port.
+    peer: Peer,
+    is_secured: bool,
+    /// Whether a request has come in, and who waits for the first one.
+    is_used: AtomicBool,
+    used: Notify,
+    begun: AtomicU64,
+    ended: AtomicU64,
+    _open: OpenConnection,
+}
+
+/// A request of a connection, until its answer has left.
+#[derive(Debug)]
+pub(super) struct UnderWay {
+    connection: Arc<Connection>,
+    request: OpenRequest,
+}
+
+impl access::UnderWay for UnderWay {
+    fn sends(&mut self, bytes: u64) {
+        self.request.sent(bytes);
+    }
+}
+
+impl Drop for UnderWay {
+    fn drop(&mut self) {
+        self.connection.ended.fetch_add(1, Ordering::Release);
+    }
+}
+
+/// Serves a connection in a task of its own.
+pub(super) fn serve(
+    protocols: &Arc<Protocols>,
+    shared: &Arc<Shared>,
+    accepted: Accepted,
+    permit: Option<OwnedSemaphorePermit>,
+) {
+    let protocols = Arc::clone(protocols);
+    let connection = Arc::new(Connection::new(shared, &accepted));
+    tokio::spawn(async move {
+        // Given back last, when everything of the connection is gone.
+        let _permit = permit;
+        let ended = match accepted {
+            Accepted::Tcp(stream, _) => connection.attend(&protocols, stream).await,
+            Accepted::Unix(stream) => connection.attend(&protocols, stream).await,
+        };
+        // A broken connection is the client's affair.
+        if let Err(error) = ended {
+            tracing::debug!(%error, "connection ended early");
+        }
+    });
+}
+
+/// Why a connection ended, if not in peace.
+type Ended = Result<(), Box<dyn StdError + Send + Sync>>;
+
+impl Connection {
+    fn new(shared: &Arc<Shared>, accepted: &Accepted) -> Self {
+        Self {
+            shared: Arc::clone(shared),
+            remote: accepted.remote().into(),
+            peer: Peer(accepted.peer().into()),
+            is_secured: shared.tls.is_some(),
+            is_used: AtomicBool::new(false),
+            used: Notify::new(),
+            begun: AtomicU64::new(0),
+            ended: AtomicU64::new(0),
+            _open: shared.counters.connection(),
+        }
+    }
+
+    async fn attend<S: Stream>(self: &Arc<Self>, protocols: &Protocols, stream: S) -> Ended {
+        let Some(tls) = &self.shared.tls else {
+            let stream = self.guarded(stream);
+            return self.speak(protocols.plain(), stream).await;
+        };
+        let setting_up = timeout(HANDSHAKE_TIMEOUT, self.secure(tls, stream));
+        let stream = tokio::select! {
+            stream = setting_up => stream??,
+            () = self.draining() => return Ok(()),
+        };
+        let Some(stream) = stream else { return Ok(()) };
+        self.speak(protocols.secured(tls::is_http2(&stream)), stream).await
+    }
+
+    /// Sets up TLS; none for a client that speaks something else, and has been told so.
+    async fn secure<S: Stream>(
+        &self,
+        tls: &Tls,
+        mut stream: S,
+    ) -> io::Result<Option<tls::Stream<Guarded<S>>>> {
+        match stream.first_byte().await? {
+            Some(TLS_HANDSHAKE) | None => tls.accept(self.guarded(stream)).await.map(Some),
+            Some(_) => {
+                stream.write_all(NOT_TLS).await?;
+                stream.shutdown().await?;
+                Ok(None)
+            }
+        }
+    }
+
+    /// Counts what goes over a stream, and gives up a client that takes nothing.
+    fn guarded<S: Stream>(&self, stream: S) -> Guarded<S> {
+        let stream = Metered::new(stream, Arc::clone(&self.shared.counters));
+        let mut stream = TimeoutStream::new(stream);
+        stream.set_write_timeout(Some(WRITE_TIMEOUT));
+        Box::pin(stream)
+    }
+
+    /// Answers requests until there are no more, or should be none.
+    async fn speak<S>(self: &Arc<Self>, builder: &Builder<TokioExecutor>, stream: S) -> Ended
+    where
+        S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+    {
+        let service = service_fn(|request| {
+            let connection = Arc::clone(self);
+            async move { connection.answer(request).await }
+        });
+        let serving = builder.serve_connection(TokioIo::new(stream), service);
+        let mut serving = pin!(serving);
+        let is_idle = tokio::select! {
+            // Looked at first: a request that has come in is no longer an idle connection.
+            biased;
+            ended = &mut serving => return ended,
+            () = self.draining() => false,
+            () = self.idle() => true,
+        };
+        serving.as_mut().graceful_shutdown();
+        tokio::select! {
+            ended = serving => ended,
+            () = self.leave(is_idle) => Ok(()),
+        }
+    }
+
+    async fn answer(
+        self: &Arc<Self>,
+        mut request: Request<Incoming>,
+    ) -> Result<Response<Logged<Body, UnderWay>>, Infallible> {
+        self.begun.fetch_add(1, Ordering::Relaxed);
+        let counted = self.shared.counters.request(&request);
+        let mut under_way = UnderWay { connection: Arc::clone(self), request: counted };
+        if !self.shared.api.is_open() {
+            request.extensions_mut().insert(Remote(Arc::clone(&self.remote)));
+        }
+        if self.shared.api.has_listeners() {
+            request.extensions_mut().insert(self.peer.clone());
+        }
+        if self.is_secured {
+            request.extensions_mut().insert(Secured);
+        }
+        if !self.is_used.swap(true, Ordering::Relaxed) {
+            self.used.notify_one();
+        }
+        let entry = self.shared.access.begin(&self.remote, &request);
+        let version = request.version();
+        let mut response = self.shared.api.answer(request, &mut under_way.request).await;
+        under_way.request.answered(response.status());
+        // HTTP/2 has a frame for it.
+        if self.shared.is_draining() && version <= Version::HTTP_11 {
+            response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+        }
+        Ok(Logged::wrap(response, entry, under_way))
+    }
+
+    /// Waits until the connection should be closed once it has nothing to do.
+    async fn draining(&self) {
+        self.shared.reached(Phase::Draining).await;
+        // What was accepted a moment ago may hold a request that nobody has read.
+        if !self.is_used.load(Ordering::Relaxed) {
+            let _ = timeout(FIRST_REQUEST, self.used.notified()).await;
+        }
+    }
+
+    /// Waits until nothing was under way from one look to the next, and no request has come.
+    async fn idle(&self) {
+        let mut before = 0;
+        loop {
+            sleep(HEADER_TIMEOUT).await;
+            let ended = self.ended.load(Ordering::Acquire);
+            let begun = self.begun.load(Ordering::Relaxed);
+            if begun == ended && before == begun {
+                return;
+            }
+            before = begun;
+        }
+    }
+
+    /// Waits until a connection that reads no more requests has had its time.
+    async fn leave(&self, is_idle: bool) {
+        let cutting = self.shared.reached(Phase::Cutting);
+        if !is_idle {
+            return cutting.await;
+        }
+        // A request that came at the last moment is finished.
+        let left = async {
+            loop {
+                sleep(LEAVE_TIMEOUT).await;
+                let ended = self.ended.load(Ordering::Acquire);
+                if ended == self.begun.load(Ordering::Relaxed) {
+                    return;
+                }
+            }
+        };
+        tokio::select! {
+            () = cutting => {}
+            () = left => {}
+        }
+    }
+}
+
+/// A stream of bytes that is counted, and whose writes end.
+type Guarded<S> = Pin<Box<TimeoutStream<Metered<S>>>>;
+
+/// A connection that was accepted.
+trait Stream: AsyncRead + AsyncWrite + Send + Unpin + 'static {
+    /// Waits for the first byte, and leaves it where it is; none if the stream has ended, or cannot tell.
+    fn first_byte(&self) -> impl Future<Output = io::Result<Option<u8>>> + Send;
+}
+
+impl Stream for TcpStream {
+    async fn first_byte(&self) -> io::Result<Option<u8>> {
+        let mut byte = [0];
+        let read = self.peek(&mut byte).await?;
+        Ok((read == 1).then_some(byte[0]))
+    }
+}
+
+impl Stream for UnixStream {
+    async fn first_byte(&self) -> io::Result<Option<u8>> {
+        Ok(None)
+    }
+}

@@ -1,0 +1,106 @@
+//! What a client may take of a server: headers, connections, time.
+
+use std::time::Duration;
+
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    net::TcpStream,
+    time::{Instant, timeout},
+};
+
+use crate::{client::Client, server::Running};
+
+/// The beginning of a connection of HTTP/2, with empty settings.
+const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0";
+
+/// Waits until the server ends a connection on which this was sent, and says how long that took.
+async fn patience(running: &Running, beginning: &[u8]) -> Duration {
+    let mut stream = TcpStream::connect(&running.address).await.unwrap();
+    stream.write_all(beginning).await.unwrap();
+    let began = Instant::now();
+    let mut rest = Vec::new();
+    // A reset is an end, too.
+    let _ = timeout(Duration::from_secs(600), stream.read_to_end(&mut rest)).await.unwrap();
+    began.elapsed()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn headers_that_are_too_long_or_too_many_get_431() {
+    let running = Running::start();
+    for headers in [
+        format!("X-Long: {}\r\n", "x".repeat(256 * 1024)),
+        (0..150).map(|number| format!("X-{number}: x\r\n")).collect(),
+    ] {
+        let mut client = running.client().await;
+        client.send(format!("GET /v2/ HTTP/1.1\r\nHost: test\r\n{headers}\r\n").as_bytes()).await;
+        client.answer().await.unwrap().expect(431);
+    }
+    // A token of 32 KiB is long, and it is a token.
+    let mut client = running.client().await;
+    let token = "x".repeat(32 * 1024);
+    let head = format!("GET /v2/ HTTP/1.1\r\nHost: test\r\nAuthorization: Bearer {token}\r\n\r\n");
+    client.send(head.as_bytes()).await;
+    client.answer().await.unwrap().expect(200);
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_never_finishes_a_request_or_never_asks_is_cut_off() {
+    let plain = Running::start();
+    let h2c = Running::with("h2c: {enabled: true}");
+    let silent_stream = [PREFACE, b"\0\0\x01\x01\0\0\0\0\x01\x82"].concat();
+    for (running, beginning) in [
+        (&plain, &b""[..]),
+        (&plain, b"GET /v2/ HTTP/1.1\r\nHost: te"),
+        (&h2c, b""),
+        (&h2c, b"PRI * HT"),
+        (&h2c, PREFACE),
+        // Headers whose rest never comes.
+        (&h2c, &silent_stream),
+    ] {
+        let took = patience(running, beginning).await;
+        assert!(took < Duration::from_secs(180), "{took:?} for {beginning:?}");
+    }
+    assert_eq!(plain.control.statistics().requests_served, 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_idle_connection_outlasts_the_idle_time_of_nginx() {
+    let running = Running::start();
+    let took = patience(&running, b"GET /v2/ HTTP/1.1\r\nHost: test\r\n\r\n").await;
+    assert!(took > Duration::from_secs(60) && took < Duration::from_secs(180), "{took:?}");
+    assert_eq!(running.control.statistics().requests_served, 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_connection_beyond_the_limit_waits_for_one_that_ends() {
+    let running = Running::with_more("", "regctl: {http: {maxconnections: 2}}");
+    let mut first = running.client().await;
+    let mut second = running.client().await;
+    first.ask("GET", "/v2/", "").await.expect(200);
+    second.ask("GET", "/v2/", "").await.expect(200);
+    let mut third = running.client().await;
+    third.begin("GET", "/v2/", 0).await;
+    assert_eq!(running.control.statistics().connections_open, 2);
+    drop(first);
+    third.answer().await.unwrap().expect(200);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_client_that_takes_back_its_requests_at_once_is_sent_away() {
+    let running = Running::with("h2c: {enabled: true}");
+    let mut stream = TcpStream::connect(&running.address).await.unwrap();
+    let mut flood = PREFACE.to_vec();
+    for number in 0..20_000_u32 {
+        let id = (number * 2 + 1).to_be_bytes();
+        // HEADERS with END_STREAM and END_HEADERS (GET, http, /), then RST_STREAM with CANCEL.
+        flood.extend([0, 0, 3, 1, 5, id[0], id[1], id[2], id[3], 0x82, 0x86, 0x84]);
+        flood.extend([0, 0, 4, 3, 0, id[0], id[1], id[2], id[3], 0, 0, 0, 8]);
+    }
+    // It may be cut off before all is written.
+    let _ = stream.write_all(&flood).await;
+    let mut answer = Vec::new();
+    let _ = timeout(Duration::from_secs(30), stream.read_to_end(&mut answer)).await.unwrap();
+    assert!(running.control.statistics().requests_served < 20_000);
+    let mut other: Client = running.client().await;
+    other.ask("GET", "/v2/", "").await.expect(200);
+}
