@@ -175,18 +175,6 @@ impl Running {
         timeout(BOUND, &mut self.ended).await.expect("it never ends").unwrap();
     }
 
-    /// Ends the server, and returns its folder.
-    pub(crate) async fn into_folder(mut self) -> TempDir {
-        self.stop().await;
-        self.end().await;
-        self.folder
-    }
-
-    /// The text of a file of the storage; none if it is not there.
-    pub(crate) fn file(&self, path: &str) -> Option<String> {
-        fs::read_to_string(self.folder.path().join("data").join(path)).ok()
-    }
-
     /// The data of the upload sessions on disk.
     pub(crate) fn sessions(&self) -> Vec<Vec<u8>> {
         let entries = WalkDir::new(self.folder.path()).into_iter().filter_map(Result::ok);

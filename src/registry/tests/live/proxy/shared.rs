@@ -66,7 +66,7 @@ async fn a_fetch_goes_on_without_its_client() {
     drop(client);
     gate.notify_one();
     let hex = digest(&blob).to_hex();
-    let link = format!("docker/registry/v2/repositories/app/_layers/sha256/{hex}/link");
+    let link = format!("repositories/app/_layers/sha256/{hex}/link");
     eventually("it is kept", || proxy.file(&link).is_some()).await;
 }
 
