@@ -51,7 +51,7 @@ impl Client {
     pub(crate) async fn ask(&mut self, method: &str, target: &str, body: &str) -> Answer {
         self.begin(method, target, body.len()).await;
         self.send(body.as_bytes()).await;
-        self.answer().await.unwrap()
+        self.answer_to(method).await.unwrap()
     }
 
     /// Asks for something, with these lines in the head.
