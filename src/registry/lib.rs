@@ -12,13 +12,18 @@ mod auth;
 pub mod config;
 mod content;
 mod control;
+mod events;
 mod health;
 mod listener;
 pub mod log;
 mod metered;
 mod metrics;
 mod outbound;
+#[doc(hidden)]
+pub mod parse;
+mod proxy;
 mod purging;
+mod redirect;
 mod route;
 mod server;
 mod statistics;
@@ -28,15 +33,7 @@ mod upload;
 pub use auth::Unusable as UnusableAuth;
 pub use config::Config;
 pub use control::{Control, NotQuiet, ReloadError, Reloaded, Reloader, Switched};
+pub use events::{CommandError as EventsError, EndpointStatistics, QueueError, Wish as EventsWish};
 pub use listener::{Listener, Socket};
 pub use server::{OpenError, Server};
 pub use statistics::Statistics;
-
-/// Readers of what clients send, for fuzzing.
-#[doc(hidden)]
-pub mod parse {
-    pub use crate::{
-        api::{ByteRanges, RangeError},
-        upload::{ChunkRange, ChunkRangeError, Signer, State, StateError},
-    };
-}

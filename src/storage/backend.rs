@@ -1,6 +1,6 @@
 //! The closed set of drivers, behind one type.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::SystemTime};
 
 use bytes::Bytes;
 use oci::{Digest, RepositoryName};
@@ -101,6 +101,10 @@ impl Driver for Backend {
 
     async fn list(&self, folder: Folder<'_>) -> Result<Vec<Entry>, Error> {
         each!(self, driver => driver.list(folder))
+    }
+
+    async fn changed(&self, folder: Folder<'_>) -> Result<Option<SystemTime>, Error> {
+        each!(self, driver => driver.changed(folder))
     }
 
     async fn begin_upload(

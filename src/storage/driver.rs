@@ -73,6 +73,14 @@ pub trait Driver: Send + Sync {
     /// The children of a folder, sorted by the bytes of their names.
     fn list(&self, folder: Folder<'_>) -> impl Future<Output = Result<Vec<Entry>, Error>> + Send;
 
+    /// When the children of a folder last changed, by the store's clock; none where that is not known.
+    ///
+    /// Two lists that were made at the same time of change, and not within a second of it, are the same.
+    fn changed(
+        &self,
+        folder: Folder<'_>,
+    ) -> impl Future<Output = Result<Option<SystemTime>, Error>> + Send;
+
     /// Begins an upload session: its data is empty, `started_at` is kept beside it.
     ///
     /// It survives the end of the process, but need not survive a loss of power.

@@ -173,6 +173,10 @@ impl Driver for InMemory {
         Ok(entries.into_iter().map(|(name, is_folder)| Entry { name, is_folder }).collect())
     }
 
+    async fn changed(&self, _folder: Folder<'_>) -> Result<Option<SystemTime>, Error> {
+        Ok(None)
+    }
+
     async fn begin_upload(
         &self,
         repository: &RepositoryName,

@@ -255,11 +255,13 @@ fn tls_ends_in_one_place() {
     refused(
         r#"registry_external_url = "https://registry.example.com"
 
+[registry.auth.htpasswd]
+
 [registry.http.tls]
 certificate = "/etc/ssl/registry.pem"
 key = "/etc/ssl/registry.key"
 "#,
-        r#"4:15: `registry.http.tls.certificate = "/etc/ssl/registry.pem"`: nginx ends TLS, and asks the registry without
+        r#"6:15: `registry.http.tls.certificate = "/etc/ssl/registry.pem"`: nginx ends TLS, and asks the registry without
   hint: write `enable = false` in [registry.nginx], or ssl_certificate there instead of this"#,
     );
 }

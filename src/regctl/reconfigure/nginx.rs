@@ -105,6 +105,11 @@ impl Nginx {
         }
         let (user, group) = match self.workers(owners) {
             Some(Workers { user, .. }) => (user, owners.service.as_ref()?.group.id?),
+            // What is still to be created will be root's alone.
+            None if folder::look(folder).ok()?.is_none() => {
+                let folder = folder.display();
+                return Some(format!("`{folder}` is root's, and nginx's workers are `{NOBODY}`"));
+            }
             None => (NOBODY.to_owned(), NOBODYS_GROUP),
         };
         let who = account::user(&user).ok().flatten();

@@ -136,7 +136,7 @@ struct Server<'a> {
     proxy_connect_timeout: String,
     upstream: String,
     /// Those that ask the registry.
-    locations: Vec<(&'static str, Option<String>)>,
+    locations: Vec<sendfile::Location>,
     /// None: nginx sends no blob itself.
     sendfile: Option<sendfile::OfNginx>,
     custom_config: Option<&'a str>,

@@ -62,13 +62,18 @@ pub(super) struct OfNginx {
     said_again: Vec<(String, String)>,
 }
 
-/// Returns the reason of a header that nginx could not say again as the registry says it.
+/// Returns why a header of every answer could not be said of blobs that nginx sends.
 pub(crate) fn lost_header(http: &Http) -> Option<String> {
-    let (name, values) = http.headers.iter().find(|(_, values)| values.len() > 1)?;
-    Some(format!(
-        "`registry.http.headers.{name}` has {} values, and nginx repeats one",
-        values.len()
-    ))
+    http.headers.iter().find_map(|(name, values)| {
+        let is_of_blobs =
+            ["accept-ranges", "cache-control"].contains(&name.to_ascii_lowercase().as_str());
+        let why = match values.len() {
+            0 | 1 if is_of_blobs => "is nginx's own to say".to_owned(),
+            0 | 1 => return None,
+            count => format!("has {count} values, and nginx repeats one"),
+        };
+        Some(format!("`registry.http.headers.{name}` {why}"))
+    })
 }
 
 /// Returns the registry's side.
@@ -97,15 +102,26 @@ pub(super) fn of_nginx(inputs: &Inputs<'_>) -> Option<OfNginx> {
     })
 }
 
-/// The locations that ask the registry, each with what nginx proves itself with there; nothing, where it must not.
-pub(super) fn locations(inputs: &Inputs<'_>, view: View) -> Vec<(&'static str, Option<String>)> {
-    match proof(inputs) {
-        Some(secret) => {
-            let secret = view.reveal(&secret).to_owned();
-            vec![("/", Some(secret)), (INSTEAD, Some(String::new()))]
-        }
-        None => vec![("/", None)],
-    }
+/// A location that asks the registry.
+#[derive(Serialize)]
+pub(super) struct Location {
+    name: &'static str,
+    /// What nginx proves itself with; nothing, where the registry is to send the blob itself. None: nobody listens.
+    proof: Option<String>,
+    /// What is asked for, where it is not what this location was found by.
+    target: &'static str,
+}
+
+/// Returns the locations that ask the registry.
+pub(super) fn locations(inputs: &Inputs<'_>, view: View) -> Vec<Location> {
+    let proof = proof(inputs).map(|secret| view.reveal(&secret).to_owned());
+    let instead = proof.as_ref().map(|_| Location {
+        name: INSTEAD,
+        proof: Some(String::new()),
+        target: "$request_uri",
+    });
+    let all = Location { name: "/", proof, target: "" };
+    [all].into_iter().chain(instead).collect()
 }
 
 /// The folder of blobs below the storage's, as Distribution has it: nginx needs no other.

@@ -208,12 +208,14 @@ fn reloads(layout: &Layout) -> bool {
 
 /// Waits until a service has stopped.
 fn stopped(layout: &Layout, name: ServiceName) -> Result<(), ActError> {
-    let until = Instant::now() + PATIENCE;
+    let mut until = Instant::now() + PATIENCE;
     loop {
         let overview = client::ask(layout, &Request::Status)?;
-        if of(&overview, name).pid.is_none() {
+        let status = of(&overview, name);
+        if status.pid.is_none() {
             return Ok(());
         }
+        until = until.max(drained(status));
         if Instant::now() >= until {
             return Err(unhealthy(layout, name, "it does not stop".to_owned()));
         }
@@ -228,10 +230,11 @@ fn serves(
     crashes: u32,
     nginx: &[SocketAddr],
 ) -> Result<(), ActError> {
-    let until = Instant::now() + PATIENCE;
+    let mut until = Instant::now() + PATIENCE;
     loop {
         let overview = client::ask(layout, &Request::Status)?;
         let status = of(&overview, name);
+        until = until.max(drained(status));
         if let Some(reason) = status.problem.clone() {
             // There was no process that could have said anything.
             return Err(ActError::Unhealthy { service: name, reason, log: Vec::new() });
@@ -251,6 +254,13 @@ fn serves(
         }
         thread::sleep(LOOK);
     }
+}
+
+/// Until when a service may take from here on: what it has begun may take it as long as `http_draintimeout` says, after which
+/// the supervisor ends it, and only what comes then is its own time.
+fn drained(status: &ServiceStatus) -> Instant {
+    let now = Instant::now();
+    if status.state == Condition::Stopping { now + PATIENCE } else { now }
 }
 
 /// Says how a service has ended since it was told to run.

@@ -8,7 +8,7 @@
 use hmac::{Hmac, KeyInit, Mac};
 use http::{
     HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode,
-    header::{IF_MATCH, IF_UNMODIFIED_SINCE},
+    header::{ACCEPT_RANGES, CACHE_CONTROL, IF_MATCH, IF_UNMODIFIED_SINCE},
     request::Parts,
 };
 use sha2::Sha256;
@@ -44,7 +44,8 @@ impl Nginx {
     pub(super) fn new(config: &config::Sendfile, headers: &HeaderMap) -> Option<Self> {
         let is_said_again = |name: &HeaderName| {
             let is_known = *name == API_VERSION || config.headers.contains(name);
-            is_known && headers.get_all(name).iter().count() == 1
+            let is_of_blobs = [CACHE_CONTROL, ACCEPT_RANGES].contains(name);
+            is_known && !is_of_blobs && headers.get_all(name).iter().count() == 1
         };
         if !headers.keys().all(is_said_again) {
             return None;
@@ -67,7 +68,12 @@ impl Nginx {
             return;
         }
         let place = blob::value(&format!("{}{file}", self.location));
-        response.headers_mut().insert(REDIRECT, place);
+        let headers = response.headers_mut();
+        headers.insert(REDIRECT, place);
+        // nginx would take them over at once, and say them twice if it has to come back; they are the same of every
+        // blob, and stand in its configuration.
+        headers.remove(CACHE_CONTROL);
+        headers.remove(ACCEPT_RANGES);
         response.extensions_mut().insert(HandedOver { bytes: object.size() });
         *response.body_mut() = Body::empty();
     }

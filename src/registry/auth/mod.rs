@@ -22,11 +22,13 @@ use http::request::Parts;
 pub(crate) use access::{Access, Action, Resource, Wanted};
 pub(crate) use grant::{Grant, User};
 pub(crate) use refusal::{Refusal, Remote};
+pub use token::TokenReader;
 pub use unusable::Unusable;
 pub(crate) use watched::{Contents, Watched};
 
 use crate::config;
 use htpasswd::Htpasswd;
+pub use htpasswd::read as read_passwords;
 use refusal::{Denied, Reason};
 use token::Tokens;
 

@@ -136,13 +136,16 @@ fn http(item: &Node, path: &str, findings: &mut Findings) -> Option<HttpCheck> {
     };
     Some(HttpCheck {
         uri,
-        headers: read::headers_of(item, "headers", &keys::join(path, "headers"), findings)
-            .into_iter()
-            .collect(),
+        headers: headers(item, path, findings),
         status: status(item, path, findings),
         timeout: timeout(item),
         pace: pace(item, path, findings),
     })
+}
+
+fn headers(item: &Node, path: &str, findings: &mut Findings) -> HeaderMap {
+    let Some(node) = item.find("headers") else { return HeaderMap::new() };
+    read::header_map(&keys::join(path, "headers"), node, findings).into_iter().collect()
 }
 
 fn tcp(item: &Node, path: &str, findings: &mut Findings) -> Option<TcpCheck> {

@@ -15,8 +15,11 @@ mod environment;
 mod health;
 mod keys;
 mod load;
+mod notifications;
 mod problem;
+mod proxy;
 mod read;
+mod redirect;
 mod scalar;
 mod secret;
 mod sendfile;
@@ -25,6 +28,7 @@ mod tests;
 mod tls;
 mod tree;
 mod validation;
+mod web_url;
 mod yaml;
 
 use std::{
@@ -36,17 +40,25 @@ use std::{
 
 use http::{HeaderName, HeaderValue};
 
-pub use auth::{Algorithm, Auth, HeaderText, Htpasswd, NotHeaderText, Silly, Token, TokenRealm};
+pub use auth::{
+    Algorithm, Auth, HeaderText, Htpasswd, Jwks, NotHeaderText, Silly, Token, TokenRealm,
+};
 pub use debug::Debug;
 pub(crate) use duration::parse as parse_duration;
 pub use health::{FileCheck, Health, HttpCheck, Pace, TcpCheck};
 pub use keys::{KEYS, Key, Kind, Support, When};
 pub use load::Parsed;
+pub use notifications::{
+    Endpoint, EndpointName, EventAction, EventFormat, NotAName, Notifications, Queue,
+};
 pub use problem::{Invalid, LoadError, Origin, Problem, Warning};
+pub use proxy::{Credentials, Proxy, RemoteUrl};
+pub use redirect::{CloudFront, Redirect};
 pub use secret::Secret;
 pub use sendfile::Sendfile;
 pub use tls::{CipherSuite, Clients, NoSuite, Tls, TlsVersion};
 pub use validation::{Children, Class, IndexPlatform, Pattern, Urls, Validation};
+pub use web_url::{NotAUrl, WebUrl};
 
 /// What a registry process needs to know, complete and checked.
 #[derive(Clone, Debug)]
@@ -61,10 +73,14 @@ pub struct Config {
     pub http: Http,
     /// `health`.
     pub health: Health,
+    /// `notifications`.
+    pub notifications: Notifications,
     /// `catalog.maxentries`: the largest page of the catalog.
     pub catalog_max_entries: usize,
     /// `tags.maxtags`: the largest page of a tag list that asks for a page.
     pub tags_max: usize,
+    /// `proxy`: none for a registry that is pushed to.
+    pub proxy: Option<Proxy>,
     /// `regctl.lease`: how long what was answered for stays out of a collector's reach; 1 h when unset.
     pub lease: Duration,
     /// `validation` and `policy`: which manifests are taken.
@@ -123,6 +139,8 @@ pub struct Storage {
     pub read_only: bool,
     /// `storage.maintenance.uploadpurging`.
     pub upload_purging: UploadPurging,
+    /// `middleware.storage`, unless `storage.redirect.disable`: none serves every blob itself.
+    pub redirect: Option<Redirect>,
 }
 
 impl Storage {

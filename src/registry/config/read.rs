@@ -12,7 +12,7 @@ use super::{
     address::Wrong,
     auth,
     check::Findings,
-    debug, driver, duration, health, keys, scalar, sendfile, tls,
+    debug, driver, duration, health, keys, notifications, proxy, redirect, scalar, sendfile, tls,
     tree::{Node, Value},
     validation,
 };
@@ -31,6 +31,7 @@ pub(super) fn config(root: &Node, findings: &mut Findings) -> Option<Config> {
     let storage = storage(root, findings);
     let http = http(root, findings);
     let health = health::read(root, findings);
+    let notifications = notifications::read(root, findings);
     let catalog_max_entries = page(root, "catalog.maxentries", findings);
     let tags_max = page(root, "tags.maxtags", findings);
     Some(Config {
@@ -39,11 +40,13 @@ pub(super) fn config(root: &Node, findings: &mut Findings) -> Option<Config> {
         auth,
         http,
         health,
+        notifications,
         catalog_max_entries,
         tags_max,
         lease: span(root, "regctl.lease").unwrap_or(LEASE),
         validation: validation::read(root, findings),
         sendfile: sendfile::read(root, findings),
+        proxy: proxy::read(root, findings),
     })
 }
 
@@ -158,6 +161,7 @@ fn storage(root: &Node, findings: &mut Findings) -> Option<Storage> {
         delete: boolean(root, "storage.delete.enabled").unwrap_or(false),
         read_only: boolean(root, "storage.maintenance.readonly.enabled").unwrap_or(false),
         upload_purging,
+        redirect: redirect::read(root, findings),
     })
 }
 
@@ -169,7 +173,7 @@ fn http(root: &Node, findings: &mut Findings) -> Http {
         secret: secret(root, findings),
         relative_urls: boolean(root, "http.relativeurls").unwrap_or(false),
         drain_timeout: span(root, "http.draintimeout").unwrap_or_default(),
-        headers: headers_of(root, "http.headers", "http.headers", findings),
+        headers: headers(root, findings),
         debug: debug::read(root, findings),
         connections: connections(root, findings),
         tls: tls::read(root, "http.tls", findings),
@@ -258,15 +262,18 @@ fn secret(root: &Node, findings: &mut Findings) -> Option<Secret> {
     secret
 }
 
-/// Headers at a place below a node: lists of values by name. `path` is what the place is called.
-pub(super) fn headers_of(
-    root: &Node,
-    place: &str,
+fn headers(root: &Node, findings: &mut Findings) -> Vec<(HeaderName, HeaderValue)> {
+    let path = "http.headers";
+    root.find(path).map_or_else(Vec::new, |node| header_map(path, node, findings))
+}
+
+/// Headers by their names, each with a list of values.
+pub(super) fn header_map(
     path: &str,
+    node: &Node,
     findings: &mut Findings,
 ) -> Vec<(HeaderName, HeaderValue)> {
     let mut headers = Vec::new();
-    let Some(node) = root.find(place) else { return headers };
     if !matches!(node.value, Value::Map(_)) {
         findings.problem(path, node, "must be a map of names to lists of values", None);
     }

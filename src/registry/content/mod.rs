@@ -9,8 +9,10 @@ mod blob;
 mod catalog;
 mod condition;
 mod error;
+mod kept;
 mod leases;
 mod link;
+mod lists;
 mod locks;
 mod manifest;
 mod purge;
@@ -24,8 +26,9 @@ use std::{sync::Arc, time::Duration};
 
 use oci::RepositoryName;
 use storage::{Backend, Driver, Folder};
+use tokio::sync::Semaphore;
 
-pub(crate) use blob::{Blob, Sources};
+pub(crate) use blob::{Blob, Sources, blob_path};
 pub(crate) use condition::{Condition, Versions};
 pub(crate) use error::{BodyError, Error};
 pub(crate) use leases::Held;
@@ -37,7 +40,9 @@ pub(crate) use upload::{Position, Session};
 pub(crate) use writes::{Quiet, Writing};
 
 use leases::Leases;
+use lists::Lists;
 use locks::Locks;
+use referrers::LISTS;
 use session::Sessions;
 use writes::Writes;
 
@@ -54,17 +59,22 @@ struct Shared {
     leases: Leases,
     /// Whose referrers are being changed; taken before any of `locks`.
     subjects: Locks,
+    /// Permits to have a list of referrers in memory.
+    referrer_lists: Semaphore,
     sessions: Sessions,
     writes: Writes,
+    lists: Lists,
 }
 
 impl Content {
     /// Opens the storage. Promises hold for a `lease`.
     pub(crate) fn open(config: &storage::Config, lease: Duration) -> Result<Self, storage::Error> {
         let backend = Backend::open(config)?;
-        let (locks, subjects, sessions, writes) = Default::default();
+        let (locks, subjects, sessions, writes, lists) = Default::default();
         let leases = Leases::new(lease);
-        let shared = Shared { backend, locks, subjects, leases, sessions, writes };
+        let referrer_lists = Semaphore::new(LISTS);
+        let shared =
+            Shared { backend, locks, subjects, leases, referrer_lists, lists, sessions, writes };
         Ok(Self { shared: Arc::new(shared) })
     }
 

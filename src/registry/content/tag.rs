@@ -1,5 +1,7 @@
 //! Tags of a repository.
 
+use std::{sync::Arc, time::SystemTime};
+
 use bytes::Bytes;
 use oci::{Digest, Reference, RepositoryName, Tag};
 use storage::{Driver, Folder, Key, Staged};
@@ -12,23 +14,36 @@ use super::{
 
 impl Content {
     /// The tags of a repository, sorted by their bytes.
-    pub(crate) async fn tags(&self, repository: &RepositoryName) -> Result<Vec<Tag>, Error> {
-        match self.backend().list(Folder::Tags(repository)).await {
-            // What is no folder, or has no tag's name, is nobody's tag.
-            Ok(entries) => Ok(entries
-                .into_iter()
-                .filter(|entry| entry.is_folder)
-                .filter_map(|entry| entry.name.parse().ok())
-                .collect()),
+    pub(crate) async fn tags(&self, repository: &RepositoryName) -> Result<Arc<[Tag]>, Error> {
+        match self.read_tags(repository).await {
+            Ok(tags) => Ok(tags),
             Err(error) if error.is_not_found() => {
                 if self.has_repository(repository).await? {
-                    Ok(Vec::new())
+                    Ok(Arc::default())
                 } else {
                     Err(Error::NameUnknown(repository.clone()))
                 }
             }
             Err(error) => Err(error.into()),
         }
+    }
+
+    /// The tags that a repository's folder holds, now or when it last changed.
+    async fn read_tags(&self, repository: &RepositoryName) -> Result<Arc<[Tag]>, storage::Error> {
+        let (folder, lists) = (Folder::Tags(repository), &self.shared.lists);
+        let begun = SystemTime::now();
+        let changed = self.backend().changed(folder).await?;
+        if let Some(tags) = changed.and_then(|changed| lists.get(repository, changed)) {
+            return Ok(tags);
+        }
+        let entries = self.backend().list(Folder::Tags(repository)).await?;
+        // What is no folder, or has no tag's name, is nobody's tag.
+        let folders = entries.into_iter().filter(|entry| entry.is_folder);
+        let tags: Arc<[Tag]> = folders.filter_map(|entry| entry.name.parse().ok()).collect();
+        if let Some(changed) = changed {
+            lists.keep(repository, changed, begun, &tags);
+        }
+        Ok(tags)
     }
 }
 
@@ -101,12 +116,12 @@ impl Content {
     ) -> Result<Vec<Tag>, Error> {
         let mut found = Vec::new();
         let tags = match self.tags(repository).await {
-            Err(Error::NameUnknown(_)) => Vec::new(),
+            Err(Error::NameUnknown(_)) => Arc::default(),
             tags => tags?,
         };
-        for tag in tags {
-            if self.read_link(Key::TagLink(repository, &tag)).await? == Some(*digest) {
-                found.push(tag);
+        for tag in tags.iter() {
+            if self.read_link(Key::TagLink(repository, tag)).await? == Some(*digest) {
+                found.push(tag.clone());
             }
         }
         Ok(found)

@@ -1,6 +1,9 @@
 //! A new configuration held against the one that runs, key by key.
 
-use crate::config::{Address, Config, Health, Http, Log, Storage, Tls, UploadPurging, Validation};
+use crate::config::{
+    Address, Config, Credentials, Health, Http, Log, Notifications, Proxy, Queue, Storage, Tls,
+    UploadPurging, Validation,
+};
 
 /// What came of a reload: the keys of `config.yml` that differ from what ran.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
@@ -42,11 +45,13 @@ pub(super) fn take_over(running: &mut Config, new: &Config) -> Reloaded {
         http,
         auth,
         health,
+        notifications,
         catalog_max_entries,
         tags_max,
         lease,
         validation,
         sendfile,
+        proxy,
     } = new;
     let mut found = Reloaded::default();
     take_log(&mut found, &mut running.log, log);
@@ -55,12 +60,29 @@ pub(super) fn take_over(running: &mut Config, new: &Config) -> Reloaded {
     // Users and keys are read again when their files change; what is said of them here is not.
     found.fixed("auth", &running.auth, auth);
     take_health(&mut found, &mut running.health, health);
+    take_notifications(&mut found, &mut running.notifications, notifications);
     found.live("catalog.maxentries", &mut running.catalog_max_entries, catalog_max_entries);
     found.live("tags.maxtags", &mut running.tags_max, tags_max);
+    take_proxy(&mut found, running.proxy.as_ref(), proxy.as_ref());
     found.fixed("regctl.lease", &running.lease, lease);
     take_validation(&mut found, &mut running.validation, validation);
     found.live("regctl.sendfile", &mut running.sendfile, sendfile);
     found
+}
+
+fn take_proxy(found: &mut Reloaded, running: Option<&Proxy>, new: Option<&Proxy>) {
+    let (Some(running), Some(new)) = (running, new) else {
+        found.fixed("proxy.remoteurl", &running.is_some(), &new.is_some());
+        return;
+    };
+    let Proxy { remote, credentials, ttl, cache_write_timeout } = new;
+    found.fixed("proxy.remoteurl", &running.remote, remote);
+    let name = |found: &Option<Credentials>| found.as_ref().map(|found| found.username.clone());
+    found.fixed("proxy.username", &name(&running.credentials), &name(credentials));
+    let password = |found: &Option<Credentials>| found.as_ref().map(|found| found.password.clone());
+    found.fixed("proxy.password", &password(&running.credentials), &password(credentials));
+    found.fixed("proxy.ttl", &running.ttl, ttl);
+    found.fixed("proxy.cachewritetimeout", &running.cache_write_timeout, cache_write_timeout);
 }
 
 fn take_log(found: &mut Reloaded, running: &mut Log, new: &Log) {
@@ -72,7 +94,7 @@ fn take_log(found: &mut Reloaded, running: &mut Log, new: &Log) {
 }
 
 fn take_storage(found: &mut Reloaded, running: &mut Storage, new: &Storage) {
-    let Storage { driver, delete, read_only, upload_purging } = new;
+    let Storage { driver, delete, read_only, upload_purging, redirect } = new;
     take_driver(found, &running.driver, driver);
     found.live("storage.delete.enabled", &mut running.delete, delete);
     found.live("storage.maintenance.readonly.enabled", &mut running.read_only, read_only);
@@ -82,6 +104,7 @@ fn take_storage(found: &mut Reloaded, running: &mut Storage, new: &Storage) {
     found.live("storage.maintenance.uploadpurging.age", &mut purging.age, age);
     found.live("storage.maintenance.uploadpurging.interval", &mut purging.interval, interval);
     found.live("storage.maintenance.uploadpurging.dryrun", &mut purging.dry_run, dry_run);
+    found.fixed("middleware.storage", &running.redirect, redirect);
 }
 
 fn take_driver(found: &mut Reloaded, running: &storage::Config, new: &storage::Config) {
@@ -151,6 +174,20 @@ fn take_tls(found: &mut Reloaded, running: Option<&Tls>, new: Option<&Tls>) {
     found.fixed("http.tls.ciphersuites", &running.cipher_suites, cipher_suites);
 }
 
+fn take_notifications(found: &mut Reloaded, running: &mut Notifications, new: &Notifications) {
+    let Notifications { include_references, format, endpoints, queue } = new;
+    let include = "notifications.events.includereferences";
+    found.live(include, &mut running.include_references, include_references);
+    found.live("notifications.endpoints", &mut running.endpoints, endpoints);
+    let Queue { folder, max_bytes, max_events, max_age } = queue;
+    let running_queue = &mut running.queue;
+    found.fixed("regctl.notifications.folder", &running_queue.folder, folder);
+    found.fixed("regctl.notifications.maxbytes", &running_queue.max_bytes, max_bytes);
+    found.fixed("regctl.notifications.maxevents", &running_queue.max_events, max_events);
+    found.live("regctl.notifications.maxage", &mut running_queue.max_age, max_age);
+    found.live("regctl.notifications.format", &mut running.format, format);
+}
+
 fn take_validation(found: &mut Reloaded, running: &mut Validation, new: &Validation) {
     let Validation { urls, children, reference_limit, payload_limit, classes } = new;
     found.live("validation.manifests.urls", &mut running.urls, urls);
@@ -211,11 +248,19 @@ health:
   file: [{file: /a}]
   http: [{uri: 'http://127.0.0.1/'}]
   tcp: [{addr: '127.0.0.1:1'}]
+notifications:
+  events: {includereferences: true}
+  endpoints: [{name: a, url: 'http://127.0.0.1/'}]
 catalog: {maxentries: 5}
 tags: {maxtags: 6}
+proxy: {remoteurl: https://registry.example.com}
+middleware: {storage: [{name: redirect, options: {baseurl: https://cdn.example.com}}]}
 validation: {manifests: {urls: {allow: [a]}, indexes: {platforms: none}, referencelimit: 1, payloadsizelimit: 2}}
 policy: {repository: {classes: [image]}}
-regctl: {http: {maxconnections: 7}, sendfile: {secret: sixteen-letters-x, location: /a/}}
+regctl:
+  http: {maxconnections: 7}
+  sendfile: {secret: sixteen-letters-x, location: /a/}
+  notifications: {folder: /srv/events, maxbytes: 5, maxevents: 6, maxage: 7s, format: v2}
 ";
 
     fn config(text: &str) -> Config {
@@ -245,6 +290,10 @@ regctl: {http: {maxconnections: 7}, sendfile: {secret: sixteen-letters-x, locati
                 "health.file",
                 "health.http",
                 "health.tcp",
+                "notifications.events.includereferences",
+                "notifications.endpoints",
+                "regctl.notifications.maxage",
+                "regctl.notifications.format",
                 "catalog.maxentries",
                 "tags.maxtags",
                 "validation.manifests.urls",
@@ -260,6 +309,7 @@ regctl: {http: {maxconnections: 7}, sendfile: {secret: sixteen-letters-x, locati
             "log.fields",
             "storage.filesystem.rootdirectory",
             "storage.filesystem.maxthreads",
+            "middleware.storage",
             "http.addr",
             "http.prefix",
             "http.secret",
@@ -268,6 +318,10 @@ regctl: {http: {maxconnections: 7}, sendfile: {secret: sixteen-letters-x, locati
             "http.tls",
             "http.http2.disabled",
             "http.h2c.enabled",
+            "regctl.notifications.folder",
+            "regctl.notifications.maxbytes",
+            "regctl.notifications.maxevents",
+            "proxy.remoteurl",
         ];
         assert_eq!(reloaded.needs_restart, fixed);
         for key in reloaded.applied.iter().chain(&fixed) {
@@ -283,6 +337,17 @@ regctl: {http: {maxconnections: 7}, sendfile: {secret: sixteen-letters-x, locati
     fn a_configuration_that_is_the_same_changes_nothing() {
         let mut running = config(OTHER);
         assert_eq!(take_over(&mut running, &config(OTHER)), Reloaded::default());
+    }
+
+    #[test]
+    fn another_registry_behind_needs_a_restart() {
+        let with = |proxy: &str| config(&format!("{RUNNING}proxy: {{{proxy}}}"));
+        let running = "remoteurl: https://a.example.com, username: a, password: b, ttl: 1h";
+        let other =
+            "remoteurl: https://b.example.com, username: c, password: d, cachewritetimeout: 1s";
+        let reloaded = take_over(&mut with(running), &with(other));
+        let names = ["remoteurl", "username", "password", "ttl", "cachewritetimeout"];
+        assert_eq!(reloaded.needs_restart, names.map(|name| format!("proxy.{name}")));
     }
 
     #[test]

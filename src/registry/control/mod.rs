@@ -19,6 +19,7 @@ use crate::{
     api::Api,
     config::{self, Config, UploadPurging},
     content::{Content, Quiet},
+    events::{CommandError, EndpointStatistics, Events, Wish},
     health::Health,
     log,
     statistics::{Counters, Statistics},
@@ -39,6 +40,7 @@ pub struct Control {
 pub(crate) struct Shared {
     pub(crate) api: Api,
     pub(crate) content: Content,
+    pub(crate) events: Events,
     pub(crate) access: Arc<AccessLog>,
     pub(crate) counters: Arc<Counters>,
     pub(crate) tls: Option<Tls>,
@@ -87,6 +89,7 @@ impl Shared {
         config: &Config,
         api: Api,
         content: Content,
+        events: Events,
         tls: Option<Tls>,
         health: Arc<Health>,
     ) -> io::Result<Self> {
@@ -95,6 +98,7 @@ impl Shared {
         Ok(Self {
             api,
             content,
+            events,
             access: Arc::new(AccessLog::start(config.log.access_log)?),
             counters: Arc::new(Counters::start(with_metrics)),
             tls,
@@ -193,6 +197,7 @@ impl Control {
         let mut next = running.clone();
         let reloaded = compare::take_over(&mut next, config);
         shared.api.reconfigure(&next);
+        shared.events.reconfigure(&next.notifications);
         if reloaded.has_applied("log.level") {
             log::set_level(next.log.level);
         }
@@ -224,6 +229,20 @@ impl Control {
     #[must_use]
     pub fn failing_checks(&self) -> BTreeMap<String, String> {
         self.shared.health.failing()
+    }
+
+    /// What each endpoint of `notifications` has been told, and what waits for it.
+    #[must_use]
+    pub fn events(&self) -> Vec<EndpointStatistics> {
+        self.shared.events.statistics()
+    }
+
+    /// Has events that were given up delivered after all, or forgotten; says how many.
+    ///
+    /// # Errors
+    /// There is no such endpoint, or this process does not deliver to it, or its files cannot be used.
+    pub async fn command_events(&self, endpoint: &str, wish: Wish) -> Result<u64, CommandError> {
+        self.shared.events.command(endpoint, wish).await
     }
 
     /// Waits until the server has ended.

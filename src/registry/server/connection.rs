@@ -36,6 +36,7 @@ use crate::{
     api::{Body, Secured},
     auth::Remote,
     control::{Phase, Shared},
+    events::Peer,
     listener::Accepted,
     metered::Metered,
     statistics::{OpenConnection, OpenRequest},
@@ -66,6 +67,8 @@ const NOT_TLS: &[u8] =
 pub(super) struct Connection {
     shared: Arc<Shared>,
     remote: Arc<str>,
+    /// The same with its port.
+    peer: Peer,
     is_secured: bool,
     /// Whether a request has come in, and who waits for the first one.
     is_used: AtomicBool,
@@ -125,6 +128,7 @@ impl Connection {
         Self {
             shared: Arc::clone(shared),
             remote: accepted.remote().into(),
+            peer: Peer(accepted.peer().into()),
             is_secured: shared.tls.is_some(),
             is_used: AtomicBool::new(false),
             used: Notify::new(),
@@ -206,6 +210,9 @@ impl Connection {
         let mut under_way = UnderWay { connection: Arc::clone(self), request: counted };
         if !self.shared.api.is_open() {
             request.extensions_mut().insert(Remote(Arc::clone(&self.remote)));
+        }
+        if self.shared.api.has_listeners() {
+            request.extensions_mut().insert(self.peer.clone());
         }
         if self.is_secured {
             request.extensions_mut().insert(Secured);

@@ -10,7 +10,12 @@ mod debug;
 mod protocols;
 mod room;
 
-use std::{future::Future, io, sync::Arc, time::Duration};
+use std::{
+    future::{Future, pending},
+    io,
+    sync::Arc,
+    time::Duration,
+};
 
 use tokio::{
     sync::OwnedSemaphorePermit,
@@ -23,9 +28,12 @@ use crate::{
     config::{self, Config},
     content::Content,
     control::{Control, Phase, Shared},
+    events::{Events, QueueError},
     health::{self, Health},
     listener::{Accepted, Incomings, Listener},
+    proxy::Proxy,
     purging,
+    redirect::Redirect,
     tls::{Offer, Tls},
     upload::Signer,
 };
@@ -72,6 +80,15 @@ pub enum OpenError {
     /// Passwords or keys are not usable.
     #[error("failed to set up `auth`")]
     Auth(#[source] Unusable),
+    /// Events have no place to wait.
+    #[error("failed to set up `notifications`")]
+    Events(#[source] QueueError),
+    /// No URL can be signed.
+    #[error("failed to set up `middleware.storage`")]
+    Redirect(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// Nothing can be asked of the registry behind this one.
+    #[error("failed to set up `proxy`: {0}")]
+    Proxy(String),
     /// The thread that writes the access log could not be started.
     #[error("failed to start the access log")]
     AccessLog(#[source] io::Error),
@@ -101,13 +118,20 @@ impl Server {
             None => Signer::new(uuid::Uuid::new_v4().as_bytes()),
         };
         let health = Arc::<Health>::default();
-        let api = Api::new(config, gate, content.clone(), signer, Arc::clone(&health));
+        let events = Events::open(config).map_err(OpenError::Events)?;
+        let proxy = config.proxy.as_ref().map(|proxy| Proxy::open(proxy, content.clone()));
+        let proxy = proxy.transpose().map_err(|fault| OpenError::Proxy(fault.to_string()))?;
+        let redirect = config.storage.redirect.as_ref().map(Redirect::open).transpose();
+        let redirect = redirect.map_err(|error| OpenError::Redirect(error.into()))?;
+        let before = (proxy, redirect);
+        let known = Arc::clone(&health);
+        let api = Api::new(config, gate, content.clone(), events.clone(), signer, before, known);
         let offer = if config.http.http2 { Offer::Http2AndHttp1 } else { Offer::Http1 };
         let tls = config.http.tls.as_ref().map(|tls| Tls::open(tls, offer)).transpose();
         let tls = tls.map_err(OpenError::Tls)?;
         let debug = Debugging::open(config.http.debug.as_ref()).map_err(OpenError::DebugTls)?;
-        let shared =
-            Shared::new(config, api, content, tls, health).map_err(OpenError::AccessLog)?;
+        let shared = Shared::new(config, api, content, events, tls, health);
+        let shared = shared.map_err(OpenError::AccessLog)?;
         Ok(Self {
             shared: Arc::new(shared),
             protocols: Arc::new(Protocols::new(config.http.h2c)),
@@ -139,6 +163,7 @@ impl Server {
         if let Some(Debugging { settings, tls }) = self.debug.take() {
             debug::spawn(&self.shared, &settings, tls);
         }
+        self.shared.events.start();
         let room = Room::of_this_process(self.connections);
         self.accept(listener.into_tokio()?, &room, shutdown).await;
         self.drain(&room).await;
@@ -155,6 +180,12 @@ impl Server {
         let shared = &self.shared;
         let mut shutdown = std::pin::pin!(shutdown);
         let mut purging = std::pin::pin!(purging::run(shared.content.clone(), shared.purging()));
+        let mut fetched = std::pin::pin!(async {
+            match shared.api.proxy() {
+                Some(proxy) => proxy.run().await,
+                None => pending().await,
+            }
+        });
         let health = Arc::clone(&shared.health);
         let mut checking =
             std::pin::pin!(health::run(health, shared.content.clone(), shared.checks()));
@@ -165,6 +196,7 @@ impl Server {
                 () = &mut shutdown => return,
                 next = next(&mut listener, room) => next,
                 never = &mut purging => match never {},
+                never = &mut fetched => match never {},
                 never = &mut checking => match never {},
             };
             connection::serve(&self.protocols, shared, accepted, permit);
@@ -179,10 +211,14 @@ impl Server {
         if timeout(shared.drain_timeout(), room.emptied()).await.is_err() {
             shared.enter(Phase::Cutting);
         }
+        if let Some(proxy) = shared.api.proxy() {
+            proxy.stop().await;
+        }
         if timeout(LAST_WRITES, shared.content.writes_ended()).await.is_err() {
             let writes = shared.content.writes_in_flight();
             tracing::error!(writes, "stopping although writes are under way");
         }
+        shared.events.close().await;
         shared.access.flush();
     }
 }

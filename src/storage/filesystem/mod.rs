@@ -12,7 +12,7 @@ mod staged;
 mod store;
 mod upload;
 
-use std::{fs, io, path::Path, sync::Arc};
+use std::{fs, io, path::Path, sync::Arc, time::SystemTime};
 
 use bytes::Bytes;
 use oci::{Digest, RepositoryName};
@@ -165,6 +165,15 @@ impl Driver for Filesystem {
     async fn list(&self, folder: Folder<'_>) -> Result<Vec<Entry>, Error> {
         let folder = folder.to_string();
         self.blocking(move |store| store.list(&folder)).await
+    }
+
+    async fn changed(&self, folder: Folder<'_>) -> Result<Option<SystemTime>, Error> {
+        let folder = folder.to_string();
+        let stat = match cached::stat(&self.store, &folder) {
+            Some(stat) => stat,
+            None => self.blocking(move |store| store.stat(&folder)).await,
+        };
+        Ok(Some(stat?.modified))
     }
 
     async fn begin_upload(

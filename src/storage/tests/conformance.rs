@@ -40,6 +40,7 @@ conformance! {
     ranges_hold_exactly_their_bytes,
     a_folder_lists_its_children_in_the_order_of_their_bytes,
     a_folder_is_there_once_it_was_made,
+    a_folder_says_when_it_changed_or_that_it_does_not_know,
     a_deleted_folder_takes_its_content_and_leaves_its_siblings,
     an_upload_becomes_a_blob,
     an_upload_goes_on_where_it_stopped,
@@ -118,6 +119,12 @@ async fn put_replaces(driver: Backend) {
     driver.put(key, Bytes::from_static(b"a longer first value")).await.unwrap();
     driver.put(key, Bytes::from_static(b"second")).await.unwrap();
     assert_eq!(driver.get(key, 100).await.unwrap(), "second");
+    // So it is with the one object that stands in no folder.
+    assert!(driver.get(Key::Fetched, 100).await.unwrap_err().is_not_found());
+    driver.put(Key::Fetched, Bytes::from_static(b"first")).await.unwrap();
+    driver.put(Key::Fetched, Bytes::from_static(b"second")).await.unwrap();
+    assert_eq!(driver.get(Key::Fetched, 100).await.unwrap(), "second");
+    driver.delete(Key::Fetched).await.unwrap();
 }
 
 async fn what_is_staged_is_there_only_once_committed(driver: Backend) {
@@ -208,6 +215,18 @@ async fn a_folder_is_there_once_it_was_made(driver: Backend) {
     assert!(driver.folder_exists(Folder::Manifests(&name)).await.unwrap());
     assert!(!driver.folder_exists(Folder::Layers(&name)).await.unwrap());
     assert!(driver.list(Folder::Tags(&name)).await.unwrap().is_empty());
+}
+
+async fn a_folder_says_when_it_changed_or_that_it_does_not_know(driver: Backend) {
+    let (name, begun) = (name("a"), std::time::SystemTime::now());
+    driver.put(Key::TagLink(&name, &tag("v1")), Bytes::from_static(b"x")).await.unwrap();
+    if let Some(first) = driver.changed(Folder::Tags(&name)).await.unwrap() {
+        // The clock of a filesystem ticks a few times in a hundredth of a second.
+        assert!(first + std::time::Duration::from_secs(1) > begun);
+        assert_eq!(driver.changed(Folder::Tags(&name)).await.unwrap(), Some(first));
+        driver.delete_folder(Folder::Tag(&name, &tag("v1"))).await.unwrap();
+        assert!(driver.changed(Folder::Tags(&name)).await.unwrap() >= Some(first));
+    }
 }
 
 async fn a_deleted_folder_takes_its_content_and_leaves_its_siblings(driver: Backend) {

@@ -67,6 +67,15 @@ impl Running {
     /// Runs an instance whose users come through nginx.
     fn instance(regctl: &Path, root: &Path) -> Result<Self> {
         let (front, back) = (free_address()?, free_address()?);
+        // Where root runs it, nginx's workers would be somebody who may not enter root's storage: an account that every
+        // Debian has gives the registry and them one group.
+        let (account, tables) = match process::is_root() {
+            true => (
+                "username = \"www-data\"\ngroup = \"www-data\"\n",
+                "[manage_accounts]\nenable = false\n",
+            ),
+            false => ("", ""),
+        };
         let config = root.join("etc/regctl/instance.toml");
         let folder = config.parent().context("a file is in a folder")?;
         fs::create_dir_all(folder)
@@ -75,9 +84,9 @@ impl Running {
             &config,
             &format!(
                 "registry_external_url = \"http://{front}\"\n\
-                 [registry]\nregistry_http_addr = \"{back}\"\nlog_level = \"error\"\n\
+                 [registry]\nregistry_http_addr = \"{back}\"\nlog_level = \"error\"\n{account}\
                  [registry.nginx]\nenable = true\n\
-                 [registry.storage.filesystem]\nrootdirectory = \"storage\"\n"
+                 [registry.storage.filesystem]\nrootdirectory = \"storage\"\n{tables}"
             ),
         )?;
         let path = root.display().to_string();

@@ -44,6 +44,7 @@ pub(crate) const TEST: &[Package] = &[
     package("containerd", &["containerd", "ctr"], "pulls and pushes as a Kubernetes node does"),
     package("podman", &["podman"], "pushes and pulls as containers/image does"),
     package("buildah", &["buildah"], "builds an image from nothing and pushes it"),
+    package("umoci", &["umoci"], "changes an image in a layout, which is pushed again"),
     NGINX,
     package("strace", &["strace"], "kills a command at the call that a test wants"),
     package("iproute2", &["ip"], "gives a network of a test's own an address"),

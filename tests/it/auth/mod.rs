@@ -3,6 +3,7 @@
 mod challenges;
 mod clients;
 mod fixture;
+mod gitlab;
 mod htpasswd;
 mod mounts;
 mod token;

@@ -8,14 +8,14 @@ use super::skopeo;
 use crate::support::{Demo, Layout, daemon::Daemon, program};
 
 /// A running containerd with nothing in it.
-struct Containerd {
+pub(crate) struct Containerd {
     // Dropped before the folder, which it has mounts in.
     _daemon: Daemon,
     folder: TempDir,
 }
 
 impl Containerd {
-    fn start() -> Self {
+    pub(crate) fn start() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().display();
         let config = format!(
@@ -37,14 +37,14 @@ address = "{path}/ttrpc.sock"
         Self { _daemon: daemon, folder }
     }
 
-    fn run(&self, arguments: &[&str]) -> String {
+    pub(crate) fn run(&self, arguments: &[&str]) -> String {
         let mut command = program::program("ctr", &["--address"]);
         command.arg(self.folder.path().join("containerd.sock")).args(arguments);
         program::succeed(&mut command)
     }
 
     /// Returns the digest of an image's manifest or index.
-    fn digest(&self, image: &str) -> String {
+    pub(crate) fn digest(&self, image: &str) -> String {
         let listed = self.run(&["images", "list", &format!("name=={image}")]);
         listed.lines().nth(1).unwrap().split_whitespace().nth(2).unwrap().to_owned()
     }

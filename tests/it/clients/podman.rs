@@ -8,17 +8,17 @@ use super::skopeo;
 use crate::support::{Demo, Layout, program};
 
 /// A podman, or a buildah, whose images are in a temporary folder.
-pub(super) struct Store {
+pub(crate) struct Store {
     program: &'static str,
     folder: TempDir,
 }
 
 impl Store {
-    pub(super) fn new(program: &'static str) -> Self {
+    pub(crate) fn new(program: &'static str) -> Self {
         Self { program, folder: tempfile::tempdir().unwrap() }
     }
 
-    pub(super) fn command(&self, arguments: &[&str]) -> Command {
+    pub(crate) fn command(&self, arguments: &[&str]) -> Command {
         let mut command = program::program(self.program, &["--storage-driver=vfs"]);
         command.arg("--root").arg(self.folder.path().join("root"));
         command.arg("--runroot").arg(self.folder.path().join("run"));
@@ -29,7 +29,7 @@ impl Store {
         command
     }
 
-    pub(super) fn run(&self, arguments: &[&str]) -> String {
+    pub(crate) fn run(&self, arguments: &[&str]) -> String {
         program::succeed(&mut self.command(arguments))
     }
 

@@ -10,6 +10,7 @@ mod full_disk;
 mod image;
 mod kill;
 mod mount;
+mod referrers;
 mod registry;
 mod resume;
 mod rng;
@@ -45,6 +46,6 @@ pub(crate) fn eventually<T, S: Debug>(what: &str, mut look: impl FnMut() -> Resu
 }
 
 /// Whether the long version of a test is wanted.
-fn is_full_run() -> bool {
+pub(crate) fn is_full_run() -> bool {
     std::env::var("REGCTL_TEST_FULL").is_ok_and(|value| value == "1")
 }

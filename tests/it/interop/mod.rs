@@ -2,6 +2,7 @@
 
 mod collected;
 mod ours;
+mod referrers;
 mod seen;
 mod session;
 mod sha512;

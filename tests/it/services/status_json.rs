@@ -109,7 +109,7 @@ fn holds_are_shown_with_their_owners_and_whether_they_live() {
 fn nginx_is_started_reloaded_and_its_certificate_is_watched() {
     let port = free_port();
     let world = World::with(&format!(
-        "registry_external_url = \"https://localhost:{port}\"\n[registry]\nregistry_http_addr = \"127.0.0.1:{}\"\n[registry.nginx]\nenable = true\nredirect_http_to_https = false\n",
+        "registry_external_url = \"https://localhost:{port}\"\n[registry]\nregistry_http_addr = \"127.0.0.1:{}\"\n[registry.nginx]\nenable = true\nsendfile = false\nredirect_http_to_https = false\n",
         free_port()
     ));
     fs::create_dir_all(world.path("etc/regctl/ssl")).unwrap();

@@ -20,6 +20,9 @@ pub(crate) struct Issuer {
     certificate: rcgen::Certificate,
 }
 
+/// The header without which an issuer gives no token; none for one that gives them to anybody.
+type Credentials = Option<String>;
+
 impl Issuer {
     pub(crate) const NAME: &'static str = "gitlab-issuer";
     /// The name of the registry.
@@ -85,25 +88,46 @@ impl Issuer {
     ///
     /// The thread ends with the process.
     pub(crate) fn serve(self: &Arc<Self>) -> String {
+        self.serve_with(None)
+    }
+
+    /// The same for one user only.
+    pub(crate) fn serve_to(self: &Arc<Self>, user: &str, password: &str) -> String {
+        let credentials = STANDARD.encode(format!("{user}:{password}"));
+        self.serve_with(Some(format!("authorization: basic {}", credentials.to_lowercase())))
+    }
+
+    fn serve_with(self: &Arc<Self>, credentials: Credentials) -> String {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
         let realm = format!("http://{}/jwt/auth", listener.local_addr().unwrap());
         let issuer = Arc::clone(self);
         thread::spawn(move || {
             for stream in listener.incoming() {
                 // A client that has gone is no reason to end.
-                let _ = issuer.answer(stream.unwrap());
+                let _ = issuer.answer(stream.unwrap(), credentials.as_deref());
             }
         });
         realm
     }
 
-    fn answer(&self, stream: TcpStream) -> std::io::Result<()> {
+    fn answer(&self, stream: TcpStream, credentials: Option<&str>) -> std::io::Result<()> {
         let mut lines = BufReader::new(stream.try_clone()?).lines();
         let request = lines.next().transpose()?.unwrap_or_default();
+        let mut is_known = credentials.is_none();
         for line in lines {
-            if line?.is_empty() {
+            let line = line?;
+            if line.is_empty() {
                 break;
             }
+            // The case of letters is nobody's secret here.
+            is_known |= Some(line.to_lowercase().as_str()) == credentials;
+        }
+        if !is_known {
+            return write!(
+                &stream,
+                "HTTP/1.1 401 Unauthorized\r\nWWW-Authenticate: Basic realm=\"GitLab\"\r\n\
+                 Content-Length: 0\r\nConnection: close\r\n\r\n"
+            );
         }
         let query = request.split(['?', ' ']).nth(2).unwrap_or_default();
         let pairs = query.split('&').filter_map(|pair| pair.split_once('='));

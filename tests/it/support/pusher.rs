@@ -37,6 +37,8 @@ pub(crate) struct Session {
 /// A request whose head is sent, and part of its body.
 pub(crate) struct Sending {
     connection: BufReader<TcpStream>,
+    /// Whether its answer has no body, whatever length is named.
+    is_head: bool,
 }
 
 /// How a client goes away in the middle of a request.
@@ -107,7 +109,7 @@ impl Pusher {
         }
         write!(head, "Content-Length: {length}\r\n\r\n")?;
         connection.get_mut().write_all(&head)?;
-        Ok(Sending { connection })
+        Ok(Sending { connection, is_head: method == "HEAD" })
     }
 
     /// Sends a request whose body should have `length` bytes, but goes away after `sent`.
@@ -200,9 +202,15 @@ impl Sending {
         self.connection.get_mut().peek(&mut [0]).map(drop)
     }
 
+    /// Reads no more than this of what comes back.
+    pub(crate) fn read_some(&mut self, bytes: usize) -> io::Result<u64> {
+        let limit = bytes.try_into().map_err(io::Error::other)?;
+        io::copy(&mut self.connection.by_ref().take(limit), &mut io::sink())
+    }
+
     /// Reads the answer, and gives the connection back if it can be used again.
     pub(crate) fn answer(mut self, pusher: &mut Pusher) -> io::Result<Answer> {
-        let answer = read_answer(&mut self.connection)?;
+        let answer = read_answer(&mut self.connection, self.is_head)?;
         if answer.status < 400 && answer.header("connection") != Some("close") {
             pusher.connection = Some(self.connection);
         }
@@ -220,7 +228,8 @@ impl Answer {
     }
 }
 
-fn content_range(start: usize, chunk: &[u8]) -> String {
+/// What `Content-Range` says of a chunk, as the specification has it.
+pub(crate) fn content_range(start: usize, chunk: &[u8]) -> String {
     format!("{start}-{}", start + chunk.len() - 1)
 }
 
@@ -233,7 +242,7 @@ fn connect(address: SocketAddr) -> io::Result<BufReader<TcpStream>> {
 }
 
 /// Reads an answer with a known length; interim ones are skipped.
-fn read_answer(connection: &mut BufReader<TcpStream>) -> io::Result<Answer> {
+fn read_answer(connection: &mut BufReader<TcpStream>, is_head: bool) -> io::Result<Answer> {
     loop {
         let line = read_line(connection)?;
         let status = line.split(' ').nth(1).and_then(|status| status.parse().ok());
@@ -246,7 +255,8 @@ fn read_answer(connection: &mut BufReader<TcpStream>) -> io::Result<Answer> {
         }
         let mut answer = Answer { status, headers, body: Vec::new(), is_whole: true };
         if status >= 200 {
-            let length = answer.header("content-length").map_or(0, |value| value.parse().unwrap());
+            let named = answer.header("content-length").filter(|_| !is_head);
+            let length = named.map_or(0, |value| value.parse().unwrap());
             answer.body = vec![0; length];
             connection.read_exact(&mut answer.body)?;
             return Ok(answer);

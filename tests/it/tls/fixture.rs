@@ -18,6 +18,7 @@ use crate::support::{
     certificate::Authority,
     free_port,
     http::{Connection, Request},
+    issuer::Issuer,
     network,
 };
 
@@ -80,10 +81,28 @@ impl Site {
         Self { server: None, network, world, authority, name, port, registry_port }
     }
 
-    /// Writes instance.toml, adds the user, and starts everything.
-    fn with(mut self, lines: Lines<'_>) -> Self {
+    /// A site on free ports of loopback, with the tokens of an issuer that listens there.
+    pub(super) fn with_tokens(issuer: &Issuer, realm: &str) -> Self {
+        let (origin, _) = realm.split_once("/jwt/auth").unwrap();
+        let mut site = Self::new("localhost", free_port(), None);
+        let registry = format!(
+            "token_realm = \"{origin}\"\ninternal_key = '''\n{}'''\ninternal_certificate = '''\n{}'''\n",
+            issuer.key(),
+            issuer.certificate()
+        );
+        let tables = format!("[gitlab_rails]\nregistry_issuer = \"{}\"\n", Issuer::NAME);
+        let lines = Lines { registry: &registry, tables: &tables, ..Lines::default() };
+        let text = format!("external_url = \"https://gitlab.example.com\"\n{}", site.text(lines));
+        site.certify();
+        fs::write(site.world.path(TOML), text).unwrap();
+        site.serve();
+        site
+    }
+
+    /// What instance.toml says.
+    fn text(&self, lines: Lines<'_>) -> String {
         let Lines { registry, nginx, tables } = lines;
-        let text = format!(
+        format!(
             r#"registry_external_url = "https://{}"
 [registry]
 registry_http_addr = "127.0.0.1:{}"
@@ -91,15 +110,23 @@ registry_http_addr = "127.0.0.1:{}"
 [registry.nginx]
 enable = true
 {nginx}
-[registry.auth.htpasswd]
-realm = "Registry"
 {tables}"#,
             self.name, self.registry_port
-        );
+        )
+    }
+
+    /// Writes instance.toml, adds the user, and starts everything.
+    fn with(mut self, lines: Lines<'_>) -> Self {
+        let tables = format!("[registry.auth.htpasswd]\nrealm = \"Registry\"\n{}", lines.tables);
+        let text = self.text(Lines { tables: &tables, ..lines });
         self.certify();
         fs::write(self.world.path(TOML), text).unwrap();
         let said = self.regctl_with(&["user", "add", USER, "--password-stdin"], PASSWORD);
         assert_eq!(said.exit, 0, "{}", said.stderr);
+        if registry.contains("username") {
+            let users = self.world.path("etc/regctl/htpasswd");
+            fs::set_permissions(users, fs::Permissions::from_mode(0o644)).unwrap();
+        }
         self.serve();
         self
     }

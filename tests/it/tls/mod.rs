@@ -8,6 +8,7 @@ mod docker;
 mod fixture;
 mod interrupted;
 mod locations;
+mod matrix;
 mod peer;
 mod roll_back;
 mod sendfile;

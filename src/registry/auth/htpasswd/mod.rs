@@ -18,11 +18,17 @@ use super::{
     Unusable, challenge, credentials,
     grant::{Grant, User},
     refusal::{Denied, Reason, Refusal},
-    watched::Watched,
+    watched::{Contents, Watched},
 };
 use crate::config;
 use users::Users;
 pub(super) use users::Wrong;
+
+/// Reads a file of passwords, for fuzzing.
+pub fn read(bytes: &[u8]) {
+    let path = "htpasswd".into();
+    let _users = users::parse(&[Contents { path, bytes: bytes.to_vec() }]);
+}
 
 /// How many may wait for a processor; who comes then is sent away at once.
 const WAITING: usize = 1024;

@@ -1,4 +1,4 @@
-//! A server that serves is watched, switched, reloaded and stopped, over real sockets.
+//! A server that serves is asked, watched, switched, reloaded and stopped, over real sockets.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on panics")]
 
@@ -7,9 +7,20 @@ mod authority;
 mod client;
 mod debug;
 mod drain;
+mod events;
 mod health;
 mod limits;
+mod manifests;
 mod passed;
+mod proxy;
+mod pusher;
+mod receiver;
+mod redirect;
+mod referrers;
 mod sendfile;
 mod server;
+mod tags;
 mod tls;
+mod uploads;
+mod upstream;
+mod validation;

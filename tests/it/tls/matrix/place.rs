@@ -1,0 +1,89 @@
+//! Where a registry is, and what a client has to know to use it.
+
+use std::{fs, sync::Arc};
+
+use super::super::fixture::{Lines, PASSWORD, Site, USER};
+use crate::support::{Demo, issuer::Issuer};
+
+/// A running registry.
+pub(super) struct Place {
+    kind: Kind,
+    folder: tempfile::TempDir,
+}
+
+enum Kind {
+    /// Anybody, and no TLS.
+    Open(Demo),
+    /// TLS of an authority of its own, and users.
+    Closed(Site),
+}
+
+impl Place {
+    pub(super) fn open() -> Self {
+        Self { kind: Kind::Open(Demo::start()), folder: tempfile::tempdir().unwrap() }
+    }
+
+    pub(super) fn with_passwords() -> Self {
+        Self::closed(Site::start(Lines::default()))
+    }
+
+    pub(super) fn with_tokens() -> Self {
+        let issuer = Arc::new(Issuer::new());
+        let realm = issuer.serve_to(USER, PASSWORD);
+        Self::closed(Site::with_tokens(&issuer, &realm))
+    }
+
+    fn closed(site: Site) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let authority = folder.path().join("ca.crt");
+        fs::write(&authority, &site.authority.certificate).unwrap();
+        // Of this machine containerd expects no TLS, unless it is told so.
+        let hosts = folder.path().join("hosts").join(&site.name);
+        fs::create_dir_all(&hosts).unwrap();
+        let server = format!("https://{}", site.name);
+        let text = format!(
+            "server = \"{server}\"\n[host.\"{server}\"]\nca = \"{}\"\n",
+            authority.display()
+        );
+        fs::write(hosts.join("hosts.toml"), text).unwrap();
+        Self { kind: Kind::Closed(site), folder }
+    }
+
+    /// What an image is called there.
+    pub(super) fn image(&self, name: &str) -> String {
+        match &self.kind {
+            Kind::Open(demo) => demo.image(name),
+            Kind::Closed(site) => site.image(name),
+        }
+    }
+
+    /// The name under which users log in, where they have to.
+    pub(super) fn wants_login(&self) -> Option<&str> {
+        match &self.kind {
+            Kind::Open(_) => None,
+            Kind::Closed(site) => Some(&site.name),
+        }
+    }
+
+    /// What skopeo, podman and buildah are told, each flag beginning with this: empty, `src-` or `dest-`.
+    pub(super) fn flags(&self, end: &str) -> Vec<String> {
+        match self.kind {
+            Kind::Open(_) => vec![format!("--{end}tls-verify=false")],
+            Kind::Closed(_) => vec![
+                format!("--{end}cert-dir={}", self.folder.path().display()),
+                format!("--{end}creds={USER}:{PASSWORD}"),
+            ],
+        }
+    }
+
+    /// What ctr is told.
+    pub(super) fn flags_of_ctr(&self) -> Vec<String> {
+        match self.kind {
+            Kind::Open(_) => vec!["--plain-http".to_owned()],
+            Kind::Closed(_) => vec![
+                format!("--hosts-dir={}", self.folder.path().join("hosts").display()),
+                format!("--user={USER}:{PASSWORD}"),
+            ],
+        }
+    }
+}
