@@ -40,6 +40,7 @@ use crate::{
     listener::{Accepted, Incomings, Listener},
     metered::Metered,
     purging,
+    schema1::{SigningKey, UnusableKey},
     statistics::OpenConnection,
     upload::Signer,
 };
@@ -91,6 +92,9 @@ pub enum OpenError {
     /// Passwords or keys are not usable.
     #[error("failed to set up `auth`")]
     Auth(#[source] Unusable),
+    /// The key that signs manifests of schema 1 is not usable.
+    #[error("failed to set up `compatibility.schema1.signingkeyfile`")]
+    SigningKey(#[source] UnusableKey),
     /// The thread that writes the access log could not be started.
     #[error("failed to start the access log")]
     AccessLog(#[source] io::Error),
@@ -111,7 +115,9 @@ impl Server {
             // For this process only: uploads cannot go on after a restart.
             None => Signer::new(uuid::Uuid::new_v4().as_bytes()),
         };
-        let api = Api::new(config, gate, content.clone(), signer);
+        let signing_key = SigningKey::open(config.schema1.signing_key_file.as_deref())
+            .map_err(OpenError::SigningKey)?;
+        let api = Api::new(config, gate, content.clone(), signer, signing_key);
         let shared = Shared::new(config, api, content).map_err(OpenError::AccessLog)?;
         Ok(Self { shared: Arc::new(shared), h2c: config.http.h2c })
     }

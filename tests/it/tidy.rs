@@ -90,7 +90,9 @@ const REGISTRY_RANKS: &[(&str, u8)] = &[
     ("route", 3),
     ("auth", 4),
     ("content", 4),
+    ("schema1", 4),
     ("upload", 4),
+    ("libtrust", 5),
     ("log", 5),
     ("config", 6),
 ];

@@ -224,7 +224,7 @@ fn serve_exit(error: &supervise::Error) -> Exit {
 /// Files of passwords and keys are configuration; what holds the data is not.
 fn open_exit(error: &(dyn StdError + 'static)) -> Exit {
     match error.downcast_ref() {
-        Some(OpenError::Auth(_)) => Exit::ConfigInvalid,
+        Some(OpenError::Auth(_) | OpenError::SigningKey(_)) => Exit::ConfigInvalid,
         Some(OpenError::Storage { .. } | OpenError::AccessLog(_)) | None => Exit::Failed,
     }
 }

@@ -9,7 +9,7 @@ use http::{
 };
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
-use oci::{ErrorCode, Manifest, Reference, RepositoryName};
+use oci::{ErrorCode, Manifest, ManifestType, Reference, RepositoryName};
 
 use tokio::time::timeout;
 
@@ -31,9 +31,10 @@ const BODY_TIME: Duration = Duration::from_secs(60);
 
 impl Call<'_> {
     /// Serves the manifest as it was pushed, whatever `Accept` says: a client that cannot read it says so
-    /// better than a 404 would.
+    /// better than a 404 would. Only where schema 1 is enabled, old clients get what they can read.
     pub(super) async fn manifest(&self, name: &RepositoryName, reference: &Reference) -> Answer {
-        let StoredManifest { digest, bytes } = self.api.content.manifest(name, reference).await?;
+        let stored = self.api.content.manifest(name, reference).await?;
+        let StoredManifest { digest, bytes } = self.for_client(name, reference, stored).await?;
         let mut response = if matches_etag(&self.parts.headers, &digest) {
             not_modified()
         } else {
@@ -41,6 +42,10 @@ impl Call<'_> {
                 tracing::error!(%digest, %error, "stored manifest cannot be read");
                 Failure::new(ErrorCode::Unknown)
             })?;
+            let (kind, bytes) = match kind.is_schema1() {
+                true => (ManifestType::DockerSchema1Signed, self.signed(bytes)?),
+                false => (kind, bytes),
+            };
             let mut response = Response::new(Body::full(bytes));
             let content_type = HeaderValue::from_static(kind.as_str());
             response.headers_mut().insert(CONTENT_TYPE, content_type);
@@ -61,7 +66,10 @@ impl Call<'_> {
         let bytes = self.manifest_bytes(body).await?;
         let declared = self.parts.headers.get(CONTENT_TYPE);
         let declared = declared.and_then(|value| value.to_str().ok());
-        let manifest = Manifest::parse(declared, &bytes).map_err(Error::from)?;
+        let (manifest, bytes) = match self.pushed_schema1(declared, &bytes).await? {
+            Some(pushed) => (pushed.manifest, pushed.payload),
+            None => (Manifest::parse(declared, &bytes).map_err(Error::from)?, bytes),
+        };
         let digest = self.writing()?.put_manifest(name, reference, manifest, bytes).await?;
         let path = format!("{name}/manifests/{digest}");
         let mut response = Response::new(Body::empty());

@@ -14,6 +14,7 @@ mod location;
 mod manifest;
 mod page;
 mod range;
+mod schema1;
 mod settings;
 mod tags;
 mod unwanted;
@@ -35,6 +36,7 @@ use crate::{
     config::Config,
     content::{BodyError, Content, Writing},
     route::{self, NoRoute, Route},
+    schema1::SigningKey,
     upload::Signer,
 };
 pub(crate) use body::Body;
@@ -55,6 +57,8 @@ pub(crate) struct Api {
     gate: Gate,
     content: Content,
     signer: Signer,
+    /// Signs manifests of schema 1.
+    signing_key: SigningKey,
     settings: Current,
     large_manifests: Semaphore,
 }
@@ -78,11 +82,18 @@ impl From<hyper::Error> for BodyError {
 }
 
 impl Api {
-    pub(crate) fn new(config: &Config, gate: Gate, content: Content, signer: Signer) -> Self {
+    pub(crate) fn new(
+        config: &Config,
+        gate: Gate,
+        content: Content,
+        signer: Signer,
+        signing_key: SigningKey,
+    ) -> Self {
         Self {
             gate,
             content,
             signer,
+            signing_key,
             settings: Current::new(Settings::new(config)),
             large_manifests: Semaphore::new(LARGE_MANIFESTS),
         }

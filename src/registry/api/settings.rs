@@ -23,6 +23,8 @@ pub(super) struct Settings {
     pub(super) delete: bool,
     pub(super) catalog_max_entries: usize,
     pub(super) tags_max: usize,
+    /// `compatibility.schema1.enabled`.
+    pub(super) schema1: bool,
 }
 
 impl Settings {
@@ -35,6 +37,7 @@ impl Settings {
             delete: config.storage.delete,
             catalog_max_entries: config.catalog_max_entries,
             tags_max: config.tags_max,
+            schema1: config.schema1.enabled,
         }
     }
 

@@ -8,6 +8,7 @@
 mod address;
 mod auth;
 mod check;
+mod compatibility;
 mod driver;
 mod duration;
 mod environment;
@@ -32,6 +33,7 @@ use std::{
 use http::{HeaderName, HeaderValue};
 
 pub use auth::{Algorithm, Auth, HeaderText, Htpasswd, NotHeaderText, Silly, Token, TokenRealm};
+pub use compatibility::Schema1;
 pub(crate) use duration::parse as parse_duration;
 pub use keys::{KEYS, Key, Kind, Support, When};
 pub use load::Parsed;
@@ -53,6 +55,8 @@ pub struct Config {
     pub catalog_max_entries: usize,
     /// `tags.maxtags`: the largest page of a tag list that asks for a page.
     pub tags_max: usize,
+    /// `compatibility.schema1`.
+    pub schema1: Schema1,
     /// `regctl.lease`: how long what was answered for stays out of a collector's reach; 1 h when unset.
     pub lease: Duration,
 }

@@ -12,7 +12,7 @@ use super::{
     address::Wrong,
     auth,
     check::Findings,
-    driver, duration, keys, scalar,
+    compatibility, driver, duration, keys, scalar,
     tree::{Node, Value},
 };
 
@@ -31,8 +31,18 @@ pub(super) fn config(root: &Node, findings: &mut Findings) -> Option<Config> {
     let http = http(root, findings);
     let catalog_max_entries = page(root, "catalog.maxentries", findings);
     let tags_max = page(root, "tags.maxtags", findings);
+    let schema1 = compatibility::read(root);
     let lease = span(root, "regctl.lease").unwrap_or(LEASE);
-    Some(Config { log, storage: storage?, auth, http, catalog_max_entries, tags_max, lease })
+    Some(Config {
+        log,
+        storage: storage?,
+        auth,
+        http,
+        catalog_max_entries,
+        tags_max,
+        schema1,
+        lease,
+    })
 }
 
 fn text<'a>(root: &'a Node, path: &str) -> Option<&'a str> {

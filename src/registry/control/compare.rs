@@ -1,6 +1,6 @@
 //! A new configuration held against the one that runs, key by key.
 
-use crate::config::{Address, Config, Http, Log, Storage, UploadPurging};
+use crate::config::{Address, Config, Http, Log, Schema1, Storage, UploadPurging};
 
 /// What came of a reload: the keys of `config.yml` that differ from what ran.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
@@ -36,7 +36,7 @@ impl Reloaded {
 /// The new configuration is taken apart completely: a setting that is added does not compile until its place here
 /// is decided.
 pub(super) fn take_over(running: &mut Config, new: &Config) -> Reloaded {
-    let Config { log, storage, http, auth, catalog_max_entries, tags_max, lease } = new;
+    let Config { log, storage, http, auth, catalog_max_entries, tags_max, schema1, lease } = new;
     let mut found = Reloaded::default();
     take_log(&mut found, &mut running.log, log);
     take_storage(&mut found, &mut running.storage, storage);
@@ -45,8 +45,16 @@ pub(super) fn take_over(running: &mut Config, new: &Config) -> Reloaded {
     found.fixed("auth", &running.auth, auth);
     found.live("catalog.maxentries", &mut running.catalog_max_entries, catalog_max_entries);
     found.live("tags.maxtags", &mut running.tags_max, tags_max);
+    take_schema1(&mut found, &mut running.schema1, schema1);
     found.fixed("regctl.lease", &running.lease, lease);
     found
+}
+
+fn take_schema1(found: &mut Reloaded, running: &mut Schema1, new: &Schema1) {
+    let Schema1 { enabled, signing_key_file } = new;
+    found.live("compatibility.schema1.enabled", &mut running.enabled, enabled);
+    let file = "compatibility.schema1.signingkeyfile";
+    found.fixed(file, &running.signing_key_file, signing_key_file);
 }
 
 fn take_log(found: &mut Reloaded, running: &mut Log, new: &Log) {
@@ -140,6 +148,7 @@ http:
   h2c: {enabled: true}
 catalog: {maxentries: 5}
 tags: {maxtags: 6}
+compatibility: {schema1: {enabled: true, signingkeyfile: /k.pem}}
 ";
 
     fn config(text: &str) -> Config {
@@ -167,6 +176,7 @@ tags: {maxtags: 6}
                 "http.headers",
                 "catalog.maxentries",
                 "tags.maxtags",
+                "compatibility.schema1.enabled",
             ]
         );
         let fixed = [
@@ -178,6 +188,7 @@ tags: {maxtags: 6}
             "http.prefix",
             "http.secret",
             "http.h2c.enabled",
+            "compatibility.schema1.signingkeyfile",
         ];
         assert_eq!(reloaded.needs_restart, fixed);
         for key in reloaded.applied.iter().chain(&fixed) {

@@ -9,7 +9,6 @@ mod claims;
 mod jwks;
 mod key;
 mod keys;
-mod libtrust;
 #[cfg(test)]
 mod tests;
 mod verify;

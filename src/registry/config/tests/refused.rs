@@ -23,7 +23,6 @@ fn what_is_not_there_yet_is_refused_by_name() {
         (with("middleware: {registry: [{name: a}]}"), "`middleware.registry`"),
         (with("middleware: {repository: [{name: a}]}"), "`middleware.repository`"),
         (with("middleware: {storage: [{name: cloudfront}]}"), "`middleware.storage`"),
-        (with("compatibility: {schema1: {enabled: yes}}"), "`compatibility.schema1.enabled`"),
         (
             with("validation: {manifests: {urls: {allow: ['.*']}}}"),
             "`validation.manifests.urls.allow`",
