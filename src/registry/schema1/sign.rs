@@ -193,7 +193,7 @@ impl fmt::Debug for SigningKey {
     }
 }
 
-const fn signing(curve: Curve) -> &'static EcdsaSigningAlgorithm {
+pub(super) const fn signing(curve: Curve) -> &'static EcdsaSigningAlgorithm {
     match curve {
         Curve::P256 => &ECDSA_P256_SHA256_FIXED_SIGNING,
         Curve::P384 => &ECDSA_P384_SHA384_FIXED_SIGNING,

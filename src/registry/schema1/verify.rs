@@ -123,7 +123,8 @@ fn check_names(payload: &Payload) -> Result<(), Refused> {
 }
 
 fn is_host(text: &str) -> bool {
-    text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b".-:[]".contains(&byte))
+    text.starts_with(|first: char| first.is_ascii_alphanumeric() || first == '[')
+        && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b".-:[]".contains(&byte))
 }
 
 /// Checks the chain as clients do: an entry's parent is the next one, or the entry says the same again.
