@@ -18,8 +18,10 @@ mod media_type;
 mod name;
 mod push;
 mod reference;
+mod referrers;
 #[cfg(test)]
 mod samples;
+mod spelling;
 mod tag;
 mod text;
 
@@ -32,4 +34,5 @@ pub use manifest_error::ManifestError;
 pub use media_type::ManifestType;
 pub use name::{NameError, RepositoryName};
 pub use reference::{Reference, ReferenceError};
+pub use referrers::{Referrer, Referrers};
 pub use tag::{Tag, TagError};

@@ -10,7 +10,7 @@ use std::{collections::BTreeMap, iter};
 use serde::de::DeserializeOwned;
 
 use crate::{
-    Descriptor, ManifestError, ManifestType,
+    Descriptor, Digest, ManifestError, ManifestType,
     document::{Document, Outline, Schema1},
     push,
 };
@@ -99,6 +99,15 @@ impl Manifest {
         [own, config].into_iter().flatten().find(|artifact_type| !artifact_type.is_empty())
     }
 
+    /// The descriptor under which the referrers of its subject list it.
+    pub fn as_referrer(&self, digest: Digest, size: u64) -> Descriptor {
+        Descriptor {
+            annotations: self.annotations.clone(),
+            artifact_type: self.listed_artifact_type().map(str::to_owned),
+            ..Descriptor::new(self.kind.as_str(), digest, size)
+        }
+    }
+
     fn of(kind: ManifestType, document: Document) -> Self {
         Self {
             kind,
@@ -123,7 +132,7 @@ mod tests {
 
     use super::*;
     use crate::{
-        Algorithm, Digest,
+        Algorithm,
         samples::{descriptor, image, index, with},
     };
 

@@ -161,6 +161,34 @@ pub enum NameError {
     },
 }
 
+impl NameError {
+    /// The component that breaks the rule; none where the name as a whole does.
+    pub fn component(&self) -> Option<&str> {
+        match self {
+            Self::Empty | Self::TooLong { .. } | Self::EmptyComponent { .. } => None,
+            Self::UpperCase { component, .. }
+            | Self::LeadingSeparator { component }
+            | Self::TrailingSeparator { component }
+            | Self::Separator { component, .. }
+            | Self::Character { component, .. } => Some(component),
+        }
+    }
+
+    /// The rule, in words.
+    pub const fn rule(&self) -> &'static str {
+        match self {
+            Self::Empty => "a name needs at least one letter or digit",
+            Self::TooLong { .. } => "a name has at most 255 bytes",
+            Self::EmptyComponent { .. } => "single slashes stand between components",
+            Self::UpperCase { .. } => "letters are lower case",
+            Self::LeadingSeparator { .. } => "a component begins with a letter or digit",
+            Self::TrailingSeparator { .. } => "a component ends with a letter or digit",
+            Self::Separator { .. } => "one `.`, one or two `_`, or hyphens stand between letters",
+            Self::Character { .. } => "a component has a-z, 0-9, `.`, `_` and `-`",
+        }
+    }
+}
+
 /// Checks one component that is not empty.
 fn check(component: &str) -> Result<(), NameError> {
     let quoted = || text::excerpt(component);

@@ -21,7 +21,7 @@ use http_body::{Body, Frame, SizeHint};
 use crate::{
     auth::User,
     log::{Access, AccessLine, Sink},
-    statistics::OpenRequest,
+    statistics::{HandedOver, OpenRequest},
 };
 
 /// The access log, on standard output, while it is switched on.
@@ -130,15 +130,18 @@ impl<B> Logged<B> {
     ) -> Response<Self> {
         let status = response.status().as_u16();
         let user = response.extensions_mut().remove::<User>();
-        let entry = entry.map(|entry| entry.answered(status, user));
+        let handed_over = response.extensions_mut().remove::<HandedOver>();
+        let sent = handed_over.map_or(0, |HandedOver { bytes }| bytes);
+        let entry = entry.map(|entry| entry.answered(status, user, sent));
         response.map(|body| Self { body, entry, _request: request })
     }
 }
 
 impl Entry {
-    fn answered(mut self, status: u16, user: Option<User>) -> Self {
+    fn answered(mut self, status: u16, user: Option<User>, sent: u64) -> Self {
         self.status = status;
         self.user = user;
+        self.sent = sent;
         self
     }
 }

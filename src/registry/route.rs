@@ -21,6 +21,10 @@ pub(crate) enum Route {
     Catalog,
     /// `/v2/<name>/tags/list`.
     Tags(RepositoryName),
+    /// `/v2/<name>/tags/reference/<tag>`: where GitLab deleted tags until 2023.
+    Tag(RepositoryName, Tag),
+    /// `/v2/<name>/referrers/<digest>`.
+    Referrers(RepositoryName, Digest),
     /// `/v2/<name>/manifests/<reference>`.
     Manifest(RepositoryName, Reference),
     /// `/v2/<name>/blobs/<digest>`.
@@ -76,6 +80,16 @@ fn repository(prefix: &str, rest: &str) -> Result<Route, NoRoute> {
     if let Some(above) = above.strip_suffix("/manifests") {
         return manifest(name(above)?, last);
     }
+    if let Some(above) = above.strip_suffix("/tags/reference") {
+        let repository = name(above)?;
+        return match Tag::from_str(last) {
+            Ok(tag) => Ok(Route::Tag(repository, tag)),
+            Err(error) => Err(NoRoute::Tag(repository, last.to_owned(), error)),
+        };
+    }
+    if let Some(above) = above.strip_suffix("/referrers") {
+        return Ok(Route::Referrers(name(above)?, digest(last)?));
+    }
     if let Some(above) = above.strip_suffix("/blobs/uploads") {
         let repository = name(above)?;
         let id = last.parse().map_err(|_| NoRoute::Upload(last.to_owned()))?;
@@ -86,17 +100,14 @@ fn repository(prefix: &str, rest: &str) -> Result<Route, NoRoute> {
         if last == "uploads" {
             return Ok(Route::Redirect(format!("{prefix}v2/{repository}/blobs/uploads/")));
         }
-        let digest =
-            Digest::from_str(last).map_err(|error| NoRoute::Digest(last.to_owned(), error))?;
-        return Ok(Route::Blob(repository, digest));
+        return Ok(Route::Blob(repository, digest(last)?));
     }
     Err(NoRoute::Unknown)
 }
 
 fn manifest(repository: RepositoryName, reference: &str) -> Result<Route, NoRoute> {
     let reference = if reference.contains(':') {
-        let digest = Digest::from_str(reference);
-        Reference::Digest(digest.map_err(|error| NoRoute::Digest(reference.to_owned(), error))?)
+        Reference::Digest(digest(reference)?)
     } else {
         match Tag::from_str(reference) {
             Ok(tag) => Reference::Tag(tag),
@@ -104,6 +115,10 @@ fn manifest(repository: RepositoryName, reference: &str) -> Result<Route, NoRout
         }
     };
     Ok(Route::Manifest(repository, reference))
+}
+
+fn digest(text: &str) -> Result<Digest, NoRoute> {
+    text.parse().map_err(|error| NoRoute::Digest(text.to_owned(), error))
 }
 
 fn name(text: &str) -> Result<RepositoryName, NoRoute> {
@@ -143,6 +158,11 @@ mod tests {
                 &format!("/v2/a/blobs/{}", DIGEST.replace(':', "%3A")),
                 Route::Blob(repository("a"), DIGEST.parse().unwrap()),
             ),
+            (
+                &format!("/v2/a/b/referrers/{DIGEST}"),
+                Route::Referrers(repository("a/b"), DIGEST.parse().unwrap()),
+            ),
+            ("/v2/a/b/tags/reference/v1", Route::Tag(repository("a/b"), "v1".parse().unwrap())),
             ("/v2/a/blobs/uploads/", Route::Uploads(repository("a"))),
             ("/v2/a/blobs/uploads", Route::Redirect("/v2/a/blobs/uploads/".to_owned())),
             (
@@ -176,7 +196,10 @@ mod tests {
         assert!(matches!(parse("/", "/v2/../tags/list"), Err(NoRoute::Name(..))));
         assert!(matches!(parse("/", "/v2/%2e%2e%2fetc/tags/list"), Err(NoRoute::Name(..))));
         assert!(matches!(parse("/", "/v2/a/blobs/sha256:xx"), Err(NoRoute::Digest(..))));
+        assert!(matches!(parse("/", "/v2/a/referrers/sha256:xx"), Err(NoRoute::Digest(..))));
+        assert!(matches!(parse("/", "/v2/a/referrers/v1"), Err(NoRoute::Digest(..))));
         assert!(matches!(parse("/", "/v2/a/manifests/.x"), Err(NoRoute::Tag(..))));
+        assert!(matches!(parse("/", "/v2/a/tags/reference/.x"), Err(NoRoute::Tag(..))));
         assert!(matches!(parse("/", "/v2/a/blobs/uploads/x"), Err(NoRoute::Upload(..))));
     }
 

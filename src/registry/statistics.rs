@@ -146,3 +146,9 @@ impl Drop for OpenRequest {
         self.0.requests.end();
     }
 }
+
+/// What somebody else sends of an answer.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct HandedOver {
+    pub(crate) bytes: u64,
+}

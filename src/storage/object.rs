@@ -63,6 +63,15 @@ impl Object {
         self.stat
     }
 
+    /// Its path below the driver's folder, where it is a file that others can read too.
+    #[must_use]
+    pub fn file(&self) -> Option<&str> {
+        match &self.source {
+            Source::Memory(_) => None,
+            Source::File(reader) => Some(&reader.key),
+        }
+    }
+
     /// The bytes of `range`, in pieces. What lies behind the end is left out.
     #[must_use]
     pub fn chunks(&self, range: Range<u64>) -> Chunks {

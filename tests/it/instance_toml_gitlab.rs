@@ -231,18 +231,15 @@ headers = { Authorization = ["AUTHORIZATION_EXAMPLE_TOKEN"], X-More = "one" }
 }
 
 #[test]
-fn the_debug_server_schema_1_and_the_probe_of_the_storage() {
-    // registry['debug_addr'] = "localhost:5001"; registry['compatibility_schema1_enabled'] = true
+fn the_debug_server_and_the_probe_of_the_storage() {
+    // registry['debug_addr'] = "localhost:5001"; registry['health_storagedriver_enabled'] = true
     refused(
         r#"[registry]
 debug_addr = "localhost:5001"
-compatibility_schema1_enabled = true
 health_storagedriver_enabled = true
 "#,
         r#"2:1: `registry.debug_addr` (the debug server's address) is not supported yet
-3:1: `registry.compatibility_schema1_enabled = true` (Docker's schema 1 manifests) is not supported yet
-  hint: write `compatibility_schema1_enabled = false`, or remove it
-4:1: `registry.health_storagedriver_enabled = true` (a probe of the storage) is not supported yet
+3:1: `registry.health_storagedriver_enabled = true` (a probe of the storage) is not supported yet
   hint: write `health_storagedriver_enabled = false`, or remove it"#,
     );
 }

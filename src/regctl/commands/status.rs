@@ -12,7 +12,7 @@ use super::{
 use crate::{
     exit::Failure,
     output::{Document, Report, Verdict},
-    state::{Layout, ServiceName},
+    state::{Layout, ServiceName, Services},
     supervise::{self, Condition, LineWithLog, Outdated, Request, ServiceStatus, ask},
 };
 
@@ -23,7 +23,8 @@ const LOG_LINES: usize = 5;
 ///
 /// Each service has one line, as runit's `sv status` writes it; what else is worth knowing stands indented below:
 /// restarts, why it crashes and when it is tried again, the last lines of its log, whether it runs on former
-/// settings, read-only and who holds it so, a registry that does not answer, a certificate that ends within 30 days.
+/// settings, read-only and who holds it so, a registry that does not answer, a certificate that ends within 30 days, and
+/// why nginx does not send large blobs itself.
 ///
 /// The exit code is 0 when everything runs that is enabled, 3 when something does not, and 4 for a service that is
 /// unknown or when no supervisor runs. A service that is disabled by its settings is left out of account, unless it
@@ -51,6 +52,8 @@ struct Status {
     read_only: Option<ReadOnly>,
     /// The certificate of nginx; null when there is none or nginx was not asked for.
     certificate: Option<Expiry>,
+    /// Why nginx does not send blobs itself; null when it does, when it is not to, or when it was not asked for.
+    no_sendfile: Option<String>,
 }
 
 /// One service.
@@ -76,6 +79,7 @@ pub(crate) fn run(args: Args, context: &Context) -> Result<Report, Failure> {
     let (health, read_only) = facts.map_or((None, None), |(health, it)| (health, Some(it)));
     let nginx = find(ServiceName::Nginx).filter(|nginx| nginx.enabled);
     let certificate = nginx.and_then(|_| Expiry::of_nginx(layout));
+    let no_sendfile = nginx.and_then(|_| Services::load(layout).ok()?.no_sendfile);
     let is_missing = |service: &ServiceStatus| {
         service.pid.is_none() && (service.enabled || selection.is_by_name())
     };
@@ -84,7 +88,8 @@ pub(crate) fn run(args: Args, context: &Context) -> Result<Report, Failure> {
     let services = overview.services.into_iter().map(|status| Service::of(layout, status));
     let services = services.collect();
     let supervisor = overview.pid;
-    Ok(Report::of(&Status { supervisor, services, health, read_only, certificate }, verdict))
+    let status = Status { supervisor, services, health, read_only, certificate, no_sendfile };
+    Ok(Report::of(&status, verdict))
 }
 
 impl Service {
@@ -145,7 +150,10 @@ impl Status {
                 unhealthy.into_iter().chain(read_only).collect()
             }
             ServiceName::Nginx => {
-                self.certificate.as_ref().and_then(Expiry::line).into_iter().collect()
+                let certificate = self.certificate.as_ref().and_then(Expiry::line);
+                let why = self.no_sendfile.as_ref();
+                let sendfile = why.map(|why| format!("sendfile: off: {why}"));
+                certificate.into_iter().chain(sendfile).collect()
             }
         }
     }

@@ -4,8 +4,8 @@ use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 
 use super::{
     instance::{
-        Account, Auth, Driver, Gitlab, Http, Instance, LogFiles, Logging, Pages, Registry, Storage,
-        Token, UploadPurging,
+        Account, Auth, Driver, Gitlab, Http, Instance, LogFiles, Logging, Pages, Registry, Schema1,
+        Storage, Token, UploadPurging,
     },
     settings::Settings,
     values::ExternalUrl,
@@ -77,6 +77,10 @@ fn registry(settings: &Settings) -> Registry {
         pages: Pages {
             catalog: settings.count("registry.catalog.maxentries"),
             tags: settings.count("registry.tags.maxtags"),
+        },
+        schema1: Schema1 {
+            enabled: flag(settings, "registry.compatibility_schema1_enabled"),
+            signing_key_file: settings.path("registry.compatibility.schema1.signingkeyfile"),
         },
     }
 }
@@ -282,6 +286,7 @@ fn vhost(settings: &Settings, url: &ExternalUrl) -> Vhost {
         client_max_body_size: keys.count("client_max_body_size"),
         proxy_read_timeout: keys.duration("proxy_read_timeout"),
         proxy_connect_timeout: keys.duration("proxy_connect_timeout"),
+        sendfile: keys.flag("sendfile"),
         custom_config: keys.text("custom_gitlab_server_config"),
     }
 }

@@ -46,6 +46,7 @@ pub(crate) struct Registry {
     pub(crate) auth: Auth,
     pub(crate) storage: Storage,
     pub(crate) pages: Pages,
+    pub(crate) schema1: Schema1,
 }
 
 /// How long lists are; unset: as the registry has it.
@@ -85,6 +86,15 @@ pub(crate) struct Http {
     pub(crate) drain_timeout: Duration,
     /// HTTP/2 without TLS, by prior knowledge.
     pub(crate) h2c: bool,
+}
+
+/// Docker's schema 1 manifests.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(crate) struct Schema1 {
+    /// Whether they are taken, and made for clients that know no others.
+    pub(crate) enabled: bool,
+    /// What signs them. Unset: a key for each process.
+    pub(crate) signing_key_file: Option<PathBuf>,
 }
 
 /// Where the bytes live, and what may be done to them.

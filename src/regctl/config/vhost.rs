@@ -53,6 +53,8 @@ pub(crate) struct Vhost {
     pub(crate) client_max_body_size: u64,
     pub(crate) proxy_read_timeout: Duration,
     pub(crate) proxy_connect_timeout: Duration,
+    /// Whether nginx is to send blobs by itself, where it can.
+    pub(crate) sendfile: bool,
     /// Lines for the end of the server block.
     pub(crate) custom_config: Option<String>,
 }

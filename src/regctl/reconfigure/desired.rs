@@ -294,6 +294,7 @@ impl Circumstances {
             owners,
             system: host.system.clone(),
             is_held_read_only: holds.are_read_only(),
+            sendfile: nginx.sendfile(layout, instance, owners),
         }
     }
 }

@@ -1,15 +1,31 @@
 //! The installed nginx: its version, and what it says about a configuration before that is used.
 
-use std::{ffi::OsStr, io, path::PathBuf};
+use std::{
+    ffi::OsStr,
+    io,
+    path::{Path, PathBuf},
+};
 
 use crate::{
-    render::{self, Inputs, NginxPlaces, NginxVersion, View, Workers},
-    state::Owners,
-    sys::{account, fs, host, program, scratch::Scratch},
+    config::Instance,
+    render::{self, Inputs, NginxPlaces, NginxVersion, Sendfile, View, Workers},
+    state::{Layout, Owners},
+    sys::{
+        account,
+        folder::{self, Found},
+        fs, host, program,
+        scratch::Scratch,
+    },
 };
 
 /// The accounts that distributions make for nginx's workers, and the one that every system has.
 const WORKER_ACCOUNTS: [&str; 4] = ["nginx", "www-data", "http", "nobody"];
+
+/// Who nginx's workers are where nothing is said, and that account's group.
+const NOBODY: &str = "nobody";
+const NOBODYS_GROUP: u32 = 65534;
+
+const ADDS_HEADERS: &str = "`registry.nginx.custom_gitlab_server_config` adds headers, which nginx would leave out of blobs that it sends itself";
 
 /// Why nginx's configuration is not known to be good.
 #[derive(Debug, thiserror::Error)]
@@ -55,6 +71,58 @@ impl Nginx {
         let exists = |name: &&str| matches!(account::user(name), Ok(Some(_)));
         let user = WORKER_ACCOUNTS.into_iter().find(exists)?;
         Some(Workers { user: user.to_owned(), group: group.name.clone() })
+    }
+
+    /// Returns whether nginx can send blobs itself, exactly as the registry would.
+    pub(super) fn sendfile(
+        &self,
+        layout: &Layout,
+        instance: &Instance,
+        owners: &Owners,
+    ) -> Sendfile {
+        let is_run = instance.nginx.enable && instance.registry.enable;
+        let vhost = instance.nginx.vhost.as_ref().filter(|vhost| is_run && vhost.sendfile);
+        let blobs = render::blobs(layout, &instance.registry.storage.driver);
+        let Some((vhost, blobs)) = vhost.zip(blobs) else { return Sendfile::Unwanted };
+        let adds_headers =
+            vhost.custom_config.as_ref().is_some_and(|lines| lines.contains("add_header"));
+        let why = match () {
+            () if adds_headers => Some(ADDS_HEADERS.to_owned()),
+            () if blobs.contains('$') => {
+                Some(format!("nginx takes `$` in `{blobs}` for a variable"))
+            }
+            () => render::lost_header(&instance.registry.http)
+                .or_else(|| self.cannot_read(Path::new(&blobs), owners)),
+        };
+        why.map_or(Sendfile::Possible, Sendfile::Impossible)
+    }
+
+    /// Returns why nginx's workers cannot read a folder, or what it will hold.
+    fn cannot_read(&self, folder: &Path, owners: &Owners) -> Option<String> {
+        if !host::is_root() {
+            // Then they are who the registry is.
+            return None;
+        }
+        let (user, group) = match self.workers(owners) {
+            Some(Workers { user, .. }) => (user, owners.service.as_ref()?.group.id?),
+            None => (NOBODY.to_owned(), NOBODYS_GROUP),
+        };
+        let who = account::user(&user).ok().flatten();
+        let who = who.and_then(|uid| account::identity(&user, uid, group).ok());
+        let Some(who) = who else {
+            return Some(format!("nothing is known of `{user}`, who nginx's workers are"));
+        };
+        match folder::first_closed(&who, folder, folder::ENTER) {
+            Ok(None) => None,
+            Ok(Some((closed, Found { mode, uid, gid }))) => {
+                let (owner, of_group) = (account::user_name(uid), account::group_name(gid));
+                let closed = closed.display();
+                Some(format!(
+                    "nginx's workers, `{user}`, cannot enter `{closed}`: it is {owner}:{of_group}'s with mode {mode:04o}"
+                ))
+            }
+            Err(error) => Some(error.to_string()),
+        }
     }
 
     /// Has nginx read a rendering of its files in a folder of their own, when nginx is installed.

@@ -7,6 +7,7 @@ use super::{
     engine::Error,
     gitlab_rb::gitlab_rb,
     nginx::{NginxPlaces, NginxVersion, Workers, nginx_conf, registry_conf},
+    sendfile::Sendfile,
     services::services_json,
     system::{self, System},
     template::Templates,
@@ -61,6 +62,7 @@ pub(crate) struct Inputs<'a> {
     pub(crate) system: Option<System>,
     /// Whether something holds the registry read-only, whatever the setting says.
     pub(crate) is_held_read_only: bool,
+    pub(crate) sendfile: Sendfile,
 }
 
 impl Inputs<'_> {
@@ -118,8 +120,10 @@ pub(crate) fn files(inputs: &Inputs<'_>) -> Result<Vec<File>, Error> {
     let process = vhost.filter(|_| instance.nginx.enable);
     let process = process.map(|_| nginx_conf(inputs, &places)).transpose()?;
     // Others may not read what only nginx's master needs to, once a header says who asks.
-    let is_secret =
-        |vhost: &&Vhost| vhost.proxy_set_headers.keys().any(|name| is_secret_header(name));
+    let is_secret = |vhost: &&Vhost| {
+        let mut names = vhost.proxy_set_headers.keys();
+        inputs.sendfile == Sendfile::Possible || names.any(|name| is_secret_header(name))
+    };
     let vhost_mode = if vhost.as_ref().is_some_and(is_secret) { 0o640 } else { 0o644 };
     let vhost =
         vhost.map(|vhost| both(&|view| registry_conf(inputs, vhost, &places, view))).transpose()?;

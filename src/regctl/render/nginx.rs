@@ -14,6 +14,7 @@ use serde::Serialize;
 use super::{
     engine::{self, Error},
     file::{Inputs, View},
+    sendfile,
     template::Name,
 };
 use crate::{
@@ -134,6 +135,10 @@ struct Server<'a> {
     proxy_read_timeout: String,
     proxy_connect_timeout: String,
     upstream: String,
+    /// Those that ask the registry.
+    locations: Vec<(&'static str, Option<String>)>,
+    /// None: nginx sends no blob itself.
+    sendfile: Option<sendfile::OfNginx>,
     custom_config: Option<&'a str>,
 }
 
@@ -226,6 +231,8 @@ fn server<'a>(
         proxy_read_timeout: nginx_duration(vhost.proxy_read_timeout),
         proxy_connect_timeout: nginx_duration(vhost.proxy_connect_timeout),
         upstream: instance.registry.address.reachable(),
+        locations: sendfile::locations(inputs, view),
+        sendfile: sendfile::of_nginx(inputs),
         custom_config: vhost.custom_config.as_deref(),
     }
 }

@@ -5,6 +5,7 @@ use std::{path::PathBuf, time::Duration};
 use super::{
     file::{Inputs, View},
     nginx,
+    sendfile::Sendfile,
 };
 use crate::{
     config::{Instance, instance::LogFiles, vhost::Vhost},
@@ -18,7 +19,11 @@ const MARGIN: Duration = Duration::from_secs(10);
 
 /// Renders `services.json`.
 pub(super) fn services_json(inputs: &Inputs<'_>, view: View) -> String {
-    Services::new(registry(inputs, view), nginx_service(inputs)).to_json()
+    let mut services = Services::new(registry(inputs, view), nginx_service(inputs));
+    if let Sendfile::Impossible(why) = &inputs.sendfile {
+        services.no_sendfile = Some(why.clone());
+    }
+    services.to_json()
 }
 
 fn registry(inputs: &Inputs<'_>, view: View) -> Service {

@@ -32,6 +32,9 @@ pub(crate) struct Services {
     pub(crate) schema: u32,
     pub(crate) registry: Service,
     pub(crate) nginx: Service,
+    /// Why nginx does not send blobs itself although it should.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) no_sendfile: Option<String>,
 }
 
 /// One service.
@@ -112,7 +115,7 @@ impl fmt::Display for ServiceName {
 
 impl Services {
     pub(crate) fn new(registry: Service, nginx: Service) -> Self {
-        Self { schema: SCHEMA, registry, nginx }
+        Self { schema: SCHEMA, registry, nginx, no_sendfile: None }
     }
 
     /// Reads what is to be run.

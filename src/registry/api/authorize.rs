@@ -36,6 +36,8 @@ pub(super) fn wanted(route: &Result<Route, NoRoute>, parts: &Parts) -> Option<Wa
         }
         Ok(
             Route::Tags(name)
+            | Route::Tag(name, _)
+            | Route::Referrers(name, _)
             | Route::Manifest(name, _)
             | Route::Blob(name, _)
             | Route::Upload(name, _),
@@ -123,6 +125,8 @@ mod tests {
             ("OPTIONS", "/v2/a/b/manifests/v1", Some("")),
             ("PURGE", "/v2/a/b/manifests/v1", Some("")),
             ("PUT", "/v2/a/b/manifests/.x", Some(push)),
+            ("DELETE", "/v2/a/b/tags/reference/v1", Some(delete)),
+            ("GET", &format!("/v2/a/b/referrers/{digest}"), Some(pull)),
             ("GET", &blob, Some(pull)),
             ("GET", &format!("{blob}?from=c"), Some(pull)),
             ("DELETE", &blob, Some(delete)),

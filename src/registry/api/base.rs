@@ -1,16 +1,30 @@
 //! The version check, the root, and OPTIONS.
 
 use http::{
-    HeaderValue, Method, Response, StatusCode,
+    HeaderName, HeaderValue, Method, Response, StatusCode,
     header::{ALLOW, CACHE_CONTROL, CONNECTION, CONTENT_TYPE},
 };
 
 use super::{Body, failure::JSON};
 
+const GITLAB_VERSION: HeaderName = HeaderName::from_static("gitlab-container-registry-version");
+const GITLAB_FEATURES: HeaderName = HeaderName::from_static("gitlab-container-registry-features");
+const GITLAB_DATABASE: HeaderName =
+    HeaderName::from_static("gitlab-container-registry-database-enabled");
+
 /// `/v2/`: clients ask here whether this is a registry, and whether they may in.
-pub(super) fn base() -> Response<Body> {
+///
+/// GitLab Rails asks what it can do. Without the feature it deletes tags by pushing a manifest of its own
+/// onto them and deleting that.
+pub(super) fn base(deletes_tags: bool) -> Response<Body> {
     let mut response = Response::new(Body::full("{}"));
-    response.headers_mut().insert(CONTENT_TYPE, JSON);
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, JSON);
+    headers.insert(GITLAB_VERSION, HeaderValue::from_static(env!("CARGO_PKG_VERSION")));
+    headers.insert(GITLAB_DATABASE, HeaderValue::from_static("false"));
+    if deletes_tags {
+        headers.insert(GITLAB_FEATURES, HeaderValue::from_static("tag_delete"));
+    }
     response
 }
 

@@ -33,6 +33,9 @@ impl Call<'_> {
         // Content under a digest never changes.
         headers.insert(CACHE_CONTROL, HeaderValue::from_static("max-age=31536000"));
         headers.insert(ACCEPT_RANGES, HeaderValue::from_static("bytes"));
+        if let Some(nginx) = &self.settings.nginx {
+            nginx.hand_over(self.parts, &object, &mut response);
+        }
         Ok(response)
     }
 

@@ -1,14 +1,11 @@
 //! The repositories of the registry.
 
-use http::{
-    Response,
-    header::{CONTENT_TYPE, LINK},
-};
+use http::header::LINK;
 use oci::RepositoryName;
 use serde_json::json;
 
 use super::{
-    Answer, Body, Call,
+    Answer, Call, document,
     failure::JSON,
     page::{self, Page},
 };
@@ -33,8 +30,8 @@ impl Call<'_> {
         found.truncate(n);
         let names: Vec<_> = found.iter().map(RepositoryName::as_str).collect();
         let document = json!({ "repositories": names });
-        let mut response = Response::new(Body::full(document.to_string()));
-        response.headers_mut().insert(CONTENT_TYPE, JSON);
+        let document = document.to_string().into_bytes();
+        let mut response = document::answer(self.parts, JSON, document);
         if let (Some(last), true) = (names.last(), more) {
             let path = format!("{}v2/_catalog", self.settings.external.prefix);
             response.headers_mut().insert(LINK, page::next(&path, last, n));

@@ -183,9 +183,9 @@ impl From<Error> for Failure {
             Error::ForeignLayer(digest) => Self::new(ErrorCode::ManifestInvalid)
                 .because(&error)
                 .with_detail(json!(digest.to_string())),
-            Error::TooManyReferences { .. } => {
-                Self::new(ErrorCode::ManifestInvalid).because(&error)
-            }
+            Error::Condition(_) => Self::new(ErrorCode::Unsupported)
+                .because(&error)
+                .with_status(StatusCode::PRECONDITION_FAILED),
             Error::Manifest(reason) => Self::new(ErrorCode::ManifestInvalid).because(reason),
             Error::WrongOffset { .. } => Self::new(ErrorCode::RangeInvalid).because(&error),
             Error::WrongLength { .. } => Self::new(ErrorCode::SizeInvalid).because(&error),

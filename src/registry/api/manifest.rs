@@ -4,24 +4,33 @@ use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use http::{
-    HeaderValue, Response, StatusCode,
-    header::{CONTENT_LENGTH, CONTENT_TYPE, ETAG, LOCATION},
+    HeaderName, HeaderValue, Response, StatusCode,
+    header::{CONTENT_LENGTH, CONTENT_TYPE, ETAG, LOCATION, VARY},
 };
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
-use oci::{ErrorCode, Manifest, ManifestType, Reference, RepositoryName};
+use oci::{Digest, ErrorCode, Manifest, ManifestType, Reference, RepositoryName, Tag};
+use serde_json::json;
 
 use tokio::time::timeout;
 
 use super::{
     Answer, Body, Call,
     blob::{CONTENT_DIGEST, etag, matches_etag, not_modified, value},
+    condition,
     failure::Failure,
+    negotiation,
+    page::queries,
+    validation,
+    warning::warn,
 };
-use crate::content::{BodyError, Error, StoredManifest};
+use crate::content::{BodyError, Error, Listing, Push, Pushed, StoredManifest};
 
-/// What Distribution takes, and what the OCI specification asks registries to take at least.
-const MANIFEST_BYTES: usize = 4 * 1024 * 1024;
+const SUBJECT: HeaderName = HeaderName::from_static("oci-subject");
+const TAG: HeaderName = HeaderName::from_static("oci-tag");
+
+/// More tags than anybody gives one manifest at once; each is a few files.
+const TAGS: usize = 100;
 
 /// Nearly all manifests are smaller.
 const SMALL_BYTES: usize = 64 * 1024;
@@ -30,31 +39,70 @@ const SMALL_BYTES: usize = 64 * 1024;
 const BODY_TIME: Duration = Duration::from_secs(60);
 
 impl Call<'_> {
-    /// Serves the manifest as it was pushed, whatever `Accept` says: a client that cannot read it says so
-    /// better than a 404 would. Only where schema 1 is enabled, old clients get what they can read.
+    /// Serves the manifest as it was pushed, or what stands for it where a client cannot read it.
     pub(super) async fn manifest(&self, name: &RepositoryName, reference: &Reference) -> Answer {
-        let stored = self.api.content.manifest(name, reference).await?;
-        let StoredManifest { digest, bytes } = self.for_client(name, reference, stored).await?;
-        let mut response = if matches_etag(&self.parts.headers, &digest) {
+        let mut found = self.api.content.manifest(name, reference).await?;
+        let mut kind = sniff(&found)?;
+        let depends = self.depends_on_client(reference, kind);
+        if depends && let Some(other) = self.instead(name, reference, kind, &found).await? {
+            found = other;
+            kind = sniff(&found)?;
+        }
+        let mut response = if matches_etag(&self.parts.headers, &found.digest) {
             not_modified()
         } else {
-            let kind = Manifest::sniff(&bytes).map_err(|error| {
-                tracing::error!(%digest, %error, "stored manifest cannot be read");
-                Failure::new(ErrorCode::Unknown)
-            })?;
-            let (kind, bytes) = match kind.is_schema1() {
-                true => (ManifestType::DockerSchema1Signed, self.signed(bytes)?),
-                false => (kind, bytes),
-            };
-            let mut response = Response::new(Body::full(bytes));
+            if kind.is_schema1() {
+                (kind, found.bytes) = (ManifestType::DockerSchema1Signed, self.signed(&found)?);
+            }
+            let mut response = Response::new(Body::full(found.bytes));
             let content_type = HeaderValue::from_static(kind.as_str());
             response.headers_mut().insert(CONTENT_TYPE, content_type);
             response
         };
         let headers = response.headers_mut();
-        headers.insert(CONTENT_DIGEST, value(&digest.to_string()));
-        headers.insert(ETAG, etag(&digest));
+        headers.insert(CONTENT_DIGEST, value(&found.digest.to_string()));
+        headers.insert(ETAG, etag(&found.digest));
+        if depends {
+            headers.insert(VARY, HeaderValue::from_static("Accept"));
+        }
         Ok(response)
+    }
+
+    /// Whether the answer is not the same to every client: a digest is that of one document only.
+    fn depends_on_client(&self, reference: &Reference, kind: ManifestType) -> bool {
+        let is_converted = self.settings.schema1 && kind == ManifestType::DockerManifest;
+        matches!(reference, Reference::Tag(_)) && (kind == ManifestType::DockerList || is_converted)
+    }
+
+    /// What a client wants instead of what a tag points to; none if it takes that, or the other is not there.
+    async fn instead(
+        &self,
+        name: &RepositoryName,
+        reference: &Reference,
+        kind: ManifestType,
+        found: &StoredManifest,
+    ) -> Result<Option<StoredManifest>, Failure> {
+        if let Reference::Tag(tag) = reference
+            && let Some(converted) = self.for_old_client(name, tag, kind, found).await?
+        {
+            return Ok(Some(converted));
+        }
+        let image = negotiation::instead(&self.parts.headers, kind, &found.bytes);
+        let Some(image) = image else { return Ok(None) };
+        self.manifest_if_there(name, image).await
+    }
+
+    /// A manifest of a list, if the repository has it.
+    pub(super) async fn manifest_if_there(
+        &self,
+        name: &RepositoryName,
+        digest: Digest,
+    ) -> Result<Option<StoredManifest>, Failure> {
+        match self.api.content.manifest(name, &digest.into()).await {
+            Ok(image) => Ok(Some(image)),
+            Err(Error::ManifestUnknown(_)) => Ok(None),
+            Err(error) => Err(error.into()),
+        }
     }
 
     pub(super) async fn put_manifest(
@@ -63,6 +111,7 @@ impl Call<'_> {
         reference: &Reference,
         body: Incoming,
     ) -> Answer {
+        let (digest, tags) = self.targets(reference)?;
         let bytes = self.manifest_bytes(body).await?;
         let declared = self.parts.headers.get(CONTENT_TYPE);
         let declared = declared.and_then(|value| value.to_str().ok());
@@ -70,7 +119,12 @@ impl Call<'_> {
             Some(pushed) => (pushed.manifest, pushed.payload),
             None => (Manifest::parse(declared, &bytes).map_err(Error::from)?, bytes),
         };
-        let digest = self.writing()?.put_manifest(name, reference, manifest, bytes).await?;
+        let needs = validation::check(&self.settings.validation, &manifest)?;
+        let condition = condition::of(&self.parts.headers);
+        let subject = manifest.subject.as_ref().map(|subject| subject.digest);
+        let accepted = if digest.is_some() { tags.clone() } else { Vec::new() };
+        let push = Push { digest, tags, manifest, bytes, needs, condition };
+        let Pushed { digest, listing } = self.writing()?.put_manifest(name, push).await?;
         let path = format!("{name}/manifests/{digest}");
         let mut response = Response::new(Body::empty());
         *response.status_mut() = StatusCode::CREATED;
@@ -78,7 +132,43 @@ impl Call<'_> {
         headers.insert(LOCATION, self.settings.external.location(self.parts, &path));
         headers.insert(CONTENT_DIGEST, value(&digest.to_string()));
         headers.insert(CONTENT_LENGTH, HeaderValue::from_static("0"));
+        for tag in accepted {
+            headers.append(TAG, value(tag.as_str()));
+        }
+        if let Some(subject) = subject {
+            headers.insert(SUBJECT, value(&subject.to_string()));
+        }
+        match listing {
+            Some(Listing::Full) => warn(&mut response, FULL),
+            Some(Listing::Blocked) => warn(&mut response, BLOCKED),
+            Some(Listing::Listed | Listing::Gone) | None => {}
+        }
         Ok(response)
+    }
+
+    /// The digest that a push names, and the tags that shall point to it.
+    fn targets(&self, reference: &Reference) -> Result<(Option<Digest>, Vec<Tag>), Failure> {
+        let digest = match reference {
+            Reference::Tag(tag) => return Ok((None, vec![tag.clone()])),
+            Reference::Digest(digest) => *digest,
+        };
+        let mut tags = Vec::new();
+        for text in queries(self.parts, "tag") {
+            let tag: Tag = text.parse().map_err(|error: oci::TagError| {
+                Failure::new(ErrorCode::TagInvalid)
+                    .because(error)
+                    .with_detail(json!({ "tag": text }))
+            })?;
+            if !tags.contains(&tag) {
+                tags.push(tag);
+            }
+            if tags.len() > TAGS {
+                return Err(Failure::new(ErrorCode::TagInvalid)
+                    .because(format!("there are more than {TAGS} tags"))
+                    .with_status(StatusCode::URI_TOO_LONG));
+            }
+        }
+        Ok((Some(digest), tags))
     }
 
     pub(super) async fn delete_manifest(
@@ -87,7 +177,10 @@ impl Call<'_> {
         reference: &Reference,
     ) -> Answer {
         match reference {
-            Reference::Tag(tag) => self.writing()?.delete_tag(name, tag).await?,
+            Reference::Tag(tag) => {
+                let condition = condition::of(&self.parts.headers);
+                self.writing()?.delete_tag(name, tag, condition).await?;
+            }
             Reference::Digest(digest) => self.writing()?.delete_manifest(name, digest).await?,
         }
         let mut response = Response::new(Body::empty());
@@ -100,8 +193,9 @@ impl Call<'_> {
     async fn manifest_bytes(&self, body: Incoming) -> Result<Bytes, Failure> {
         let length = self.parts.headers.get(CONTENT_LENGTH).and_then(|value| value.to_str().ok());
         let length: Option<usize> = length.and_then(|length| length.parse().ok());
-        if length.is_some_and(|length| length > MANIFEST_BYTES) {
-            return Err(too_large());
+        let most = self.settings.validation.payload_limit;
+        if length.is_some_and(|length| length > most) {
+            return Err(too_large(most));
         }
         match timeout(BODY_TIME, self.receive(body)).await {
             Ok(received) => received,
@@ -114,6 +208,7 @@ impl Call<'_> {
     /// Receives a body. Only a few large ones at once are in memory, whoever sends how many; a client
     /// that sends nothing keeps nobody waiting.
     async fn receive(&self, mut body: Incoming) -> Result<Bytes, Failure> {
+        let most = self.settings.validation.payload_limit;
         let mut received = BytesMut::new();
         let mut permit = None;
         while let Some(frame) = body.frame().await {
@@ -122,8 +217,8 @@ impl Call<'_> {
                 Failure::new(ErrorCode::ManifestInvalid).because(reason)
             })?;
             let Ok(bytes) = frame.into_data() else { continue };
-            if received.len() + bytes.len() > MANIFEST_BYTES {
-                return Err(too_large());
+            if received.len() + bytes.len() > most {
+                return Err(too_large(most));
             }
             if permit.is_none() && received.len() + bytes.len() > SMALL_BYTES {
                 permit = Some(self.api.large_manifests.acquire().await);
@@ -134,9 +229,24 @@ impl Call<'_> {
     }
 }
 
+/// What is said of a referrer that no list has room for.
+const FULL: &str =
+    "the list of referrers of this subject is full: the manifest is stored and not listed";
+
+/// What is said of a referrer whose subject's tag somebody has put to another use.
+const BLOCKED: &str =
+    "the referrers tag of this subject is no image index: the manifest is stored and not listed";
+
+fn sniff(manifest: &StoredManifest) -> Result<ManifestType, Failure> {
+    Manifest::sniff(&manifest.bytes).map_err(|error| {
+        tracing::error!(digest = %manifest.digest, %error, "stored manifest cannot be read");
+        Failure::new(ErrorCode::Unknown)
+    })
+}
+
 /// 413 as the OCI specification says; Distribution answers 400.
-fn too_large() -> Failure {
+fn too_large(most: usize) -> Failure {
     Failure::new(ErrorCode::ManifestInvalid)
-        .because("it is larger than 4 MiB")
+        .because(format!("it is larger than {most} bytes"))
         .with_status(StatusCode::PAYLOAD_TOO_LARGE)
 }

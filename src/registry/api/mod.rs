@@ -9,16 +9,23 @@ mod base;
 mod blob;
 mod body;
 mod catalog;
+mod condition;
+mod document;
 mod failure;
 mod location;
 mod manifest;
+mod negotiation;
 mod page;
 mod range;
+mod referrers;
 mod schema1;
+mod sendfile;
 mod settings;
 mod tags;
 mod unwanted;
 mod upload;
+mod validation;
+mod warning;
 
 use http::{
     HeaderValue, Method, Request, Response, StatusCode,
@@ -27,7 +34,7 @@ use http::{
 };
 use http_body::Body as _;
 use hyper::body::Incoming;
-use oci::ErrorCode;
+use oci::{ErrorCode, NameError, RepositoryName};
 use serde_json::json;
 use tokio::sync::Semaphore;
 
@@ -206,8 +213,10 @@ impl Api {
             (Route::Upload(name, id), "DELETE") => call.cancel_upload(&name, id).await,
             (Route::Upload(name, id), _) => call.upload(&name, id).await,
             (Route::Tags(name), _) => call.tags(&name).await,
+            (Route::Tag(name, tag), _) => call.delete_manifest(&name, &tag.into()).await,
+            (Route::Referrers(name, subject), _) => call.referrers(&name, &subject).await,
             (Route::Catalog, _) => call.catalog().await,
-            (Route::Base, _) => Ok(base::base()),
+            (Route::Base, _) => Ok(base::base(settings.delete && !read_only)),
             (Route::Root | Route::Redirect(_), _) => Ok(base::root()),
         }
     }
@@ -253,9 +262,7 @@ fn redirect(path: &str, query: Option<&str>) -> Answer {
 fn no_route(none: NoRoute, method: &Method) -> Failure {
     match none {
         NoRoute::Unknown => Failure::not_found(),
-        NoRoute::Name(name, error) => {
-            Failure::new(ErrorCode::NameInvalid).because(error).with_detail(json!({ "name": name }))
-        }
+        NoRoute::Name(name, error) => invalid_name(&name, &error),
         NoRoute::Digest(digest, error) => Failure::new(ErrorCode::DigestInvalid)
             .because(error)
             .with_detail(json!({ "digest": digest })),
@@ -271,4 +278,22 @@ fn no_route(none: NoRoute, method: &Method) -> Failure {
             Failure::new(ErrorCode::BlobUploadUnknown).with_detail(json!({ "uuid": id }))
         }
     }
+}
+
+/// Docker's clients refuse such names too, with less to say: the answer names the component, the rule and
+/// a spelling that would do.
+fn invalid_name(name: &str, error: &NameError) -> Failure {
+    let spelling = RepositoryName::nearest(name);
+    let detail = json!({
+        "name": name,
+        "component": error.component(),
+        "rule": error.rule(),
+        "valid": spelling.as_ref().map(RepositoryName::as_str),
+    });
+    let failure = Failure::new(ErrorCode::NameInvalid);
+    match spelling {
+        Some(spelling) => failure.because(format!("{error}; `{spelling}` would do")),
+        None => failure.because(error),
+    }
+    .with_detail(detail)
 }

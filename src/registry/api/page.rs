@@ -40,12 +40,21 @@ pub(super) fn query<'a>(parts: &'a Parts, name: &str) -> Option<Cow<'a, str>> {
     pairs.find(|(found, _)| found == name).map(|(_, value)| value)
 }
 
+/// All values of a parameter of the query.
+pub(super) fn queries<'a>(parts: &'a Parts, name: &str) -> Vec<Cow<'a, str>> {
+    let query = parts.uri.query().unwrap_or_default();
+    let pairs = form_urlencoded::parse(query.as_bytes());
+    pairs.filter(|(found, _)| found == name).map(|(_, value)| value).collect()
+}
+
 /// `Link` to the page after `last`: a path, so that it holds behind any proxy.
 pub(super) fn next(path: &str, last: &str, n: usize) -> HeaderValue {
-    let query = form_urlencoded::Serializer::new(String::new())
-        .append_pair("last", last)
-        .append_pair("n", &n.to_string())
-        .finish();
+    link(path, &[("last", last), ("n", &n.to_string())])
+}
+
+/// The same with other parameters.
+pub(super) fn link(path: &str, parameters: &[(&str, &str)]) -> HeaderValue {
+    let query = form_urlencoded::Serializer::new(String::new()).extend_pairs(parameters).finish();
     HeaderValue::try_from(format!("<{path}?{query}>; rel=\"next\""))
         .expect("an encoded query is visible ASCII")
 }

@@ -4,10 +4,10 @@
 
 use bytes::Bytes;
 use http::{HeaderMap, header::ACCEPT};
-use oci::{Algorithm, Digest, ErrorCode, Manifest, ManifestType, Reference, RepositoryName, Tag};
+use oci::{Algorithm, Digest, ErrorCode, Manifest, ManifestType, RepositoryName, Tag};
 use tokio::task::spawn_blocking;
 
-use super::{Call, failure::Failure};
+use super::{Call, failure::Failure, negotiation::of_common_platform};
 use crate::{
     content::{Error, StoredManifest},
     schema1::{self, Converted, EMPTY_LAYER, Pushed},
@@ -15,9 +15,6 @@ use crate::{
 
 /// Larger configurations than any image has are not converted.
 const CONFIG_BYTES: usize = 1024 * 1024;
-
-/// The platform of clients that know no lists, as Distribution has it.
-const PLATFORM: (&str, &str) = ("linux", "amd64");
 
 /// What a client reads, by its `Accept`.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -66,70 +63,47 @@ impl Call<'_> {
     }
 
     /// The document as it is sent: schema 1 is stored without signatures.
-    pub(super) fn signed(&self, bytes: Bytes) -> Result<Bytes, Failure> {
-        let signed = schema1::sign(&bytes, &self.api.signing_key).map(Bytes::from);
+    pub(super) fn signed(&self, stored: &StoredManifest) -> Result<Bytes, Failure> {
+        let signed = schema1::sign(&stored.bytes, &self.api.signing_key).map(Bytes::from);
         signed.ok_or_else(|| {
-            tracing::error!("stored manifest of schema 1 cannot be signed");
+            tracing::error!(digest = %stored.digest, "stored manifest of schema 1 cannot be signed");
             Failure::new(ErrorCode::Unknown)
         })
     }
 
-    /// What a tag stands for to this client: the manifest, or what an old one can read of it.
-    pub(super) async fn for_client(
+    /// What a client that knows schema 1 alone can read of an image or a list; none, if it knows more, or there is
+    /// nothing.
+    pub(super) async fn for_old_client(
         &self,
         name: &RepositoryName,
-        reference: &Reference,
-        stored: StoredManifest,
-    ) -> Result<StoredManifest, Failure> {
-        // A digest is that of one document only.
-        let Reference::Tag(tag) = reference else { return Ok(stored) };
-        if !self.settings.schema1 {
-            return Ok(stored);
-        }
-        let reads = Reads::of(&self.parts.headers);
-        match Manifest::sniff(&stored.bytes) {
-            Ok(ManifestType::DockerManifest) if !reads.images => {
-                self.in_schema1(name, tag, stored).await
-            }
-            Ok(ManifestType::DockerList) if !reads.lists => {
-                match self.of_platform(name, &stored).await? {
-                    None => Ok(stored),
-                    Some(child) if reads.images => Ok(child),
-                    Some(child) => self.in_schema1(name, tag, child).await,
-                }
-            }
-            _ => Ok(stored),
-        }
-    }
-
-    /// The manifest of a list that is for the platform of old clients.
-    async fn of_platform(
-        &self,
-        name: &RepositoryName,
-        list: &StoredManifest,
+        tag: &Tag,
+        kind: ManifestType,
+        found: &StoredManifest,
     ) -> Result<Option<StoredManifest>, Failure> {
-        let list = Manifest::from_stored(&list.bytes).map_err(Error::from)?;
-        let is_theirs = |platform: &oci::Platform| {
-            (platform.os.as_str(), platform.architecture.as_str()) == PLATFORM
-        };
-        let child =
-            list.manifests.into_iter().find(|child| child.platform.as_ref().is_some_and(is_theirs));
-        let Some(child) = child else { return Ok(None) };
-        match self.api.content.manifest(name, &Reference::Digest(child.digest)).await {
-            Ok(manifest) => Ok(Some(manifest)),
-            Err(Error::ManifestUnknown(_)) => Ok(None),
-            Err(error) => Err(error.into()),
+        let reads = Reads::of(&self.parts.headers);
+        if !self.settings.schema1 || reads.images {
+            return Ok(None);
+        }
+        match kind {
+            ManifestType::DockerManifest => self.in_schema1(name, tag, found).await,
+            ManifestType::DockerList if !reads.lists => {
+                let Some(child) = of_common_platform(&found.bytes) else { return Ok(None) };
+                let Some(child) = self.manifest_if_there(name, child).await? else {
+                    return Ok(None);
+                };
+                self.in_schema1(name, tag, &child).await
+            }
+            _ => Ok(None),
         }
     }
 
-    /// Makes schema 1 of an image. One that has no such form is served as it is: clients that cannot read it
-    /// say so themselves.
+    /// Makes schema 1 of an image; none, if it has no such form: clients that cannot read it say so themselves.
     async fn in_schema1(
         &self,
         name: &RepositoryName,
         tag: &Tag,
-        stored: StoredManifest,
-    ) -> Result<StoredManifest, Failure> {
+        stored: &StoredManifest,
+    ) -> Result<Option<StoredManifest>, Failure> {
         let digest = stored.digest;
         let kept = |reason: &dyn std::fmt::Display| {
             tracing::info!(%name, %tag, %digest, %reason, "manifest is not rewritten in schema 1");
@@ -143,7 +117,7 @@ impl Call<'_> {
         };
         let Some(config) = config else {
             kept(&"its configuration is not there, or larger than 1 MiB");
-            return Ok(stored);
+            return Ok(None);
         };
         let (repository, of_tag) = (name.clone(), tag.clone());
         let convert = move || schema1::convert(&repository, &of_tag, &image.layers, &config);
@@ -151,16 +125,16 @@ impl Call<'_> {
             Ok(converted) => converted,
             Err(reason) => {
                 kept(&reason);
-                return Ok(stored);
+                return Ok(None);
             }
         };
         if converted.has_empty_layer && !self.provide_empty_layer(name).await? {
             kept(&"its empty layers cannot be stored while the registry is read-only");
-            return Ok(stored);
+            return Ok(None);
         }
         let Converted { payload, .. } = converted;
         let digest = Digest::of(Algorithm::Sha256, &payload);
-        Ok(StoredManifest { digest, bytes: Bytes::from(payload) })
+        Ok(Some(StoredManifest { digest, bytes: Bytes::from(payload) }))
     }
 
     /// Sees to it that the repository has the layer without files, which images of schema 2 do without.

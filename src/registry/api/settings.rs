@@ -9,10 +9,15 @@ use super::{
     base,
     failure::{self, Failure},
     location::External,
+    sendfile::Nginx,
 };
-use crate::{config::Config, route::Route};
+use crate::{
+    config::{Config, Validation},
+    route::Route,
+};
 
-const API_VERSION: HeaderName = HeaderName::from_static("docker-distribution-api-version");
+pub(super) const API_VERSION: HeaderName =
+    HeaderName::from_static("docker-distribution-api-version");
 
 /// What one request goes by, from its beginning to its end.
 #[derive(Debug)]
@@ -25,19 +30,25 @@ pub(super) struct Settings {
     pub(super) tags_max: usize,
     /// `compatibility.schema1.enabled`.
     pub(super) schema1: bool,
+    pub(super) validation: Validation,
+    /// Who sends large blobs itself.
+    pub(super) nginx: Option<Nginx>,
 }
 
 impl Settings {
     pub(super) fn new(config: &Config) -> Self {
         let mut headers: HeaderMap = config.http.headers.iter().cloned().collect();
         headers.insert(API_VERSION, HeaderValue::from_static("registry/2.0"));
+        let nginx = config.sendfile.as_ref().and_then(|config| Nginx::new(config, &headers));
         Self {
             external: External::new(&config.http),
             headers,
+            nginx,
             delete: config.storage.delete,
             catalog_max_entries: config.catalog_max_entries,
             tags_max: config.tags_max,
             schema1: config.schema1.enabled,
+            validation: config.validation.clone(),
         }
     }
 
@@ -47,6 +58,8 @@ impl Settings {
             Route::Root | Route::Base | Route::Catalog | Route::Tags(_) | Route::Redirect(_) => {
                 (true, &[], false)
             }
+            Route::Tag(..) => (false, &[], self.delete),
+            Route::Referrers(..) => (true, &[], false),
             Route::Manifest(..) => (true, &[Method::PUT], self.delete),
             Route::Blob(..) => (true, &[], self.delete),
             Route::Uploads(_) => (false, &[Method::POST], false),

@@ -1,14 +1,11 @@
 //! The tags of a repository.
 
-use http::{
-    Response,
-    header::{CONTENT_TYPE, LINK},
-};
+use http::header::LINK;
 use oci::{RepositoryName, Tag};
 use serde::Serialize;
 
 use super::{
-    Answer, Body, Call,
+    Answer, Call, document,
     failure::JSON,
     page::{self, Page},
 };
@@ -35,8 +32,7 @@ impl Call<'_> {
         let shown = &rest[..n.unwrap_or(rest.len()).min(rest.len())];
         let document = serde_json::to_vec(&TagList { name, tags: shown })
             .expect("names and tags are always JSON");
-        let mut response = Response::new(Body::full(document));
-        response.headers_mut().insert(CONTENT_TYPE, JSON);
+        let mut response = document::answer(self.parts, JSON, document);
         if let (Some(n), Some(last), true) = (n, shown.last(), shown.len() < rest.len()) {
             let path = format!("{}v2/{name}/tags/list", self.settings.external.prefix);
             response.headers_mut().insert(LINK, page::next(&path, last.as_str(), n));

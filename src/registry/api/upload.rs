@@ -7,7 +7,7 @@ use http::{
 };
 use http_body_util::Empty;
 use hyper::body::Incoming;
-use oci::{Digest, ErrorCode, RepositoryName};
+use oci::{Algorithm, Digest, ErrorCode, RepositoryName};
 use serde_json::json;
 
 use super::{
@@ -23,6 +23,12 @@ use crate::{
 };
 
 const UPLOAD_UUID: HeaderName = HeaderName::from_static("docker-upload-uuid");
+const CHUNK_MIN_LENGTH: HeaderName = HeaderName::from_static("oci-chunk-min-length");
+
+/// Smaller chunks are taken too, but cost more in requests than in bytes.
+const CHUNK_BYTES: u32 = 1 << 20;
+
+const ALGORITHM: &str = "digest-algorithm";
 
 impl From<std::convert::Infallible> for BodyError {
     fn from(never: std::convert::Infallible) -> Self {
@@ -37,10 +43,13 @@ impl Call<'_> {
         }
         // A digest that cannot be read is refused before anything is sent in vain.
         let digest = self.claimed_digest()?;
+        self.algorithm()?;
         let content = self.writing()?;
         let session = content.begin_upload(name).await?;
         let Some(digest) = digest else {
-            return Ok(self.session_answer(name, &session, StatusCode::ACCEPTED));
+            let mut response = self.session_answer(name, &session, StatusCode::ACCEPTED);
+            response.headers_mut().insert(CHUNK_MIN_LENGTH, HeaderValue::from(CHUNK_BYTES));
+            return Ok(response);
         };
         match content.commit(name, session.id, Position::At(0), body, &digest).await {
             Ok(()) => Ok(self.created(name, &digest)),
@@ -60,7 +69,8 @@ impl Call<'_> {
     ) -> Answer {
         let state = self.signed_state(name, id)?;
         let position = self.position(&state)?;
-        match self.writing()?.append(name, id, position, body).await {
+        let algorithm = self.algorithm()?;
+        match self.writing()?.append(name, id, (position, algorithm), body).await {
             Ok(offset) => {
                 let session = Session { id, started_at: state.started_at, offset };
                 Ok(self.session_answer(name, &session, StatusCode::ACCEPTED))
@@ -154,6 +164,16 @@ impl Call<'_> {
         })
     }
 
+    /// The parameter `digest-algorithm`: what the digest will be made with, so that it is hashed on arrival.
+    fn algorithm(&self) -> Result<Algorithm, Failure> {
+        let Some(text) = query(self.parts, ALGORITHM) else { return Ok(Algorithm::Sha256) };
+        text.parse().map_err(|error: oci::DigestError| {
+            Failure::new(ErrorCode::DigestInvalid)
+                .because(error)
+                .with_detail(json!({ ALGORITHM: text }))
+        })
+    }
+
     /// The state in the URL, if this registry signed it for this session.
     ///
     /// Otherwise 404, as Distribution: the URL is none that was given out.
@@ -228,7 +248,11 @@ impl Call<'_> {
             offset: session.offset,
             started_at: session.started_at.clone(),
         });
-        let path = format!("{name}/blobs/uploads/{}?_state={state}", session.id);
+        let mut path = format!("{name}/blobs/uploads/{}?_state={state}", session.id);
+        // Only a hint, so nobody has to sign it.
+        if let Ok(Algorithm::Sha512) = self.algorithm() {
+            path.push_str("&digest-algorithm=sha512");
+        }
         // Inclusive, so nothing and one byte look the same; every client knows.
         let range = format!("0-{}", session.offset.saturating_sub(1));
         [

@@ -18,9 +18,11 @@ mod problem;
 mod read;
 mod scalar;
 mod secret;
+mod sendfile;
 #[cfg(test)]
 mod tests;
 mod tree;
+mod validation;
 mod yaml;
 
 use std::{
@@ -39,6 +41,8 @@ pub use keys::{KEYS, Key, Kind, Support, When};
 pub use load::Parsed;
 pub use problem::{Invalid, LoadError, Origin, Problem, Warning};
 pub use secret::Secret;
+pub use sendfile::Sendfile;
+pub use validation::{Children, Class, IndexPlatform, Pattern, Urls, Validation};
 
 /// What a registry process needs to know, complete and checked.
 #[derive(Clone, Debug)]
@@ -59,6 +63,10 @@ pub struct Config {
     pub schema1: Schema1,
     /// `regctl.lease`: how long what was answered for stays out of a collector's reach; 1 h when unset.
     pub lease: Duration,
+    /// `validation` and `policy`: which manifests are taken.
+    pub validation: Validation,
+    /// `regctl.sendfile`: the nginx that sends large blobs itself. None: the registry sends everything.
+    pub sendfile: Option<Sendfile>,
 }
 
 /// `log`: what is written, and how.

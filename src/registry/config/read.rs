@@ -12,8 +12,9 @@ use super::{
     address::Wrong,
     auth,
     check::Findings,
-    compatibility, driver, duration, keys, scalar,
+    compatibility, driver, duration, keys, scalar, sendfile,
     tree::{Node, Value},
+    validation,
 };
 
 /// The size of a page when none is set.
@@ -31,8 +32,6 @@ pub(super) fn config(root: &Node, findings: &mut Findings) -> Option<Config> {
     let http = http(root, findings);
     let catalog_max_entries = page(root, "catalog.maxentries", findings);
     let tags_max = page(root, "tags.maxtags", findings);
-    let schema1 = compatibility::read(root);
-    let lease = span(root, "regctl.lease").unwrap_or(LEASE);
     Some(Config {
         log,
         storage: storage?,
@@ -40,8 +39,10 @@ pub(super) fn config(root: &Node, findings: &mut Findings) -> Option<Config> {
         http,
         catalog_max_entries,
         tags_max,
-        schema1,
-        lease,
+        schema1: compatibility::read(root),
+        lease: span(root, "regctl.lease").unwrap_or(LEASE),
+        validation: validation::read(root, findings),
+        sendfile: sendfile::read(root, findings),
     })
 }
 

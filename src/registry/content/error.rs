@@ -21,8 +21,9 @@ pub(crate) enum Error {
     References(Vec<Digest>),
     #[error("layer `{0}` is to be fetched from its URLs, and is not in this repository")]
     ForeignLayer(Digest),
-    #[error("manifest refers to {count} others, more than {most}")]
-    TooManyReferences { count: usize, most: usize },
+    /// `If-Match` or `If-None-Match` of a write.
+    #[error("`{0}` is not what the request's condition says")]
+    Condition(Reference),
     #[error(transparent)]
     Manifest(#[from] ManifestError),
     /// A chunk that does not begin where the session ends.

@@ -176,7 +176,11 @@ mod tests {
     use bytes::Bytes;
     use oci::{Algorithm, Manifest, Reference, RepositoryName, Tag};
 
-    use super::{super::Content, *};
+    use super::{
+        super::{Condition, Content, Needs, Push},
+        *,
+    };
+    use crate::config::Children;
 
     const HOUR: Duration = Duration::from_secs(3600);
 
@@ -242,6 +246,12 @@ mod tests {
         (manifest, bytes.clone(), Digest::of(Algorithm::Sha256, &bytes))
     }
 
+    fn push(tag: &Tag, manifest: Manifest, bytes: Bytes) -> Push {
+        let needs = Needs { children: Children::All, foreign_layers: false };
+        let condition = Condition::default();
+        Push { digest: None, tags: vec![tag.clone()], manifest, bytes, needs, condition }
+    }
+
     /// A registry that has just been opened on what another one has stored.
     struct Reopened {
         content: Content,
@@ -259,8 +269,7 @@ mod tests {
         let (name, tag): (RepositoryName, Tag) = ("app".parse().unwrap(), "v1".parse().unwrap());
         let (manifest, bytes, digest) = index_of_nothing("one");
         let writing = Content::open(&config, HOUR).unwrap().begin_write().unwrap();
-        let reference = Reference::Tag(tag.clone());
-        writing.put_manifest(&name, &reference, manifest, bytes).await.unwrap();
+        writing.put_manifest(&name, push(&tag, manifest, bytes)).await.unwrap();
         assert!(writing.shared.leases.holds(&digest));
         drop(writing);
         let content = Content::open(&config, HOUR).unwrap();
@@ -280,12 +289,11 @@ mod tests {
         let Reopened { content, name, tag, digest, .. } = &reopened().await;
         let (manifest, bytes, moved) = index_of_nothing("two");
         let writing = content.begin_write().unwrap();
-        let reference = Reference::Tag(tag.clone());
-        writing.put_manifest(name, &reference, manifest, bytes).await.unwrap();
+        writing.put_manifest(name, push(tag, manifest, bytes)).await.unwrap();
         assert!(content.shared.leases.holds(digest));
         assert!(content.shared.leases.holds(&moved));
         let Reopened { content, name, tag, digest, .. } = &reopened().await;
-        content.begin_write().unwrap().delete_tag(name, tag).await.unwrap();
+        content.begin_write().unwrap().delete_tag(name, tag, Condition::default()).await.unwrap();
         assert!(content.shared.leases.holds(digest));
         let Reopened { content, name, digest, .. } = &reopened().await;
         content.begin_write().unwrap().delete_manifest(name, digest).await.unwrap();

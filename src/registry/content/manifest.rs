@@ -1,22 +1,22 @@
 //! Manifests of a repository: what its revision links name.
 
 use bytes::Bytes;
-use oci::{Algorithm, Digest, Manifest, Reference, RepositoryName, Role};
+use oci::{Algorithm, Descriptor, Digest, Manifest, Reference, RepositoryName, Role, Tag};
 use storage::{Driver, Folder, Key, Staged};
 
 use super::{
     Content, Error, Writing,
+    condition::Condition,
     locks::{Guard, Mode, Subject},
+    referrers::Listing,
 };
+use crate::config::Children;
 
 /// The largest manifest that is read; more than any that is accepted, for what others have stored.
 const MANIFEST_BYTES: usize = 16 * 1024 * 1024;
 
 /// How often a tag is read again that moves while it is followed.
 const TAG_READS: usize = 4;
-
-/// More than any image or index has; each is looked up while others wait for its lock.
-const REFERENCES: usize = 4096;
 
 /// As many as anybody reads.
 const REPORTED: usize = 100;
@@ -26,6 +26,35 @@ const REPORTED: usize = 100;
 pub(crate) struct StoredManifest {
     pub(crate) digest: Digest,
     pub(crate) bytes: Bytes,
+}
+
+/// A manifest on its way in.
+#[derive(Debug)]
+pub(crate) struct Push {
+    /// The digest that the client names; sha256 counts when it names none.
+    pub(crate) digest: Option<Digest>,
+    /// What shall point to it.
+    pub(crate) tags: Vec<Tag>,
+    pub(crate) manifest: Manifest,
+    pub(crate) bytes: Bytes,
+    pub(crate) needs: Needs,
+    pub(crate) condition: Condition,
+}
+
+/// What of its references must be in the repository; blobs always must.
+#[derive(Clone, Debug)]
+pub(crate) struct Needs {
+    pub(crate) children: Children,
+    /// Layers may be had from their URLs alone.
+    pub(crate) foreign_layers: bool,
+}
+
+/// A manifest that is there now.
+#[derive(Debug)]
+pub(crate) struct Pushed {
+    pub(crate) digest: Digest,
+    /// What became of it as a referrer, if it is one.
+    pub(crate) listing: Option<Listing>,
 }
 
 impl Content {
@@ -59,7 +88,7 @@ impl Content {
     }
 
     /// The manifest of a digest, if the repository has it.
-    async fn revision(
+    pub(super) async fn revision(
         &self,
         repository: &RepositoryName,
         digest: &Digest,
@@ -79,41 +108,54 @@ impl Content {
 }
 
 impl Writing {
-    /// Stores a manifest, and points the tag to it where the reference is one.
+    /// Stores a manifest, points its tags to it, and lists it among the referrers of its subject.
     ///
-    /// All that it refers to must be in the repository, and stays there until the tag is written.
+    /// All that it refers to must be in the repository, and stays there until the tags are written.
     pub(crate) async fn put_manifest(
         &self,
         repository: &RepositoryName,
-        reference: &Reference,
-        manifest: Manifest,
-        bytes: Bytes,
-    ) -> Result<Digest, Error> {
-        let count = manifest.references().count();
-        if count > REFERENCES {
-            return Err(Error::TooManyReferences { count, most: REFERENCES });
-        }
-        let digest = match reference {
-            Reference::Tag(_) => Digest::of(Algorithm::Sha256, &bytes),
-            Reference::Digest(claimed) => {
-                let actual = Digest::of(claimed.algorithm(), &bytes);
-                if actual != *claimed {
-                    return Err(Error::digest_mismatch(*claimed, actual));
+        push: Push,
+    ) -> Result<Pushed, Error> {
+        let digest = match push.digest {
+            None => Digest::of(Algorithm::Sha256, &push.bytes),
+            Some(claimed) => {
+                let actual = Digest::of(claimed.algorithm(), &push.bytes);
+                if actual != claimed {
+                    return Err(Error::digest_mismatch(claimed, actual));
                 }
                 actual
             }
         };
-        let (repository, reference) = (repository.clone(), reference.clone());
+        let repository = repository.clone();
         self.shielded(move |content| async move {
-            let _locks = content.lock_for_push(&repository, &reference, &digest, &manifest).await;
-            content.check_references(&repository, &manifest).await?;
-            for staged in content.stage_manifest(&repository, &reference, &digest, bytes).await? {
-                content.backend().commit(staged).await?;
-            }
-            content.shared.leases.promise(&digest);
-            Ok(digest)
+            content.store_manifest(&repository, &digest, &push).await?;
+            let listing = match &push.manifest.subject {
+                None => None,
+                Some(subject) => {
+                    let size = push.bytes.len() as u64;
+                    let referrer = push.manifest.as_referrer(digest, size);
+                    Some(content.list_referrer(&repository, &subject.digest, &referrer).await?)
+                }
+            };
+            Ok(Pushed { digest, listing })
         })
         .await
+    }
+
+    async fn store_manifest(
+        &self,
+        repository: &RepositoryName,
+        digest: &Digest,
+        push: &Push,
+    ) -> Result<(), Error> {
+        let _locks = self.lock_for_push(repository, digest, push).await;
+        self.check_condition(repository, digest, push).await?;
+        self.check_references(repository, push).await?;
+        for staged in self.stage_manifest(repository, digest, push).await? {
+            self.backend().commit(staged).await?;
+        }
+        self.shared.leases.promise(digest);
+        Ok(())
     }
 
     /// Takes a manifest out of a repository, and with it the tags that point to it.
@@ -126,6 +168,8 @@ impl Writing {
     ) -> Result<(), Error> {
         let (repository, digest) = (repository.clone(), *digest);
         self.shielded(move |content| async move {
+            // A referrer leaves the list first: what is listed is there.
+            let _subject = content.unlist_referrer(&repository, &digest).await?;
             let subjects = [
                 (Subject::Tags(&repository), Mode::Exclusive),
                 (Subject::Digest(&digest), Mode::Exclusive),
@@ -148,41 +192,38 @@ impl Writing {
     async fn lock_for_push(
         &self,
         repository: &RepositoryName,
-        reference: &Reference,
         digest: &Digest,
-        manifest: &Manifest,
+        push: &Push,
     ) -> Vec<Guard<'_>> {
-        let tag = match reference {
-            Reference::Tag(tag) => Some((Subject::Tag(repository, tag), Mode::Exclusive)),
-            Reference::Digest(_) => None,
-        };
         let own =
             [(Subject::Tags(repository), Mode::Shared), (Subject::Digest(digest), Mode::Exclusive)];
-        let references = manifest
+        let tags = push.tags.iter().map(|tag| (Subject::Tag(repository, tag), Mode::Exclusive));
+        let references = push
+            .manifest
             .references()
             .map(|(_, descriptor)| (Subject::Digest(&descriptor.digest), Mode::Shared));
-        self.shared.locks.acquire_all(own.into_iter().chain(tag).chain(references)).await
+        self.shared.locks.acquire_all(own.into_iter().chain(tags).chain(references)).await
     }
 
     /// Prepares all that a manifest consists of, in the order in which it may appear.
     async fn stage_manifest(
         &self,
         repository: &RepositoryName,
-        reference: &Reference,
         digest: &Digest,
-        bytes: Bytes,
+        push: &Push,
     ) -> Result<Vec<Staged>, Error> {
         self.make_repository(repository).await?;
-        let blob = async { Ok(self.backend().stage(Key::Blob(digest), bytes).await?) };
+        let blob = async { Ok(self.backend().stage(Key::Blob(digest), push.bytes.clone()).await?) };
         let revision = self.stage_link(Key::RevisionLink(repository, digest), digest);
-        let tag = async {
-            match reference {
-                Reference::Tag(tag) => self.stage_tag(repository, tag, digest).await,
-                Reference::Digest(_) => Ok(Vec::new()),
+        let tags = async {
+            let mut staged = Vec::new();
+            for tag in &push.tags {
+                staged.extend(self.stage_tag(repository, tag, digest).await?);
             }
+            Ok(staged)
         };
-        let (blob, revision, tag) = tokio::try_join!(blob, revision, tag)?;
-        Ok([blob, revision].into_iter().chain(tag).collect())
+        let (blob, revision, tags) = tokio::try_join!(blob, revision, tags)?;
+        Ok([blob, revision].into_iter().chain(tags).collect())
     }
 }
 
@@ -191,28 +232,39 @@ impl Content {
     async fn check_references(
         &self,
         repository: &RepositoryName,
-        manifest: &Manifest,
+        push: &Push,
     ) -> Result<(), Error> {
         let mut missing = Vec::new();
-        for (role, descriptor) in manifest.references() {
-            let digest = &descriptor.digest;
-            let there = match role {
-                Role::Config | Role::Layer | Role::ForeignLayer => {
-                    self.holds_blob(repository, digest).await?
-                }
-                Role::Child => self.holds_manifest(repository, digest).await?,
-            };
+        for (role, descriptor) in push.manifest.references() {
+            if !push.needs.ask_for(role, descriptor)
+                || self.holds_reference(repository, role, &descriptor.digest).await?
+            {
+                continue;
+            }
             match role {
-                _ if there => {}
-                Role::ForeignLayer => return Err(Error::ForeignLayer(*digest)),
+                Role::ForeignLayer => return Err(Error::ForeignLayer(descriptor.digest)),
                 Role::Config | Role::Layer | Role::Child if missing.len() == REPORTED => break,
-                Role::Config | Role::Layer | Role::Child => missing.push(*digest),
+                Role::Config | Role::Layer | Role::Child => missing.push(descriptor.digest),
             }
         }
         if missing.is_empty() { Ok(()) } else { Err(Error::References(missing)) }
     }
 
-    async fn holds_manifest(
+    async fn holds_reference(
+        &self,
+        repository: &RepositoryName,
+        role: Role,
+        digest: &Digest,
+    ) -> Result<bool, Error> {
+        match role {
+            Role::Config | Role::Layer | Role::ForeignLayer => {
+                self.holds_blob(repository, digest).await
+            }
+            Role::Child => self.holds_manifest(repository, digest).await,
+        }
+    }
+
+    pub(super) async fn holds_manifest(
         &self,
         repository: &RepositoryName,
         digest: &Digest,
@@ -229,6 +281,16 @@ impl Content {
             Ok(_) => Ok(true),
             Err(error) if error.is_not_found() => Ok(false),
             Err(error) => Err(error.into()),
+        }
+    }
+}
+
+impl Needs {
+    fn ask_for(&self, role: Role, descriptor: &Descriptor) -> bool {
+        match role {
+            Role::Config | Role::Layer => true,
+            Role::ForeignLayer => !self.foreign_layers,
+            Role::Child => self.children.include(descriptor.platform.as_ref()),
         }
     }
 }

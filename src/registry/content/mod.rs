@@ -7,12 +7,14 @@
 
 mod blob;
 mod catalog;
+mod condition;
 mod error;
 mod leases;
 mod link;
 mod locks;
 mod manifest;
 mod purge;
+mod referrers;
 mod session;
 mod tag;
 mod upload;
@@ -24,10 +26,12 @@ use oci::RepositoryName;
 use storage::{Backend, Driver, Folder};
 
 pub(crate) use blob::{Blob, Sources};
+pub(crate) use condition::{Condition, Versions};
 pub(crate) use error::{BodyError, Error};
 pub(crate) use leases::Held;
-pub(crate) use manifest::StoredManifest;
+pub(crate) use manifest::{Needs, Push, Pushed, StoredManifest};
 pub(crate) use purge::{Purge, before};
+pub(crate) use referrers::Listing;
 pub(crate) use storage::{Chunks, Kind as StorageKind, Object, UploadId};
 pub(crate) use upload::{Position, Session};
 pub(crate) use writes::{Quiet, Writing};
@@ -48,6 +52,8 @@ struct Shared {
     backend: Backend,
     locks: Locks,
     leases: Leases,
+    /// Whose referrers are being changed; taken before any of `locks`.
+    subjects: Locks,
     sessions: Sessions,
     writes: Writes,
 }
@@ -56,9 +62,10 @@ impl Content {
     /// Opens the storage. Promises hold for a `lease`.
     pub(crate) fn open(config: &storage::Config, lease: Duration) -> Result<Self, storage::Error> {
         let backend = Backend::open(config)?;
-        let (locks, sessions, writes) = Default::default();
+        let (locks, subjects, sessions, writes) = Default::default();
         let leases = Leases::new(lease);
-        Ok(Self { shared: Arc::new(Shared { backend, locks, leases, sessions, writes }) })
+        let shared = Shared { backend, locks, subjects, leases, sessions, writes };
+        Ok(Self { shared: Arc::new(shared) })
     }
 
     /// What was promised lately.

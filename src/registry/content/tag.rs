@@ -6,6 +6,7 @@ use storage::{Driver, Folder, Key, Staged};
 
 use super::{
     Content, Error, Writing,
+    condition::Condition,
     locks::{Mode, Subject},
 };
 
@@ -37,6 +38,7 @@ impl Writing {
         &self,
         repository: &RepositoryName,
         tag: &Tag,
+        condition: Condition,
     ) -> Result<(), Error> {
         let (repository, tag) = (repository.clone(), tag.clone());
         self.shielded(move |content| async move {
@@ -45,6 +47,7 @@ impl Writing {
                 (Subject::Tag(&repository, &tag), Mode::Exclusive),
             ];
             let _locks = content.shared.locks.acquire_all(subjects).await;
+            content.check_tag(&repository, &tag, &condition).await?;
             content.release(&repository, &tag).await?;
             match content.backend().delete_folder(Folder::Tag(&repository, &tag)).await {
                 Err(error) if error.is_not_found() => {

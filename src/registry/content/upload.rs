@@ -80,12 +80,12 @@ impl Writing {
         .await
     }
 
-    /// Appends a body to a session; returns its new length.
+    /// Appends a body to a session, hashing it for the digest to come; returns the new length.
     pub(crate) async fn append<B>(
         &self,
         repository: &RepositoryName,
         id: UploadId,
-        position: Position,
+        (position, algorithm): (Position, Algorithm),
         body: B,
     ) -> Result<u64, Error>
     where
@@ -94,8 +94,7 @@ impl Writing {
         let repository = repository.clone();
         self.shielded(move |content| async move {
             let (mut turn, mut writer) = content.open_upload(&repository, id, position).await?;
-            let received =
-                receive(&mut turn, &mut writer, (position, Algorithm::Sha256), body).await;
+            let received = receive(&mut turn, &mut writer, (position, algorithm), body).await;
             // Whatever was received is kept, whatever went wrong with the rest.
             let (offset, digester) = writer.close().await?;
             turn.remember(offset, digester);

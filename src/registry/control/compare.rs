@@ -1,6 +1,6 @@
 //! A new configuration held against the one that runs, key by key.
 
-use crate::config::{Address, Config, Http, Log, Schema1, Storage, UploadPurging};
+use crate::config::{Address, Config, Http, Log, Schema1, Storage, UploadPurging, Validation};
 
 /// What came of a reload: the keys of `config.yml` that differ from what ran.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
@@ -36,7 +36,18 @@ impl Reloaded {
 /// The new configuration is taken apart completely: a setting that is added does not compile until its place here
 /// is decided.
 pub(super) fn take_over(running: &mut Config, new: &Config) -> Reloaded {
-    let Config { log, storage, http, auth, catalog_max_entries, tags_max, schema1, lease } = new;
+    let Config {
+        log,
+        storage,
+        http,
+        auth,
+        catalog_max_entries,
+        tags_max,
+        schema1,
+        lease,
+        validation,
+        sendfile,
+    } = new;
     let mut found = Reloaded::default();
     take_log(&mut found, &mut running.log, log);
     take_storage(&mut found, &mut running.storage, storage);
@@ -47,6 +58,8 @@ pub(super) fn take_over(running: &mut Config, new: &Config) -> Reloaded {
     found.live("tags.maxtags", &mut running.tags_max, tags_max);
     take_schema1(&mut found, &mut running.schema1, schema1);
     found.fixed("regctl.lease", &running.lease, lease);
+    take_validation(&mut found, &mut running.validation, validation);
+    found.live("regctl.sendfile", &mut running.sendfile, sendfile);
     found
 }
 
@@ -105,6 +118,17 @@ fn take_http(found: &mut Reloaded, running: &mut Http, new: &Http) {
     found.fixed("http.h2c.enabled", &running.h2c, h2c);
 }
 
+fn take_validation(found: &mut Reloaded, running: &mut Validation, new: &Validation) {
+    let Validation { urls, children, reference_limit, payload_limit, classes } = new;
+    found.live("validation.manifests.urls", &mut running.urls, urls);
+    found.live("validation.manifests.indexes", &mut running.children, children);
+    let references = &mut running.reference_limit;
+    found.live("validation.manifests.referencelimit", references, reference_limit);
+    let payload = &mut running.payload_limit;
+    found.live("validation.manifests.payloadsizelimit", payload, payload_limit);
+    found.live("policy.repository.classes", &mut running.classes, classes);
+}
+
 fn take_address(found: &mut Reloaded, running: &Address, new: &Address) {
     match (running, new) {
         (Address::Tcp(_), Address::Tcp(_)) | (Address::Unix(_), Address::Unix(_)) => {
@@ -149,6 +173,9 @@ http:
 catalog: {maxentries: 5}
 tags: {maxtags: 6}
 compatibility: {schema1: {enabled: true, signingkeyfile: /k.pem}}
+validation: {manifests: {urls: {allow: [a]}, indexes: {platforms: none}, referencelimit: 1, payloadsizelimit: 2}}
+policy: {repository: {classes: [image]}}
+regctl: {sendfile: {secret: sixteen-letters-x, location: /a/}}
 ";
 
     fn config(text: &str) -> Config {
@@ -177,6 +204,12 @@ compatibility: {schema1: {enabled: true, signingkeyfile: /k.pem}}
                 "catalog.maxentries",
                 "tags.maxtags",
                 "compatibility.schema1.enabled",
+                "validation.manifests.urls",
+                "validation.manifests.indexes",
+                "validation.manifests.referencelimit",
+                "validation.manifests.payloadsizelimit",
+                "policy.repository.classes",
+                "regctl.sendfile",
             ]
         );
         let fixed = [
@@ -192,7 +225,8 @@ compatibility: {schema1: {enabled: true, signingkeyfile: /k.pem}}
         ];
         assert_eq!(reloaded.needs_restart, fixed);
         for key in reloaded.applied.iter().chain(&fixed) {
-            assert!(KEYS.iter().any(|known| known.path == *key), "{key}");
+            let is_known = |path: &str| path == *key || path.starts_with(&format!("{key}."));
+            assert!(KEYS.iter().any(|known| is_known(known.path)), "{key}");
         }
         // What needs a restart still does; the rest is done.
         let again = take_over(&mut running, &config(OTHER));

@@ -8,7 +8,13 @@ use std::{
 };
 
 use anyhow::{Context, Result, bail, ensure};
+use rustix::{
+    io::Errno,
+    net::{RecvFlags, recv},
+};
 
+/// What is thrown away at a time.
+const DISCARD_BYTES: usize = 1 << 20;
 const READ_BUFFER_BYTES: usize = 256 << 10;
 const MAX_LINE_BYTES: u64 = 16 << 10;
 const MAX_HEADERS: usize = 100;
@@ -20,7 +26,8 @@ const TIMEOUT: Duration = Duration::from_secs(120);
 #[derive(Debug)]
 pub(crate) struct Connection {
     stream: BufReader<TcpStream>,
-    address: SocketAddr,
+    /// The headers of every request.
+    common: String,
 }
 
 /// The first line of an answer and its headers.
@@ -56,7 +63,16 @@ impl Connection {
             Ok::<_, io::Error>(stream)
         };
         let stream = open().with_context(|| format!("failed to connect to `{address}`"))?;
-        Ok(Self { stream: BufReader::with_capacity(READ_BUFFER_BYTES, stream), address })
+        let stream = BufReader::with_capacity(READ_BUFFER_BYTES, stream);
+        Ok(Self { stream, common: format!("Host: {address}\r\n") })
+    }
+
+    /// Has every request say who asks.
+    pub(crate) fn authorized(mut self, token: Option<&str>) -> Self {
+        if let Some(token) = token {
+            self.common.extend(["Authorization: Bearer ", token, "\r\n"]);
+        }
+        self
     }
 
     /// Sends a request whose body `write` writes, and reads the head of the answer.
@@ -66,7 +82,7 @@ impl Connection {
         write: impl FnOnce(&mut Outgoing<'_>) -> io::Result<()>,
     ) -> Result<Head> {
         let what = || format!("{} {}", request.method, request.target);
-        let mut out = Outgoing { stream: self.stream.get_mut(), head: head(request, self.address) };
+        let mut out = Outgoing { stream: self.stream.get_mut(), head: head(request, &self.common) };
         // A server that refuses may answer before it has read everything: then the answer says more than the error.
         let written = write(&mut out).and_then(|()| out.finish());
         let answer = read_answer(&mut self.stream).with_context(what);
@@ -82,6 +98,16 @@ impl Connection {
     /// Hands the body of an answer to `take`, and returns its length.
     pub(crate) fn body(&mut self, head: &Head, take: impl FnMut(&[u8])) -> Result<u64> {
         read_body(&mut self.stream, head, take)
+    }
+
+    /// Has the kernel throw the body of an answer away, so that receiving it costs next to nothing; returns its length.
+    pub(crate) fn discard(&mut self, head: &Head) -> Result<u64> {
+        let length = content_length(head)?;
+        let here = self.stream.buffer().len();
+        let here = here.min(usize::try_from(length).unwrap_or(usize::MAX));
+        self.stream.consume(here);
+        discard(self.stream.get_ref(), length - here as u64)?;
+        Ok(length)
     }
 
     /// Sends a request and expects a status; the body of the answer is small and is returned.
@@ -156,9 +182,25 @@ impl Write for Outgoing<'_> {
     }
 }
 
-fn head(request: Request<'_>, address: SocketAddr) -> Vec<u8> {
+/// Throws away the next bytes of a stream without copying them.
+pub(crate) fn discard(stream: &TcpStream, bytes: u64) -> Result<()> {
+    let mut room = vec![0; DISCARD_BYTES];
+    let mut left = bytes;
+    while left > 0 {
+        let wanted = DISCARD_BYTES.min(usize::try_from(left).unwrap_or(DISCARD_BYTES));
+        let (_, len) = match recv(stream, &mut room[..wanted], RecvFlags::TRUNC) {
+            Err(Errno::INTR) => continue,
+            received => received.context("failed to read a body")?,
+        };
+        ensure!(len > 0, "a body of {bytes} bytes ends {left} bytes early");
+        left -= len as u64;
+    }
+    Ok(())
+}
+
+fn head(request: Request<'_>, common: &str) -> Vec<u8> {
     let Request { method, target, headers, body_bytes } = request;
-    let mut text = format!("{method} {target} HTTP/1.1\r\nHost: {address}\r\n");
+    let mut text = format!("{method} {target} HTTP/1.1\r\n{common}");
     for (name, value) in headers {
         text.extend([name, ": ", value, "\r\n"]);
     }
@@ -210,11 +252,14 @@ fn read_body(reader: &mut impl BufRead, head: &Head, mut take: impl FnMut(&[u8])
     if chunked {
         return read_chunks(reader, take);
     }
-    let length = head.header("content-length").context("an answer has no length")?;
-    let length: u64 =
-        length.parse().with_context(|| format!("Content-Length `{length}` is not a number"))?;
+    let length = content_length(head)?;
     copy(reader, length, &mut take)?;
     Ok(length)
+}
+
+fn content_length(head: &Head) -> Result<u64> {
+    let length = head.header("content-length").context("an answer has no length")?;
+    length.parse().with_context(|| format!("Content-Length `{length}` is not a number"))
 }
 
 fn read_chunks(reader: &mut impl BufRead, mut take: impl FnMut(&[u8])) -> Result<u64> {
@@ -309,14 +354,14 @@ mod tests {
 
     #[test]
     fn a_request_without_body_says_so_unless_it_is_a_get() {
-        let address = "127.0.0.1:5000".parse().unwrap();
-        let post = head(Request::new("POST", "/v2/a/blobs/uploads/"), address);
+        let common = "Host: 127.0.0.1:5000\r\n";
+        let post = head(Request::new("POST", "/v2/a/blobs/uploads/"), common);
         let post = String::from_utf8(post).unwrap();
         assert_eq!(
             post,
             "POST /v2/a/blobs/uploads/ HTTP/1.1\r\nHost: 127.0.0.1:5000\r\nContent-Length: 0\r\n\r\n"
         );
-        let get = String::from_utf8(head(Request::new("GET", "/v2/"), address)).unwrap();
+        let get = String::from_utf8(head(Request::new("GET", "/v2/"), common)).unwrap();
         assert_eq!(get, "GET /v2/ HTTP/1.1\r\nHost: 127.0.0.1:5000\r\n\r\n");
     }
 }

@@ -9,7 +9,7 @@ use super::{
     pair::{Pair, Side},
     rows::{float, single},
     run::Bench,
-    servers::Server,
+    servers::Setup,
     stats::Series,
 };
 use crate::sys::{file, process, terminal};
@@ -53,8 +53,7 @@ fn count(bench: &Bench, side: Side, load: Option<Load>) -> Result<u64> {
     let trace = format!("trace={}", CALLS.join(","));
     // With a filter in the kernel, only the counted calls are stopped at.
     let wrapper = ["strace", "-f", "--seccomp-bpf", "-qq", "-c", "-e", &trace, "-o", &path];
-    let program = bench.programs.of(side);
-    let server = Server::start_under(side, program, bench.scratch.path(), &wrapper)?;
+    let server = bench.start(side, Setup { wrapper: &wrapper, ..Setup::default() })?;
     if let Some(Load { bytes, clients, pushes }) = load {
         push_from(&server, &Pattern::new(bytes), clients, |begun| begun >= pushes)?;
     }

@@ -2,7 +2,7 @@
 
 use std::{
     fs::{self, File},
-    io::{self, Read, Write},
+    io::{self, Write},
     net::{TcpListener, TcpStream},
     path::Path,
     sync::atomic::{AtomicU64, Ordering},
@@ -10,9 +10,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result};
 
 use super::{
+    client::discard,
     content::Pattern,
     load::{CLIENTS, SMALL_BYTES},
     rows::{float, megabytes},
@@ -118,18 +119,17 @@ fn parse_speed(text: &str) -> Result<f64> {
     Ok(rate.context("`openssl speed` names no rate")? / 1_000_000.0)
 }
 
-fn looped(bytes: u64) -> Result<f64> {
+/// Sends bytes from one thread to another, which throws them away: what a pull can reach at the most.
+pub(crate) fn looped(bytes: u64) -> Result<f64> {
     let listener = TcpListener::bind("127.0.0.1:0")?;
     let mut sender = TcpStream::connect(listener.local_addr()?)?;
-    let (mut receiver, _) = listener.accept()?;
+    let (receiver, _) = listener.accept()?;
     let began = Instant::now();
-    let received = thread::scope(|scope| {
-        let reader = scope.spawn(move || drain(&mut receiver));
+    thread::scope(|scope| {
+        let reader = scope.spawn(move || discard(&receiver, bytes));
         send(&mut sender, bytes)?;
-        drop(sender);
         reader.join().expect("a reader does not panic")
     })?;
-    ensure!(received == bytes, "{received} of {bytes} bytes came through");
     Ok(megabytes(bytes) / began.elapsed().as_secs_f64())
 }
 
@@ -142,17 +142,6 @@ fn send(stream: &mut TcpStream, bytes: u64) -> io::Result<()> {
         left -= len as u64;
     }
     Ok(())
-}
-
-fn drain(stream: &mut TcpStream) -> io::Result<u64> {
-    let mut buffer = vec![0; BUFFER_BYTES];
-    let mut total = 0;
-    loop {
-        match stream.read(&mut buffer)? {
-            0 => return Ok(total),
-            len => total += len as u64,
-        }
-    }
 }
 
 #[cfg(test)]

@@ -1,21 +1,26 @@
 //! `cargo xtask bench`: the release build beside Debian's docker-registry, in turns, on the same disk, with the limits
 //! of the machine in the same report. Every answer is checked, so that errors cannot be fast.
 
+mod bare;
 mod client;
 mod content;
 mod fsync;
 mod limits;
 mod load;
 mod machine;
+mod nginx;
 mod options;
 mod pair;
+mod parallel;
 mod push;
+mod reads;
 mod report;
 mod rows;
 mod run;
 mod servers;
 mod startup;
 mod stats;
+mod token;
 mod transfer;
 
 pub(crate) use options::Options;

@@ -80,6 +80,12 @@ pub(crate) fn pull(
     digest: &str,
     take: impl FnMut(&[u8]),
 ) -> Result<u64> {
+    let head = ask(connection, target, digest)?;
+    connection.body(&head, take)
+}
+
+/// Asks for an object that has a digest, and leaves its bytes to be read.
+pub(crate) fn ask(connection: &mut Connection, target: &str, digest: &str) -> Result<Head> {
     let headers = [("Accept", MANIFEST_TYPE)];
     let head = connection
         .send(Request { headers: &headers, ..Request::new("GET", target) }, |_| Ok(()))?;
@@ -87,7 +93,7 @@ pub(crate) fn pull(
         connection.expect(&head, 200).with_context(|| format!("GET {target}"))?;
     }
     check_digest(&head, digest)?;
-    connection.body(&head, take)
+    Ok(head)
 }
 
 fn begin(connection: &mut Connection, repository: &str) -> Result<String> {

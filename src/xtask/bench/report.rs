@@ -65,9 +65,9 @@ fn replace(text: &str, table: &str) -> Option<String> {
 fn line(series: &Series) -> [String; 5] {
     let Series { title, samples, bar } = series;
     let ratio = series.ratio();
-    let verdict = bar.map(|bar| match ratio {
-        Some(ratio) if bar.is_met_by(ratio) => format!("{bar}, met"),
-        Some(_) | None => format!("{bar}, **missed**"),
+    let verdict = bar.zip(series.is_met()).map(|(bar, is_met)| {
+        let verdict = if is_met { "met" } else { "**missed**" };
+        format!("{bar}, {verdict}")
     });
     [
         title.clone(),

@@ -5,8 +5,9 @@ use std::fs;
 use anyhow::{Context, Result};
 
 use super::{
-    fsync, limits, load,
+    bare, fsync, limits, load, nginx,
     pair::Pair,
+    parallel, reads,
     run::Bench,
     startup,
     stats::{Bar, Sample, Series},
@@ -24,12 +25,18 @@ pub(crate) const ALL: &[Row] = &[
     Row { name: "start", measure: startup::start },
     Row { name: "idle-rss", measure: startup::idle },
     Row { name: "push", measure: transfer::push },
+    Row { name: "push-bare", measure: bare::push },
     Row { name: "push-chunked", measure: transfer::push_chunked },
+    Row { name: "push-parallel", measure: parallel::push },
     Row { name: "pull", measure: transfer::pull },
+    Row { name: "pull-nginx", measure: nginx::pull },
     Row { name: "push-small", measure: load::push_small },
-    Row { name: "manifest", measure: load::manifest },
-    Row { name: "blob", measure: load::blob },
-    Row { name: "ping", measure: load::ping },
+    Row { name: "manifest", measure: reads::manifest },
+    Row { name: "manifest-digest", measure: reads::manifest_by_digest },
+    Row { name: "manifest-token", measure: reads::manifest_with_token },
+    Row { name: "blob", measure: reads::blob },
+    Row { name: "tags", measure: reads::tags },
+    Row { name: "ping", measure: reads::ping },
     Row { name: "fsync", measure: fsync::calls },
     Row { name: "size", measure: size },
     Row { name: "limits", measure: limits::measure },
@@ -37,7 +44,24 @@ pub(crate) const ALL: &[Row] = &[
 
 pub(crate) const START: Bar = Bar::AtMost(0.5);
 pub(crate) const IDLE_RSS: Bar = Bar::AtMost(0.6);
-pub(crate) const PUSH: Bar = Bar::AtLeast(1.4);
+pub(crate) const PUSH: Bar = Bar::AtLeast(1.5);
+pub(crate) const PUSH_BARE: Bar = Bar::AtLeast(0.9);
+pub(crate) const PUSH_CHUNKED: Bar = Bar::AtLeast(1.7);
+pub(crate) const PUSH_PARALLEL: Bar = Bar::AtLeast(1.5);
+pub(crate) const PUSH_PARALLEL_RSS: Bar = Bar::OursAtMost(128.0);
+pub(crate) const PULL: f64 = 1.1;
+pub(crate) const PULL_OF_LOOPBACK: f64 = 0.95;
+pub(crate) const PULL_CPU: Bar = Bar::AtMost(0.5);
+pub(crate) const PULL_NGINX: Bar = Bar::AtLeast(0.95);
+pub(crate) const PUSH_SMALL: Bar = Bar::AtLeast(4.0);
+pub(crate) const MANIFEST: Bar = Bar::AtLeast(12.0);
+pub(crate) const MANIFEST_BY_DIGEST: Bar = Bar::AtLeast(14.0);
+pub(crate) const MANIFEST_WITH_TOKEN: Bar = Bar::AtLeast(10.0);
+pub(crate) const BLOB: Bar = Bar::AtLeast(20.0);
+pub(crate) const TAGS: Bar = Bar::AtLeast(10.0);
+pub(crate) const PING: Bar = Bar::AtLeast(30.0);
+pub(crate) const SLOWEST: Bar = Bar::AtMost(0.25);
+pub(crate) const PEAK_RSS: Bar = Bar::AtMost(0.5);
 
 pub(crate) fn names() -> Vec<&'static str> {
     ALL.iter().map(|row| row.name).collect()

@@ -11,7 +11,7 @@ use super::{
     pair::{Pair, Side},
     report::{self, Report},
     rows,
-    servers::{Program, Server},
+    servers::{Program, Server, Setup},
     stats::{Sample, Series, number},
 };
 use crate::{
@@ -72,7 +72,7 @@ impl Bench {
         if self.peaks.ours > 0.0 && self.peaks.peer > 0.0 {
             let samples = Pair::make(|side| rows::single(*self.peaks.of(side)))?;
             let title = "most memory held over these rows (peak RSS), MB".to_owned();
-            series.push(Series { title, samples, bar: None });
+            series.push(Series { title, samples, bar: Some(rows::PEAK_RSS) });
         }
         if options.calibrate {
             series.iter_mut().for_each(|line| line.bar = None);
@@ -80,34 +80,46 @@ impl Bench {
         Ok(series)
     }
 
-    pub(crate) fn start(&self, side: Side) -> Result<Server> {
-        Server::start(side, self.programs.of(side), self.scratch.path())
+    pub(crate) fn start(&self, side: Side, setup: Setup<'_>) -> Result<Server> {
+        Server::start(side, self.programs.of(side), self.scratch.path(), setup)
     }
 
     /// Starts both registries, each with an empty folder.
-    pub(crate) fn start_both(&self) -> Result<Pair<Server>> {
-        Pair::make(|side| self.start(side))
+    pub(crate) fn start_both(&self, setup: Setup<'_>) -> Result<Pair<Server>> {
+        Pair::make(|side| self.start(side, setup))
     }
 
-    /// Stops both registries of a row and remembers the memory they have held.
-    pub(crate) fn retire(&mut self, servers: Pair<Server>) -> Result<()> {
+    /// Stops both registries of a row, remembers the memory they have held and returns it.
+    pub(crate) fn retire(&mut self, servers: Pair<Server>) -> Result<Pair<f64>> {
+        let mut held = Pair::default();
         for server in [servers.ours, servers.peer] {
-            let peak = self.peaks.of_mut(server.side);
-            *peak = peak.max(server.memory()?.peak);
+            let peak = server.memory()?.peak;
+            *held.of_mut(server.side) = peak;
+            let most = self.peaks.of_mut(server.side);
+            *most = most.max(peak);
             let pid = server.pid();
             server.stop(pid)?;
         }
-        Ok(())
+        Ok(held)
     }
 
     /// Lets the sides measure in turns, each with all earlier writes on disk. Every turn yields the same `N` values.
     pub(crate) fn turns<const N: usize>(
         &self,
+        measure: impl FnMut(Side) -> Result<[f64; N]>,
+    ) -> Result<[Pair<Sample>; N]> {
+        self.some_turns(self.scale.turns, measure)
+    }
+
+    /// Lets the sides measure in so many turns: fewer than usual, where one takes long.
+    pub(crate) fn some_turns<const N: usize>(
+        &self,
+        turns: u32,
         mut measure: impl FnMut(Side) -> Result<[f64; N]>,
     ) -> Result<[Pair<Sample>; N]> {
         let mut values: [Pair<Vec<f64>>; N] = std::array::from_fn(|_| Pair::default());
-        for turn in 1..=self.scale.turns {
-            let mut said = format!("  {turn}/{}", self.scale.turns);
+        for turn in 1..=turns {
+            let mut said = format!("  {turn}/{turns}");
             for side in Side::BOTH {
                 program::output("sync", &[])?;
                 let measured = measure(side).with_context(|| side.name())?;

@@ -34,6 +34,15 @@ pub(crate) struct Program {
     pub(crate) arguments: &'static [&'static str],
 }
 
+/// How a registry runs, where that is not alone and for everybody.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Setup<'a> {
+    /// The words of another command, such as strace, that runs it.
+    pub(crate) wrapper: &'a [&'a str],
+    /// Who may do what, as config.yml says it.
+    pub(crate) auth: &'a str,
+}
+
 /// A running registry with a folder of its own, which is gone with it.
 #[derive(Debug)]
 pub(crate) struct Server {
@@ -47,21 +56,16 @@ pub(crate) struct Server {
 
 impl Server {
     /// Starts a registry on a free port with an empty folder under `scratch`.
-    pub(crate) fn start(side: Side, program: &Program, scratch: &Path) -> Result<Self> {
-        Self::start_under(side, program, scratch, &[])
-    }
-
-    /// Starts a registry as the last words of another command, such as strace.
-    pub(crate) fn start_under(
+    pub(crate) fn start(
         side: Side,
         program: &Program,
         scratch: &Path,
-        wrapper: &[&str],
+        setup: Setup<'_>,
     ) -> Result<Self> {
         let address = free_address()?;
         let folder = scratch.join(format!("{}-{}", side.name(), address.port()));
-        let config = prepare(&folder, address)?;
-        let mut command = command(program, wrapper, &config);
+        let config = prepare(&folder, address, setup.auth)?;
+        let mut command = command(program, setup.wrapper, &config);
         command.stderr(log(&folder)?);
         let started = Instant::now();
         let child = command
@@ -98,11 +102,13 @@ impl Server {
     /// Removes the bytes of a blob that is not needed again, and with them its pages in the cache: else each turn would
     /// measure how the machine finds memory that nobody has touched yet.
     pub(crate) fn forget(&self, digest: &str) -> Result<()> {
-        let (algorithm, hex) = digest.split_once(':').context("a digest has a colon")?;
-        let prefix = hex.get(..2).context("a digest is longer")?;
-        let blobs = self.folder.join("storage/docker/registry/v2/blobs");
-        let blob = blobs.join(algorithm).join(prefix).join(hex);
+        let blob = blob_folder(&self.storage(), digest)?;
         fs::remove_dir_all(&blob).with_context(|| format!("failed to remove `{}`", blob.display()))
+    }
+
+    /// The folder that holds what the registry stores.
+    pub(crate) fn storage(&self) -> PathBuf {
+        self.folder.join("storage/docker/registry/v2")
     }
 
     fn wait_until_ready(&mut self, started: Instant) -> Result<Duration> {
@@ -122,7 +128,10 @@ impl Server {
 
     fn is_ready(&self) -> bool {
         let Ok(mut connection) = self.connect() else { return false };
-        connection.call(Request::new("GET", "/v2/"), &[], 200).is_ok()
+        // Who has to say who they are is answered too.
+        connection
+            .send(Request::new("GET", "/v2/"), |_| Ok(()))
+            .is_ok_and(|head| [200, 401].contains(&head.status))
     }
 
     fn last_words(&self) -> String {
@@ -145,6 +154,13 @@ impl Drop for Server {
     }
 }
 
+/// The folder of a blob's bytes, below the one that holds what a registry stores.
+pub(crate) fn blob_folder(storage: &Path, digest: &str) -> Result<PathBuf> {
+    let (algorithm, hex) = digest.split_once(':').context("a digest has a colon")?;
+    let prefix = hex.get(..2).context("a digest is longer")?;
+    Ok(storage.join("blobs").join(algorithm).join(prefix).join(hex))
+}
+
 fn command(program: &Program, wrapper: &[&str], config: &Path) -> Command {
     let mut command = match wrapper.split_first() {
         Some((first, rest)) => {
@@ -159,12 +175,12 @@ fn command(program: &Program, wrapper: &[&str], config: &Path) -> Command {
     command
 }
 
-fn prepare(folder: &Path, address: SocketAddr) -> Result<PathBuf> {
+fn prepare(folder: &Path, address: SocketAddr, auth: &str) -> Result<PathBuf> {
     let storage = folder.join("storage");
     fs::create_dir_all(&storage)
         .with_context(|| format!("failed to create `{}`", storage.display()))?;
     let path = folder.join("config.yml");
-    file::write(&path, &config(&storage, address))?;
+    file::write(&path, &(config(&storage, address) + auth))?;
     Ok(path)
 }
 
@@ -173,7 +189,7 @@ fn log(folder: &Path) -> Result<File> {
     File::create(&path).with_context(|| format!("failed to create `{}`", path.display()))
 }
 
-/// The config.yml of both: Debian's, without what needs a password file, and with a log that costs nothing.
+/// The config.yml of both: Debian's, without its password file, and with a log that costs nothing.
 fn config(storage: &Path, address: SocketAddr) -> String {
     format!(
         "version: 0.1\n\
@@ -190,7 +206,7 @@ fn config(storage: &Path, address: SocketAddr) -> String {
 }
 
 /// A port that was free a moment ago; nothing else on loopback asks for it that quickly.
-fn free_address() -> Result<SocketAddr> {
+pub(crate) fn free_address() -> Result<SocketAddr> {
     let listener = TcpListener::bind("127.0.0.1:0").context("failed to find a free port")?;
     listener.local_addr().context("failed to find a free port")
 }
@@ -213,7 +229,13 @@ mod tests {
         let mut wrapper = vec!["sh"];
         wrapper.extend(script);
         let scratch = std::env::temp_dir().join(format!("xtask-servers-{}", std::process::id()));
-        let error = Server::start_under(Side::Ours, &program, &scratch, &wrapper).unwrap_err();
+        let error = Server::start(
+            Side::Ours,
+            &program,
+            &scratch,
+            Setup { wrapper: &wrapper, ..Setup::default() },
+        )
+        .unwrap_err();
         assert_eq!(error.to_string(), "ours ended at its start (exit status: 3): no such setting");
         fs::remove_dir_all(&scratch).unwrap();
     }

@@ -7,6 +7,7 @@ use anyhow::Result;
 use super::{
     rows::{IDLE_RSS, START},
     run::Bench,
+    servers::Setup,
     stats::Series,
 };
 
@@ -15,7 +16,7 @@ const SETTLING: Duration = Duration::from_secs(1);
 
 pub(crate) fn start(bench: &mut Bench) -> Result<Vec<Series>> {
     let [samples] = bench.turns(|side| {
-        let server = bench.start(side)?;
+        let server = bench.start(side, Setup::default())?;
         let milliseconds = server.started_in.as_secs_f64() * 1000.0;
         let pid = server.pid();
         server.stop(pid)?;
@@ -27,7 +28,7 @@ pub(crate) fn start(bench: &mut Bench) -> Result<Vec<Series>> {
 
 pub(crate) fn idle(bench: &mut Bench) -> Result<Vec<Series>> {
     let [samples] = bench.turns(|side| {
-        let server = bench.start(side)?;
+        let server = bench.start(side, Setup::default())?;
         thread::sleep(SETTLING);
         let resident = server.memory()?.resident;
         let pid = server.pid();

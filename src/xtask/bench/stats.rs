@@ -54,20 +54,25 @@ pub(crate) fn number(value: f64) -> String {
     }
 }
 
-/// What the ratio ours/peer has to be.
+/// What a line has to reach.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) enum Bar {
+    /// The most that the ratio ours/peer may be.
     AtMost(f64),
+    /// The least that the ratio ours/peer may be.
     AtLeast(f64),
+    /// The least that the ratio may be, unless another one reaches its own limit.
+    AtLeastOr(f64, Instead),
+    /// The most that our own value may be, whatever the peer's is.
+    OursAtMost(f64),
 }
 
-impl Bar {
-    pub(crate) fn is_met_by(self, ratio: f64) -> bool {
-        match self {
-            Self::AtMost(limit) => ratio <= limit,
-            Self::AtLeast(limit) => ratio >= limit,
-        }
-    }
+/// A ratio to something else than the peer, which will do as well.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Instead {
+    pub(crate) of: &'static str,
+    pub(crate) ratio: f64,
+    pub(crate) limit: f64,
 }
 
 impl fmt::Display for Bar {
@@ -75,6 +80,10 @@ impl fmt::Display for Bar {
         match self {
             Self::AtMost(limit) => write!(f, "≤ {limit}"),
             Self::AtLeast(limit) => write!(f, "≥ {limit}"),
+            Self::AtLeastOr(limit, Instead { of, ratio, limit: other }) => {
+                write!(f, "≥ {limit}, or ≥ {other} of {of} ({})", number(*ratio))
+            }
+            Self::OursAtMost(limit) => write!(f, "ours ≤ {limit}"),
         }
     }
 }
@@ -92,6 +101,19 @@ impl Series {
     pub(crate) fn ratio(&self) -> Option<f64> {
         let ratio = self.samples.ours.median() / self.samples.peer.median();
         ratio.is_finite().then_some(ratio)
+    }
+
+    /// Tells whether the line reaches its bar; none if it has none. What has no ratio reaches none.
+    pub(crate) fn is_met(&self) -> Option<bool> {
+        let ratio = self.ratio();
+        Some(match self.bar? {
+            Bar::AtMost(limit) => ratio.is_some_and(|ratio| ratio <= limit),
+            Bar::AtLeast(limit) => ratio.is_some_and(|ratio| ratio >= limit),
+            Bar::AtLeastOr(limit, instead) => {
+                ratio.is_some_and(|ratio| ratio >= limit) || instead.ratio >= instead.limit
+            }
+            Bar::OursAtMost(limit) => self.samples.ours.median() <= limit,
+        })
     }
 }
 
@@ -141,7 +163,31 @@ mod tests {
 
     #[test]
     fn a_bar_includes_its_limit() {
-        assert!(Bar::AtLeast(1.4).is_met_by(1.4) && !Bar::AtLeast(1.4).is_met_by(1.39));
-        assert!(Bar::AtMost(0.5).is_met_by(0.5) && !Bar::AtMost(0.5).is_met_by(0.51));
+        let instead = |ratio| Instead { of: "loopback", ratio, limit: 0.95 };
+        for (ours, bar, met) in [
+            (1.4, Bar::AtLeast(1.4), true),
+            (1.39, Bar::AtLeast(1.4), false),
+            (0.5, Bar::AtMost(0.5), true),
+            (0.51, Bar::AtMost(0.5), false),
+            (1.0, Bar::AtLeastOr(1.1, instead(0.94)), false),
+            (1.0, Bar::AtLeastOr(1.1, instead(0.95)), true),
+            (1.1, Bar::AtLeastOr(1.1, instead(0.1)), true),
+            (128.0, Bar::OursAtMost(128.0), true),
+            (129.0, Bar::OursAtMost(128.0), false),
+        ] {
+            let samples = Pair { ours: sample(&[ours]), peer: sample(&[1.0]) };
+            let series = Series { title: "push".to_owned(), samples, bar: Some(bar) };
+            assert_eq!(series.is_met(), Some(met), "{ours} {bar}");
+        }
+    }
+
+    #[test]
+    fn what_has_no_ratio_reaches_no_bar() {
+        let samples = Pair { ours: sample(&[1.0]), peer: sample(&[0.0]) };
+        let bar = Some(Bar::AtMost(0.5));
+        let mut series = Series { title: "fsync".to_owned(), samples, bar };
+        assert_eq!(series.is_met(), Some(false));
+        series.bar = None;
+        assert_eq!(series.is_met(), None);
     }
 }

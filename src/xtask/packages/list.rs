@@ -69,9 +69,10 @@ pub(crate) const TEST: &[Package] = &[
 
 pub(crate) const BENCH: &[Package] = &[
     DOCKER_REGISTRY,
+    NGINX,
     package("wrk", &["wrk"], "asks for small objects as fast as a registry answers"),
     package("strace", &["strace"], "counts fsync calls"),
-    package("openssl", &["openssl"], "measures how fast this machine hashes"),
+    package("openssl", &["openssl"], "measures how fast this machine hashes, and signs a token"),
 ];
 
 /// Returns the packages with a program that is not on this machine.

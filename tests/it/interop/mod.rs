@@ -2,6 +2,7 @@
 
 mod collected;
 mod ours;
+mod schema1;
 mod seen;
 mod session;
 mod sha512;

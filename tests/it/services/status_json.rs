@@ -16,7 +16,8 @@ fn its_fields_are_those_of_schema_1() {
     let it = Supervised::start();
     let status = it.json("status");
     assert_eq!(status["schema"], 1);
-    let all = ["certificate", "health", "read_only", "schema", "services", "supervisor"];
+    let all =
+        ["certificate", "health", "no_sendfile", "read_only", "schema", "services", "supervisor"];
     assert_eq!(keys(&status), all);
     assert_eq!(status["supervisor"], it.supervisor.id());
     let service = [
@@ -48,7 +49,7 @@ fn its_fields_are_those_of_schema_1() {
         "effective": false, "setting": false, "applied": false, "holds": [], "problem": null
     });
     assert_eq!(status["read_only"], writable);
-    assert_eq!(status["certificate"], Value::Null);
+    assert_eq!([&status["certificate"], &status["no_sendfile"]], [&Value::Null, &Value::Null]);
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use std::{
     fs,
     io::{BufRead as _, BufReader, Write as _},
-    os::unix::net::UnixStream,
+    os::unix::{fs::PermissionsExt as _, net::UnixStream},
     process::{Command, Stdio},
     thread,
     time::{Duration, Instant},
@@ -75,6 +75,8 @@ impl Site {
     fn new(host: &str, port: u16, network: Option<Network>) -> Self {
         let name = if port == 443 { host.to_owned() } else { format!("{host}:{port}") };
         let (world, authority, registry_port) = (World::new(), Authority::new(), free_port());
+        // nginx's workers, and the registry where it has an account, pass through on their way.
+        fs::set_permissions(world.root(), fs::Permissions::from_mode(0o755)).unwrap();
         Self { server: None, network, world, authority, name, port, registry_port }
     }
 

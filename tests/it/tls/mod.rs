@@ -10,4 +10,5 @@ mod interrupted;
 mod locations;
 mod peer;
 mod roll_back;
+mod sendfile;
 mod skopeo;

@@ -1,6 +1,9 @@
 //! The vhost by itself: certificates, and settings that would do nothing.
 
-use super::{super::values::Scheme, Findings, Settings};
+use super::{
+    super::{build, values::Scheme},
+    Findings, Settings,
+};
 
 const PREFIX: &str = "registry.nginx.";
 
@@ -11,6 +14,7 @@ pub(super) fn check(settings: &Settings, findings: &mut Findings<'_>) {
     header_with_many_values(settings, findings);
     tls_without_tls(settings, findings);
     real_ip_without_trust(settings, findings);
+    sendfile_without_files(settings, findings);
 }
 
 fn key(name: &str) -> String {
@@ -102,4 +106,20 @@ fn real_ip_without_trust(settings: &Settings, findings: &mut Findings<'_>) {
         let message = format!("{assignment} does nothing: no proxy is trusted to send it");
         findings.warn(&at, &path, message, "set real_ip_trusted_addresses");
     }
+}
+
+fn sendfile_without_files(settings: &Settings, findings: &mut Findings<'_>) {
+    let path = key("sendfile");
+    let Some(at) = settings.written(&path).filter(|_| settings.flag(&path) == Some(true)) else {
+        return;
+    };
+    let (why, hint) = if !build::runs_nginx(settings) {
+        ("regctl does not run nginx", "remove it")
+    } else if settings.has_table("registry.storage.inmemory") {
+        ("the storage holds no files", "remove it, or name a filesystem storage")
+    } else {
+        return;
+    };
+    let message = format!("{} does nothing: {why}", findings.assignment(&path, &at));
+    findings.warn(&at, &path, message, hint);
 }

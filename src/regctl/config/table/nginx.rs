@@ -126,6 +126,13 @@ const VHOST: &[Key] = &[
         .live(),
     Key::new("proxy_connect_timeout", Duration, Some("\"60s\""), "how long connecting may take")
         .live(),
+    Key::new(
+        "sendfile",
+        Flag,
+        Some("true"),
+        "large blobs leave through the kernel; where that cannot be, `regctl status` says why",
+    )
+    .live(),
     Key::refused("proxy_custom_buffer_size", "the size of buffers", NOT_OF_A_REGISTRY),
     Key::refused("proxy_cache", "the cache", NOT_OF_A_REGISTRY),
     Key::refused("gzip_enabled", "compression", NOT_OF_A_REGISTRY),

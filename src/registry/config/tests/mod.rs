@@ -5,6 +5,8 @@ mod auth;
 mod environment;
 mod examples;
 mod refused;
+mod sendfile;
+mod validation;
 mod warned;
 mod yaml;
 

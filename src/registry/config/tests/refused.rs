@@ -23,15 +23,6 @@ fn what_is_not_there_yet_is_refused_by_name() {
         (with("middleware: {registry: [{name: a}]}"), "`middleware.registry`"),
         (with("middleware: {repository: [{name: a}]}"), "`middleware.repository`"),
         (with("middleware: {storage: [{name: cloudfront}]}"), "`middleware.storage`"),
-        (
-            with("validation: {manifests: {urls: {allow: ['.*']}}}"),
-            "`validation.manifests.urls.allow`",
-        ),
-        (
-            with("validation: {manifests: {urls: {deny: ['.*']}}}"),
-            "`validation.manifests.urls.deny`",
-        ),
-        (with("policy: {repository: {classes: [image]}}"), "`policy.repository.classes`"),
         (with("database: {enabled: true}"), "there is no metadata database here"),
         (with_storage("s3: {bucket: b}"), "the storage driver `s3` is not supported yet"),
         (with_storage("s3aws: {bucket: b}"), "`s3aws` is not supported yet"),

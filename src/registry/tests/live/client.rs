@@ -52,6 +52,32 @@ impl Client {
         self.answer().await.unwrap()
     }
 
+    /// The same with these headers.
+    pub(crate) async fn ask_with(
+        &mut self,
+        method: &str,
+        target: &str,
+        headers: &[(&str, &str)],
+        body: &str,
+    ) -> Answer {
+        let lines: String =
+            headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
+        let length = body.len();
+        let head = format!(
+            "{method} {target} HTTP/1.1\r\nHost: test\r\nContent-Length: {length}\r\n{lines}\r\n"
+        );
+        self.send(head.as_bytes()).await;
+        self.send(body.as_bytes()).await;
+        self.answer().await.unwrap()
+    }
+
+    /// Asks for something, with these lines in the head.
+    pub(crate) async fn get(&mut self, target: &str, lines: &str) -> Answer {
+        let head = format!("GET {target} HTTP/1.1\r\nHost: test\r\n{lines}\r\n");
+        self.send(head.as_bytes()).await;
+        self.answer().await.unwrap()
+    }
+
     /// Sends the head of a request.
     pub(crate) async fn begin(&mut self, method: &str, target: &str, length: usize) {
         let head =

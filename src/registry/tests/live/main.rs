@@ -6,4 +6,6 @@ mod admin;
 mod client;
 mod drain;
 mod passed;
+mod schema1;
+mod sendfile;
 mod server;

@@ -40,20 +40,27 @@ impl Running {
 
     /// A server with these lines in `http`, on a port of its own.
     pub(crate) fn with(http: &str) -> Self {
-        Self::on(http, |config| Listener::bind(&config.http.address).unwrap())
+        Self::with_more(http, "")
     }
 
     /// A server on a listener that was passed to it.
     pub(crate) fn passed(listener: &TcpListener) -> Self {
         let socket = listener.try_clone().unwrap();
-        Self::on("draintimeout: 60s", |_| Listener::passed(socket).unwrap())
+        Self::on("draintimeout: 60s}", |_| Listener::passed(socket).unwrap())
+    }
+
+    /// A server whose configuration goes on with this.
+    pub(crate) fn with_more(http: &str, more: &str) -> Self {
+        Self::on(&format!("{http}}}\n{more}"), |config| {
+            Listener::bind(&config.http.address).unwrap()
+        })
     }
 
     fn on(http: &str, listen: impl FnOnce(&Config) -> Listener) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let text = format!(
             "version: 0.1\nlog: {{accesslog: {{disabled: true}}}}\nstorage: {{filesystem: {{rootdirectory: '{}'}}}}\n\
-             http: {{addr: '127.0.0.1:0', secret: of tests, {}}}\n",
+             http: {{addr: '127.0.0.1:0', secret: of tests, {}\n",
             folder.path().join("data").display(),
             http,
         );

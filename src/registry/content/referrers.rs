@@ -1,0 +1,209 @@
+//! The referrers of a manifest: what its referrers tag lists.
+//!
+//! The tag is the store, and a real one: upstream serves it, its collector keeps what it lists, and lists
+//! that clients wrote before are read like our own. It changes before a push of a referrer is answered,
+//! one change at a time for each subject.
+
+use oci::{Algorithm, Descriptor, Digest, Manifest, ManifestType, Referrers, RepositoryName, Tag};
+use storage::{Driver, Folder, Key, Kind};
+
+use super::{
+    Content, Error, Writing,
+    locks::{Guard, Mode, Subject},
+};
+
+/// The largest index that clients and other registries read.
+const INDEX_BYTES: usize = 4 * 1024 * 1024;
+
+/// What became of a manifest as a referrer.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Listing {
+    /// Its subject's tag lists it.
+    Listed,
+    /// The index has no room for it.
+    Full,
+    /// The tag is something else than an index that can be read; it stays so.
+    Blocked,
+    /// Somebody deleted the manifest meanwhile.
+    Gone,
+}
+
+/// What a referrers tag points to.
+struct Stored {
+    link: Option<Digest>,
+    /// None: something else than an index that can be read.
+    referrers: Option<Referrers>,
+}
+
+/// A change of an index.
+enum Change<'a> {
+    List(&'a Descriptor),
+    Remove(Digest),
+}
+
+impl Content {
+    /// The referrers of a manifest, which itself need not be there; none if the list cannot be read.
+    pub(crate) async fn referrers(
+        &self,
+        repository: &RepositoryName,
+        subject: &Digest,
+    ) -> Result<Option<Referrers>, Error> {
+        Ok(self.stored_referrers(repository, &Tag::of_referrers(subject)).await?.referrers)
+    }
+
+    async fn stored_referrers(
+        &self,
+        repository: &RepositoryName,
+        tag: &Tag,
+    ) -> Result<Stored, Error> {
+        match self.manifest(repository, &tag.clone().into()).await {
+            Ok(manifest) => {
+                let is_index = Manifest::sniff(&manifest.bytes)
+                    .is_ok_and(|kind| kind == ManifestType::OciIndex);
+                let read = || Referrers::from_stored(&manifest.bytes).ok();
+                let referrers = is_index.then(read).flatten();
+                Ok(Stored { link: Some(manifest.digest), referrers })
+            }
+            // A tag whose manifest is gone lists nothing, and is moved like any other.
+            Err(Error::ManifestUnknown(_)) => {
+                let link = self.read_link(Key::TagLink(repository, tag)).await?;
+                Ok(Stored { link, referrers: Some(Referrers::default()) })
+            }
+            Err(Error::Storage(error)) if error.kind() == Kind::TooLarge => {
+                Ok(Stored { link: None, referrers: None })
+            }
+            Err(error) => Err(error),
+        }
+    }
+}
+
+impl Writing {
+    /// Lists a manifest, which is there, as a referrer of its subject.
+    pub(super) async fn list_referrer(
+        &self,
+        repository: &RepositoryName,
+        subject: &Digest,
+        referrer: &Descriptor,
+    ) -> Result<Listing, Error> {
+        let tag = Tag::of_referrers(subject);
+        let _subject = self.lock_subject(repository, &tag).await;
+        let listing = self.change_referrers(repository, &tag, &Change::List(referrer)).await?;
+        if let Listing::Full | Listing::Blocked = listing {
+            let (repository, digest) = (repository.as_str(), referrer.digest);
+            tracing::warn!(repository, %digest, %tag, ?listing, "referrer is stored and not listed");
+        }
+        Ok(listing)
+    }
+
+    /// Takes a manifest that is a referrer off the list of its subject.
+    ///
+    /// While the guard is held nobody changes the list.
+    pub(super) async fn unlist_referrer(
+        &self,
+        repository: &RepositoryName,
+        digest: &Digest,
+    ) -> Result<Option<Guard<'_>>, Error> {
+        let stored = match self.revision(repository, digest).await {
+            Ok(stored) => stored,
+            Err(Error::Storage(error)) if error.kind() == Kind::TooLarge => None,
+            Err(error) => return Err(error),
+        };
+        // What cannot be read was never listed by this registry.
+        let manifest = stored.and_then(|stored| Manifest::from_stored(&stored.bytes).ok());
+        let Some(subject) = manifest.and_then(|manifest| manifest.subject) else { return Ok(None) };
+        let tag = Tag::of_referrers(&subject.digest);
+        let guard = self.lock_subject(repository, &tag).await;
+        self.change_referrers(repository, &tag, &Change::Remove(*digest)).await?;
+        Ok(Some(guard))
+    }
+
+    /// Comes before all other locks of a request, and there is one of it: its stripes are their own.
+    async fn lock_subject(&self, repository: &RepositoryName, tag: &Tag) -> Guard<'_> {
+        self.shared.subjects.acquire(Subject::Tag(repository, tag), Mode::Exclusive).await
+    }
+
+    /// The caller holds the lock of the subject; clients that write the tag themselves hold none, and
+    /// so the tag is read again under its own.
+    async fn change_referrers(
+        &self,
+        repository: &RepositoryName,
+        tag: &Tag,
+        change: &Change<'_>,
+    ) -> Result<Listing, Error> {
+        loop {
+            let Stored { link, referrers } = self.stored_referrers(repository, tag).await?;
+            let Some(mut referrers) = referrers else { return Ok(Listing::Blocked) };
+            if !change.make(&mut referrers) {
+                return Ok(Listing::Listed);
+            }
+            let bytes = referrers.to_bytes();
+            if bytes.len() > INDEX_BYTES {
+                return Ok(Listing::Full);
+            }
+            let digest = Digest::of(Algorithm::Sha256, &bytes);
+            let _locks = self.lock_for_change(repository, tag, &digest, change).await;
+            if self.read_link(Key::TagLink(repository, tag)).await? != link {
+                continue;
+            }
+            match change {
+                Change::List(referrer)
+                    if !self.holds_manifest(repository, &referrer.digest).await? =>
+                {
+                    return Ok(Listing::Gone);
+                }
+                Change::Remove(_) if referrers.is_bare() => {
+                    self.backend().delete_folder(Folder::Tag(repository, tag)).await?;
+                }
+                Change::List(_) | Change::Remove(_) => {
+                    self.store_index(repository, tag, &digest, bytes).await?;
+                }
+            }
+            return Ok(Listing::Listed);
+        }
+    }
+
+    async fn lock_for_change(
+        &self,
+        repository: &RepositoryName,
+        tag: &Tag,
+        index: &Digest,
+        change: &Change<'_>,
+    ) -> Vec<Guard<'_>> {
+        let referrer = match change {
+            Change::List(referrer) => &referrer.digest,
+            Change::Remove(referrer) => referrer,
+        };
+        let subjects = [
+            (Subject::Tags(repository), Mode::Shared),
+            (Subject::Tag(repository, tag), Mode::Exclusive),
+            (Subject::Digest(index), Mode::Exclusive),
+            (Subject::Digest(referrer), Mode::Shared),
+        ];
+        self.shared.locks.acquire_all(subjects).await
+    }
+
+    async fn store_index(
+        &self,
+        repository: &RepositoryName,
+        tag: &Tag,
+        digest: &Digest,
+        bytes: Vec<u8>,
+    ) -> Result<(), Error> {
+        let blob = self.backend().stage(Key::Blob(digest), bytes.into()).await?;
+        let revision = self.stage_link(Key::RevisionLink(repository, digest), digest).await?;
+        let links = self.stage_tag(repository, tag, digest).await?;
+        for staged in [blob, revision].into_iter().chain(links) {
+            self.backend().commit(staged).await?;
+        }
+        Ok(())
+    }
+}
+
+impl Change<'_> {
+    fn make(&self, referrers: &mut Referrers) -> bool {
+        match self {
+            Self::List(referrer) => referrers.list((*referrer).clone()),
+            Self::Remove(referrer) => referrers.remove(referrer),
+        }
+    }
+}
