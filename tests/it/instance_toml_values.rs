@@ -328,8 +328,8 @@ compatibility_schema1_enabled = "yes"
 compatibility.schema1.enabled = true
 "#,
         r#"2:33: `registry.compatibility_schema1_enabled = "yes"`: must be true or false
-  hint: write true without quotes
-3:1: `registry.compatibility.schema1.enabled` (Docker's schema 1 manifests) cannot be set: write compatibility_schema1_enabled in [registry]"#,
+3:23: `registry.compatibility.schema1.enabled` (Docker's schema 1 manifests) is refused
+  hint: write compatibility_schema1_enabled in [registry]"#,
     );
 }
 
