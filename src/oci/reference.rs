@@ -28,6 +28,24 @@ impl fmt::Display for Reference {
     }
 }
 
+impl Reference {
+    /// The tag, if it is one.
+    pub fn tag(&self) -> Option<&Tag> {
+        match self {
+            Self::Tag(tag) => Some(tag),
+            Self::Digest(_) => None,
+        }
+    }
+
+    /// The digest, if it is one.
+    pub fn digest(&self) -> Option<&Digest> {
+        match self {
+            Self::Digest(digest) => Some(digest),
+            Self::Tag(_) => None,
+        }
+    }
+}
+
 impl FromStr for Reference {
     type Err = ReferenceError;
 

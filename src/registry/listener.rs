@@ -219,6 +219,16 @@ impl Incomings {
 }
 
 impl Accepted {
+    /// Who has connected, with the port.
+    pub(crate) fn peer(&self) -> String {
+        match self {
+            Self::Tcp(_, remote) => {
+                SocketAddr::new(remote.ip().to_canonical(), remote.port()).to_string()
+            }
+            Self::Unix(_) => "@".to_owned(),
+        }
+    }
+
     /// The client's address, without the port.
     pub(crate) fn remote(&self) -> String {
         match self {

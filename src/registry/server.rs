@@ -7,7 +7,7 @@
 
 use std::{
     convert::Infallible,
-    future::Future,
+    future::{Future, pending},
     io,
     sync::{
         Arc,
@@ -37,9 +37,12 @@ use crate::{
     config::Config,
     content::Content,
     control::{Control, Phase, Shared},
+    events::{Events, Peer, QueueError},
     listener::{Accepted, Incomings, Listener},
     metered::Metered,
+    proxy::Proxy,
     purging,
+    redirect::Redirect,
     schema1::{SigningKey, UnusableKey},
     statistics::OpenConnection,
     upload::Signer,
@@ -95,6 +98,15 @@ pub enum OpenError {
     /// The key that signs manifests of schema 1 is not usable.
     #[error("failed to set up `compatibility.schema1.signingkeyfile`")]
     SigningKey(#[source] UnusableKey),
+    /// Events have no place to wait.
+    #[error("failed to set up `notifications`")]
+    Events(#[source] QueueError),
+    /// No URL can be signed.
+    #[error("failed to set up `middleware.storage`")]
+    Redirect(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// Nothing can be asked of the registry behind this one.
+    #[error("failed to set up `proxy`: {0}")]
+    Proxy(String),
     /// The thread that writes the access log could not be started.
     #[error("failed to start the access log")]
     AccessLog(#[source] io::Error),
@@ -117,8 +129,15 @@ impl Server {
         };
         let signing_key = SigningKey::open(config.schema1.signing_key_file.as_deref())
             .map_err(OpenError::SigningKey)?;
-        let api = Api::new(config, gate, content.clone(), signer, signing_key);
-        let shared = Shared::new(config, api, content).map_err(OpenError::AccessLog)?;
+        let events = Events::open(config).map_err(OpenError::Events)?;
+        let proxy = config.proxy.as_ref().map(|proxy| Proxy::open(proxy, content.clone()));
+        let proxy = proxy.transpose().map_err(|fault| OpenError::Proxy(fault.to_string()))?;
+        let redirect = config.storage.redirect.as_ref().map(Redirect::open).transpose();
+        let redirect = redirect.map_err(|error| OpenError::Redirect(error.into()))?;
+        let before = (proxy, redirect);
+        let api =
+            Api::new(config, gate, content.clone(), events.clone(), signer, signing_key, before);
+        let shared = Shared::new(config, api, content, events).map_err(OpenError::AccessLog)?;
         Ok(Self { shared: Arc::new(shared), h2c: config.http.h2c })
     }
 
@@ -143,6 +162,7 @@ impl Server {
             tracing::warn!(%address, "there is no authentication: whoever reaches it may pull and push");
         }
         let connections = Connections::for_this_process();
+        self.shared.events.start();
         self.accept(listener.into_tokio()?, &connections, shutdown).await;
         self.drain(&connections).await;
         Ok(())
@@ -159,6 +179,12 @@ impl Server {
         let builder = Arc::new(self.builder());
         let mut shutdown = std::pin::pin!(shutdown);
         let mut purging = std::pin::pin!(purging::run(shared.content.clone(), shared.purging()));
+        let mut fetched = std::pin::pin!(async {
+            match shared.api.proxy() {
+                Some(proxy) => proxy.run().await,
+                None => pending().await,
+            }
+        });
         loop {
             let (accepted, permit) = tokio::select! {
                 // Looked at first: under any load, who is told to stop stops.
@@ -166,6 +192,7 @@ impl Server {
                 () = &mut shutdown => return,
                 next = next(&mut listener, connections) => next,
                 never = &mut purging => match never {},
+                never = &mut fetched => match never {},
             };
             let connection = Connection::new(shared, &accepted);
             match accepted {
@@ -183,10 +210,14 @@ impl Server {
         if timeout(shared.drain_timeout(), connections.ended()).await.is_err() {
             shared.enter(Phase::Cutting);
         }
+        if let Some(proxy) = shared.api.proxy() {
+            proxy.stop().await;
+        }
         if timeout(LAST_WRITES, shared.content.writes_ended()).await.is_err() {
             let writes = shared.content.writes_in_flight();
             tracing::error!(writes, "stopping although writes are under way");
         }
+        shared.events.close().await;
         shared.access.flush();
     }
 
@@ -274,6 +305,8 @@ fn is_of_one_connection(error: &io::Error) -> bool {
 struct Connection {
     shared: Arc<Shared>,
     remote: Arc<str>,
+    /// The same with its port.
+    peer: Peer,
     /// Whether a request has come in, and who waits for the first one.
     is_used: AtomicBool,
     used: Notify,
@@ -285,6 +318,7 @@ impl Connection {
         Self {
             shared: Arc::clone(shared),
             remote: accepted.remote().into(),
+            peer: Peer(accepted.peer().into()),
             is_used: AtomicBool::new(false),
             used: Notify::new(),
             _open: shared.counters.connection(),
@@ -297,6 +331,9 @@ impl Connection {
     ) -> Result<Response<Logged<Body>>, Infallible> {
         if !self.shared.api.is_open() {
             request.extensions_mut().insert(Remote(Arc::clone(&self.remote)));
+        }
+        if self.shared.api.has_listeners() {
+            request.extensions_mut().insert(self.peer.clone());
         }
         if !self.is_used.swap(true, Ordering::Relaxed) {
             self.used.notify_one();

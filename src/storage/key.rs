@@ -29,6 +29,8 @@ pub enum Key<'a> {
     UploadData(&'a RepositoryName, &'a UploadId),
     /// When an upload session began: RFC 3339, UTC, whole seconds.
     UploadStartedAt(&'a RepositoryName, &'a UploadId),
+    /// What a proxy has fetched, and until when it is kept: the one object that stands elsewhere.
+    Fetched,
 }
 
 /// What the names of several objects begin with: a folder on a filesystem, a prefix elsewhere.
@@ -77,6 +79,7 @@ impl fmt::Display for Key<'_> {
             }
             Self::UploadData(name, id) => write!(f, "{}/data", Folder::Upload(name, id)),
             Self::UploadStartedAt(name, id) => write!(f, "{}/startedat", Folder::Upload(name, id)),
+            Self::Fetched => f.write_str("scheduler-state.json"),
         }
     }
 }
@@ -159,6 +162,7 @@ mod tests {
             ),
             (Key::UploadData(&name, &id), format!("{repository}/_uploads/{id}/data")),
             (Key::UploadStartedAt(&name, &id), format!("{repository}/_uploads/{id}/startedat")),
+            (Key::Fetched, "scheduler-state.json".to_owned()),
         ];
         for (key, path) in rows {
             assert_eq!(key.to_string(), path);

@@ -5,7 +5,7 @@ use std::fs;
 
 use super::{
     instance_toml::refused,
-    instance_toml_good::accepted,
+    instance_toml_good::{accepted, warned},
     support::{World, certificate::Certified},
 };
 
@@ -208,7 +208,7 @@ fn images_in_azure_and_in_gcs() {
 #[test]
 fn a_webhook_with_a_list_of_headers() {
     // registry['notifications'] = [ { 'name' => 'test_endpoint', 'headers' => { "Authorization" => [ … ] } } ]
-    refused(
+    warned(
         r#"[registry]
 default_notifications_timeout = "500ms"
 default_notifications_threshold = 5
@@ -222,11 +222,10 @@ threshold = 5
 backoff = "1s"
 headers = { Authorization = ["AUTHORIZATION_EXAMPLE_TOKEN"], X-More = "one" }
 "#,
-        r#"2:1: `registry.default_notifications_timeout` (a webhook's timeout) is not supported yet
-3:1: `registry.default_notifications_threshold` (the old name of default_notifications_maxretries) is not supported yet
-4:1: `registry.default_notifications_backoff` (a webhook's pause) is not supported yet
-5:1: `registry.default_notifications_headers` (a webhook's headers) is not supported yet
-6:12: `registry.notifications` (webhooks) is not supported yet"#,
+        r#"3:35: `registry.default_notifications_threshold` is the old name of `registry.default_notifications_maxretries`
+  hint: write default_notifications_maxretries
+6:1: `threshold` of endpoint `test_endpoint` is the old name of `maxretries`
+  hint: write maxretries"#,
     );
 }
 

@@ -355,13 +355,24 @@ storagedriver = { enabled = true }
 }
 
 #[test]
-fn notifications_are_not_supported_yet() {
+fn an_endpoint_of_notifications_has_a_name_a_url_and_known_keys() {
     refused(
         r#"[[registry.notifications]]
 name = "hook"
+url = "ftp://user:hunter2@localhost/hook"
+headers = { "a b" = "c" }
+timeout = 5
+frobnicate = 3
+[[registry.notifications]]
+name = "hook"
 url = "http://localhost/hook"
+ignore = { actions = ["sing"] }
 "#,
-        r#"1:12: `registry.notifications` (webhooks) is not supported yet"#,
+        r#"3:7: `registry.notifications.url = [redacted]`: must be a URL that begins with http:// or https://
+4:21: `registry.notifications.headers.a b = [redacted]`: must be named with letters, digits and dashes
+5:11: `registry.notifications.timeout = 5`: must be a duration with a unit, such as "500ms" or "1s"
+6:14: `registry.notifications.frobnicate = 3`: must be one of name, url, disabled, timeout, maxretries, threshold, backoff, headers, ignoredmediatypes, ignore
+10:23: `registry.notifications.ignore = "sing"`: must be a list of "pull", "push", "mount" and "delete""#,
     );
 }
 

@@ -13,6 +13,7 @@ mod cli;
 mod clients;
 mod diff_config;
 mod documents;
+mod events;
 mod faults;
 mod init;
 mod instance_toml;

@@ -4,6 +4,7 @@
 pub(crate) mod check_config;
 pub(crate) mod completions;
 pub(crate) mod diff_config;
+pub(crate) mod events;
 mod facts;
 pub(crate) mod generate_secrets;
 pub(crate) mod graceful_kill;
@@ -73,6 +74,7 @@ pub(crate) enum Command {
     Reconfigure(reconfigure::Args),
     SetReadonly(set_readonly::Args),
     User(user::Args),
+    Events(events::Args),
     GenerateSecrets(generate_secrets::Args),
     CheckConfig(check_config::Args),
     ShowConfig(show_config::Args),
@@ -103,6 +105,7 @@ pub(crate) fn run(command: Command, context: &Context) -> Result<Report, Failure
         Command::Reconfigure(args) => reconfigure::run(args, context),
         Command::SetReadonly(args) => set_readonly::run(args, context),
         Command::User(args) => user::run(args, context),
+        Command::Events(args) => events::run(args, context),
         Command::GenerateSecrets(args) => generate_secrets::run(args, context),
         Command::CheckConfig(args) => check_config::run(args, context),
         Command::ShowConfig(args) => show_config::run(args, context),

@@ -4,9 +4,10 @@ use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 
 use super::{
     instance::{
-        Account, Auth, Driver, Gitlab, Http, Instance, LogFiles, Logging, Pages, Registry, Schema1,
-        Storage, Token, UploadPurging,
+        Account, Auth, Driver, Gitlab, Http, Instance, LogFiles, Logging, Notifications, Pages,
+        Proxy, Registry, Schema1, Storage, Token, UploadPurging, Validation,
     },
+    notifications::Endpoint,
     settings::Settings,
     values::ExternalUrl,
     vhost::{Hsts, Nginx, RealIp, Tls, Vhost},
@@ -82,7 +83,64 @@ fn registry(settings: &Settings) -> Registry {
             enabled: flag(settings, "registry.compatibility_schema1_enabled"),
             signing_key_file: settings.path("registry.compatibility.schema1.signingkeyfile"),
         },
+        validation: validation(settings),
+        notifications: notifications(settings),
+        proxy: proxy(settings),
     }
+}
+
+fn validation(settings: &Settings) -> Validation {
+    const MANIFESTS: &str = "registry.validation.manifests";
+    let count = |name| settings.count(&format!("{MANIFESTS}.{name}"));
+    let list = |name| settings.list(&format!("{MANIFESTS}.{name}"));
+    Validation {
+        disabled: flag(settings, "registry.validation.disabled"),
+        references: count("referencelimit"),
+        payload: count("payloadsizelimit"),
+        allow: list("urls.allow"),
+        deny: list("urls.deny"),
+        platforms: settings.text(&format!("{MANIFESTS}.indexes.platforms")),
+        classes: settings.list("registry.policy.repository.classes"),
+    }
+}
+
+fn notifications(settings: &Settings) -> Notifications {
+    let key = |name: &str| format!("registry.events.{name}");
+    let default = |name: &str| format!("registry.default_notifications_{name}");
+    let retries = settings.count(&default("maxretries"));
+    let retries = retries.or_else(|| settings.count(&default("threshold")));
+    let headers = settings.headers(&default("headers")).unwrap_or_default();
+    let complete = |mut endpoint: Endpoint| {
+        endpoint.timeout = endpoint.timeout.or_else(|| settings.duration(&default("timeout")));
+        endpoint.backoff = endpoint.backoff.or_else(|| settings.duration(&default("backoff")));
+        endpoint.max_retries = endpoint.max_retries.or(retries);
+        for (name, values) in &headers {
+            let is_own = |own: &String| own.eq_ignore_ascii_case(name);
+            if !endpoint.headers.0.keys().any(is_own) {
+                endpoint.headers.0.insert(name.clone(), values.clone());
+            }
+        }
+        endpoint
+    };
+    let endpoints = settings.notifications("registry.notifications").unwrap_or_default();
+    Notifications {
+        endpoints: endpoints.into_iter().map(complete).collect(),
+        include_references: flag(settings, &key("includereferences")),
+        format: text(settings, &key("format")),
+        max_bytes: settings.count(&key("maxbytes")).expect(HAS_DEFAULT),
+        max_events: settings.count(&key("maxevents")).expect(HAS_DEFAULT),
+        max_age: duration(settings, &key("maxage")),
+    }
+}
+
+fn proxy(settings: &Settings) -> Option<Proxy> {
+    let username = settings.text("registry.proxy.username");
+    Some(Proxy {
+        remote: settings.web_url("registry.proxy.remoteurl")?,
+        credentials: username.zip(settings.secret("registry.proxy.password")),
+        ttl: duration(settings, "registry.proxy.ttl"),
+        cache_write_timeout: duration(settings, "registry.proxy.cachewritetimeout"),
+    })
 }
 
 fn account(settings: &Settings) -> Account {

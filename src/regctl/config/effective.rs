@@ -99,6 +99,10 @@ fn as_json(value: Value, secrets: Secrets) -> Json {
                 false => (name, Json::from(values)),
             })
             .collect(),
+        Value::Notifications(endpoints) => {
+            let is_revealed = secrets == Secrets::Shown;
+            endpoints.iter().map(|endpoint| endpoint.to_json(is_revealed)).collect()
+        }
     }
 }
 

@@ -5,6 +5,7 @@
 use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 
 use super::{
+    notifications::Endpoint,
     values::{ExternalUrl, ListenAddress},
     vhost::Nginx,
     web_url::WebUrl,
@@ -47,6 +48,51 @@ pub(crate) struct Registry {
     pub(crate) storage: Storage,
     pub(crate) pages: Pages,
     pub(crate) schema1: Schema1,
+    pub(crate) validation: Validation,
+    pub(crate) notifications: Notifications,
+    /// None: a registry that is pushed to.
+    pub(crate) proxy: Option<Proxy>,
+}
+
+/// Which manifests are taken; unset: as the registry has it.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(crate) struct Validation {
+    pub(crate) disabled: bool,
+    /// What one manifest may refer to.
+    pub(crate) references: Option<u64>,
+    /// The bytes of one manifest.
+    pub(crate) payload: Option<u64>,
+    /// Patterns of URLs that layers may have.
+    pub(crate) allow: Option<Vec<String>>,
+    /// Patterns of URLs that layers must not have.
+    pub(crate) deny: Option<Vec<String>>,
+    /// Which manifests of an index must be there.
+    pub(crate) platforms: Option<String>,
+    /// What repositories may hold.
+    pub(crate) classes: Option<Vec<String>>,
+}
+
+/// Who is told of what happens.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(crate) struct Notifications {
+    pub(crate) endpoints: Vec<Endpoint>,
+    pub(crate) include_references: bool,
+    pub(crate) format: String,
+    /// Of each endpoint's queue.
+    pub(crate) max_bytes: u64,
+    pub(crate) max_events: u64,
+    pub(crate) max_age: Duration,
+}
+
+/// The registry behind this one.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(crate) struct Proxy {
+    pub(crate) remote: WebUrl,
+    /// Name and password there.
+    pub(crate) credentials: Option<(String, Secret)>,
+    /// Zero: what was fetched is kept for ever.
+    pub(crate) ttl: Duration,
+    pub(crate) cache_write_timeout: Duration,
 }
 
 /// How long lists are; unset: as the registry has it.

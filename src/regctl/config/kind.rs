@@ -9,6 +9,7 @@ use toml::{
 
 use super::{
     composite::{entries, field, header, hosts, list, variable},
+    notifications,
     table::Kind,
     values::{self, Expected, ExternalUrl, Host, ListenAddress},
     web_url::WebUrl,
@@ -34,6 +35,7 @@ pub(super) enum Value {
     /// None: the default field of this name is left out.
     Fields(BTreeMap<String, Option<String>>),
     Headers(BTreeMap<String, Vec<String>>),
+    Notifications(Vec<notifications::Endpoint>),
 }
 
 /// Why a value does not fit, and which part of it.
@@ -60,6 +62,7 @@ pub(super) fn check(kind: Kind, value: &Spanned<DeValue<'_>>) -> Result<Value, V
         Kind::Environment => entries(value, variable).map(Value::Environment),
         Kind::Fields => entries(value, field).map(Value::Fields),
         Kind::Headers => entries(value, header).map(Value::Headers),
+        Kind::Notifications => notifications::check(value).map(Value::Notifications),
         Kind::Directives => {
             list(value, "a string or a list of strings", directive).map(Value::List)
         }
@@ -88,8 +91,9 @@ pub(super) fn check(kind: Kind, value: &Spanned<DeValue<'_>>) -> Result<Value, V
         Kind::WebUrl => one(parsed(value, |text| text.parse().map(Value::WebUrl))),
         Kind::Path => one(parsed(value, |text| values::path(text).map(Value::Path))),
         Kind::Prefix => one(parsed(value, prefix)),
-        // No supported key has these kinds yet, and an unsupported key is refused before its value is read.
-        Kind::List | Kind::Table => Err(vec![Misfit::new(value, "left out")]),
+        Kind::List => list(value, "a list of texts", item).map(Value::List),
+        // No supported key has this kind yet, and an unsupported key is refused before its value is read.
+        Kind::Table => Err(vec![Misfit::new(value, "left out")]),
     }
 }
 
@@ -105,6 +109,13 @@ fn text(text: &str) -> Result<Value, Expected> {
     match text.chars().any(char::is_control) {
         true => Err(Expected("text on one line")),
         false => Ok(Value::Text(text.to_owned())),
+    }
+}
+
+fn item(text: &str) -> Result<String, Expected> {
+    match text.is_empty() || text.chars().any(char::is_control) {
+        true => Err(Expected("text on one line, and not empty")),
+        false => Ok(text.to_owned()),
     }
 }
 

@@ -15,6 +15,7 @@ pub(crate) mod instance;
 mod kind;
 pub(crate) mod load;
 mod nearest;
+pub(crate) mod notifications;
 mod parse;
 mod problem;
 mod reference;

@@ -111,6 +111,9 @@ fn takes(kind: Kind) -> String {
         Kind::List => "a list of texts",
         Kind::Environment => "a table of variables: texts, booleans or integers",
         Kind::Headers => "a table of headers, each a text or a list of texts",
+        Kind::Notifications => {
+            "tables of name, url, timeout, maxretries, backoff, headers, ignoredmediatypes and ignore"
+        }
         Kind::Table => "a table",
     };
     text.to_owned()

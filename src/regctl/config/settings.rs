@@ -12,6 +12,7 @@ use toml::de::DeValue;
 
 use super::{
     kind::{self, Value},
+    notifications::Endpoint,
     table,
     values::{ExternalUrl, Host, ListenAddress},
     web_url::WebUrl,
@@ -162,6 +163,7 @@ impl Settings {
             Value::Headers(headers) => {
                 headers.iter().any(|(name, values)| !values.is_empty() && is_secret_header(name))
             }
+            Value::Notifications(endpoints) => endpoints.iter().any(Endpoint::is_secret),
             _ => false,
         };
         let found = self
@@ -232,6 +234,7 @@ getters! {
     environment: Environment -> BTreeMap<String, String>;
     fields: Fields -> BTreeMap<String, Option<String>>;
     headers: Headers -> BTreeMap<String, Vec<String>>;
+    notifications: Notifications -> Vec<Endpoint>;
 }
 
 /// Reads a key's default as if it were written in the file.

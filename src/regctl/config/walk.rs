@@ -165,6 +165,14 @@ impl Walk<'_> {
         };
         let written = match key.kind {
             Kind::Secret | Kind::SecretPem | Kind::Environment => REDACTED.to_owned(),
+            // A URL or a header may hold a secret in any part of it.
+            Kind::Notifications
+                if misfit.entry.as_deref().is_none_or(|entry| {
+                    entry.starts_with("url") || entry.starts_with("headers")
+                }) =>
+            {
+                REDACTED.to_owned()
+            }
             Kind::Headers if misfit.entry.as_deref().is_some_and(is_secret_header) => {
                 REDACTED.to_owned()
             }

@@ -15,7 +15,7 @@ use crate::{
         ReadOnlyError, StorageFolderError, SystemError, TrustError,
     },
     state::{holds, journal, lock, secrets, services, users},
-    supervise::{self, AskError, ReloadError, ServiceError, SupervisorError},
+    supervise::{self, AskError, EventsError, ReloadError, ServiceError, SupervisorError},
 };
 
 impl Failure {
@@ -39,6 +39,7 @@ impl Failure {
             Self::Ask(error) => ask_exit(error),
             Self::UnknownService(_) => Exit::NoService,
             Self::Reload(error) => reload_exit(error),
+            Self::Events(error) => events_exit(error),
             Self::Services(error) => services_exit(error),
             Self::Service(error) => service_exit(error),
             Self::Log(error) => caused(error, Exit::Failed),
@@ -224,8 +225,13 @@ fn serve_exit(error: &supervise::Error) -> Exit {
 /// Files of passwords and keys are configuration; what holds the data is not.
 fn open_exit(error: &(dyn StdError + 'static)) -> Exit {
     match error.downcast_ref() {
-        Some(OpenError::Auth(_) | OpenError::SigningKey(_)) => Exit::ConfigInvalid,
-        Some(OpenError::Storage { .. } | OpenError::AccessLog(_)) | None => Exit::Failed,
+        Some(OpenError::Auth(_) | OpenError::Redirect(_) | OpenError::SigningKey(_)) => {
+            Exit::ConfigInvalid
+        }
+        Some(OpenError::Events(error)) => denied(error.source.kind()),
+        Some(OpenError::Proxy(_) | OpenError::Storage { .. } | OpenError::AccessLog(_)) | None => {
+            Exit::Failed
+        }
     }
 }
 
@@ -245,6 +251,14 @@ fn ask_exit(error: &AskError) -> Exit {
         AskError::NotRunning => Exit::NoService,
         AskError::Socket(error) => denied(error.kind()),
         AskError::Silent | AskError::Answer(_) | AskError::Refused(_) => Exit::Failed,
+    }
+}
+
+fn events_exit(error: &EventsError) -> Exit {
+    match error {
+        EventsError::NotRunning => Exit::NotRunning,
+        EventsError::Ask(error) => denied(error.kind()),
+        EventsError::Refused(_) | EventsError::Answer { .. } => Exit::Failed,
     }
 }
 

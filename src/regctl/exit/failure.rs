@@ -6,7 +6,9 @@ use crate::{
     config::{Invalid, load},
     reconfigure::{self, ApplyError, DesiredError, GenerateError, InitError, ReadOnlyError},
     state::{ServiceName, lock, secrets, services, users},
-    supervise::{self, ActError, AskError, LogError, ReloadError, ServiceError, SupervisorError},
+    supervise::{
+        self, ActError, AskError, EventsError, LogError, ReloadError, ServiceError, SupervisorError,
+    },
     sys::fs,
 };
 
@@ -56,6 +58,8 @@ pub(crate) enum Failure {
     },
     /// The running registry did not take its configuration.
     Reload(ReloadError),
+    /// The running registry's events.
+    Events(EventsError),
     /// It is not known which services there are.
     Services(services::Error),
     /// The process of a service.
@@ -184,6 +188,12 @@ impl From<SupervisorError> for Failure {
 impl From<AskError> for Failure {
     fn from(error: AskError) -> Self {
         Self::Ask(error)
+    }
+}
+
+impl From<EventsError> for Failure {
+    fn from(error: EventsError) -> Self {
+        Self::Events(error)
     }
 }
 

@@ -7,7 +7,7 @@ use crate::{
     config::nearest,
     reconfigure::{CertificatesError, DesiredError, HandoverError, ReadOnlyError, TrustError},
     state::{ServiceName, lock, secrets, services, users},
-    supervise::{self, AskError},
+    supervise::{self, AskError, EventsError},
 };
 
 impl Failure {
@@ -28,6 +28,7 @@ impl Failure {
             Self::Ask(_) if self.exit() == Exit::Permission => {
                 Some("only root and the supervisor's own user may ask it".to_owned())
             }
+            Self::Events(EventsError::NotRunning) => Some("`regctl status` says why".to_owned()),
             Self::UnknownService(name) => Some(service_hint(name)),
             Self::ServiceDisabled { service, instance_toml } => {
                 Some(enable_hint(*service, instance_toml))

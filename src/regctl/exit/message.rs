@@ -46,6 +46,7 @@ impl fmt::Display for Failure {
                 write!(f, "{service} is disabled by its settings")
             }
             Self::Reload(error) => chain(f, error),
+            Self::Events(error) => chain(f, error),
             Self::Services(error) => chain(f, error),
             Self::Service(error) => chain(f, error),
             Self::Log(error) => chain(f, error),

@@ -5,5 +5,5 @@ mod prompt;
 mod report;
 
 pub(crate) use printer::{Format, Printer, Volume};
-pub(crate) use prompt::{Typed, password};
+pub(crate) use prompt::{Typed, confirm, password};
 pub(crate) use report::{Document, Report, Verdict};

@@ -2,7 +2,7 @@
 
 use std::io::{self, IsTerminal as _};
 
-use dialoguer::{Password, theme::SimpleTheme};
+use dialoguer::{Confirm, Password, theme::SimpleTheme};
 
 use crate::Secret;
 
@@ -26,6 +26,18 @@ pub(crate) fn password(question: &str, typed: Typed) -> io::Result<Option<Secret
     };
     match prompt.interact() {
         Ok(password) => Ok(Some(Secret::new(password))),
+        Err(dialoguer::Error::IO(error)) => Err(error),
+    }
+}
+
+/// Asks whether something may be done; `None` when nobody is there to be asked.
+pub(crate) fn confirm(question: &str) -> io::Result<Option<bool>> {
+    if !io::stdin().is_terminal() || !io::stderr().is_terminal() {
+        return Ok(None);
+    }
+    let prompt = Confirm::with_theme(&SimpleTheme).with_prompt(question).default(false);
+    match prompt.interact() {
+        Ok(is_wanted) => Ok(Some(is_wanted)),
         Err(dialoguer::Error::IO(error)) => Err(error),
     }
 }

@@ -3,6 +3,7 @@
 use std::{collections::BTreeMap, path::Path, time::Duration};
 
 use serde::Serialize;
+use serde_json::{Map, Value, json};
 
 use super::{
     engine::{self, Error},
@@ -11,7 +12,10 @@ use super::{
     template::Name,
 };
 use crate::{
-    config::instance::{Auth, Driver, Token, UploadPurging},
+    config::{
+        instance::{self, Auth, Driver, Proxy, Token, UploadPurging, Validation},
+        notifications::Endpoint,
+    },
     state::Layout,
 };
 
@@ -45,8 +49,37 @@ struct Context<'a> {
     tags_max: Option<u64>,
     schema1: bool,
     signing_key_file: Option<String>,
+    /// None: a registry that is pushed to.
+    proxy: Option<ProxyContext<'a>>,
     /// None: the registry sends every blob itself.
     sendfile: Option<sendfile::OfRegistry<'a>>,
+    /// Each option of `validation` under its path, as JSON.
+    validation: Option<String>,
+    classes: Option<String>,
+    /// None: nobody is told.
+    notifications: Option<Notifications>,
+}
+
+/// Who is told, each endpoint as its options in JSON.
+#[derive(Serialize)]
+struct Notifications {
+    include_references: bool,
+    endpoints: Vec<Vec<(&'static str, String)>>,
+    folder: String,
+    format: String,
+    max_bytes: u64,
+    max_events: u64,
+    max_age: String,
+}
+
+/// The registry behind this one.
+#[derive(Serialize)]
+struct ProxyContext<'a> {
+    remote: String,
+    username: Option<&'a str>,
+    password: Option<&'a str>,
+    ttl: String,
+    cache_write_timeout: String,
 }
 
 /// The one way in, and its options as JSON, which is YAML.
@@ -94,10 +127,25 @@ pub(crate) fn config_yml(inputs: &Inputs<'_>, view: View) -> Result<String, Erro
         tags_max: registry.pages.tags,
         schema1: registry.schema1.enabled,
         signing_key_file: signing_key.map(|path| layout.resolve(path).display().to_string()),
+        notifications: notifications(&registry.notifications, layout, view),
+        proxy: registry.proxy.as_ref().map(|found| proxy(found, view)),
         sendfile: sendfile::of_registry(inputs, view),
+        validation: validation(&registry.validation),
+        classes: registry.validation.classes.as_ref().map(|classes| json!(classes).to_string()),
     };
     let (name, text) = templates.get(Name::ConfigYml);
     engine::render(name, text, context)
+}
+
+fn proxy(proxy: &Proxy, view: View) -> ProxyContext<'_> {
+    let credentials = proxy.credentials.as_ref();
+    ProxyContext {
+        remote: proxy.remote.to_string(),
+        username: credentials.map(|(name, _)| name.as_str()),
+        password: credentials.map(|(_, password)| view.reveal(password)),
+        ttl: go_duration(proxy.ttl),
+        cache_write_timeout: go_duration(proxy.cache_write_timeout),
+    }
 }
 
 /// Returns what is sent with every answer, as the view shows it.
@@ -109,6 +157,70 @@ fn headers(headers: &BTreeMap<String, Vec<String>>, view: View) -> BTreeMap<&str
             (name.as_str(), values.collect())
         })
         .collect()
+}
+
+/// The section as JSON, which is YAML, with what was set and nothing else.
+fn validation(validation: &Validation) -> Option<String> {
+    let Validation { disabled, references, payload, allow, deny, platforms, classes: _ } =
+        validation;
+    let set = |fields: &[(&str, Option<Value>)]| {
+        let set =
+            fields.iter().filter_map(|(name, value)| Some(((*name).to_owned(), value.clone()?)));
+        let set: Map<String, Value> = set.collect();
+        (!set.is_empty()).then_some(Value::Object(set))
+    };
+    let list = |list: &Option<Vec<String>>| list.as_ref().map(|list| json!(list));
+    let urls = set(&[("allow", list(allow)), ("deny", list(deny))]);
+    let platforms = platforms.as_ref().map(|platforms| json!(platforms));
+    let manifests = set(&[
+        ("urls", urls),
+        ("indexes", set(&[("platforms", platforms)])),
+        ("referencelimit", references.map(Value::from)),
+        ("payloadsizelimit", payload.map(Value::from)),
+    ]);
+    let disabled = disabled.then_some(Value::Bool(true));
+    set(&[("disabled", disabled), ("manifests", manifests)]).map(|section| section.to_string())
+}
+
+fn notifications(
+    told: &instance::Notifications,
+    layout: &Layout,
+    view: View,
+) -> Option<Notifications> {
+    (!told.endpoints.is_empty()).then(|| Notifications {
+        include_references: told.include_references,
+        endpoints: told.endpoints.iter().map(|endpoint| endpoint_options(endpoint, view)).collect(),
+        folder: json(layout.events().to_string_lossy()),
+        format: told.format.clone(),
+        max_bytes: told.max_bytes,
+        max_events: told.max_events,
+        max_age: go_duration(told.max_age),
+    })
+}
+
+fn endpoint_options(endpoint: &Endpoint, view: View) -> Vec<(&'static str, String)> {
+    let url = match view {
+        View::File => endpoint.url.reveal().to_owned(),
+        View::Redacted => endpoint.url.shown(),
+    };
+    let mut options = vec![("name", json(&endpoint.name)), ("url", json(url))];
+    if endpoint.is_disabled {
+        options.push(("disabled", json(true)));
+    }
+    options.extend(endpoint.timeout.map(|timeout| ("timeout", go_duration(timeout))));
+    options.extend(endpoint.max_retries.map(|retries| ("maxretries", retries.to_string())));
+    options.extend(endpoint.backoff.map(|backoff| ("backoff", go_duration(backoff))));
+    if !endpoint.headers.0.is_empty() {
+        options.push(("headers", json(headers(&endpoint.headers.0, view))));
+    }
+    if !endpoint.ignored_media_types.is_empty() {
+        options.push(("ignoredmediatypes", json(&endpoint.ignored_media_types)));
+    }
+    if !endpoint.ignored_actions.is_empty() {
+        let ignore = BTreeMap::from([("actions", &endpoint.ignored_actions)]);
+        options.push(("ignore", json(ignore)));
+    }
+    options
 }
 
 fn driver(driver: &Driver, layout: &Layout) -> (&'static str, BTreeMap<&'static str, String>) {

@@ -58,6 +58,11 @@ impl Layout {
         self.root.join("var/opt/regctl/registry/config.yml")
     }
 
+    /// Where events wait that nobody has taken yet.
+    pub(crate) fn events(&self) -> PathBuf {
+        self.root.join("var/opt/regctl/registry/events")
+    }
+
     /// The certificate that verifies GitLab's tokens.
     pub(crate) fn token_crt(&self) -> PathBuf {
         self.root.join("var/opt/regctl/registry/token.crt")

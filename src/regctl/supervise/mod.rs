@@ -8,6 +8,7 @@ mod act;
 mod change;
 mod client;
 mod control;
+mod events;
 mod follow;
 mod foreground;
 mod health;
@@ -25,6 +26,7 @@ pub(crate) use act::{Act, ActError, act, is_running, reload_nginx, unsettled, wa
 pub(crate) use change::{Change, Changed, Told, tell, wait_for};
 pub(crate) use client::{AskError, ask};
 pub(crate) use control::{Condition, Outdated, Overview, Request, Sent, ServiceStatus};
+pub(crate) use events::{EndpointState, EventsError, EventsWish, do_with_events, events};
 pub(crate) use follow::{FollowError, Following, More};
 pub(crate) use foreground::{Error, bind, problems, serve};
 pub(crate) use health::{Health, ask as ask_health};

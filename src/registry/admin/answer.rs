@@ -12,10 +12,11 @@ use hyper::body::Incoming;
 use serde::Serialize;
 use tokio::time::timeout;
 
-use super::document::{Failed, ReadOnly, Reload, Status, Switch};
+use super::document::{Done, Events, Failed, ReadOnly, Reload, Status, Switch, Wanted};
 use crate::{
     config::parse_duration,
     control::{Control, ReloadError, Reloader},
+    events::CommandError,
 };
 
 /// Longer than any body that is sent here.
@@ -38,10 +39,11 @@ pub(super) async fn answer(
         "/v1/status" => Method::GET,
         "/v1/read-only" => Method::PUT,
         "/v1/reload" => Method::POST,
+        "/v1/events" => return Ok(events(reloader.control(), request).await),
         _ => return Ok(failed(StatusCode::NOT_FOUND, "there is no such resource")),
     };
     if *request.method() != method {
-        return Ok(wrong_method(&method));
+        return Ok(wrong_method(method.as_str()));
     }
     let control = reloader.control();
     Ok(match method {
@@ -89,6 +91,36 @@ async fn reload(reloader: &Reloader) -> Answer {
     }
 }
 
+async fn events(control: &Control, request: Request<Incoming>) -> Answer {
+    match *request.method() {
+        Method::GET => document(StatusCode::OK, &Events::of(control)),
+        Method::POST => {
+            let wanted = wanted_events(control, request.into_body()).await;
+            wanted.unwrap_or_else(|error| error)
+        }
+        _ => wrong_method("GET and POST"),
+    }
+}
+
+async fn wanted_events(control: &Control, body: Incoming) -> Result<Answer, Answer> {
+    let wanted: Wanted = serde_json::from_slice(&receive(body).await?).map_err(|error| {
+        let error = format!("the body is not what it should be: {error}");
+        failed(StatusCode::BAD_REQUEST, error)
+    })?;
+    match control.command_events(&wanted.endpoint, wanted.wish()).await {
+        Ok(events) => Ok(document(StatusCode::OK, &Done::to(events))),
+        Err(error) => {
+            let status = match &error {
+                CommandError::Unknown { .. } => StatusCode::NOT_FOUND,
+                CommandError::Elsewhere(_) | CommandError::Ended(_) => StatusCode::CONFLICT,
+                CommandError::Files { .. } => StatusCode::INTERNAL_SERVER_ERROR,
+            };
+            let source = std::error::Error::source(&error).map(|source| format!(": {source}"));
+            Err(failed(status, format!("{error}{}", source.unwrap_or_default())))
+        }
+    }
+}
+
 async fn receive(body: Incoming) -> Result<Bytes, Answer> {
     match timeout(BODY_TIME, Limited::new(body, BODY_BYTES).collect()).await {
         Ok(Ok(body)) => Ok(body.to_bytes()),
@@ -103,10 +135,12 @@ async fn receive(body: Incoming) -> Result<Bytes, Answer> {
     }
 }
 
-fn wrong_method(allowed: &Method) -> Answer {
+/// `allowed` is methods, with ` and ` between them.
+fn wrong_method(allowed: &str) -> Answer {
     let error = format!("the resource takes {allowed} only");
     let mut answer = failed(StatusCode::METHOD_NOT_ALLOWED, error);
-    let value = HeaderValue::from_str(allowed.as_str()).expect("a method is a token");
+    let value = allowed.replace(" and ", ", ");
+    let value = HeaderValue::try_from(value).expect("a method is a token");
     answer.headers_mut().insert(ALLOW, value);
     answer
 }

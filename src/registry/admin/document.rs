@@ -1,11 +1,14 @@
 //! What is said over the admin socket, as it is written.
 
-use std::process;
+use std::{collections::BTreeMap, process};
 
 use serde::{Deserialize, Serialize};
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 
-use crate::control::{Control, Reloaded};
+use crate::{
+    control::{Control, Reloaded},
+    events::{EndpointStatistics, Wish},
+};
 
 /// Of all answers here.
 const SCHEMA: u32 = 1;
@@ -78,6 +81,53 @@ pub(super) struct Reload {
     needs_restart: Vec<&'static str>,
 }
 
+/// `GET /v1/events`.
+#[derive(Debug, Serialize)]
+pub(super) struct Events {
+    schema: u32,
+    endpoints: Vec<Endpoint>,
+}
+
+#[derive(Debug, Serialize)]
+struct Endpoint {
+    name: String,
+    url: String,
+    durable: bool,
+    delivering: bool,
+    pending: u64,
+    pending_bytes: u64,
+    dead: u64,
+    delivered: u64,
+    failures: u64,
+    given_up: u64,
+    lost: u64,
+    statuses: BTreeMap<u16, u64>,
+    trouble: Option<String>,
+}
+
+/// What `POST /v1/events` is sent.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Wanted {
+    pub(super) endpoint: String,
+    wish: WishName,
+}
+
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum WishName {
+    Replay,
+    ForgetDead,
+    ForgetPending,
+}
+
+/// What `POST /v1/events` answers.
+#[derive(Debug, Serialize)]
+pub(super) struct Done {
+    schema: u32,
+    events: u64,
+}
+
 /// Any answer that is an error.
 #[derive(Debug, Serialize)]
 pub(super) struct Failed {
@@ -123,6 +173,49 @@ impl ReadOnly {
         let writes_in_flight = control.statistics().writes_in_flight;
         let quiet = read_only && writes_in_flight == 0;
         Self { schema: SCHEMA, read_only, was, quiet, writes_in_flight }
+    }
+}
+
+impl Events {
+    pub(super) fn of(control: &Control) -> Self {
+        let endpoints = control.events().into_iter().map(Endpoint::from).collect();
+        Self { schema: SCHEMA, endpoints }
+    }
+}
+
+impl From<EndpointStatistics> for Endpoint {
+    fn from(of: EndpointStatistics) -> Self {
+        Self {
+            name: of.name,
+            url: of.url,
+            durable: of.is_durable,
+            delivering: of.is_delivering,
+            pending: of.pending,
+            pending_bytes: of.pending_bytes,
+            dead: of.dead,
+            delivered: of.delivered,
+            failures: of.failures,
+            given_up: of.given_up,
+            lost: of.lost,
+            statuses: of.statuses,
+            trouble: of.trouble,
+        }
+    }
+}
+
+impl Wanted {
+    pub(super) fn wish(&self) -> Wish {
+        match self.wish {
+            WishName::Replay => Wish::Replay,
+            WishName::ForgetDead => Wish::ForgetDead,
+            WishName::ForgetPending => Wish::ForgetPending,
+        }
+    }
+}
+
+impl Done {
+    pub(super) fn to(events: u64) -> Self {
+        Self { schema: SCHEMA, events }
     }
 }
 

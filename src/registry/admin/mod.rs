@@ -40,6 +40,25 @@
 //! {"schema": 1, "error": "the configuration is not usable", "problems": ["line 3, column 5: `http.adr`: …"]}
 //! ```
 //!
+//! `GET /v1/events` answers 200 with what each endpoint of `notifications` has been told since the start of the process, and what
+//! waits for it; `trouble` is null after a success:
+//!
+//! ```json
+//! {"schema": 1, "endpoints": [{"name": "hooks", "url": "https://hooks.example.com/", "durable": true, "delivering": true,
+//!  "pending": 2, "pending_bytes": 1302, "dead": 0, "delivered": 40, "failures": 3, "given_up": 0, "lost": 0,
+//!  "statuses": {"200": 40}, "trouble": "it cannot be reached: connection refused"}]}
+//! ```
+//!
+//! `POST /v1/events` does something to the events of one endpoint: `replay` puts those that were given up at the end of its queue,
+//! `forget-dead` and `forget-pending` drop events:
+//!
+//! ```json
+//! {"endpoint": "hooks", "wish": "replay"}
+//! ```
+//!
+//! and answers 200 with `{"schema": 1, "events": 3}`, how many it was done to; 404 if there is no such endpoint, 409 if this
+//! process does not deliver to it, 500 if its files cannot be used.
+//!
 //! Other errors have only `error`: 400 for a body that cannot be read, 404 for an unknown path, 405 for a wrong
 //! method, 408 for a body that does not come, 413 for one that is too long.
 

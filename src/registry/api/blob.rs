@@ -6,7 +6,7 @@ use http::{
     HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode,
     header::{
         ACCEPT_RANGES, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, ETAG,
-        IF_NONE_MATCH, IF_RANGE, RANGE,
+        IF_NONE_MATCH, IF_RANGE, LOCATION, RANGE,
     },
 };
 use oci::{Digest, ErrorCode, RepositoryName};
@@ -15,9 +15,14 @@ use super::{
     Answer, Body, Call,
     body::Piece,
     failure::Failure,
+    proxied::Source,
     range::{ByteRanges, RangeError},
+    witnessed::{tell_gone, to_its_end},
 };
-use crate::content::{Blob, Object, UploadId};
+use crate::{
+    content::{UploadId, blob_path},
+    events::What,
+};
 
 pub(super) const CONTENT_DIGEST: HeaderName = HeaderName::from_static("docker-content-digest");
 
@@ -25,22 +30,55 @@ const OCTETS: HeaderValue = HeaderValue::from_static("application/octet-stream")
 
 impl Call<'_> {
     pub(super) async fn blob(&self, name: &RepositoryName, digest: &Digest) -> Answer {
-        let Blob { digest, object } = self.api.content.blob(name, digest).await?;
-        let mut response = self.blob_body(&digest, &object)?;
+        let (digest, source) = self.find_blob(name, digest).await?;
+        let stored = source.stored().cloned();
+        self.tell_blob_pull(name, digest, source.size());
+        if stored.is_some()
+            && let Some(elsewhere) = self.elsewhere(&digest)
+        {
+            return Ok(elsewhere);
+        }
+        let mut response = self.blob_body(&digest, source)?;
         let headers = response.headers_mut();
         headers.insert(CONTENT_DIGEST, value(&digest.to_string()));
         headers.insert(ETAG, etag(&digest));
         // Content under a digest never changes.
         headers.insert(CACHE_CONTROL, HeaderValue::from_static("max-age=31536000"));
         headers.insert(ACCEPT_RANGES, HeaderValue::from_static("bytes"));
-        if let Some(nginx) = &self.settings.nginx {
-            nginx.hand_over(self.parts, &object, &mut response);
+        if let (Some(nginx), Some(object)) = (&self.settings.nginx, &stored) {
+            nginx.hand_over(self.parts, object, &mut response);
         }
         Ok(response)
     }
 
+    /// The way to a blob that clients get elsewhere, and that this one does not have.
+    fn elsewhere(&self, digest: &Digest) -> Option<Response<Body>> {
+        let redirect = self.api.redirect.as_ref()?;
+        if matches_etag(&self.parts.headers, digest) {
+            return None;
+        }
+        let url = redirect.url(&blob_path(digest))?;
+        let mut response = Response::new(Body::empty());
+        *response.status_mut() = StatusCode::TEMPORARY_REDIRECT;
+        let headers = response.headers_mut();
+        headers.insert(LOCATION, HeaderValue::try_from(url).ok()?);
+        headers.insert(CONTENT_TYPE, OCTETS);
+        headers.insert(CONTENT_DIGEST, value(&digest.to_string()));
+        headers.insert(CONTENT_LENGTH, HeaderValue::from_static("0"));
+        Some(response)
+    }
+
     pub(super) async fn delete_blob(&self, name: &RepositoryName, digest: &Digest) -> Answer {
-        self.writing()?.delete_blob(name, digest).await?;
+        let (writing, witness) = (self.writing()?.clone(), self.witness());
+        let (name, digest) = (name.clone(), *digest);
+        to_its_end(async move {
+            writing.delete_blob(&name, &digest).await?;
+            if let Some(witness) = witness {
+                tell_gone(&witness, &name, What::Gone(digest));
+            }
+            Ok(())
+        })
+        .await?;
         let mut response = Response::new(Body::empty());
         *response.status_mut() = StatusCode::ACCEPTED;
         response.headers_mut().insert(CONTENT_LENGTH, HeaderValue::from_static("0"));
@@ -48,22 +86,26 @@ impl Call<'_> {
     }
 
     /// Status and body: all of it, parts of it, or nothing because the client has it.
-    fn blob_body(&self, digest: &Digest, object: &Object) -> Result<Response<Body>, Failure> {
+    fn blob_body(&self, digest: &Digest, source: Source) -> Result<Response<Body>, Failure> {
         let headers = &self.parts.headers;
         if matches_etag(headers, digest) {
             return Ok(not_modified());
         }
-        let size = object.size();
+        let size = source.size();
         let wanted = headers.get(RANGE).and_then(|value| value.to_str().ok());
         let ranges = match wanted {
-            Some(wanted) if self.parts.method == Method::GET && still_current(headers, digest) => {
+            Some(wanted)
+                if self.parts.method == Method::GET
+                    && source.has_parts()
+                    && still_current(headers, digest) =>
+            {
                 ByteRanges::parse(wanted, size).map_err(|error| unsatisfiable(error, size))?
             }
             _ => ByteRanges::Whole,
         };
         let ranges = match ranges {
             ByteRanges::Whole => {
-                let mut response = Response::new(Body::blob(object.chunks(0..size)));
+                let mut response = source.whole();
                 response.headers_mut().insert(CONTENT_TYPE, OCTETS);
                 return Ok(response);
             }
@@ -71,13 +113,14 @@ impl Call<'_> {
         };
         let mut response = match <[_; 1]>::try_from(ranges) {
             Ok([range]) => {
-                let mut response = Response::new(Body::blob(object.chunks(range.clone())));
+                let part = source.part(range.clone());
+                let mut response = Response::new(part.map_or_else(Body::empty, Body::one));
                 let content_range = format!("bytes {}-{}/{size}", range.start, range.end - 1);
                 response.headers_mut().insert(CONTENT_RANGE, value(&content_range));
                 response.headers_mut().insert(CONTENT_TYPE, OCTETS);
                 response
             }
-            Err(ranges) => multipart(object, ranges),
+            Err(ranges) => multipart(&source, ranges),
         };
         *response.status_mut() = StatusCode::PARTIAL_CONTENT;
         Ok(response)
@@ -85,10 +128,10 @@ impl Call<'_> {
 }
 
 /// Several ranges in one answer (RFC 9110, section 14.6).
-fn multipart(object: &Object, ranges: Vec<std::ops::Range<u64>>) -> Response<Body> {
+fn multipart(source: &Source, ranges: Vec<std::ops::Range<u64>>) -> Response<Body> {
     // Random, so that no blob can hold it on purpose.
     let boundary = UploadId::random();
-    let size = object.size();
+    let size = source.size();
     let mut pieces = VecDeque::with_capacity(2 * ranges.len() + 1);
     let mut line_break = "";
     for range in ranges {
@@ -99,7 +142,7 @@ fn multipart(object: &Object, ranges: Vec<std::ops::Range<u64>>) -> Response<Bod
             range.end - 1
         );
         pieces.push_back(Piece::Bytes(head.into()));
-        pieces.push_back(Piece::Blob(object.chunks(range)));
+        pieces.extend(source.part(range));
         line_break = "\r\n";
     }
     pieces.push_back(Piece::Bytes(format!("\r\n--{boundary}--\r\n").into()));

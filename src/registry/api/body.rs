@@ -9,7 +9,10 @@ use std::{
 use bytes::Bytes;
 use http_body::{Frame, SizeHint};
 
-use crate::content::Chunks;
+use crate::{
+    content::Chunks,
+    proxy::{ArrivingChunks, Passing},
+};
 
 /// The body of an answer.
 #[derive(Debug)]
@@ -29,6 +32,8 @@ enum Pieces {
 pub(super) enum Piece {
     Bytes(Bytes),
     Blob(Chunks),
+    Arriving(ArrivingChunks),
+    Passing(Box<Passing>),
 }
 
 impl Body {
@@ -40,8 +45,8 @@ impl Body {
         Self { pieces: Pieces::One(Piece::Bytes(bytes.into())) }
     }
 
-    pub(super) fn blob(chunks: Chunks) -> Self {
-        Self { pieces: Pieces::One(Piece::Blob(chunks)) }
+    pub(super) fn one(piece: Piece) -> Self {
+        Self { pieces: Pieces::One(piece) }
     }
 
     pub(super) fn parts(pieces: VecDeque<Piece>) -> Self {
@@ -54,6 +59,8 @@ impl Piece {
         match self {
             Self::Bytes(bytes) => bytes.len() as u64,
             Self::Blob(chunks) => chunks.remaining(),
+            Self::Arriving(chunks) => chunks.remaining(),
+            Self::Passing(passing) => passing.remaining(),
         }
     }
 
@@ -66,6 +73,8 @@ impl Piece {
             Self::Bytes(bytes) if bytes.is_empty() => Poll::Ready(None),
             Self::Bytes(bytes) => Poll::Ready(Some(Ok(std::mem::take(bytes)))),
             Self::Blob(chunks) => chunks.poll_next(context),
+            Self::Arriving(chunks) => chunks.poll_next(context),
+            Self::Passing(passing) => passing.poll_next(context),
         }
     }
 }

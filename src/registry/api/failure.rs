@@ -66,6 +66,10 @@ impl Failure {
             .with_status(StatusCode::NOT_FOUND)
     }
 
+    pub(super) fn is_not_found(&self) -> bool {
+        self.facts.status == StatusCode::NOT_FOUND
+    }
+
     /// Another status than the code's own.
     pub(super) fn with_status(mut self, status: StatusCode) -> Self {
         self.facts.status = status;
@@ -180,10 +184,7 @@ impl From<Error> for Failure {
                 failure.facts.errors = missing.iter().map(missing_entry).collect();
                 failure
             }
-            Error::ForeignLayer(digest) => Self::new(ErrorCode::ManifestInvalid)
-                .because(&error)
-                .with_detail(json!(digest.to_string())),
-            Error::Condition(_) => Self::new(ErrorCode::Unsupported)
+            Error::Condition(_) => Self::new(ErrorCode::Denied)
                 .because(&error)
                 .with_status(StatusCode::PRECONDITION_FAILED),
             Error::Manifest(reason) => Self::new(ErrorCode::ManifestInvalid).because(reason),

@@ -8,10 +8,8 @@ use http::{
     header::{CONTENT_LENGTH, CONTENT_TYPE, ETAG, LOCATION, VARY},
 };
 use http_body_util::BodyExt;
-use hyper::body::Incoming;
 use oci::{Digest, ErrorCode, Manifest, ManifestType, Reference, RepositoryName, Tag};
 use serde_json::json;
-
 use tokio::time::timeout;
 
 use super::{
@@ -21,10 +19,18 @@ use super::{
     failure::Failure,
     negotiation,
     page::queries,
+    proxied::{Answered, warn_of_age},
+    received::Received,
     validation,
     warning::warn,
+    witnessed::{references, tell_gone, to_its_end},
 };
-use crate::content::{BodyError, Error, Listing, Push, Pushed, StoredManifest};
+use crate::{
+    config::EventAction,
+    content::{BodyError, Error, Listing, Push, Pushed, StoredManifest},
+    events::{Happened, ManifestFacts, What},
+    proxy::Kept,
+};
 
 const SUBJECT: HeaderName = HeaderName::from_static("oci-subject");
 const TAG: HeaderName = HeaderName::from_static("oci-tag");
@@ -41,7 +47,11 @@ const BODY_TIME: Duration = Duration::from_secs(60);
 impl Call<'_> {
     /// Serves the manifest as it was pushed, or what stands for it where a client cannot read it.
     pub(super) async fn manifest(&self, name: &RepositoryName, reference: &Reference) -> Answer {
-        let mut found = self.api.content.manifest(name, reference).await?;
+        let Kept { manifest: mut found, is_stale } =
+            match self.find_manifest(name, reference).await? {
+                Answered::Kept(kept) => kept,
+                Answered::Described(response) => return Ok(response),
+            };
         let mut kind = sniff(&found)?;
         let depends = self.depends_on_client(reference, kind);
         if depends && let Some(other) = self.instead(name, reference, kind, &found).await? {
@@ -54,6 +64,8 @@ impl Call<'_> {
             if kind.is_schema1() {
                 (kind, found.bytes) = (ManifestType::DockerSchema1Signed, self.signed(&found)?);
             }
+            let told = (found.digest, reference.tag());
+            self.tell_manifest_pull(name, told, kind.as_str(), &found.bytes);
             let mut response = Response::new(Body::full(found.bytes));
             let content_type = HeaderValue::from_static(kind.as_str());
             response.headers_mut().insert(CONTENT_TYPE, content_type);
@@ -65,6 +77,7 @@ impl Call<'_> {
         if depends {
             headers.insert(VARY, HeaderValue::from_static("Accept"));
         }
+        warn_of_age(&mut response, is_stale);
         Ok(response)
     }
 
@@ -92,16 +105,17 @@ impl Call<'_> {
         self.manifest_if_there(name, image).await
     }
 
-    /// A manifest of a list, if the repository has it.
+    /// A manifest of a list, if it is there.
     pub(super) async fn manifest_if_there(
         &self,
         name: &RepositoryName,
         digest: Digest,
     ) -> Result<Option<StoredManifest>, Failure> {
-        match self.api.content.manifest(name, &digest.into()).await {
-            Ok(image) => Ok(Some(image)),
-            Err(Error::ManifestUnknown(_)) => Ok(None),
-            Err(error) => Err(error.into()),
+        match self.find_manifest(name, &digest.into()).await {
+            Ok(Answered::Kept(Kept { manifest, .. })) => Ok(Some(manifest)),
+            Ok(Answered::Described(_)) => Ok(None),
+            Err(failure) if failure.is_not_found() => Ok(None),
+            Err(failure) => Err(failure),
         }
     }
 
@@ -109,7 +123,7 @@ impl Call<'_> {
         &self,
         name: &RepositoryName,
         reference: &Reference,
-        body: Incoming,
+        body: Received,
     ) -> Answer {
         let (digest, tags) = self.targets(reference)?;
         let bytes = self.manifest_bytes(body).await?;
@@ -124,7 +138,7 @@ impl Call<'_> {
         let subject = manifest.subject.as_ref().map(|subject| subject.digest);
         let accepted = if digest.is_some() { tags.clone() } else { Vec::new() };
         let push = Push { digest, tags, manifest, bytes, needs, condition };
-        let Pushed { digest, listing } = self.writing()?.put_manifest(name, push).await?;
+        let Pushed { digest, listing } = self.store_manifest(name, push).await?;
         let path = format!("{name}/manifests/{digest}");
         let mut response = Response::new(Body::empty());
         *response.status_mut() = StatusCode::CREATED;
@@ -144,6 +158,35 @@ impl Call<'_> {
             Some(Listing::Listed | Listing::Gone) | None => {}
         }
         Ok(response)
+    }
+
+    /// Stores a manifest, and tells of it: once for each tag that points to it now.
+    async fn store_manifest(&self, name: &RepositoryName, push: Push) -> Result<Pushed, Failure> {
+        let writing = self.writing()?;
+        let Some(witness) = self.witness() else {
+            return Ok(writing.put_manifest(name, push).await?);
+        };
+        let (writing, repository) = (writing.clone(), name.clone());
+        let (media_type, size) = (push.manifest.kind.as_str(), push.bytes.len() as u64);
+        let references = match witness.wants_references() {
+            true => references(&push.manifest),
+            false => Vec::new(),
+        };
+        let mut tags: Vec<_> = push.tags.iter().cloned().map(Some).collect();
+        if tags.is_empty() {
+            tags.push(None);
+        }
+        let stored = to_its_end(async move {
+            let pushed = writing.put_manifest(&repository, push).await?;
+            for tag in tags {
+                let (digest, references) = (pushed.digest, references.clone());
+                let facts = ManifestFacts { digest, media_type, size, tag, references };
+                let (action, repository) = (EventAction::Push, repository.clone());
+                witness.tell(&Happened { action, repository, what: What::Manifest(facts) });
+            }
+            Ok(pushed)
+        });
+        Ok(stored.await?)
     }
 
     /// The digest that a push names, and the tags that shall point to it.
@@ -176,13 +219,25 @@ impl Call<'_> {
         name: &RepositoryName,
         reference: &Reference,
     ) -> Answer {
-        match reference {
-            Reference::Tag(tag) => {
-                let condition = condition::of(&self.parts.headers);
-                self.writing()?.delete_tag(name, tag, condition).await?;
-            }
-            Reference::Digest(digest) => self.writing()?.delete_manifest(name, digest).await?,
-        }
+        let (writing, witness) = (self.writing()?.clone(), self.witness());
+        let (name, reference) = (name.clone(), reference.clone());
+        let condition = condition::of(&self.parts.headers);
+        to_its_end(async move {
+            let tags = match &reference {
+                Reference::Tag(tag) => {
+                    writing.delete_tag(&name, tag, condition).await?;
+                    vec![tag.clone()]
+                }
+                Reference::Digest(digest) => writing.delete_manifest(&name, digest).await?,
+            };
+            let Some(witness) = witness else { return Ok(()) };
+            // As Distribution: the manifest, then the tags that went with it.
+            let gone = reference.digest().map(|digest| What::Gone(*digest));
+            let gone = gone.into_iter().chain(tags.into_iter().map(What::GoneTag));
+            gone.for_each(|what| tell_gone(&witness, &name, what));
+            Ok(())
+        })
+        .await?;
         let mut response = Response::new(Body::empty());
         *response.status_mut() = StatusCode::ACCEPTED;
         response.headers_mut().insert(CONTENT_LENGTH, HeaderValue::from_static("0"));
@@ -190,7 +245,7 @@ impl Call<'_> {
     }
 
     /// The body, which may not be larger than a manifest can be.
-    async fn manifest_bytes(&self, body: Incoming) -> Result<Bytes, Failure> {
+    async fn manifest_bytes(&self, body: Received) -> Result<Bytes, Failure> {
         let length = self.parts.headers.get(CONTENT_LENGTH).and_then(|value| value.to_str().ok());
         let length: Option<usize> = length.and_then(|length| length.parse().ok());
         let most = self.settings.validation.payload_limit;
@@ -207,7 +262,7 @@ impl Call<'_> {
 
     /// Receives a body. Only a few large ones at once are in memory, whoever sends how many; a client
     /// that sends nothing keeps nobody waiting.
-    async fn receive(&self, mut body: Incoming) -> Result<Bytes, Failure> {
+    async fn receive(&self, mut body: Received) -> Result<Bytes, Failure> {
         let most = self.settings.validation.payload_limit;
         let mut received = BytesMut::new();
         let mut permit = None;

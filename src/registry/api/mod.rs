@@ -16,16 +16,18 @@ mod location;
 mod manifest;
 mod negotiation;
 mod page;
+mod proxied;
 mod range;
+mod received;
 mod referrers;
 mod schema1;
 mod sendfile;
 mod settings;
 mod tags;
-mod unwanted;
 mod upload;
 mod validation;
 mod warning;
+mod witnessed;
 
 use http::{
     HeaderValue, Method, Request, Response, StatusCode,
@@ -42,12 +44,16 @@ use crate::{
     auth::{Gate, Grant, User},
     config::Config,
     content::{BodyError, Content, Writing},
+    events::Events,
+    proxy::Proxy,
+    redirect::Redirect,
     route::{self, NoRoute, Route},
     schema1::SigningKey,
     upload::Signer,
 };
 pub(crate) use body::Body;
 use failure::Failure;
+use received::Received;
 use settings::{Current, Settings};
 
 pub use range::{ByteRanges, RangeError};
@@ -63,11 +69,16 @@ type Answer = Result<Response<Body>, Failure>;
 pub(crate) struct Api {
     gate: Gate,
     content: Content,
+    events: Events,
     signer: Signer,
     /// Signs manifests of schema 1.
     signing_key: SigningKey,
     settings: Current,
     large_manifests: Semaphore,
+    /// None for a registry that is pushed to.
+    proxy: Option<Proxy>,
+    /// None for a registry that serves every blob itself.
+    redirect: Option<Redirect>,
 }
 
 /// One request, without its body.
@@ -93,22 +104,37 @@ impl Api {
         config: &Config,
         gate: Gate,
         content: Content,
+        events: Events,
         signer: Signer,
         signing_key: SigningKey,
+        (proxy, redirect): (Option<Proxy>, Option<Redirect>),
     ) -> Self {
         Self {
             gate,
             content,
+            events,
             signer,
             signing_key,
             settings: Current::new(Settings::new(config)),
             large_manifests: Semaphore::new(LARGE_MANIFESTS),
+            proxy,
+            redirect,
         }
     }
 
     /// Whether everybody may do everything.
     pub(crate) fn is_open(&self) -> bool {
         self.gate.is_open()
+    }
+
+    /// Whether somebody is told of requests.
+    pub(crate) fn has_listeners(&self) -> bool {
+        self.events.is_on()
+    }
+
+    /// The registry behind this one, if there is one.
+    pub(crate) fn proxy(&self) -> Option<&Proxy> {
+        self.proxy.as_ref()
     }
 
     /// Takes the settings of a configuration; requests that have begun keep theirs.
@@ -123,11 +149,8 @@ impl Api {
             return base::bad_request();
         }
         let settings = self.settings.get();
-        let mut body = Some(body);
-        let answer = self.admit(&settings, &mut parts, &mut body).await;
-        if let Some(body) = body.filter(|body| !body.is_end_stream()) {
-            unwanted::read_on(body);
-        }
+        let body = Received::new(&parts, body);
+        let answer = self.admit(&settings, &mut parts, body).await;
         let mut response = answer.unwrap_or_else(|failure| failure.into_response(&parts));
         for name in settings.headers.keys() {
             // A handler's own word is more exact than a header for all answers.
@@ -147,12 +170,7 @@ impl Api {
     }
 
     /// Asks who it is, and for what, before anything is done; notes the name for the logs.
-    async fn admit(
-        &self,
-        settings: &Settings,
-        parts: &mut Parts,
-        body: &mut Option<Incoming>,
-    ) -> Answer {
+    async fn admit(&self, settings: &Settings, parts: &mut Parts, body: Received) -> Answer {
         let route = route::parse(&settings.external.prefix, parts.uri.path());
         let is_asked = !self.gate.is_open();
         let grant = match is_asked.then(|| authorize::wanted(&route, parts)) {
@@ -170,13 +188,7 @@ impl Api {
         self.route(call, route, body).await
     }
 
-    /// Takes the body of a request that is handled; of one that is refused it is left.
-    async fn route(
-        &self,
-        call: Call<'_>,
-        route: Result<Route, NoRoute>,
-        body: &mut Option<Incoming>,
-    ) -> Answer {
+    async fn route(&self, call: Call<'_>, route: Result<Route, NoRoute>, body: Received) -> Answer {
         let Call { settings, parts, .. } = call;
         let route = match route {
             Ok(Route::Redirect(path)) => return redirect(&path, parts.uri.query()),
@@ -199,7 +211,7 @@ impl Api {
         let call = Call { writing: writing.as_ref(), ..call };
         match (route, parts.method.as_str()) {
             (Route::Manifest(name, reference), "PUT") => {
-                call.put_manifest(&name, &reference, taken(body)?).await
+                call.put_manifest(&name, &reference, body).await
             }
             (Route::Manifest(name, reference), "DELETE") => {
                 call.delete_manifest(&name, &reference).await
@@ -207,9 +219,9 @@ impl Api {
             (Route::Manifest(name, reference), _) => call.manifest(&name, &reference).await,
             (Route::Blob(name, digest), "DELETE") => call.delete_blob(&name, &digest).await,
             (Route::Blob(name, digest), _) => call.blob(&name, &digest).await,
-            (Route::Uploads(name), _) => call.begin_upload(&name, taken(body)?).await,
-            (Route::Upload(name, id), "PATCH") => call.append(&name, id, taken(body)?).await,
-            (Route::Upload(name, id), "PUT") => call.commit(&name, id, taken(body)?).await,
+            (Route::Uploads(name), _) => call.begin_upload(&name, body).await,
+            (Route::Upload(name, id), "PATCH") => call.append(&name, id, body).await,
+            (Route::Upload(name, id), "PUT") => call.commit(&name, id, body).await,
             (Route::Upload(name, id), "DELETE") => call.cancel_upload(&name, id).await,
             (Route::Upload(name, id), _) => call.upload(&name, id).await,
             (Route::Tags(name), _) => call.tags(&name).await,
@@ -227,11 +239,6 @@ impl Call<'_> {
     fn writing(&self) -> Result<&Writing, Failure> {
         self.writing.ok_or_else(failure::read_only)
     }
-}
-
-/// Takes the body, which is there once.
-fn taken(body: &mut Option<Incoming>) -> Result<Incoming, Failure> {
-    body.take().ok_or_else(Failure::not_found)
 }
 
 fn is_write(method: &Method) -> bool {

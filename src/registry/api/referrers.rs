@@ -1,12 +1,12 @@
 //! The referrers of a manifest: signatures, SBOMs and the like that name it as their subject.
 
 use http::{HeaderName, HeaderValue, header::LINK};
-use oci::{Digest, ManifestType, Referrer, RepositoryName};
+use oci::{Digest, ManifestType, Referrer, Referrers, RepositoryName};
 use serde_json::{Value, json};
 
 use super::{
     Answer, Call, document,
-    page::{self, query},
+    page::{self, Page, query},
     warning::warn,
 };
 
@@ -24,29 +24,20 @@ impl Call<'_> {
     /// Always a list, whether or not anybody has heard of the repository or the subject: to clients a
     /// 404 means that there is no such API.
     pub(super) async fn referrers(&self, name: &RepositoryName, subject: &Digest) -> Answer {
-        let page = page::Page::of(self.parts)?;
-        let found = self.api.content.referrers(name, subject).await?;
-        let is_readable = found.is_some();
-        let found = found.unwrap_or_default();
+        let page = Page::of(self.parts)?;
+        self.find_referrers(name, subject).await?;
         let wanted = query(self.parts, "artifactType").filter(|wanted| !wanted.is_empty());
         let wanted = wanted.as_deref();
-        // `last` is a place in the order, and need not be a digest.
-        let is_on_page = |digest: &Digest, referrer: &Referrer| {
-            page.last.as_ref().is_none_or(|last| digest.to_string() > *last)
-                && wanted.is_none_or(|wanted| referrer.artifact_type() == Some(wanted))
-        };
-        let rest: Vec<_> = found
-            .by_digest()
-            .into_iter()
-            .filter(|(digest, referrer)| is_on_page(digest, referrer))
-            .collect();
-        let shown = &rest[..fitting(&rest, page.n.unwrap_or(PAGE_ENTRIES))];
-        let mut response = document::answer(self.parts, INDEX, index(shown));
+        let show = |referrers: &Referrers| Shown::of(referrers, &page, wanted);
+        let found = self.api.content.referrers(name, subject, show).await?;
+        let is_readable = found.is_some();
+        let Shown { index, last } = found.unwrap_or_else(|| show(&Referrers::default()));
+        let mut response = document::answer(self.parts, INDEX, index);
         if wanted.is_some() {
             let filters = HeaderValue::from_static("artifactType");
             response.headers_mut().insert(FILTERS_APPLIED, filters);
         }
-        if let (Some((last, _)), true) = (shown.last(), shown.len() < rest.len()) {
+        if let Some(last) = last {
             let path = format!("{}v2/{name}/referrers/{subject}", self.settings.external.prefix);
             let last = last.to_string();
             let mut parameters = vec![("last", last.as_str())];
@@ -62,6 +53,28 @@ impl Call<'_> {
             );
         }
         Ok(response)
+    }
+}
+
+/// A page of a list.
+struct Shown {
+    index: Vec<u8>,
+    /// Its last entry, if others follow.
+    last: Option<Digest>,
+}
+
+impl Shown {
+    fn of(referrers: &Referrers, page: &Page, wanted: Option<&str>) -> Self {
+        // `last` is a place in the order, and need not be a digest.
+        let is_on_page = |digest: &Digest, referrer: &Referrer| {
+            page.last.as_ref().is_none_or(|last| digest.to_string() > *last)
+                && wanted.is_none_or(|wanted| referrer.artifact_type() == Some(wanted))
+        };
+        let mut rest = referrers.by_digest();
+        rest.retain(|(digest, referrer)| is_on_page(digest, referrer));
+        let shown = &rest[..fitting(&rest, page.n.unwrap_or(PAGE_ENTRIES))];
+        let last = shown.last().filter(|_| shown.len() < rest.len());
+        Self { index: index(shown), last: last.map(|(digest, _)| **digest) }
     }
 }
 

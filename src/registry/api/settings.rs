@@ -30,6 +30,8 @@ pub(super) struct Settings {
     pub(super) tags_max: usize,
     /// `compatibility.schema1.enabled`.
     pub(super) schema1: bool,
+    /// Whether this is a cache in front of another registry, where everything is pushed to.
+    is_proxy: bool,
     pub(super) validation: Validation,
     /// Who sends large blobs itself.
     pub(super) nginx: Option<Nginx>,
@@ -48,6 +50,7 @@ impl Settings {
             catalog_max_entries: config.catalog_max_entries,
             tags_max: config.tags_max,
             schema1: config.schema1.enabled,
+            is_proxy: config.proxy.is_some(),
             validation: config.validation.clone(),
         }
     }
@@ -66,6 +69,7 @@ impl Settings {
             // Giving up an upload deletes nothing that was pushed.
             Route::Upload(..) => (true, &[Method::PATCH, Method::PUT], true),
         };
+        let read_only = read_only || self.is_proxy;
         let mut methods = Vec::with_capacity(5);
         if delete && !read_only {
             methods.push(Method::DELETE);
@@ -85,6 +89,11 @@ impl Settings {
         allowed: &[Method],
         read_only: bool,
     ) -> Failure {
+        if super::is_write(method) && self.is_proxy {
+            let why = "this registry is a cache; push to the registry behind it";
+            let failure = Failure::new(ErrorCode::Unsupported).because(why);
+            return failure.with_header(ALLOW, base::allow(allowed));
+        }
         if super::is_write(method) && read_only {
             return failure::read_only().with_header(ALLOW, base::allow(allowed));
         }

@@ -8,6 +8,7 @@ use super::{
     Answer, Call, document,
     failure::JSON,
     page::{self, Page},
+    proxied::warn_of_age,
 };
 
 /// The document that clients read.
@@ -21,7 +22,7 @@ impl Call<'_> {
     /// Without `n` all of them, as everybody expects.
     pub(super) async fn tags(&self, name: &RepositoryName) -> Answer {
         let page = Page::of(self.parts)?;
-        let tags = self.api.content.tags(name).await?;
+        let (tags, is_stale) = self.find_tags(name).await?;
         // `last` need not be a tag: it is a place in the order.
         let first = match &page.last {
             Some(last) => tags.partition_point(|tag| tag.as_str() <= last.as_str()),
@@ -37,6 +38,7 @@ impl Call<'_> {
             let path = format!("{}v2/{name}/tags/list", self.settings.external.prefix);
             response.headers_mut().insert(LINK, page::next(&path, last.as_str(), n));
         }
+        warn_of_age(&mut response, is_stale);
         Ok(response)
     }
 }

@@ -6,7 +6,6 @@ use http::{
     header::{CONTENT_LENGTH, CONTENT_RANGE, LOCATION, RANGE},
 };
 use http_body_util::Empty;
-use hyper::body::Incoming;
 use oci::{Algorithm, Digest, ErrorCode, RepositoryName};
 use serde_json::json;
 
@@ -15,6 +14,8 @@ use super::{
     blob::{CONTENT_DIGEST, value},
     failure::Failure,
     page::query,
+    received::Received,
+    witnessed::{tell_blob, to_its_end},
 };
 use crate::{
     auth::{Access, Action},
@@ -37,7 +38,7 @@ impl From<std::convert::Infallible> for BodyError {
 }
 
 impl Call<'_> {
-    pub(super) async fn begin_upload(&self, name: &RepositoryName, body: Incoming) -> Answer {
+    pub(super) async fn begin_upload(&self, name: &RepositoryName, body: Received) -> Answer {
         if let Some(answer) = self.mount(name).await? {
             return Ok(answer);
         }
@@ -51,7 +52,7 @@ impl Call<'_> {
             response.headers_mut().insert(CHUNK_MIN_LENGTH, HeaderValue::from(CHUNK_BYTES));
             return Ok(response);
         };
-        match content.commit(name, session.id, Position::At(0), body, &digest).await {
+        match self.store_blob(name, session.id, Position::At(0), body, &digest).await {
             Ok(()) => Ok(self.created(name, &digest)),
             Err(error) => {
                 // The client knows no URL under which it could go on.
@@ -65,7 +66,7 @@ impl Call<'_> {
         &self,
         name: &RepositoryName,
         id: UploadId,
-        body: Incoming,
+        body: Received,
     ) -> Answer {
         let state = self.signed_state(name, id)?;
         let position = self.position(&state)?;
@@ -83,7 +84,7 @@ impl Call<'_> {
         &self,
         name: &RepositoryName,
         id: UploadId,
-        body: Incoming,
+        body: Received,
     ) -> Answer {
         let state = self.signed_state(name, id)?;
         let digest = self.claimed_digest()?;
@@ -91,17 +92,42 @@ impl Call<'_> {
             Failure::new(ErrorCode::DigestInvalid).because("the parameter `digest` is missing")
         })?;
         let position = self.position(&state)?;
-        let content = self.writing()?;
+        self.writing()?;
         let committed = if is_empty(&body) && !self.parts.headers.contains_key(CONTENT_RANGE) {
             // All bytes are there; if they are the right ones, the client's idea of how many does not matter.
-            content.commit(name, id, Position::Anywhere, Empty::<Bytes>::new(), &digest).await
+            self.store_blob(name, id, Position::Anywhere, Empty::<Bytes>::new(), &digest).await
         } else {
-            content.commit(name, id, position, body, &digest).await
+            self.store_blob(name, id, position, body, &digest).await
         };
         match committed {
             Ok(()) => Ok(self.created(name, &digest)),
             Err(error) => Err(self.refused(name, id, state, error)),
         }
+    }
+
+    /// Makes a session a blob, and tells of it.
+    async fn store_blob<B>(
+        &self,
+        name: &RepositoryName,
+        id: UploadId,
+        position: Position,
+        body: B,
+        digest: &Digest,
+    ) -> Result<(), Error>
+    where
+        B: http_body::Body<Data = Bytes, Error: Into<BodyError> + Send> + Send + Unpin + 'static,
+    {
+        let Some(writing) = self.writing.cloned() else { return Err(Error::UploadUnknown(id)) };
+        let Some(witness) = self.witness() else {
+            return writing.commit(name, id, position, body, digest).await;
+        };
+        let (name, digest) = (name.clone(), *digest);
+        to_its_end(async move {
+            writing.commit(&name, id, position, body, &digest).await?;
+            tell_blob(&witness, &writing, &name, digest, None).await;
+            Ok(())
+        })
+        .await
     }
 
     pub(super) async fn upload(&self, name: &RepositoryName, id: UploadId) -> Answer {
@@ -138,8 +164,17 @@ impl Call<'_> {
             Sources::These(sources) if sources.is_empty() => return Ok(None),
             sources => sources,
         };
-        let mounted = self.writing()?.mount(sources, name, &digest).await?;
-        Ok(mounted.then(|| self.created(name, &digest)))
+        let (writing, witness) = (self.writing()?.clone(), self.witness());
+        let repository = name.clone();
+        let mounted = to_its_end(async move {
+            let from = writing.mount(sources, &repository, &digest).await?;
+            if let (Some(from), Some(witness)) = (&from, witness) {
+                let from = Some(from.clone());
+                tell_blob(&witness, &writing, &repository, digest, from).await;
+            }
+            Ok(from.is_some())
+        });
+        Ok(mounted.await?.then(|| self.created(name, &digest)))
     }
 
     /// Where a blob may be taken from: only what the client could pull anyway.
@@ -274,7 +309,7 @@ impl Call<'_> {
     }
 }
 
-fn is_empty(body: &Incoming) -> bool {
+fn is_empty(body: &Received) -> bool {
     http_body::Body::is_end_stream(body)
 }
 

@@ -23,12 +23,14 @@ pub(super) fn check(rules: &Validation, manifest: &Manifest) -> Result<Needs, Fa
         return Err(Failure::new(ErrorCode::ManifestInvalid).because(reason));
     }
     manifest.layers.iter().try_for_each(|layer| check_urls(&rules.urls, layer))?;
-    let foreign_layers = matches!(rules.urls, Urls::Checked { .. });
-    Ok(Needs { children: rules.children.clone(), foreign_layers })
+    Ok(Needs { children: rules.children.clone() })
 }
 
 fn check_urls(rules: &Urls, layer: &Descriptor) -> Result<(), Failure> {
-    let Urls::Checked { allow, deny } = rules else { return Ok(()) };
+    let Urls { allow, deny } = rules;
+    if allow.is_empty() && deny.is_empty() && !layer.is_foreign() {
+        return Ok(());
+    }
     let is_allowed = |url: &String| {
         is_web(url)
             && (allow.is_empty() || allow.iter().any(|pattern| pattern.matches(url)))

@@ -2,7 +2,7 @@
 //!
 //! The distribution specification wants the code 299, no agent and no date, and at most 4096 bytes.
 
-use http::{HeaderName, HeaderValue, Response, header::WARNING};
+use http::{HeaderValue, Response, header::WARNING};
 
 use super::Body;
 
@@ -11,8 +11,7 @@ const TEXT_BYTES: usize = 1024;
 
 /// Adds a warning to an answer.
 pub(super) fn warn(response: &mut Response<Body>, text: &str) {
-    const NAME: HeaderName = WARNING;
-    response.headers_mut().append(NAME, value(text));
+    response.headers_mut().append(WARNING, value(text));
 }
 
 fn value(text: &str) -> HeaderValue {

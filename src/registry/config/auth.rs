@@ -7,6 +7,7 @@ use super::{
     check::Findings,
     keys, scalar,
     tree::{Entry, Node},
+    web_url::{NotAUrl, WebUrl},
 };
 
 /// Where Distribution 3 sends clients when `autoredirectpath` does not say.
@@ -55,9 +56,18 @@ pub struct Token {
     /// Certificates whose keys, and whose descendants' keys, verify tokens.
     pub root_cert_bundle: Option<PathBuf>,
     /// A JSON Web Key Set whose keys verify tokens. One of the two is there.
-    pub jwks: Option<PathBuf>,
+    pub jwks: Option<Jwks>,
     /// What tokens may be signed with.
     pub algorithms: BTreeSet<Algorithm>,
+}
+
+/// Where a JSON Web Key Set is.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Jwks {
+    /// A file, read again when it changes.
+    File(PathBuf),
+    /// Published by the issuer, and asked for now and then.
+    Url(WebUrl),
 }
 
 /// Where clients get tokens.
@@ -223,15 +233,27 @@ fn token_realm(options: &mut Options<'_>) -> Option<TokenRealm> {
     }
 }
 
-fn jwks(options: &mut Options<'_>) -> Option<PathBuf> {
+fn jwks(options: &mut Options<'_>) -> Option<Jwks> {
     let (node, text) = options.text("jwks")?;
-    if text.contains("://") {
-        let path = options.path("jwks");
-        let advice = Some("save the keys in a file and name that");
-        options.findings.problem(&path, node, "a URL is not supported yet", advice);
-        return None;
+    if !text.contains("://") {
+        return Some(Jwks::File(PathBuf::from(text)));
     }
-    Some(PathBuf::from(text))
+    let path = options.path("jwks");
+    // What stands before an @ may be a password.
+    let shown = if text.contains('@') { &Node::null(node.origin.clone()) } else { node };
+    match text.parse::<WebUrl>() {
+        Ok(url) => {
+            if url.is_plain() {
+                let message = "asked for without TLS: whoever is on the way can let everybody in";
+                options.findings.warning(&path, node, message);
+            }
+            Some(Jwks::Url(url))
+        }
+        Err(error @ NotAUrl) => {
+            options.findings.problem(&path, shown, error.to_string(), None);
+            None
+        }
+    }
 }
 
 /// `signingalgorithms`: every one that verifies with a public key, when unset.

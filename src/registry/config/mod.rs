@@ -14,8 +14,11 @@ mod duration;
 mod environment;
 mod keys;
 mod load;
+mod notifications;
 mod problem;
+mod proxy;
 mod read;
+mod redirect;
 mod scalar;
 mod secret;
 mod sendfile;
@@ -23,6 +26,7 @@ mod sendfile;
 mod tests;
 mod tree;
 mod validation;
+mod web_url;
 mod yaml;
 
 use std::{
@@ -34,15 +38,23 @@ use std::{
 
 use http::{HeaderName, HeaderValue};
 
-pub use auth::{Algorithm, Auth, HeaderText, Htpasswd, NotHeaderText, Silly, Token, TokenRealm};
+pub use auth::{
+    Algorithm, Auth, HeaderText, Htpasswd, Jwks, NotHeaderText, Silly, Token, TokenRealm,
+};
 pub use compatibility::Schema1;
 pub(crate) use duration::parse as parse_duration;
 pub use keys::{KEYS, Key, Kind, Support, When};
 pub use load::Parsed;
+pub use notifications::{
+    Endpoint, EndpointName, EventAction, EventFormat, NotAName, Notifications, Queue,
+};
 pub use problem::{Invalid, LoadError, Origin, Problem, Warning};
+pub use proxy::{Credentials, Proxy, RemoteUrl};
+pub use redirect::{CloudFront, Redirect};
 pub use secret::Secret;
 pub use sendfile::Sendfile;
 pub use validation::{Children, Class, IndexPlatform, Pattern, Urls, Validation};
+pub use web_url::{NotAUrl, WebUrl};
 
 /// What a registry process needs to know, complete and checked.
 #[derive(Clone, Debug)]
@@ -55,12 +67,16 @@ pub struct Config {
     pub auth: Auth,
     /// `http`.
     pub http: Http,
+    /// `notifications`.
+    pub notifications: Notifications,
     /// `catalog.maxentries`: the largest page of the catalog.
     pub catalog_max_entries: usize,
     /// `tags.maxtags`: the largest page of a tag list that asks for a page.
     pub tags_max: usize,
     /// `compatibility.schema1`.
     pub schema1: Schema1,
+    /// `proxy`: none for a registry that is pushed to.
+    pub proxy: Option<Proxy>,
     /// `regctl.lease`: how long what was answered for stays out of a collector's reach; 1 h when unset.
     pub lease: Duration,
     /// `validation` and `policy`: which manifests are taken.
@@ -119,6 +135,8 @@ pub struct Storage {
     pub read_only: bool,
     /// `storage.maintenance.uploadpurging`.
     pub upload_purging: UploadPurging,
+    /// `middleware.storage`, unless `storage.redirect.disable`: none serves every blob itself.
+    pub redirect: Option<Redirect>,
 }
 
 impl Storage {

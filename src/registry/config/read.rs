@@ -12,7 +12,7 @@ use super::{
     address::Wrong,
     auth,
     check::Findings,
-    compatibility, driver, duration, keys, scalar, sendfile,
+    compatibility, driver, duration, keys, notifications, proxy, redirect, scalar, sendfile,
     tree::{Node, Value},
     validation,
 };
@@ -30,6 +30,7 @@ pub(super) fn config(root: &Node, findings: &mut Findings) -> Option<Config> {
     let log = log(root, findings);
     let storage = storage(root, findings);
     let http = http(root, findings);
+    let notifications = notifications::read(root, findings);
     let catalog_max_entries = page(root, "catalog.maxentries", findings);
     let tags_max = page(root, "tags.maxtags", findings);
     Some(Config {
@@ -37,12 +38,14 @@ pub(super) fn config(root: &Node, findings: &mut Findings) -> Option<Config> {
         storage: storage?,
         auth,
         http,
+        notifications,
         catalog_max_entries,
         tags_max,
         schema1: compatibility::read(root),
         lease: span(root, "regctl.lease").unwrap_or(LEASE),
         validation: validation::read(root, findings),
         sendfile: sendfile::read(root, findings),
+        proxy: proxy::read(root, findings),
     })
 }
 
@@ -157,6 +160,7 @@ fn storage(root: &Node, findings: &mut Findings) -> Option<Storage> {
         delete: boolean(root, "storage.delete.enabled").unwrap_or(false),
         read_only: boolean(root, "storage.maintenance.readonly.enabled").unwrap_or(false),
         upload_purging,
+        redirect: redirect::read(root, findings),
     })
 }
 
@@ -243,13 +247,22 @@ fn secret(root: &Node, findings: &mut Findings) -> Option<Secret> {
 }
 
 fn headers(root: &Node, findings: &mut Findings) -> Vec<(HeaderName, HeaderValue)> {
+    let path = "http.headers";
+    root.find(path).map_or_else(Vec::new, |node| header_map(path, node, findings))
+}
+
+/// Headers by their names, each with a list of values.
+pub(super) fn header_map(
+    path: &str,
+    node: &Node,
+    findings: &mut Findings,
+) -> Vec<(HeaderName, HeaderValue)> {
     let mut headers = Vec::new();
-    let Some(node) = root.find("http.headers") else { return headers };
     if !matches!(node.value, Value::Map(_)) {
-        findings.problem("http.headers", node, "must be a map of names to lists of values", None);
+        findings.problem(path, node, "must be a map of names to lists of values", None);
     }
     for entry in node.entries() {
-        let path = keys::join("http.headers", &entry.key);
+        let path = keys::join(path, &entry.key);
         let Ok(name) = entry.key.parse::<HeaderName>() else {
             let advice = Some("letters, digits and hyphens, no colon");
             findings.problem(&path, &entry.node, "no name of a header", advice);

@@ -37,20 +37,16 @@ pub struct Validation {
     pub classes: Option<Vec<Class>>,
 }
 
-/// Which URLs layers may have.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub enum Urls {
-    /// No rules are set: URLs are words, and every layer must be in the repository.
-    Unused,
-    /// Those that a pattern of `allow` matches, if there is one, and none of `deny`.
-    ///
-    /// Layers that are to be fetched from there need not be in the repository.
-    Checked {
-        /// `allow`.
-        allow: Vec<Pattern>,
-        /// `deny`.
-        deny: Vec<Pattern>,
-    },
+/// Which URLs layers may have: those that a pattern of `allow` matches, if there is one, and none of `deny`.
+///
+/// Without any pattern every host is fine. Layers of a type that is not to be distributed need not be in the
+/// repository when they have a URL, as the image specification has it; Distribution takes none then.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct Urls {
+    /// `allow`.
+    pub allow: Vec<Pattern>,
+    /// `deny`.
+    pub deny: Vec<Pattern>,
 }
 
 /// A regular expression as Go reads it: linear in time, matching anywhere.
@@ -136,7 +132,7 @@ pub(super) fn read(root: &Node, findings: &mut Findings) -> Validation {
     let disabled = root.find("validation.disabled").and_then(Node::text);
     let (urls, children) = match disabled.and_then(scalar::boolean) {
         // As Distribution: blobs are asked for all the same.
-        Some(true) => (Urls::Checked { allow: Vec::new(), deny: Vec::new() }, Children::None),
+        Some(true) => (Urls::default(), Children::None),
         Some(false) | None => (urls(root, findings), children(root, findings)),
     };
     Validation {
@@ -151,7 +147,7 @@ pub(super) fn read(root: &Node, findings: &mut Findings) -> Validation {
 fn urls(root: &Node, findings: &mut Findings) -> Urls {
     let allow = patterns(root, "validation.manifests.urls.allow", findings);
     let deny = patterns(root, "validation.manifests.urls.deny", findings);
-    if allow.is_empty() && deny.is_empty() { Urls::Unused } else { Urls::Checked { allow, deny } }
+    Urls { allow, deny }
 }
 
 fn patterns(root: &Node, path: &str, findings: &mut Findings) -> Vec<Pattern> {

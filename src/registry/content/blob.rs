@@ -21,6 +21,11 @@ pub(crate) enum Sources {
     These(Vec<RepositoryName>),
 }
 
+/// Where a blob's bytes are, below the storage's root.
+pub(crate) fn blob_path(digest: &Digest) -> String {
+    Key::Blob(digest).to_string()
+}
+
 /// A blob that a repository serves.
 #[derive(Debug)]
 pub(crate) struct Blob {
@@ -90,14 +95,14 @@ impl Writing {
         .await
     }
 
-    /// Makes a blob of another repository one of this one. No: there is no such blob.
+    /// Makes a blob of another repository one of this one, and says which that was. None: there is no such blob.
     pub(crate) async fn mount(
         &self,
         sources: Sources,
         repository: &RepositoryName,
         digest: &Digest,
-    ) -> Result<bool, Error> {
-        let Some(from) = self.holder(sources, digest).await? else { return Ok(false) };
+    ) -> Result<Option<RepositoryName>, Error> {
+        let Some(from) = self.holder(sources, digest).await? else { return Ok(None) };
         let (repository, digest) = (repository.clone(), *digest);
         self.shielded(move |content| async move {
             let subject = Subject::Digest(&digest);
@@ -105,12 +110,12 @@ impl Writing {
             // An alias of another digest is not copied: upstream's collector reads it as that one.
             let link = content.read_link(Key::LayerLink(&from, &digest)).await?;
             if link != Some(digest) || !content.has_bytes(&digest).await? {
-                return Ok(false);
+                return Ok(None);
             }
             let link = content.stage_layer(&repository, &digest).await?;
             content.backend().commit(link).await?;
             content.shared.leases.promise(&digest);
-            Ok(true)
+            Ok(Some(from))
         })
         .await
     }

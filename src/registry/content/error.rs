@@ -19,8 +19,6 @@ pub(crate) enum Error {
     DigestMismatch(Box<DigestMismatch>),
     #[error("manifest refers to content that this repository does not have")]
     References(Vec<Digest>),
-    #[error("layer `{0}` is to be fetched from its URLs, and is not in this repository")]
-    ForeignLayer(Digest),
     /// `If-Match` or `If-None-Match` of a write.
     #[error("`{0}` is not what the request's condition says")]
     Condition(Reference),

@@ -247,7 +247,7 @@ mod tests {
     }
 
     fn push(tag: &Tag, manifest: Manifest, bytes: Bytes) -> Push {
-        let needs = Needs { children: Children::All, foreign_layers: false };
+        let needs = Needs { children: Children::All };
         let condition = Condition::default();
         Push { digest: None, tags: vec![tag.clone()], manifest, bytes, needs, condition }
     }

@@ -45,8 +45,6 @@ pub(crate) struct Push {
 #[derive(Clone, Debug)]
 pub(crate) struct Needs {
     pub(crate) children: Children,
-    /// Layers may be had from their URLs alone.
-    pub(crate) foreign_layers: bool,
 }
 
 /// A manifest that is there now.
@@ -151,21 +149,23 @@ impl Writing {
         let _locks = self.lock_for_push(repository, digest, push).await;
         self.check_condition(repository, digest, push).await?;
         self.check_references(repository, push).await?;
-        for staged in self.stage_manifest(repository, digest, push).await? {
+        for staged in
+            self.stage_manifest(repository, digest, push.bytes.clone(), &push.tags).await?
+        {
             self.backend().commit(staged).await?;
         }
         self.shared.leases.promise(digest);
         Ok(())
     }
 
-    /// Takes a manifest out of a repository, and with it the tags that point to it.
+    /// Takes a manifest out of a repository, and with it the tags that point to it, which are returned.
     ///
     /// Its bytes, and those of what it refers to, stay until a collection.
     pub(crate) async fn delete_manifest(
         &self,
         repository: &RepositoryName,
         digest: &Digest,
-    ) -> Result<(), Error> {
+    ) -> Result<Vec<Tag>, Error> {
         let (repository, digest) = (repository.clone(), *digest);
         self.shielded(move |content| async move {
             // A referrer leaves the list first: what is listed is there.
@@ -180,11 +180,12 @@ impl Writing {
                 return Err(Error::ManifestUnknown(Reference::Digest(digest)));
             }
             content.shared.leases.promise(&digest);
-            for tag in content.tags_of(&repository, &digest).await? {
-                content.backend().delete_folder(Folder::Tag(&repository, &tag)).await?;
+            let tags = content.tags_of(&repository, &digest).await?;
+            for tag in &tags {
+                content.backend().delete_folder(Folder::Tag(&repository, tag)).await?;
             }
             content.backend().delete(key).await?;
-            Ok(())
+            Ok(tags)
         })
         .await
     }
@@ -206,18 +207,19 @@ impl Writing {
     }
 
     /// Prepares all that a manifest consists of, in the order in which it may appear.
-    async fn stage_manifest(
+    pub(super) async fn stage_manifest(
         &self,
         repository: &RepositoryName,
         digest: &Digest,
-        push: &Push,
+        bytes: Bytes,
+        tags: &[Tag],
     ) -> Result<Vec<Staged>, Error> {
         self.make_repository(repository).await?;
-        let blob = async { Ok(self.backend().stage(Key::Blob(digest), push.bytes.clone()).await?) };
+        let blob = async { Ok(self.backend().stage(Key::Blob(digest), bytes).await?) };
         let revision = self.stage_link(Key::RevisionLink(repository, digest), digest);
         let tags = async {
             let mut staged = Vec::new();
-            for tag in &push.tags {
+            for tag in tags {
                 staged.extend(self.stage_tag(repository, tag, digest).await?);
             }
             Ok(staged)
@@ -241,11 +243,10 @@ impl Content {
             {
                 continue;
             }
-            match role {
-                Role::ForeignLayer => return Err(Error::ForeignLayer(descriptor.digest)),
-                Role::Config | Role::Layer | Role::Child if missing.len() == REPORTED => break,
-                Role::Config | Role::Layer | Role::Child => missing.push(descriptor.digest),
+            if missing.len() == REPORTED {
+                break;
             }
+            missing.push(descriptor.digest);
         }
         if missing.is_empty() { Ok(()) } else { Err(Error::References(missing)) }
     }
@@ -289,7 +290,8 @@ impl Needs {
     fn ask_for(&self, role: Role, descriptor: &Descriptor) -> bool {
         match role {
             Role::Config | Role::Layer => true,
-            Role::ForeignLayer => !self.foreign_layers,
+            // Clients fetch it from where its URLs say.
+            Role::ForeignLayer => false,
             Role::Child => self.children.include(descriptor.platform.as_ref()),
         }
     }

@@ -9,6 +9,7 @@ mod blob;
 mod catalog;
 mod condition;
 mod error;
+mod kept;
 mod leases;
 mod link;
 mod locks;
@@ -24,8 +25,9 @@ use std::{sync::Arc, time::Duration};
 
 use oci::RepositoryName;
 use storage::{Backend, Driver, Folder};
+use tokio::sync::Semaphore;
 
-pub(crate) use blob::{Blob, Sources};
+pub(crate) use blob::{Blob, Sources, blob_path};
 pub(crate) use condition::{Condition, Versions};
 pub(crate) use error::{BodyError, Error};
 pub(crate) use leases::Held;
@@ -38,6 +40,7 @@ pub(crate) use writes::{Quiet, Writing};
 
 use leases::Leases;
 use locks::Locks;
+use referrers::LISTS;
 use session::Sessions;
 use writes::Writes;
 
@@ -54,6 +57,8 @@ struct Shared {
     leases: Leases,
     /// Whose referrers are being changed; taken before any of `locks`.
     subjects: Locks,
+    /// Permits to have a list of referrers in memory.
+    lists: Semaphore,
     sessions: Sessions,
     writes: Writes,
 }
@@ -64,7 +69,8 @@ impl Content {
         let backend = Backend::open(config)?;
         let (locks, subjects, sessions, writes) = Default::default();
         let leases = Leases::new(lease);
-        let shared = Shared { backend, locks, subjects, leases, sessions, writes };
+        let lists = Semaphore::new(LISTS);
+        let shared = Shared { backend, locks, subjects, leases, lists, sessions, writes };
         Ok(Self { shared: Arc::new(shared) })
     }
 

@@ -6,6 +6,7 @@
 
 use oci::{Algorithm, Descriptor, Digest, Manifest, ManifestType, Referrers, RepositoryName, Tag};
 use storage::{Driver, Folder, Key, Kind};
+use tokio::sync::SemaphorePermit;
 
 use super::{
     Content, Error, Writing,
@@ -14,6 +15,9 @@ use super::{
 
 /// The largest index that clients and other registries read.
 const INDEX_BYTES: usize = 4 * 1024 * 1024;
+
+/// How many lists are in memory at once.
+pub(super) const LISTS: usize = 8;
 
 /// What became of a manifest as a referrer.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -42,13 +46,21 @@ enum Change<'a> {
 }
 
 impl Content {
-    /// The referrers of a manifest, which itself need not be there; none if the list cannot be read.
-    pub(crate) async fn referrers(
+    /// Shows the referrers of a manifest, which itself need not be there; none if the list cannot be read.
+    pub(crate) async fn referrers<T>(
         &self,
         repository: &RepositoryName,
         subject: &Digest,
-    ) -> Result<Option<Referrers>, Error> {
-        Ok(self.stored_referrers(repository, &Tag::of_referrers(subject)).await?.referrers)
+        show: impl FnOnce(&Referrers) -> T,
+    ) -> Result<Option<T>, Error> {
+        let _permit = self.permit_list().await;
+        let stored = self.stored_referrers(repository, &Tag::of_referrers(subject)).await?;
+        Ok(stored.referrers.as_ref().map(show))
+    }
+
+    /// Read, a list takes many times its bytes: only a few are in memory at once.
+    async fn permit_list(&self) -> SemaphorePermit<'_> {
+        self.shared.lists.acquire().await.expect("nobody closes it")
     }
 
     async fn stored_referrers(
@@ -56,25 +68,31 @@ impl Content {
         repository: &RepositoryName,
         tag: &Tag,
     ) -> Result<Stored, Error> {
-        match self.manifest(repository, &tag.clone().into()).await {
-            Ok(manifest) => {
-                let is_index = Manifest::sniff(&manifest.bytes)
-                    .is_ok_and(|kind| kind == ManifestType::OciIndex);
-                let read = || Referrers::from_stored(&manifest.bytes).ok();
-                let referrers = is_index.then(read).flatten();
-                Ok(Stored { link: Some(manifest.digest), referrers })
+        let mut link = self.read_link(Key::TagLink(repository, tag)).await?;
+        while let Some(digest) = link {
+            match self.revision(repository, &digest).await {
+                Ok(Some(manifest)) => return Ok(Stored { link, referrers: read(&manifest.bytes) }),
+                Ok(None) => {}
+                Err(Error::Storage(error)) if error.kind() == Kind::TooLarge => {
+                    return Ok(Stored { link, referrers: None });
+                }
+                Err(error) => return Err(error),
             }
-            // A tag whose manifest is gone lists nothing, and is moved like any other.
-            Err(Error::ManifestUnknown(_)) => {
-                let link = self.read_link(Key::TagLink(repository, tag)).await?;
-                Ok(Stored { link, referrers: Some(Referrers::default()) })
+            // A tag whose manifest is gone lists nothing, unless it has moved on meanwhile.
+            let again = self.read_link(Key::TagLink(repository, tag)).await?;
+            if again == link {
+                break;
             }
-            Err(Error::Storage(error)) if error.kind() == Kind::TooLarge => {
-                Ok(Stored { link: None, referrers: None })
-            }
-            Err(error) => Err(error),
+            link = again;
         }
+        Ok(Stored { link, referrers: Some(Referrers::default()) })
     }
+}
+
+/// Reads a list; none if it is something else.
+fn read(bytes: &[u8]) -> Option<Referrers> {
+    let kind = Manifest::sniff(bytes).ok()?;
+    (kind == ManifestType::OciIndex).then(|| Referrers::from_stored(bytes).ok()).flatten()
 }
 
 impl Writing {
@@ -131,34 +149,46 @@ impl Writing {
         change: &Change<'_>,
     ) -> Result<Listing, Error> {
         loop {
-            let Stored { link, referrers } = self.stored_referrers(repository, tag).await?;
-            let Some(mut referrers) = referrers else { return Ok(Listing::Blocked) };
-            if !change.make(&mut referrers) {
-                return Ok(Listing::Listed);
-            }
-            let bytes = referrers.to_bytes();
-            if bytes.len() > INDEX_BYTES {
-                return Ok(Listing::Full);
-            }
-            let digest = Digest::of(Algorithm::Sha256, &bytes);
+            let (link, index) = match self.changed(repository, tag, change).await? {
+                Changed::Nothing(listing) => return Ok(listing),
+                Changed::To { link, index } => (link, index),
+            };
+            let digest = Digest::of(Algorithm::Sha256, index.as_deref().unwrap_or_default());
             let _locks = self.lock_for_change(repository, tag, &digest, change).await;
             if self.read_link(Key::TagLink(repository, tag)).await? != link {
                 continue;
             }
-            match change {
-                Change::List(referrer)
-                    if !self.holds_manifest(repository, &referrer.digest).await? =>
-                {
-                    return Ok(Listing::Gone);
-                }
-                Change::Remove(_) if referrers.is_bare() => {
-                    self.backend().delete_folder(Folder::Tag(repository, tag)).await?;
-                }
-                Change::List(_) | Change::Remove(_) => {
-                    self.store_index(repository, tag, &digest, bytes).await?;
-                }
+            if let Change::List(referrer) = change
+                && !self.holds_manifest(repository, &referrer.digest).await?
+            {
+                return Ok(Listing::Gone);
+            }
+            match index {
+                Some(bytes) => self.store_index(repository, tag, &digest, bytes).await?,
+                None => self.backend().delete_folder(Folder::Tag(repository, tag)).await?,
             }
             return Ok(Listing::Listed);
+        }
+    }
+
+    /// Reads the list and makes the change, in memory.
+    async fn changed(
+        &self,
+        repository: &RepositoryName,
+        tag: &Tag,
+        change: &Change<'_>,
+    ) -> Result<Changed, Error> {
+        let _permit = self.permit_list().await;
+        let Stored { link, referrers } = self.stored_referrers(repository, tag).await?;
+        let Some(mut referrers) = referrers else { return Ok(Changed::Nothing(Listing::Blocked)) };
+        if !change.make(&mut referrers) {
+            return Ok(Changed::Nothing(Listing::Listed));
+        }
+        let index = (!referrers.is_bare()).then(|| referrers.to_bytes());
+        let is_full = index.as_ref().is_some_and(|bytes| bytes.len() > INDEX_BYTES);
+        match change {
+            Change::List(_) if is_full => Ok(Changed::Nothing(Listing::Full)),
+            Change::List(_) | Change::Remove(_) => Ok(Changed::To { link, index }),
         }
     }
 
@@ -197,6 +227,17 @@ impl Writing {
         }
         Ok(())
     }
+}
+
+/// What a change would make of an index.
+enum Changed {
+    Nothing(Listing),
+    To {
+        /// What the tag pointed to.
+        link: Option<Digest>,
+        /// None: nothing is left to list.
+        index: Option<Vec<u8>>,
+    },
 }
 
 impl Change<'_> {

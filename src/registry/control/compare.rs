@@ -1,6 +1,9 @@
 //! A new configuration held against the one that runs, key by key.
 
-use crate::config::{Address, Config, Http, Log, Schema1, Storage, UploadPurging, Validation};
+use crate::config::{
+    Address, Config, Credentials, Http, Log, Notifications, Proxy, Queue, Schema1, Storage,
+    UploadPurging, Validation,
+};
 
 /// What came of a reload: the keys of `config.yml` that differ from what ran.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
@@ -41,12 +44,14 @@ pub(super) fn take_over(running: &mut Config, new: &Config) -> Reloaded {
         storage,
         http,
         auth,
+        notifications,
         catalog_max_entries,
         tags_max,
         schema1,
         lease,
         validation,
         sendfile,
+        proxy,
     } = new;
     let mut found = Reloaded::default();
     take_log(&mut found, &mut running.log, log);
@@ -54,9 +59,11 @@ pub(super) fn take_over(running: &mut Config, new: &Config) -> Reloaded {
     take_http(&mut found, &mut running.http, http);
     // Users and keys are read again when their files change; what is said of them here is not.
     found.fixed("auth", &running.auth, auth);
+    take_notifications(&mut found, &mut running.notifications, notifications);
     found.live("catalog.maxentries", &mut running.catalog_max_entries, catalog_max_entries);
     found.live("tags.maxtags", &mut running.tags_max, tags_max);
     take_schema1(&mut found, &mut running.schema1, schema1);
+    take_proxy(&mut found, running.proxy.as_ref(), proxy.as_ref());
     found.fixed("regctl.lease", &running.lease, lease);
     take_validation(&mut found, &mut running.validation, validation);
     found.live("regctl.sendfile", &mut running.sendfile, sendfile);
@@ -70,6 +77,21 @@ fn take_schema1(found: &mut Reloaded, running: &mut Schema1, new: &Schema1) {
     found.fixed(file, &running.signing_key_file, signing_key_file);
 }
 
+fn take_proxy(found: &mut Reloaded, running: Option<&Proxy>, new: Option<&Proxy>) {
+    let (Some(running), Some(new)) = (running, new) else {
+        found.fixed("proxy.remoteurl", &running.is_some(), &new.is_some());
+        return;
+    };
+    let Proxy { remote, credentials, ttl, cache_write_timeout } = new;
+    found.fixed("proxy.remoteurl", &running.remote, remote);
+    let name = |found: &Option<Credentials>| found.as_ref().map(|found| found.username.clone());
+    found.fixed("proxy.username", &name(&running.credentials), &name(credentials));
+    let password = |found: &Option<Credentials>| found.as_ref().map(|found| found.password.clone());
+    found.fixed("proxy.password", &password(&running.credentials), &password(credentials));
+    found.fixed("proxy.ttl", &running.ttl, ttl);
+    found.fixed("proxy.cachewritetimeout", &running.cache_write_timeout, cache_write_timeout);
+}
+
 fn take_log(found: &mut Reloaded, running: &mut Log, new: &Log) {
     let Log { level, formatter, fields, access_log } = new;
     found.live("log.level", &mut running.level, level);
@@ -79,7 +101,7 @@ fn take_log(found: &mut Reloaded, running: &mut Log, new: &Log) {
 }
 
 fn take_storage(found: &mut Reloaded, running: &mut Storage, new: &Storage) {
-    let Storage { driver, delete, read_only, upload_purging } = new;
+    let Storage { driver, delete, read_only, upload_purging, redirect } = new;
     take_driver(found, &running.driver, driver);
     found.live("storage.delete.enabled", &mut running.delete, delete);
     found.live("storage.maintenance.readonly.enabled", &mut running.read_only, read_only);
@@ -89,6 +111,7 @@ fn take_storage(found: &mut Reloaded, running: &mut Storage, new: &Storage) {
     found.live("storage.maintenance.uploadpurging.age", &mut purging.age, age);
     found.live("storage.maintenance.uploadpurging.interval", &mut purging.interval, interval);
     found.live("storage.maintenance.uploadpurging.dryrun", &mut purging.dry_run, dry_run);
+    found.fixed("middleware.storage", &running.redirect, redirect);
 }
 
 fn take_driver(found: &mut Reloaded, running: &storage::Config, new: &storage::Config) {
@@ -116,6 +139,20 @@ fn take_http(found: &mut Reloaded, running: &mut Http, new: &Http) {
     found.live("http.draintimeout", &mut running.drain_timeout, drain_timeout);
     found.live("http.headers", &mut running.headers, headers);
     found.fixed("http.h2c.enabled", &running.h2c, h2c);
+}
+
+fn take_notifications(found: &mut Reloaded, running: &mut Notifications, new: &Notifications) {
+    let Notifications { include_references, format, endpoints, queue } = new;
+    let include = "notifications.events.includereferences";
+    found.live(include, &mut running.include_references, include_references);
+    found.live("notifications.endpoints", &mut running.endpoints, endpoints);
+    let Queue { folder, max_bytes, max_events, max_age } = queue;
+    let running_queue = &mut running.queue;
+    found.fixed("regctl.notifications.folder", &running_queue.folder, folder);
+    found.fixed("regctl.notifications.maxbytes", &running_queue.max_bytes, max_bytes);
+    found.fixed("regctl.notifications.maxevents", &running_queue.max_events, max_events);
+    found.live("regctl.notifications.maxage", &mut running_queue.max_age, max_age);
+    found.live("regctl.notifications.format", &mut running.format, format);
 }
 
 fn take_validation(found: &mut Reloaded, running: &mut Validation, new: &Validation) {
@@ -170,12 +207,19 @@ http:
   draintimeout: 5s
   headers: {X-A: [b]}
   h2c: {enabled: true}
+notifications:
+  events: {includereferences: true}
+  endpoints: [{name: a, url: 'http://127.0.0.1/'}]
 catalog: {maxentries: 5}
 tags: {maxtags: 6}
 compatibility: {schema1: {enabled: true, signingkeyfile: /k.pem}}
+proxy: {remoteurl: https://registry.example.com}
+middleware: {storage: [{name: redirect, options: {baseurl: https://cdn.example.com}}]}
 validation: {manifests: {urls: {allow: [a]}, indexes: {platforms: none}, referencelimit: 1, payloadsizelimit: 2}}
 policy: {repository: {classes: [image]}}
-regctl: {sendfile: {secret: sixteen-letters-x, location: /a/}}
+regctl:
+  sendfile: {secret: sixteen-letters-x, location: /a/}
+  notifications: {folder: /srv/events, maxbytes: 5, maxevents: 6, maxage: 7s, format: v2}
 ";
 
     fn config(text: &str) -> Config {
@@ -201,6 +245,10 @@ regctl: {sendfile: {secret: sixteen-letters-x, location: /a/}}
                 "http.relativeurls",
                 "http.draintimeout",
                 "http.headers",
+                "notifications.events.includereferences",
+                "notifications.endpoints",
+                "regctl.notifications.maxage",
+                "regctl.notifications.format",
                 "catalog.maxentries",
                 "tags.maxtags",
                 "compatibility.schema1.enabled",
@@ -217,11 +265,16 @@ regctl: {sendfile: {secret: sixteen-letters-x, location: /a/}}
             "log.fields",
             "storage.filesystem.rootdirectory",
             "storage.filesystem.maxthreads",
+            "middleware.storage",
             "http.addr",
             "http.prefix",
             "http.secret",
             "http.h2c.enabled",
             "compatibility.schema1.signingkeyfile",
+            "regctl.notifications.folder",
+            "regctl.notifications.maxbytes",
+            "regctl.notifications.maxevents",
+            "proxy.remoteurl",
         ];
         assert_eq!(reloaded.needs_restart, fixed);
         for key in reloaded.applied.iter().chain(&fixed) {
@@ -237,6 +290,17 @@ regctl: {sendfile: {secret: sixteen-letters-x, location: /a/}}
     fn a_configuration_that_is_the_same_changes_nothing() {
         let mut running = config(OTHER);
         assert_eq!(take_over(&mut running, &config(OTHER)), Reloaded::default());
+    }
+
+    #[test]
+    fn another_registry_behind_needs_a_restart() {
+        let with = |proxy: &str| config(&format!("{RUNNING}proxy: {{{proxy}}}"));
+        let running = "remoteurl: https://a.example.com, username: a, password: b, ttl: 1h";
+        let other =
+            "remoteurl: https://b.example.com, username: c, password: d, cachewritetimeout: 1s";
+        let reloaded = take_over(&mut with(running), &with(other));
+        let names = ["remoteurl", "username", "password", "ttl", "cachewritetimeout"];
+        assert_eq!(reloaded.needs_restart, names.map(|name| format!("proxy.{name}")));
     }
 
     #[test]

@@ -18,6 +18,7 @@ use crate::{
     api::Api,
     config::{Config, UploadPurging},
     content::{Content, Quiet},
+    events::{CommandError, EndpointStatistics, Events, Wish},
     log,
     statistics::{Counters, Statistics},
 };
@@ -36,6 +37,7 @@ pub struct Control {
 pub(crate) struct Shared {
     pub(crate) api: Api,
     pub(crate) content: Content,
+    pub(crate) events: Events,
     pub(crate) access: Arc<AccessLog>,
     pub(crate) counters: Arc<Counters>,
     purging: watch::Sender<UploadPurging>,
@@ -77,11 +79,17 @@ pub enum NotQuiet {
 }
 
 impl Shared {
-    pub(crate) fn new(config: &Config, api: Api, content: Content) -> io::Result<Self> {
+    pub(crate) fn new(
+        config: &Config,
+        api: Api,
+        content: Content,
+        events: Events,
+    ) -> io::Result<Self> {
         content.set_read_only(config.storage.read_only);
         Ok(Self {
             api,
             content,
+            events,
             access: Arc::new(AccessLog::start(config.log.access_log)?),
             counters: Arc::new(Counters::start()),
             purging: watch::Sender::new(config.storage.upload_purging),
@@ -173,6 +181,7 @@ impl Control {
         let mut next = running.clone();
         let reloaded = compare::take_over(&mut next, config);
         shared.api.reconfigure(&next);
+        shared.events.reconfigure(&next.notifications);
         if reloaded.has_applied("log.level") {
             log::set_level(next.log.level);
         }
@@ -195,6 +204,20 @@ impl Control {
     pub fn statistics(&self) -> Statistics {
         let content = &self.shared.content;
         self.shared.counters.read(content.writes_in_flight(), content.leases())
+    }
+
+    /// What each endpoint of `notifications` has been told, and what waits for it.
+    #[must_use]
+    pub fn events(&self) -> Vec<EndpointStatistics> {
+        self.shared.events.statistics()
+    }
+
+    /// Has events that were given up delivered after all, or forgotten; says how many.
+    ///
+    /// # Errors
+    /// There is no such endpoint, or this process does not deliver to it, or its files cannot be used.
+    pub async fn command_events(&self, endpoint: &str, wish: Wish) -> Result<u64, CommandError> {
+        self.shared.events.command(endpoint, wish).await
     }
 
     /// Waits until the server has ended.

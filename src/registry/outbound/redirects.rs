@@ -11,6 +11,8 @@ const MOST: usize = 10;
 /// Whom a redirect may send a request to. A redirect that is not followed is the answer.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Redirects {
+    /// Nowhere: it is the answer.
+    Nowhere,
     /// The host that was asked, at the same port, or at HTTPS instead of HTTP.
     SameHost,
     /// Any host, never from HTTPS to HTTP. No `Authorization` and no cookie goes along to another.
@@ -31,6 +33,7 @@ impl Redirects {
             return false;
         }
         match self {
+            Self::Nowhere => false,
             Self::Anywhere => true,
             Self::SameHost => {
                 let same_port = from.port_or_known_default() == to.port_or_known_default();

@@ -187,7 +187,7 @@ fn times_are_written_as_go_writes_them() {
 #[test]
 fn what_distribution_signed_is_verified() {
     let pushed = pushed(SIGNED).unwrap();
-    assert_eq!(pushed.manifest.kind, ManifestType::DockerSchema1);
+    assert_eq!(pushed.manifest.kind, ManifestType::DockerSchema1Signed);
     let empty = Digest::of(Algorithm::Sha256, &EMPTY_LAYER);
     let layers: Vec<_> = pushed.manifest.layers.iter().map(|layer| layer.digest).collect();
     assert_eq!(layers, [digest("layer one"), empty, digest("layer two")]);

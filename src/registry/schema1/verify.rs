@@ -79,7 +79,9 @@ pub(crate) fn pushed(document: &[u8]) -> Result<Pushed, Refused> {
     check_kind(&payload)?;
     check_names(&payload)?;
     check_history(&payload)?;
-    let manifest = Manifest::from_stored(&jws.payload)?;
+    let mut manifest = Manifest::from_stored(&jws.payload)?;
+    // What is stored has lost its signatures; what was pushed had them.
+    manifest.kind = ManifestType::DockerSchema1Signed;
     jws.verify()?;
     Ok(Pushed { manifest, payload: Bytes::from(jws.payload) })
 }

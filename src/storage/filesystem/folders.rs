@@ -36,6 +36,10 @@ pub(super) struct Unsynced(Vec<String>);
 impl Folders {
     /// Makes `folder` and what is missing on the way to it.
     pub(super) fn make(&self, root: &OwnedFd, folder: &str) -> Result<Unsynced, Error> {
+        // The root was there before the store.
+        if folder.is_empty() {
+            return Ok(Unsynced(Vec::new()));
+        }
         let mut missing = Vec::new();
         let mut at = folder;
         while !self.make_one(root, at)? {

@@ -149,6 +149,7 @@ impl Store {
 
     fn open_folder(&self, folder: &str) -> io::Result<OwnedFd> {
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        let folder = if folder.is_empty() { "." } else { folder };
         Ok(openat(&self.root, folder, flags, Mode::empty())?)
     }
 

@@ -118,6 +118,12 @@ async fn put_replaces(driver: Backend) {
     driver.put(key, Bytes::from_static(b"a longer first value")).await.unwrap();
     driver.put(key, Bytes::from_static(b"second")).await.unwrap();
     assert_eq!(driver.get(key, 100).await.unwrap(), "second");
+    // So it is with the one object that stands in no folder.
+    assert!(driver.get(Key::Fetched, 100).await.unwrap_err().is_not_found());
+    driver.put(Key::Fetched, Bytes::from_static(b"first")).await.unwrap();
+    driver.put(Key::Fetched, Bytes::from_static(b"second")).await.unwrap();
+    assert_eq!(driver.get(Key::Fetched, 100).await.unwrap(), "second");
+    driver.delete(Key::Fetched).await.unwrap();
 }
 
 async fn what_is_staged_is_there_only_once_committed(driver: Backend) {

@@ -6,5 +6,7 @@ mod fixture;
 mod folder;
 mod lists;
 mod manifests;
+mod proxies;
+mod specification;
 mod uploads;
 mod urls;

@@ -10,6 +10,7 @@ mod full_disk;
 mod image;
 mod kill;
 mod mount;
+mod referrers;
 mod registry;
 mod resume;
 mod rng;

@@ -2,6 +2,7 @@
 
 mod collected;
 mod ours;
+mod referrers;
 mod schema1;
 mod seen;
 mod session;

@@ -1,6 +1,6 @@
 //! The files that come of an instance, and the diffs that announce them.
 
-use std::fs;
+use std::{fs, os::unix::fs::PermissionsExt as _};
 
 use nix::sys::signal::Signal;
 
@@ -55,6 +55,60 @@ fn long_lists_are_as_long_as_the_file_says() {
     assert_eq!(world.run(&["reconfigure"]).exit, 0);
     let text = world.read(CONFIG_YML);
     assert!(text.ends_with("catalog:\n  maxentries: 7\ntags:\n  maxtags: 8\n"), "{text}");
+}
+
+#[test]
+fn which_manifests_are_taken_is_what_the_file_says() {
+    let world = World::with(
+        "[registry.validation.manifests]\nreferencelimit = 9\npayloadsizelimit = \"1MiB\"\n\
+         [registry.validation.manifests.urls]\nallow = ['^https://mirror\\.example\\.com/']\n\
+         [registry.validation.manifests.indexes]\nplatforms = \"none\"\n\
+         [registry.policy.repository]\nclasses = [\"image\"]\n",
+    );
+    let ran = world.run(&["reconfigure"]);
+    assert_eq!(ran.exit, 0, "{}", ran.stderr);
+    let text = world.read(CONFIG_YML);
+    let validation = r#"validation: {"manifests":{"indexes":{"platforms":"none"},"payloadsizelimit":1048576,"referencelimit":9,"urls":{"allow":["^https://mirror\\.example\\.com/"]}}}"#;
+    let policy = "policy:\n  repository:\n    classes: [\"image\"]\n";
+    assert!(text.ends_with(&format!("{validation}\n{policy}")), "{text}");
+}
+
+#[test]
+fn a_pattern_that_is_none_changes_nothing() {
+    let world = World::with("[registry.validation.manifests.urls]\ndeny = ['(']\n");
+    let ran = world.run(&["reconfigure"]);
+    assert_eq!(ran.exit, 78, "{}", ran.stderr);
+    assert!(ran.stderr.contains("must be a regular expression"), "{}", ran.stderr);
+    assert!(!world.path(CONFIG_YML).exists());
+}
+
+#[test]
+fn a_proxy_is_written_as_distribution_reads_it_and_its_password_shows_nowhere() {
+    let world = World::with(
+        "[registry.proxy]\nremoteurl = \"https://registry.example.com/mirror\"\nusername = \"reader\"\npassword_file = \"etc/regctl/upstream\"\nttl = \"0s\"\n",
+    );
+    fs::write(world.path("etc/regctl/upstream"), "of the reader\n").unwrap();
+    let permissions = fs::Permissions::from_mode(0o600);
+    fs::set_permissions(world.path("etc/regctl/upstream"), permissions).unwrap();
+    let dry = world.run(&["reconfigure", "--dry-run"]);
+    assert!(dry.exit == 0 && !dry.stdout.contains("of the reader"), "{}", dry.stdout);
+    assert_eq!(world.run(&["reconfigure"]).exit, 0);
+    let text = world.read(CONFIG_YML);
+    let proxy = "proxy:\n  remoteurl: \"https://registry.example.com/mirror\"\n  username: \"reader\"\n  password: \"of the reader\"\n  ttl: 0s\n  cachewritetimeout: 5m\n";
+    assert!(text.contains(proxy), "{text}");
+    // What stands behind must be named, and a name needs its password.
+    for (lines, says) in [
+        (
+            "username = \"a\"",
+            "2:12: `registry.proxy.username = \"a\"` needs `registry.proxy.password` too",
+        ),
+        ("password = \"a\"", "needs `registry.proxy.username` too"),
+        ("username = \"a\"\npassword = \"b\"", "needs `registry.proxy.remoteurl` too"),
+        ("exec = { command = \"a\" }", "the registry runs no programs"),
+    ] {
+        let ran = World::with(&format!("[registry.proxy]\n{lines}\n")).run(&["check-config"]);
+        assert!(ran.exit == 78 && (ran.stdout + &ran.stderr).contains(says), "{lines}");
+    }
 }
 
 #[test]

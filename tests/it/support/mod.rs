@@ -12,6 +12,7 @@ pub(crate) mod network;
 pub(crate) mod peer;
 pub(crate) mod program;
 pub(crate) mod pusher;
+pub(crate) mod receiver;
 pub(crate) mod server;
 
 use std::{

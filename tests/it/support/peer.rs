@@ -48,6 +48,22 @@ impl Peer {
         Self::spawn(command, folder)
     }
 
+    /// The same with further sections, in YAML.
+    pub(crate) fn with_more(storage: &Path, more: &str) -> Self {
+        let folder = configured(storage, "{}");
+        let path = folder.path().join("config.yml");
+        let text = fs::read_to_string(&path).unwrap() + more;
+        fs::write(path, text).unwrap();
+        let command = docker_registry("serve", &[], &folder);
+        Self::spawn(command, folder)
+    }
+
+    /// A cache in front of another registry.
+    pub(crate) fn proxy_of(storage: &Path, url: &str) -> Self {
+        let folder = configured(storage, &format!("{{}}\nproxy: {{remoteurl: '{url}'}}"));
+        Self::spawn(docker_registry("serve", &[], &folder), folder)
+    }
+
     /// Serves with an instance's own `config.yml`, but on a free port; returns when it listens.
     pub(crate) fn rendered(world: &World) -> Self {
         let folder = tempfile::tempdir().unwrap();

@@ -7,8 +7,10 @@ use super::{super::table, Findings, Settings};
 pub(super) fn check(settings: &Settings, findings: &mut Findings<'_>) {
     drivers(settings, findings);
     absurd_root(settings, findings);
+    old_retries(settings, findings);
     delete_twice(settings, findings);
     zero_durations(settings, findings);
+    proxy(settings, findings);
     database(settings, findings);
     environment(settings, findings);
 }
@@ -103,6 +105,25 @@ fn absurd(path: &Path) -> Option<&'static str> {
     }
 }
 
+/// Retries have a new name since GitLab 17.1.
+fn old_retries(settings: &Settings, findings: &mut Findings<'_>) {
+    const OLD: &str = "registry.default_notifications_threshold";
+    const HINT: &str = "write maxretries";
+    if let Some(span) = settings.written(OLD) {
+        let message =
+            format!("`{OLD}` is the old name of `registry.default_notifications_maxretries`");
+        findings.warn(&span, OLD, message, "write default_notifications_maxretries");
+    }
+    const KEY: &str = "registry.notifications";
+    let endpoints = settings.notifications(KEY).unwrap_or_default();
+    for endpoint in endpoints.iter().filter(|endpoint| endpoint.has_old_name) {
+        let Some(span) = settings.written(KEY) else { return };
+        let message =
+            format!("`threshold` of endpoint `{}` is the old name of `maxretries`", endpoint.name);
+        findings.warn(&span, KEY, message, HINT);
+    }
+}
+
 fn delete_twice(settings: &Settings, findings: &mut Findings<'_>) {
     const OLD: &str = "registry.storage_delete_enabled";
     const NEW: &str = "registry.storage.delete.enabled";
@@ -127,6 +148,30 @@ fn zero_durations(settings: &Settings, findings: &mut Findings<'_>) {
             let hint = "to keep abandoned uploads, write `enabled = false` here";
             findings.problem(&span, &path, message, hint);
         }
+    }
+}
+
+/// A proxy needs to know of what, and a name its password.
+fn proxy(settings: &Settings, findings: &mut Findings<'_>) {
+    const NAME: &str = "registry.proxy.username";
+    const PASSWORD: &str = "registry.proxy.password";
+    const REMOTE: &str = "registry.proxy.remoteurl";
+    let is_set = |key: &str| settings.get(key).is_some() || settings.is_spoiled(key);
+    for (key, needs) in [(NAME, PASSWORD), (PASSWORD, NAME), (NAME, REMOTE), (PASSWORD, REMOTE)] {
+        let file = "registry.proxy.password_file";
+        let written = [key, if key == PASSWORD { file } else { key }];
+        let at = written.into_iter().find_map(|key| Some((key, settings.written(key)?)));
+        if let Some((key, at)) = at.filter(|_| !is_set(needs)) {
+            let message = format!("{} needs `{needs}` too", findings.assignment(key, &at));
+            findings.problem(&at, key, message, "set both, or remove it");
+            return;
+        }
+    }
+    if let Some(at) = settings.written(NAME)
+        && settings.text(NAME).is_some_and(|name| name.contains(':'))
+    {
+        let message = format!("{}: a name has no colon", findings.assignment(NAME, &at));
+        findings.problem(&at, NAME, message, "what follows a colon is a password");
     }
 }
 

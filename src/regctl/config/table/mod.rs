@@ -105,6 +105,8 @@ pub enum Kind {
     Environment,
     /// HTTP headers: names to texts or lists of texts.
     Headers,
+    /// Endpoints of notifications, a list of tables.
+    Notifications,
     /// A table of its own, or a list of tables.
     Table,
 }

@@ -3,8 +3,9 @@
 use super::{
     Key,
     Kind::{
-        Account, Address, Choice, Count, Duration, Environment, Fields, Flag, Headers, Id, List,
-        Path, Pem, Prefix, Secret, SecretPem, Size, Table, Text, Url, WebUrl,
+        Account, Address, Choice, Choices, Count, Duration, Environment, Fields, Flag, Headers, Id,
+        Label, List, Notifications, Path, Pem, Prefix, Secret, SecretPem, Size, Table, Text, Url,
+        WebUrl,
     },
     Section,
 };
@@ -12,7 +13,7 @@ use super::{
 pub(in crate::config) const NO_DATABASE: &str = "there is no metadata database here; collection works on the storage itself: \
     remove it";
 
-const ALWAYS_VALIDATED: &str = "manifests are always checked: remove it";
+const ENABLED_IS_OLD: &str = "the registry does not look at it: use disabled = true or remove it";
 
 pub(super) const SECTIONS: &[Section] = &[
     Section::new(
@@ -115,13 +116,53 @@ pub(super) const SECTIONS: &[Section] = &[
         None,
         "pull-through proxy",
         &[
-            Key::later("remoteurl", Url, "the registry behind"),
-            Key::later("username", Text, "its user"),
-            Key::later("password", Secret, "the user's password"),
-            Key::later("ttl", Duration, "how long content is kept"),
+            Key::new("remoteurl", WebUrl, None, "the registry behind; unset: this is no proxy"),
+            Key::new("username", Label, None, "who to be there"),
+            Key::new("password", Secret, None, "the password there"),
+            Key::new("password_file", Path, None, "a file that holds password"),
+            Key::new(
+                "ttl",
+                Duration,
+                Some("\"7d\""),
+                "how long what was fetched is kept; \"0s\": for ever",
+            ),
+            Key::new(
+                "cachewritetimeout",
+                Duration,
+                Some("\"5m\""),
+                "how long a blob is fetched on when nobody waits for it",
+            ),
+            Key::refused(
+                "exec",
+                "a program for credentials",
+                "the registry runs no programs: write username and password_file",
+            ),
         ],
-    )
-    .not_yet(),
+    ),
+    Section::new(
+        "registry.events",
+        None,
+        "what notifications hold, and how they wait",
+        &[
+            Key::new("includereferences", Flag, Some("false"), "list what a manifest refers to")
+                .live(),
+            Key::new(
+                "format",
+                Choice(&["v1", "v2"]),
+                Some("\"v1\""),
+                "the version in the media type; GitLab takes v1",
+            )
+            .live(),
+            Key::new("maxage", Duration, Some("\"1d\""), "how long an event is tried for").live(),
+            Key::new("maxbytes", Size, Some("\"64MiB\""), "the most that waits for one endpoint"),
+            Key::new(
+                "maxevents",
+                Count(1),
+                Some("100000"),
+                "the most events that wait for one endpoint",
+            ),
+        ],
+    ),
     Section::new(
         "registry.catalog",
         None,
@@ -139,19 +180,67 @@ pub(super) const SECTIONS: &[Section] = &[
         None,
         "checks of manifests",
         &[
-            Key::refused("enabled", "whether manifests are checked", ALWAYS_VALIDATED),
-            Key::refused("disabled", "whether manifests are not checked", ALWAYS_VALIDATED),
-            Key::later("manifests", Table, "which URLs and platforms manifests may have"),
+            Key::refused("enabled", "whether manifests are checked", ENABLED_IS_OLD),
+            Key::new(
+                "disabled",
+                Flag,
+                Some("false"),
+                "layers may have any URL, and indexes need not be complete",
+            )
+            .live(),
         ],
-    )
-    .not_yet(),
+    ),
     Section::new(
-        "registry.policy",
+        "registry.validation.manifests",
+        None,
+        "limits of manifests",
+        &[
+            Key::new(
+                "referencelimit",
+                Count(0),
+                None,
+                "what one manifest may refer to; unset: 4096",
+            )
+            .live(),
+            Key::new(
+                "payloadsizelimit",
+                Size,
+                None,
+                "the bytes of one manifest; unset, and at most: 4 MiB",
+            )
+            .live(),
+        ],
+    ),
+    Section::new(
+        "registry.validation.manifests.urls",
+        None,
+        "where layers may be fetched from, as regular expressions",
+        &[
+            Key::new("allow", List, None, "URLs that layers may have").live(),
+            Key::new("deny", List, None, "URLs that layers must not have").live(),
+        ],
+    ),
+    Section::new(
+        "registry.validation.manifests.indexes",
+        None,
+        "which manifests of an index must be there",
+        &[
+            Key::new("platforms", Choice(&["all", "none"]), None, "all or none; unset: all").live(),
+            Key::later("platformlist", Table, "the platforms that must be there"),
+        ],
+    ),
+    Section::new(
+        "registry.policy.repository",
         None,
         "what repositories may hold",
-        &[Key::later("repository", Table, "classes of content")],
-    )
-    .not_yet(),
+        &[Key::new(
+            "classes",
+            Choices(&["image", "plugin"]),
+            None,
+            "classes of content; unset: anything",
+        )
+        .live()],
+    ),
     Section::new("registry.compatibility", None, "old formats", &[]),
     Section::new(
         "registry.compatibility.schema1",
@@ -273,16 +362,37 @@ const REGISTRY: &[Key] = &[
     .live(),
     Key::refused("auto_migrate", "migrations of the metadata database", NO_DATABASE),
     Key::later("reporting", Table, "error reports"),
-    Key::later("notifications", Table, "webhooks"),
-    Key::later("default_notifications_timeout", Duration, "a webhook's timeout"),
-    Key::later("default_notifications_maxretries", Count(0), "a webhook's retries"),
-    Key::later(
+    Key::new(
+        "notifications",
+        Notifications,
+        None,
+        "who is told of pushes, pulls and deletes, each as [[registry.notifications]]",
+    )
+    .live(),
+    Key::new("default_notifications_timeout", Duration, Some("\"500ms\""), "for one request")
+        .live(),
+    Key::new(
+        "default_notifications_maxretries",
+        Count(0),
+        None,
+        "further attempts before an event is given up; unset: as many as maxage allows",
+    )
+    .live(),
+    Key::new(
         "default_notifications_threshold",
         Count(0),
+        None,
         "the old name of default_notifications_maxretries",
-    ),
-    Key::later("default_notifications_backoff", Duration, "a webhook's pause"),
-    Key::later("default_notifications_headers", Headers, "a webhook's headers"),
+    )
+    .live(),
+    Key::new(
+        "default_notifications_backoff",
+        Duration,
+        Some("\"1s\""),
+        "the first pause between attempts; each further one is twice as long",
+    )
+    .live(),
+    Key::new("default_notifications_headers", Headers, Some("{}"), "sent with every event").live(),
     Key::new("svlogd_size", Size, None, "its log's size, instead of [logging]'s").live(),
     Key::new("svlogd_num", Count(1), None, "its full logs, instead of [logging]'s").live(),
     Key::later("svlogd_timeout", Duration, "a log file's age"),

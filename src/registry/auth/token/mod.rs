@@ -9,6 +9,7 @@ mod claims;
 mod jwks;
 mod key;
 mod keys;
+mod remote;
 #[cfg(test)]
 mod tests;
 mod verify;
@@ -31,9 +32,10 @@ use super::{
     refusal::{Denied, Reason, Refusal},
     watched::Watched,
 };
-use crate::config::{self, Algorithm, HeaderText, TokenRealm};
+use crate::config::{self, Algorithm, HeaderText, Jwks, TokenRealm};
 use claims::Verified;
 use keys::Keys;
+use remote::Remote;
 pub(super) use verify::TokenError;
 
 /// Verifies tokens.
@@ -41,7 +43,8 @@ pub(super) use verify::TokenError;
 pub(crate) struct Tokens {
     realm: TokenRealm,
     rules: Rules,
-    keys: Watched<Keys>,
+    files: Option<Watched<Keys>>,
+    remote: Option<Remote>,
 }
 
 /// What a token must say.
@@ -67,12 +70,18 @@ impl Tokens {
             issuer: config.issuer.clone(),
             algorithms: config.algorithms.clone(),
         };
-        let keys = match (config.root_cert_bundle.clone(), config.jwks.clone()) {
-            (Some(bundle), Some(jwks)) => Watched::open(vec![bundle, jwks], keys::of_both)?,
-            (Some(bundle), None) => Watched::open(vec![bundle], keys::of_bundle)?,
-            (None, jwks) => Watched::open(jwks.into_iter().collect(), keys::of_jwks)?,
+        let (jwks, remote) = match config.jwks.clone() {
+            None => (None, None),
+            Some(Jwks::File(path)) => (Some(path), None),
+            Some(Jwks::Url(url)) => (None, Some(Remote::new(url)?)),
         };
-        Ok(Self { realm: config.realm.clone(), rules, keys })
+        let files = match (config.root_cert_bundle.clone(), jwks) {
+            (Some(bundle), Some(jwks)) => Some(Watched::open(vec![bundle, jwks], keys::of_both)?),
+            (Some(bundle), None) => Some(Watched::open(vec![bundle], keys::of_bundle)?),
+            (None, Some(jwks)) => Some(Watched::open(vec![jwks], keys::of_jwks)?),
+            (None, None) => None,
+        };
+        Ok(Self { realm: config.realm.clone(), rules, files, remote })
     }
 
     pub(super) async fn admit(
@@ -88,8 +97,7 @@ impl Tokens {
             };
             return Err(Denied::new(self.challenge(parts, wanted, None), reason));
         };
-        let keys = self.keys.current().await;
-        let verified = self.verified(token, &keys, now).map_err(|error| {
+        let verified = self.verified_by_any(token, now).await.map_err(|error| {
             let challenge = self.challenge(parts, wanted, Some(Fault::InvalidToken));
             Denied::new(challenge, Reason::Token(error))
         })?;
@@ -102,6 +110,31 @@ impl Tokens {
                 let reason = Reason::Scope(Missing { lacking });
                 Err(Denied::new(challenge, reason).of(verified.user.clone()))
             }
+        }
+    }
+
+    /// Holds a token against the keys of files, then against those of a URL.
+    async fn verified_by_any(
+        &self,
+        token: &str,
+        now: SystemTime,
+    ) -> Result<Arc<Verified>, TokenError> {
+        let mut refused = TokenError::NoKeys;
+        if let Some(files) = &self.files {
+            match self.verified(token, &*files.current().await, now) {
+                // What is wrong with it is wrong whoever has signed it.
+                Err(error) if error.is_about_the_signer() => refused = error,
+                verified => return verified,
+            }
+        }
+        let Some(remote) = &self.remote else { return Err(refused) };
+        let Some(keys) = remote.current().await else { return Err(TokenError::NoKeys) };
+        match self.verified(token, &keys, now) {
+            Err(error) if error.is_about_the_signer() => match remote.others(&keys).await {
+                Some(others) => self.verified(token, &others, now),
+                None => Err(error),
+            },
+            verified => verified,
         }
     }
 

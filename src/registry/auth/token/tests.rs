@@ -575,3 +575,74 @@ fn keys_of_nobody() -> Keys {
     let x = URL_SAFE_NO_PAD.encode([1; 32]);
     jwks(&json!([{ "kty": "OKP", "crv": "Ed25519", "x": x }])).unwrap()
 }
+
+/// Answers so many requests with a set of one key, and ends.
+fn publish(issuer: &Issuer, requests: usize) -> (String, std::thread::JoinHandle<usize>) {
+    use std::io::{BufRead as _, Write as _};
+    let raw = issuer.key.public_key_raw();
+    let text = |bytes: &[u8]| URL_SAFE_NO_PAD.encode(bytes);
+    let jwk = json!({
+        "kty": "EC", "crv": "P-256", "kid": "mine", "x": text(&raw[1..33]), "y": text(&raw[33..]),
+    });
+    let body = json!({ "keys": [jwk] }).to_string();
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}/keys", listener.local_addr().unwrap());
+    let served = std::thread::spawn(move || {
+        let mut count = 0;
+        for stream in listener.incoming().take(requests) {
+            let mut stream = std::io::BufReader::new(stream.unwrap());
+            let mut line = String::new();
+            while stream.read_line(&mut line).unwrap() > 2 {
+                line.clear();
+            }
+            count += 1;
+            let head = format!(
+                "HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: {}\r\n\r\n",
+                body.len()
+            );
+            stream.get_mut().write_all(format!("{head}{body}").as_bytes()).unwrap();
+        }
+        count
+    });
+    (url, served)
+}
+
+fn of_url(url: &str) -> Fixture {
+    let tokens = Tokens::open(&config::Token {
+        realm: fixed(),
+        service: rules().service,
+        issuer: rules().issuer,
+        root_cert_bundle: None,
+        jwks: Some(Jwks::Url(url.parse().unwrap())),
+        algorithms: rules().algorithms,
+    });
+    Fixture { folder: tempfile::tempdir().unwrap(), tokens: tokens.unwrap() }
+}
+
+#[tokio::test]
+async fn keys_of_a_url_are_asked_for_once_and_outlast_their_issuer() {
+    let issuer = Issuer::es256();
+    let (url, served) = publish(&issuer, 1);
+    let fixture = of_url(&url);
+    let token = issuer.sign(Some("mine"), &claims());
+    fixture.admit(&token, Action::Pull, NOW).await.unwrap();
+    assert_eq!(served.join().unwrap(), 1);
+    // Nobody answers any more.
+    fixture.admit(&token, Action::Pull, NOW).await.unwrap();
+    let other = Issuer::es256().sign(Some("other"), &claims());
+    let refused = challenge(fixture.admit(&other, Action::Pull, NOW).await.unwrap_err());
+    assert!(refused.contains("error=\"invalid_token\""), "{refused}");
+    fixture.admit(&token, Action::Pull, NOW).await.unwrap();
+}
+
+#[tokio::test]
+async fn without_keys_nobody_gets_in() {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}/keys", listener.local_addr().unwrap());
+    drop(listener);
+    let fixture = of_url(&url);
+    let token = Issuer::es256().sign(Some("mine"), &claims());
+    let denied = fixture.admit(&token, Action::Pull, NOW).await.unwrap_err();
+    let refused = challenge(denied);
+    assert!(refused.contains("error=\"invalid_token\""), "{refused}");
+}

@@ -28,12 +28,29 @@ pub(in crate::auth) enum TokenError {
     UnknownKey(String),
     #[error("the token names no key, and no trusted one signed it")]
     NoSigner,
+    #[error("there is no key to verify it with: `auth.token.jwks` has not answered for too long")]
+    NoKeys,
     #[error("the token is not signed by the key that it names")]
     Signature,
     #[error("the token is not trusted: {0}")]
     Chain(ChainError),
     #[error(transparent)]
     Claims(#[from] ClaimError),
+}
+
+impl TokenError {
+    /// Whether another set of keys might have let the token in.
+    pub(super) fn is_about_the_signer(&self) -> bool {
+        match self {
+            Self::UnknownKey(_) | Self::NoSigner | Self::Chain(_) => true,
+            Self::TooLong(_)
+            | Self::Form(_)
+            | Self::Algorithm(_)
+            | Self::NoKeys
+            | Self::Signature
+            | Self::Claims(_) => false,
+        }
+    }
 }
 
 /// The first part of a token.

@@ -7,13 +7,15 @@ use super::{
     When::{Active, Filled, Given, True},
 };
 
-const NO_REDIRECT: Support = Moot("this driver serves every blob itself");
-const NO_CACHE: Support = NoEffect("descriptors are not cached yet");
+const NO_REDIRECT: Support = Moot("URLs of this driver do not expire");
+const NO_CACHE: Support =
+    NoEffect("descriptors are read from the storage, which is faster than a cache");
 const NO_HEALTH: Support = NoEffect("health checks are not run yet");
 const NO_DEBUG: Support = NoEffect("the debug server is not there yet");
-const NO_EVENTS: Support = Moot("counts only with an endpoint");
 const NO_REDIS: Support = NoEffect("nothing uses Redis yet");
-const NO_PROXY: Support = Moot("counts only with `proxy.remoteurl`");
+const NO_CODE: &str = "Distribution's own code for others to build upon has none of these";
+const NO_HELPERS: &str =
+    "the registry runs no programs; write `proxy.username` and `proxy.password`";
 const NO_TLS: Support = Moot("counts only with `http.tls.certificate`");
 const NO_DATABASE: &str = "there is no metadata database here: the storage is the truth";
 
@@ -54,7 +56,7 @@ pub const KEYS: &[Key] = &[
     key("storage.maintenance.uploadpurging.dryrun", Boolean, Yes, "only log what would go [false]"),
     key("storage.maintenance.readonly.enabled", Boolean, Yes, "refuse every write [false]"),
     key("storage.delete.enabled", Boolean, Yes, "allow deletes of manifests and blobs [false]"),
-    key("storage.redirect.disable", Boolean, NO_REDIRECT, "serve blobs through the registry [false]"),
+    key("storage.redirect.disable", Boolean, Yes, "serve blobs through the registry [false]"),
     key("storage.redirect.expirydelay", Duration, NO_REDIRECT, "how long a redirect holds [20m]"),
     key("storage.cache.blobdescriptor", Text, NO_CACHE, "inmemory or redis [none]"),
     key("storage.cache.layerinfo", Text, NO_CACHE, "the old name of blobdescriptor"),
@@ -73,14 +75,14 @@ pub const KEYS: &[Key] = &[
     key("auth.token.service", Text, Yes, "the name of this registry: the audience of tokens"),
     key("auth.token.issuer", Text, Yes, "the issuer of tokens"),
     key("auth.token.rootcertbundle", Text, Yes, "the file of certificates that verify tokens"),
-    key("auth.token.jwks", Text, Yes, "the file of keys that verify tokens"),
+    key("auth.token.jwks", Text, Yes, "the file or the URL of keys that verify tokens"),
     key("auth.token.signingalgorithms", List, Yes, "what tokens may be signed with [all with a public key]"),
     key("auth.token.autoredirect", Boolean, Yes, "get tokens from the host that the client named [false]"),
     key("auth.token.autoredirectpath", Text, Yes, "the path there [/auth/token]"),
     key("middleware", Section, Yes, "code between the parts"),
-    key("middleware.registry", List, NotYet(Active), "code before the registry"),
-    key("middleware.repository", List, NotYet(Active), "code before a repository"),
-    key("middleware.storage", List, NotYet(Active), "code before the driver: cloudfront, redirect, rewrite"),
+    key("middleware.registry", List, Refused(Active, NO_CODE), "code before the registry"),
+    key("middleware.repository", List, Refused(Active, NO_CODE), "code before a repository"),
+    key("middleware.storage", List, Yes, "where clients are sent for blobs: redirect or cloudfront"),
     key("middleware.registry[].name", Text, Yes, "which"),
     key("middleware.registry[].disabled", Boolean, Yes, "leave it out [false]"),
     key("middleware.registry[].options", Open, Yes, "its options"),
@@ -122,19 +124,19 @@ pub const KEYS: &[Key] = &[
     key("http.http2.disabled", Boolean, Moot("without TLS nothing is negotiated"), "no HTTP/2 over TLS [false]"),
     key("http.h2c.enabled", Boolean, Yes, "HTTP/2 without TLS [false]"),
     key("notifications", Section, Yes, "events for others"),
-    key("notifications.events.includereferences", Boolean, NO_EVENTS, "list what a manifest refers to [false]"),
-    key("notifications.endpoints", List, NotYet(Active), "who is told"),
+    key("notifications.events.includereferences", Boolean, Yes, "list what a manifest refers to [false]"),
+    key("notifications.endpoints", List, Yes, "who is told"),
     key("notifications.endpoints[].name", Text, Yes, "its name in logs"),
     key("notifications.endpoints[].disabled", Boolean, Yes, "leave it out [false]"),
-    key("notifications.endpoints[].url", Text, NO_EVENTS, "where events are sent"),
-    key("notifications.endpoints[].headers", Open, NO_EVENTS, "headers of the request"),
-    key("notifications.endpoints[].timeout", Duration, NO_EVENTS, "for one request [1s]"),
-    key("notifications.endpoints[].threshold", Integer, NO_EVENTS, "failures before a pause [10]"),
-    key("notifications.endpoints[].maxretries", Integer, NO_EVENTS, "failures before an event is dropped"),
-    key("notifications.endpoints[].backoff", Duration, NO_EVENTS, "the pause [1s]"),
-    key("notifications.endpoints[].ignoredmediatypes", List, NO_EVENTS, "media types not told of"),
-    key("notifications.endpoints[].ignore.mediatypes", List, NO_EVENTS, "media types not told of"),
-    key("notifications.endpoints[].ignore.actions", List, NO_EVENTS, "actions not told of"),
+    key("notifications.endpoints[].url", Text, Yes, "where events are sent"),
+    key("notifications.endpoints[].headers", Open, Yes, "headers of the request"),
+    key("notifications.endpoints[].timeout", Duration, Yes, "for one request [1s]"),
+    key("notifications.endpoints[].threshold", Integer, Yes, "failures in a row before the first pause [10; 1 with maxretries]"),
+    key("notifications.endpoints[].maxretries", Integer, Yes, "further attempts before an event is given up [as many as maxage allows]"),
+    key("notifications.endpoints[].backoff", Duration, Yes, "the first pause; each further one is twice as long [1s]"),
+    key("notifications.endpoints[].ignoredmediatypes", List, Yes, "media types not told of"),
+    key("notifications.endpoints[].ignore.mediatypes", List, Yes, "media types not told of"),
+    key("notifications.endpoints[].ignore.actions", List, Yes, "actions not told of"),
     key("redis", Open, NO_REDIS, "a Redis for descriptors, in the form of 2.8 or of 3"),
     key("health", Section, NO_HEALTH, "checks that take the registry out of service"),
     key("health.storagedriver.enabled", Boolean, NO_HEALTH, "check the storage [false]"),
@@ -159,12 +161,12 @@ pub const KEYS: &[Key] = &[
     key("catalog.maxentries", Integer, Yes, "the largest page of the catalog [1000]"),
     key("tags.maxtags", Integer, Yes, "the largest page of a tag list [1000]"),
     key("proxy", Section, Yes, "a cache in front of another registry"),
-    key("proxy.remoteurl", Text, NotYet(Filled), "the other registry"),
-    key("proxy.username", Text, NO_PROXY, "who to be there"),
-    key("proxy.password", Secret, NO_PROXY, "the password there"),
-    key("proxy.ttl", Duration, NO_PROXY, "how long what was pulled is kept [168h]"),
-    key("proxy.exec", Open, NO_PROXY, "a helper for credentials"),
-    key("proxy.cachewritetimeout", Duration, NO_PROXY, "how long keeping may take [5m]"),
+    key("proxy.remoteurl", Text, Yes, "the other registry"),
+    key("proxy.username", Text, Yes, "who to be there"),
+    key("proxy.password", Secret, Yes, "the password there"),
+    key("proxy.ttl", Duration, Yes, "how long what was pulled is kept; 0: for ever [168h]"),
+    key("proxy.exec", Open, Refused(Filled, NO_HELPERS), "a helper for credentials"),
+    key("proxy.cachewritetimeout", Duration, Yes, "how long a blob is fetched on when nobody waits for it [5m]"),
     key("validation.enabled", Boolean, Moot("deprecated: `validation.disabled` decides"), "the old opposite of disabled"),
     key("validation.disabled", Boolean, Yes, "take any URL, and indexes without their manifests [false]"),
     key("validation.manifests.urls.allow", List, Yes, "patterns of URLs that layers may have"),
@@ -195,6 +197,12 @@ pub const KEYS: &[Key] = &[
     key("gc", Open, Moot(NO_DATABASE), "the online collector of GitLab's fork"),
     key("profiling", Open, NoEffect("nothing is profiled"), "profiles for a cloud service"),
     key("regctl", Section, Yes, "what Distribution cannot say"),
+    key("regctl.notifications", Section, Yes, "where events wait"),
+    key("regctl.notifications.folder", Text, Yes, "the folder of events that are not delivered yet [memory]"),
+    key("regctl.notifications.maxbytes", Integer, Yes, "the most bytes that wait for one endpoint [67108864]"),
+    key("regctl.notifications.maxevents", Integer, Yes, "the most events that wait for one endpoint [100000]"),
+    key("regctl.notifications.maxage", Period, Yes, "how long an event is tried for [24h]"),
+    key("regctl.notifications.format", Choice(&["v1", "v2"]), Yes, "the version in the media type [v1]"),
     key("regctl.lease", Period, Yes, "how long what was answered for stays out of a collector's reach [1h]"),
     key("regctl.sendfile", Section, Yes, "large blobs leave through nginx's sendfile"),
     key("regctl.sendfile.secret", Secret, Yes, "what nginx proves itself with, in X-Regctl-Sendfile"),

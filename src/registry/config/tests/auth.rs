@@ -3,7 +3,7 @@
 use std::{collections::BTreeSet, path::PathBuf};
 
 use super::{Config, LEAST, config, problems, warnings, with};
-use crate::config::{Algorithm, Auth, HeaderText, Htpasswd, Silly, Token, TokenRealm};
+use crate::config::{Algorithm, Auth, HeaderText, Htpasswd, Jwks, Silly, Token, TokenRealm};
 
 const TOKEN: &str =
     "realm: 'https://gitlab.example.com/jwt/auth', service: container_registry, issuer: gitlab";
@@ -70,7 +70,7 @@ fn variables_choose_token_with_all_its_options() {
         panic!("no token");
     };
     assert_eq!(found.realm, TokenRealm::Fixed(text("https://auth.example.com/token")));
-    assert_eq!(found.jwks, Some(PathBuf::from("/keys.json")));
+    assert_eq!(found.jwks, Some(Jwks::File(PathBuf::from("/keys.json"))));
     assert_eq!(found.root_cert_bundle, None);
     assert_eq!(found.algorithms, BTreeSet::from([Algorithm::Es256]));
 }
@@ -128,7 +128,7 @@ fn what_is_missing_or_wrong_is_one_problem() {
             token("rootcertbundle: /b, autoredirect: true, autoredirectpath: a"),
             "must be a path that begins with a slash",
         ),
-        (token("jwks: 'https://auth.example.com/keys'"), "a URL is not supported yet"),
+        (token("jwks: 'ftp://auth.example.com/keys'"), "begins with http:// or https://"),
         (token("jwks: /j, signingalgorithms: [ES512]"), "`ES512` is none of EdDSA, RS256"),
         (token("jwks: /j, signingalgorithms: [none]"), "`none` is none of"),
         (token("jwks: /j, signingalgorithms: RS256"), "a list is expected"),

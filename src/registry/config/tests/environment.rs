@@ -116,9 +116,9 @@ fn fields_have_the_names_of_their_go_structs() {
 fn lists_are_addressed_by_index_and_grow_by_one() {
     let text = with("notifications: {endpoints: [{name: a, disabled: true}]}");
     let first = [("REGISTRY_NOTIFICATIONS_ENDPOINTS_0_DISABLED", "false")];
-    assert!(problem(&text, &first).contains("`notifications.endpoints`: not supported yet"));
+    assert!(problem(&text, &first).contains("`notifications.endpoints[].url`: missing"));
     let next = [("REGISTRY_NOTIFICATIONS_ENDPOINTS_1_NAME", "b")];
-    assert!(problem(&text, &next).contains("`notifications.endpoints`: not supported yet"));
+    assert!(problem(&text, &next).contains("`notifications.endpoints[].url`: missing"));
     let beyond = [("REGISTRY_NOTIFICATIONS_ENDPOINTS_2_NAME", "b")];
     assert!(
         problem(&text, &beyond)

@@ -18,11 +18,50 @@ fn what_is_not_there_yet_is_refused_by_name() {
         (with_http("addr: ':0', tls: {certificate: /c, key: /k}"), "`http.tls.certificate`"),
         (with_http("addr: ':0', tls: {letsencrypt: {email: e}}"), "`http.tls.letsencrypt`"),
         (with_http("addr: ':0', letsencrypt: {email: e}"), "`http.letsencrypt`"),
-        (with("proxy: {remoteurl: 'https://registry.example.com'}"), "`proxy.remoteurl`"),
-        (with("notifications: {endpoints: [{name: a, url: u}]}"), "`notifications.endpoints`"),
+        (
+            with("proxy: {exec: {command: /c}}"),
+            "`proxy.exec`: refused: the registry runs no programs",
+        ),
+        (
+            with("proxy: {remoteurl: registry.example.com}"),
+            "`proxy.remoteurl`: the scheme is missing",
+        ),
+        (
+            with("proxy: {remoteurl: 'https://a:b@registry.example.com'}"),
+            "`proxy.remoteurl`: a URL with a password is refused",
+        ),
+        (
+            with("proxy: {remoteurl: 'https://registry.example.com', username: a}"),
+            "`proxy.password`: missing; a name needs one",
+        ),
         (with("middleware: {registry: [{name: a}]}"), "`middleware.registry`"),
         (with("middleware: {repository: [{name: a}]}"), "`middleware.repository`"),
-        (with("middleware: {storage: [{name: cloudfront}]}"), "`middleware.storage`"),
+        (
+            with("middleware: {storage: [{name: redirect}]}"),
+            "`middleware.storage[].options.baseurl`: missing",
+        ),
+        (
+            with("middleware: {storage: [{name: rewrite}]}"),
+            "`rewrite` changes the URLs of a driver",
+        ),
+        (with("middleware: {storage: [{name: googlecdn}]}"), "before Google's storage only"),
+        (with("middleware: {storage: [{name: other}]}"), "`other` is no middleware of the storage"),
+        (
+            with("middleware: {storage: [{name: redirect, options: {baseurl: cdn.example.com}}]}"),
+            "the scheme is missing",
+        ),
+        (
+            with(
+                "middleware: {storage: [{name: redirect, options: {baseurl: 'http://a'}}, {name: cloudfront}]}",
+            ),
+            "`middleware.storage`: two that redirect",
+        ),
+        (
+            with(
+                "middleware: {storage: [{name: cloudfront, options: {baseurl: a.example.com, privatekey: /k, keypairid: K, ipfilteredby: aws}}]}",
+            ),
+            "sends clients inside AWS to S3",
+        ),
         (with("database: {enabled: true}"), "there is no metadata database here"),
         (with_storage("s3: {bucket: b}"), "the storage driver `s3` is not supported yet"),
         (with_storage("s3aws: {bucket: b}"), "`s3aws` is not supported yet"),
@@ -151,6 +190,10 @@ fn secrets_are_in_no_problem_no_warning_and_no_debug() {
         with(&format!("auth: {{ldap: {{password: {secret}}}}}")),
         with(&format!("proxy: {{remoteurl: 'https://u:{secret}@r', password: {secret}}}")),
         with(&format!("notifications: {{endpoints: [{{headers: {{Authorization: {secret}}}}}]}}")),
+        with(&format!("notifications: {{endpoints: [{{name: a, url: 'ftp://u:{secret}@h/'}}]}}")),
+        with(&format!(
+            "notifications: {{endpoints: [{{name: a, url: 'http://{secret}@h/?{secret}'}}]}}"
+        )),
         with(&format!("redis: {{password: {secret}}}")),
         with_http(&format!("headers: {{Authorization: \"{secret}\\n\"}}")),
         with_storage(&format!("s3: {{secretkey: {secret}}}")),

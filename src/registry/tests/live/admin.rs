@@ -155,8 +155,8 @@ async fn a_reload_takes_over_what_it_can_and_lists_the_rest() {
         text.replace("127.0.0.1:0", "127.0.0.1:1")
             .replace("secret:", "headers: {X-Test: [new]}, secret:")
             .replace(
-                "storage: {",
-                "storage: {delete: {enabled: true}, maintenance: {readonly: {enabled: true}}, ",
+                "storage:\n",
+                "storage:\n  delete: {enabled: true}\n  maintenance: {readonly: {enabled: true}}\n",
             )
     });
     let reloaded = admin.ask("POST", "/v1/reload", "").await.expect(200).json();

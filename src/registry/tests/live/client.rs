@@ -22,6 +22,8 @@ impl<S: AsyncRead + AsyncWrite + Send + Unpin> Stream for S {}
 /// One connection.
 pub(crate) struct Client {
     stream: BufStream<Box<dyn Stream>>,
+    /// Whether the answer to come has no body, whatever its length.
+    is_head: bool,
 }
 
 /// What came back.
@@ -30,6 +32,8 @@ pub(crate) struct Answer {
     pub(crate) status: u16,
     headers: Vec<(String, String)>,
     pub(crate) body: Vec<u8>,
+    /// Whether the body came to its end.
+    pub(crate) is_whole: bool,
 }
 
 impl Client {
@@ -42,31 +46,12 @@ impl Client {
     }
 
     fn on(stream: impl Stream + 'static) -> Self {
-        Self { stream: BufStream::new(Box::new(stream)) }
+        Self { stream: BufStream::new(Box::new(stream)), is_head: false }
     }
 
     /// Sends a request with a body, and reads the answer.
     pub(crate) async fn ask(&mut self, method: &str, target: &str, body: &str) -> Answer {
         self.begin(method, target, body.len()).await;
-        self.send(body.as_bytes()).await;
-        self.answer().await.unwrap()
-    }
-
-    /// The same with these headers.
-    pub(crate) async fn ask_with(
-        &mut self,
-        method: &str,
-        target: &str,
-        headers: &[(&str, &str)],
-        body: &str,
-    ) -> Answer {
-        let lines: String =
-            headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
-        let length = body.len();
-        let head = format!(
-            "{method} {target} HTTP/1.1\r\nHost: test\r\nContent-Length: {length}\r\n{lines}\r\n"
-        );
-        self.send(head.as_bytes()).await;
         self.send(body.as_bytes()).await;
         self.answer().await.unwrap()
     }
@@ -78,11 +63,29 @@ impl Client {
         self.answer().await.unwrap()
     }
 
+    /// The same with headers.
+    pub(crate) async fn ask_with(
+        &mut self,
+        (method, target): (&str, &str),
+        headers: &[(&str, &str)],
+        body: &str,
+    ) -> Answer {
+        let headers: String =
+            headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
+        let length = body.len();
+        let head = format!(
+            "{method} {target} HTTP/1.1\r\nHost: test\r\nContent-Length: {length}\r\n{headers}\r\n"
+        );
+        self.send(&[head.as_bytes(), body.as_bytes()].concat()).await;
+        self.answer_to(method).await.unwrap()
+    }
+
     /// Sends the head of a request.
     pub(crate) async fn begin(&mut self, method: &str, target: &str, length: usize) {
         let head =
             format!("{method} {target} HTTP/1.1\r\nHost: test\r\nContent-Length: {length}\r\n\r\n");
         self.send(head.as_bytes()).await;
+        self.is_head = method == "HEAD";
     }
 
     /// Sends the head of a request, and waits until the server wants its body.
@@ -103,6 +106,10 @@ impl Client {
 
     /// Reads an answer; none if the connection ends instead.
     pub(crate) async fn answer(&mut self) -> Option<Answer> {
+        self.answer_to("GET").await
+    }
+
+    async fn answer_to(&mut self, method: &str) -> Option<Answer> {
         let status_line = self.line().await?;
         let status = status_line.split(' ').nth(1).unwrap().parse().unwrap();
         let mut headers = Vec::new();
@@ -111,11 +118,39 @@ impl Client {
             let Some((name, value)) = line.split_once(':') else { break };
             headers.push((name.to_ascii_lowercase(), value.trim().to_owned()));
         }
-        let mut answer = Answer { status, headers, body: Vec::new() };
-        let length = answer.header("content-length").map_or(0, |length| length.parse().unwrap());
-        answer.body = vec![0; length];
-        self.stream.read_exact(&mut answer.body).await.unwrap();
+        let mut answer = Answer { status, headers, body: Vec::new(), is_whole: true };
+        let is_head = std::mem::take(&mut self.is_head) || method == "HEAD";
+        let has_body = !is_head && !matches!(status, 204 | 304);
+        let length = answer.header("content-length").filter(|_| has_body);
+        let length = length.map_or(0, |length| length.parse().unwrap());
+        answer.body = self.bytes(length).await;
+        answer.is_whole = answer.body.len() == length;
         Some(answer)
+    }
+
+    /// So many bytes, or those that came before the end of the connection.
+    async fn bytes(&mut self, length: usize) -> Vec<u8> {
+        let mut bytes = vec![0; length];
+        let mut read = 0;
+        while read < length {
+            match timeout(PATIENCE, self.stream.read(&mut bytes[read..])).await.unwrap() {
+                Ok(more @ 1..) => read += more,
+                Ok(0) | Err(_) => break,
+            }
+        }
+        bytes.truncate(read);
+        bytes
+    }
+
+    /// Reads the head of an answer, and the first bytes of its body.
+    pub(crate) async fn first_bytes(&mut self, count: usize) -> Vec<u8> {
+        while !self.line().await.unwrap().is_empty() {}
+        self.bytes(count).await
+    }
+
+    /// Reads more of a body.
+    pub(crate) async fn more_bytes(&mut self, count: usize) -> Vec<u8> {
+        self.bytes(count).await
     }
 
     /// Waits until the server ends the connection, and says whether it said nothing more.
@@ -138,6 +173,16 @@ impl Answer {
     pub(crate) fn header(&self, name: &str) -> Option<&str> {
         let mut found = self.headers.iter().filter(|(found, _)| found == name);
         found.next().map(|(_, value)| value.as_str())
+    }
+
+    pub(crate) fn headers(&self, name: &str) -> Vec<&str> {
+        let found = self.headers.iter().filter(|(found, _)| found == name);
+        found.map(|(_, value)| value.as_str()).collect()
+    }
+
+    /// The code of the first error in the body.
+    pub(crate) fn code(&self) -> String {
+        self.json()["errors"][0]["code"].as_str().unwrap().to_owned()
     }
 
     #[track_caller]

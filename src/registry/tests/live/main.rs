@@ -1,11 +1,21 @@
-//! A server that serves is watched, switched, reloaded and stopped, over real sockets.
+//! A server that serves is asked, watched, switched, reloaded and stopped, over real sockets.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on panics")]
 
 mod admin;
 mod client;
 mod drain;
+mod events;
+mod manifests;
 mod passed;
+mod proxy;
+mod pusher;
+mod receiver;
+mod redirect;
+mod referrers;
 mod schema1;
 mod sendfile;
 mod server;
+mod uploads;
+mod upstream;
+mod validation;

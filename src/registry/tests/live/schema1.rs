@@ -39,7 +39,7 @@ async fn push_image(client: &mut Client) {
         "layers": [push_blob(client, "layer").await],
     });
     let headers = [("content-type", SCHEMA2)];
-    client.ask_with("PUT", IMAGE, &headers, &manifest.to_string()).await.expect(201);
+    client.ask_with(("PUT", IMAGE), &headers, &manifest.to_string()).await.expect(201);
 }
 
 async fn enable(running: &Running, enabled: bool) {
@@ -83,14 +83,14 @@ async fn a_reload_enables_it_and_old_clients_get_what_they_can_read() {
     let empty = client.ask("GET", &format!("/v2/app/blobs/{EMPTY}"), "").await.expect(200);
     assert_eq!(digest(empty.body), EMPTY);
     let etag = made.header("etag").unwrap();
-    client.ask_with("GET", IMAGE, &[("if-none-match", etag)], "").await.expect(304);
+    client.ask_with(("GET", IMAGE), &[("if-none-match", etag)], "").await.expect(304);
     // The same to whoever knows no more, and what was pushed to the others.
     for accept in ["*/*", "application/json", SCHEMA1] {
-        let answer = client.ask_with("GET", IMAGE, &[("accept", accept)], "").await.expect(200);
+        let answer = client.ask_with(("GET", IMAGE), &[("accept", accept)], "").await.expect(200);
         assert_eq!(answer.header("etag"), made.header("etag"), "{accept}");
     }
     for accept in [SCHEMA2, "text/plain, application/vnd.oci.image.manifest.v1+json"] {
-        let answer = client.ask_with("GET", IMAGE, &[("accept", accept)], "").await.expect(200);
+        let answer = client.ask_with(("GET", IMAGE), &[("accept", accept)], "").await.expect(200);
         assert_eq!(answer.body, stored.body, "{accept}");
     }
     let by_digest = stored.header("docker-content-digest").unwrap();
@@ -109,7 +109,7 @@ async fn what_is_pushed_is_verified_and_served_signed_whatever_is_enabled_then()
     let document = text(&made);
     let headers = [("content-type", SCHEMA1)];
     let old = "/v2/app/manifests/old";
-    let pushed = client.ask_with("PUT", old, &headers, &document).await.expect(201);
+    let pushed = client.ask_with(("PUT", old), &headers, &document).await.expect(201);
     assert_eq!(pushed.header("docker-content-digest"), Some(&*id));
     let refusals = [
         (old, document.replace("amd64", "arm64"), "MANIFEST_UNVERIFIED"),
@@ -118,7 +118,7 @@ async fn what_is_pushed_is_verified_and_served_signed_whatever_is_enabled_then()
         (old, "{\"schemaVersion\": 1}".to_owned(), "MANIFEST_INVALID"),
     ];
     for (target, document, code) in refusals {
-        let refused = client.ask_with("PUT", target, &headers, &document).await.expect(400);
+        let refused = client.ask_with(("PUT", target), &headers, &document).await.expect(400);
         assert_eq!(refused.json()["errors"][0]["code"], code);
     }
     let is_whole = |answer: &Answer| {
@@ -135,7 +135,7 @@ async fn what_is_pushed_is_verified_and_served_signed_whatever_is_enabled_then()
     assert!(is_whole(&client.ask("GET", old, "").await.expect(200)));
     for kind in [SCHEMA1, "application/json"] {
         let headers = [("content-type", kind)];
-        let refused = client.ask_with("PUT", old, &headers, &document).await.expect(400).json();
+        let refused = client.ask_with(("PUT", old), &headers, &document).await.expect(400).json();
         assert_eq!(refused["errors"][0]["code"], "MANIFEST_INVALID");
         let message = refused["errors"][0]["message"].as_str().unwrap();
         assert!(

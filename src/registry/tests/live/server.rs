@@ -43,26 +43,60 @@ impl Running {
         Self::with_more(http, "")
     }
 
+    /// A server that deletes, with these lines at the end of its configuration.
+    pub(crate) fn deleting(more: &str) -> Self {
+        let lines = "draintimeout: 60s";
+        let bind = |config: &Config| Listener::bind(&config.http.address).unwrap();
+        Self::on_with(lines, ("  delete: {enabled: true}\n", more), bind)
+    }
+
     /// A server on a listener that was passed to it.
     pub(crate) fn passed(listener: &TcpListener) -> Self {
         let socket = listener.try_clone().unwrap();
-        Self::on("draintimeout: 60s}", |_| Listener::passed(socket).unwrap())
+        Self::on("draintimeout: 60s", |_| Listener::passed(socket).unwrap())
     }
 
     /// A server whose configuration goes on with this.
     pub(crate) fn with_more(http: &str, more: &str) -> Self {
-        Self::on(&format!("{http}}}\n{more}"), |config| {
-            Listener::bind(&config.http.address).unwrap()
-        })
+        let bind = |config: &Config| Listener::bind(&config.http.address).unwrap();
+        Self::on_with(http, ("", more), bind)
+    }
+
+    /// A server on a folder that takes deletes, with further lines below everything else.
+    pub(crate) fn in_folder(folder: TempDir, lines: &str) -> Self {
+        let listen = |config: &Config| Listener::bind(&config.http.address).unwrap();
+        Self::from("draintimeout: 60s", ("  delete: {enabled: true}\n", lines), folder, listen)
+    }
+
+    /// A server with more sections, on a folder that may have been another's.
+    pub(crate) fn configured(sections: &str, folder: TempDir) -> Self {
+        let listen = |config: &Config| Listener::bind(&config.http.address).unwrap();
+        Self::from("draintimeout: 60s", ("", sections), folder, listen)
     }
 
     fn on(http: &str, listen: impl FnOnce(&Config) -> Listener) -> Self {
-        let folder = tempfile::tempdir().unwrap();
+        Self::on_with(http, ("", ""), listen)
+    }
+
+    fn on_with(
+        http: &str,
+        (storage, more): (&str, &str),
+        listen: impl FnOnce(&Config) -> Listener,
+    ) -> Self {
+        Self::from(http, (storage, more), tempfile::tempdir().unwrap(), listen)
+    }
+
+    fn from(
+        http: &str,
+        (storage, more): (&str, &str),
+        folder: TempDir,
+        listen: impl FnOnce(&Config) -> Listener,
+    ) -> Self {
         let text = format!(
-            "version: 0.1\nlog: {{accesslog: {{disabled: true}}}}\nstorage: {{filesystem: {{rootdirectory: '{}'}}}}\n\
-             http: {{addr: '127.0.0.1:0', secret: of tests, {}\n",
+            "version: 0.1\nlog: {{accesslog: {{disabled: true}}}}\n\
+             storage:\n  filesystem: {{rootdirectory: '{}'}}\n{storage}{more}\n\
+             http: {{addr: '127.0.0.1:0', secret: of tests, {http}}}\n",
             folder.path().join("data").display(),
-            http,
         );
         let config = read(&text).unwrap();
         let listener = listen(&config);
@@ -74,6 +108,8 @@ impl Running {
             let text = Arc::clone(&text);
             move || read(&text.lock().unwrap())
         });
+        // Of a server that was here before.
+        let _ = fs::remove_file(folder.path().join("admin"));
         let socket = UnixListener::bind(folder.path().join("admin")).unwrap();
         admin::spawn(socket, reloader).unwrap();
         let (stop, stopped) = oneshot::channel();
@@ -96,6 +132,13 @@ impl Running {
         Client::tcp(&self.address).await
     }
 
+    /// Waits for the end of a server, and leaves its folder to another one.
+    pub(crate) async fn into_folder(mut self) -> TempDir {
+        self.stop().await;
+        self.end().await;
+        self.folder
+    }
+
     /// Changes what the next reload reads.
     pub(crate) fn rewrite(&self, change: impl FnOnce(&str) -> String) {
         let mut text = self.text.lock().unwrap();
@@ -108,9 +151,25 @@ impl Running {
         eventually("the server drains", || self.control.is_draining()).await;
     }
 
+    /// The text of a file under `docker/registry/v2`; none if it is not there.
+    pub(crate) fn file(&self, path: &str) -> Option<String> {
+        let bytes = fs::read(self.path(path)).ok()?;
+        Some(String::from_utf8(bytes).unwrap())
+    }
+
+    /// A path under `docker/registry/v2`.
+    pub(crate) fn path(&self, path: &str) -> PathBuf {
+        self.folder.path().join("data/docker/registry/v2").join(path)
+    }
+
     /// Waits for the end of a server that was told to stop.
     pub(crate) async fn end(&mut self) {
         timeout(BOUND, &mut self.ended).await.expect("it never ends").unwrap();
+    }
+
+    /// The text of a file of the storage; none if it is not there.
+    pub(crate) fn stored(&self, path: &str) -> Option<String> {
+        fs::read_to_string(self.folder.path().join("data").join(path)).ok()
     }
 
     /// The data of the upload sessions on disk.

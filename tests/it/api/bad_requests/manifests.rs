@@ -113,7 +113,7 @@ fn references() -> Vec<Row> {
     let blob = descriptor(OCI_MANIFEST, &Image::of("one").layer);
     let foreign = json!({
         "mediaType": "application/vnd.docker.image.rootfs.foreign.diff.tar.gzip",
-        "digest": layer["digest"], "size": 8, "urls": ["https://example.com/layer"],
+        "digest": layer["digest"], "size": 8, "urls": ["ftp://example.com/layer"],
     });
     let missing = |name, media_type, document: String, details: &[Value]| {
         let mut row = Row::new(name, put(media_type, document));
@@ -148,7 +148,7 @@ fn references() -> Vec<Row> {
         // It asks only whether the bytes are there.
         .peer(Peer::Differs(201, "")),
         Row::new(
-            "a foreign layer that is not there is not allowed",
+            "a foreign layer under a URL that leads nowhere is not allowed",
             put(
                 DOCKER_MANIFEST,
                 with(image(), &json!({ "mediaType": DOCKER_MANIFEST, "layers": [foreign] })),

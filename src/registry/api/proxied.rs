@@ -1,0 +1,231 @@
+//! What a cache in front of another registry answers with when it does not have something.
+
+use std::ops::Range;
+
+use http::{
+    HeaderValue, Method, Response, StatusCode,
+    header::{CONTENT_LENGTH, CONTENT_TYPE, ETAG, RETRY_AFTER},
+};
+use oci::{Digest, ErrorCode, Reference, RepositoryName, Tag};
+
+use super::{
+    Body, Call,
+    blob::{CONTENT_DIGEST, etag, matches_etag, not_modified, value},
+    body::Piece,
+    failure::Failure,
+    warning::warn,
+};
+use crate::{
+    content::{Blob, Error, Object},
+    proxy::{self, Arriving, Described, Found, Kept, Manifest, Passing, Wanted},
+};
+
+/// For people: clients print it.
+const STALE: &str = "the upstream registry cannot be asked; this may be out of date";
+
+/// Where the bytes of a blob come from.
+#[derive(Debug)]
+pub(super) enum Source {
+    Stored(Object),
+    /// From the other registry, by way of the storage.
+    Arriving(Arriving),
+    /// From the other registry, as a whole.
+    Passing(u64, Passing),
+    /// From nowhere: only its length is wanted.
+    Described(u64),
+}
+
+/// A manifest, or an answer that has none.
+#[derive(Debug)]
+pub(super) enum Answered {
+    Kept(Kept),
+    Described(Response<Body>),
+}
+
+impl Source {
+    pub(super) fn size(&self) -> u64 {
+        match self {
+            Self::Stored(object) => object.size(),
+            Self::Arriving(arriving) => arriving.size(),
+            Self::Passing(size, _) | Self::Described(size) => *size,
+        }
+    }
+
+    /// What is in the storage.
+    pub(super) fn stored(&self) -> Option<&Object> {
+        match self {
+            Self::Stored(object) => Some(object),
+            Self::Arriving(_) | Self::Passing(..) | Self::Described(_) => None,
+        }
+    }
+
+    /// Whether parts of it can be had.
+    pub(super) fn has_parts(&self) -> bool {
+        matches!(self, Self::Stored(_) | Self::Arriving(_))
+    }
+
+    /// A part of a source that has parts.
+    pub(super) fn part(&self, range: Range<u64>) -> Option<Piece> {
+        match self {
+            Self::Stored(object) => Some(Piece::Blob(object.chunks(range))),
+            Self::Arriving(arriving) => Some(Piece::Arriving(arriving.chunks(range))),
+            Self::Passing(..) | Self::Described(_) => None,
+        }
+    }
+
+    pub(super) fn whole(self) -> Response<Body> {
+        let size = self.size();
+        let body = match self {
+            Self::Passing(_, passing) => Body::one(Piece::Passing(Box::new(passing))),
+            source => source.part(0..size).map_or_else(Body::empty, Body::one),
+        };
+        let mut response = Response::new(body);
+        response.headers_mut().insert(CONTENT_LENGTH, HeaderValue::from(size));
+        response
+    }
+}
+
+impl Call<'_> {
+    /// The blob here, or else there.
+    pub(super) async fn find_blob(
+        &self,
+        name: &RepositoryName,
+        digest: &Digest,
+    ) -> Result<(Digest, Source), Failure> {
+        let unknown = match self.api.content.blob(name, digest).await {
+            Ok(Blob { digest, object }) => return Ok((digest, Source::Stored(object))),
+            Err(error @ Error::BlobUnknown(_)) => error,
+            Err(error) => return Err(error.into()),
+        };
+        let Some(proxy) = &self.api.proxy else { return Err(unknown.into()) };
+        match proxy.blob(name, digest, self.wanted()).await {
+            Ok(Found::Arriving(arriving)) => Ok((*digest, Source::Arriving(arriving))),
+            Ok(Found::Passing(size, passing)) => Ok((*digest, Source::Passing(size, passing))),
+            Ok(Found::Described(said)) => {
+                let size = said.size.ok_or_else(|| failure(&nothing_said()))?;
+                Ok((*digest, Source::Described(size)))
+            }
+            Err(error) if error.is_missing() => Err(unknown.into()),
+            Err(error) => Err(failure_of(error)),
+        }
+    }
+
+    /// The manifest there, as it is kept here.
+    pub(super) async fn find_manifest(
+        &self,
+        name: &RepositoryName,
+        reference: &Reference,
+    ) -> Result<Answered, Failure> {
+        let Some(proxy) = &self.api.proxy else {
+            let manifest = self.api.content.manifest(name, reference).await?;
+            return Ok(Answered::Kept(Kept { manifest, is_stale: false }));
+        };
+        match proxy.manifest(name, reference, self.wanted()).await.map_err(failure_of)? {
+            Manifest::Kept(kept) => Ok(Answered::Kept(kept)),
+            Manifest::Described(said) => self.described(&said).map(Answered::Described),
+        }
+    }
+
+    pub(super) async fn find_tags(
+        &self,
+        name: &RepositoryName,
+    ) -> Result<(Vec<Tag>, bool), Failure> {
+        match &self.api.proxy {
+            None => Ok((self.api.content.tags(name).await?, false)),
+            Some(proxy) => proxy.tags(name).await.map_err(failure_of),
+        }
+    }
+
+    /// Sees to it that the list of referrers is the one there: it stands under a tag.
+    pub(super) async fn find_referrers(
+        &self,
+        name: &RepositoryName,
+        subject: &Digest,
+    ) -> Result<(), Failure> {
+        let Some(proxy) = &self.api.proxy else { return Ok(()) };
+        match proxy.manifest(name, &Tag::of_referrers(subject).into(), Wanted::Content).await {
+            Ok(_) => Ok(()),
+            Err(proxy::Error::Content(Error::ManifestUnknown(_))) => Ok(()),
+            Err(error) => Err(failure_of(error)),
+        }
+    }
+
+    fn wanted(&self) -> Wanted {
+        match self.parts.method {
+            Method::HEAD => Wanted::Description,
+            _ => Wanted::Content,
+        }
+    }
+
+    /// What a HEAD of a manifest says that only the other registry has.
+    fn described(&self, said: &Described) -> Result<Response<Body>, Failure> {
+        let (Some(size), Some(media_type)) = (said.size, said.media_type) else {
+            return Err(failure(&nothing_said()));
+        };
+        if let Some(digest) = said.digest.filter(|own| matches_etag(&self.parts.headers, own)) {
+            let mut response = not_modified();
+            response.headers_mut().insert(ETAG, etag(&digest));
+            return Ok(response);
+        }
+        let mut response = Response::new(Body::empty());
+        let headers = response.headers_mut();
+        headers.insert(CONTENT_LENGTH, HeaderValue::from(size));
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static(media_type.as_str()));
+        if let Some(digest) = said.digest {
+            headers.insert(CONTENT_DIGEST, value(&digest.to_string()));
+            headers.insert(ETAG, etag(&digest));
+        }
+        Ok(response)
+    }
+}
+
+/// Says that an answer may be out of date.
+pub(super) fn warn_of_age(response: &mut Response<Body>, is_stale: bool) {
+    if is_stale {
+        warn(response, STALE);
+    }
+}
+
+fn nothing_said() -> proxy::Error {
+    proxy::Error::Unusable("it does not say what it has")
+}
+
+fn failure_of(error: proxy::Error) -> Failure {
+    match error {
+        proxy::Error::Content(error) => error.into(),
+        error => failure(&error),
+    }
+}
+
+/// What a client is told whose wish could not be fulfilled there: never a 401, which it would answer to this one.
+fn failure(error: &proxy::Error) -> Failure {
+    use proxy::Error;
+    let bad_gateway =
+        || Failure::new(ErrorCode::Unavailable).because(error).with_status(StatusCode::BAD_GATEWAY);
+    match error {
+        Error::Shared(error) => failure(error),
+        Error::Missing => Failure::new(ErrorCode::ManifestUnknown),
+        Error::Denied(_) => Failure::new(ErrorCode::Denied).because(error),
+        Error::Busy { retry_after } => {
+            let failure = Failure::new(ErrorCode::TooManyRequests).because(error);
+            match retry_after {
+                Some(after) => failure.with_header(RETRY_AFTER, after.clone()),
+                None => failure,
+            }
+        }
+        Error::Unreachable(fault) if fault.is_timeout() => {
+            bad_gateway().with_status(StatusCode::GATEWAY_TIMEOUT)
+        }
+        Error::GivenUp => Failure::new(ErrorCode::Unavailable).because(error),
+        // What went wrong here is in the log.
+        Error::Content(_) => Failure::new(ErrorCode::Unknown),
+        Error::Silent
+        | Error::Status(_)
+        | Error::Unreachable(_)
+        | Error::Login(_)
+        | Error::Unusable(_)
+        | Error::Manifest(_)
+        | Error::OtherContent { .. }
+        | Error::Cut(_) => bad_gateway(),
+    }
+}

@@ -1,0 +1,129 @@
+//! What a proxy keeps of another registry: manifests without what they refer to, and sessions that are read
+//! while they are written. What has been kept for long enough goes again.
+
+use bytes::Bytes;
+use oci::{Digest, RepositoryName, Tag};
+use storage::{Driver, Folder, Key, Object};
+
+use super::{
+    Content, Error, UploadId, Writing,
+    locks::{Mode, Subject},
+};
+
+/// The record of what was fetched: more than a million entries.
+const SCHEDULE_BYTES: usize = 512 * 1024 * 1024;
+
+impl Content {
+    /// What a session holds now; none once it is a blob, or where a session cannot be read.
+    pub(crate) async fn arrived(
+        &self,
+        repository: &RepositoryName,
+        id: UploadId,
+    ) -> Result<Option<Object>, Error> {
+        match self.backend().open(Key::UploadData(repository, &id)).await {
+            Ok(object) => Ok(Some(object)),
+            Err(error) if error.is_not_found() => Ok(None),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// The digest that a tag points to, whether or not it is here.
+    pub(crate) async fn tag(
+        &self,
+        repository: &RepositoryName,
+        tag: &Tag,
+    ) -> Result<Option<Digest>, Error> {
+        self.read_link(Key::TagLink(repository, tag)).await
+    }
+
+    /// The record of what was fetched, and until when it is kept.
+    pub(crate) async fn fetched(&self) -> Result<Option<Bytes>, Error> {
+        match self.backend().get(Key::Fetched, SCHEDULE_BYTES).await {
+            Ok(bytes) => Ok(Some(bytes)),
+            Err(error) if error.is_not_found() => Ok(None),
+            Err(error) => Err(error.into()),
+        }
+    }
+}
+
+impl Writing {
+    pub(crate) async fn record_fetched(&self, bytes: Bytes) -> Result<(), Error> {
+        self.shielded(move |content| async move {
+            Ok(content.backend().put(Key::Fetched, bytes).await?)
+        })
+        .await
+    }
+
+    /// Stores a manifest whose blobs may not be here, and points a tag to it where one is named.
+    pub(crate) async fn keep_manifest(
+        &self,
+        repository: &RepositoryName,
+        tag: Option<&Tag>,
+        digest: &Digest,
+        bytes: Bytes,
+    ) -> Result<(), Error> {
+        let (repository, digest) = (repository.clone(), *digest);
+        let tag: Vec<Tag> = tag.into_iter().cloned().collect();
+        self.shielded(move |content| async move {
+            let own = [
+                (Subject::Tags(&repository), Mode::Shared),
+                (Subject::Digest(&digest), Mode::Exclusive),
+            ];
+            let tags = tag.iter().map(|tag| (Subject::Tag(&repository, tag), Mode::Exclusive));
+            let locks = &content.shared.locks;
+            let _locks = locks.acquire_all(own.into_iter().chain(tags)).await;
+            content.shared.leases.promise(&digest);
+            for staged in content.stage_manifest(&repository, &digest, bytes, &tag).await? {
+                content.backend().commit(staged).await?;
+            }
+            Ok(())
+        })
+        .await
+    }
+
+    /// Takes content out of a repository, whatever it is there, with the tags that point to it; its bytes go
+    /// when no other repository has it.
+    ///
+    /// What was promised of it still holds: it can be had again from where it was fetched.
+    pub(crate) async fn expire(
+        &self,
+        repository: &RepositoryName,
+        digest: &Digest,
+        others: &[RepositoryName],
+    ) -> Result<(), Error> {
+        let (repository, digest) = (repository.clone(), *digest);
+        let others: Vec<_> = others.iter().filter(|other| **other != repository).cloned().collect();
+        self.shielded(move |content| async move {
+            let subjects = [
+                (Subject::Tags(&repository), Mode::Exclusive),
+                (Subject::Digest(&digest), Mode::Exclusive),
+            ];
+            let _locks = content.shared.locks.acquire_all(subjects).await;
+            let revision = Key::RevisionLink(&repository, &digest);
+            if content.exists(revision).await? {
+                for tag in content.tags_of(&repository, &digest).await? {
+                    content.backend().delete_folder(Folder::Tag(&repository, &tag)).await?;
+                }
+            }
+            for key in [revision, Key::LayerLink(&repository, &digest)] {
+                content.delete_if_there(key).await?;
+            }
+            for other in &others {
+                for key in [Key::RevisionLink(other, &digest), Key::LayerLink(other, &digest)] {
+                    if content.exists(key).await? {
+                        return Ok(());
+                    }
+                }
+            }
+            content.delete_if_there(Key::Blob(&digest)).await
+        })
+        .await
+    }
+
+    async fn delete_if_there(&self, key: Key<'_>) -> Result<(), Error> {
+        match self.backend().delete(key).await {
+            Err(error) if !error.is_not_found() => Err(error.into()),
+            _ => Ok(()),
+        }
+    }
+}

@@ -1,0 +1,163 @@
+//! A blob that is read while it is fetched.
+//!
+//! Its digest is known only at its end, so the last byte is held back until it is right: a client of a blob that
+//! is wrong, or is cut off, is left with less than it was told it would get. Parts that lie before the end could
+//! not be told from wrong ones at all, and wait for it.
+
+use std::{
+    fmt, io,
+    ops::Range,
+    pin::Pin,
+    task::{Context, Poll, ready},
+    time::Duration,
+};
+
+use bytes::Bytes;
+use oci::{Digest, RepositoryName};
+use tokio::{
+    sync::watch,
+    time::{sleep, timeout},
+};
+
+use super::flight::Progress;
+use crate::content::{Chunks, Content, UploadId};
+
+/// What is worth looking for: as much as a session writes at a time.
+const STEP: u64 = 512 * 1024;
+
+/// What has been received is written in so long, when there is enough of it.
+const LITTLE: Duration = Duration::from_millis(5);
+
+/// What a session has received is written after a second of silence.
+const LOOK: Duration = Duration::from_millis(1100);
+
+/// A blob on its way.
+#[derive(Clone)]
+pub(crate) struct Arriving {
+    content: Content,
+    sought: (RepositoryName, Digest),
+    session: UploadId,
+    size: u64,
+    progress: watch::Receiver<Progress>,
+}
+
+/// The bytes of a range of it, in pieces.
+pub(crate) struct ArrivingChunks {
+    blob: Arriving,
+    next: u64,
+    end: u64,
+    reading: Option<Chunks>,
+    finding: Option<Pin<Box<dyn Future<Output = Result<Chunks, storage::Error>> + Send>>>,
+}
+
+impl Arriving {
+    pub(super) fn new(
+        content: Content,
+        sought: (RepositoryName, Digest),
+        (session, size): (UploadId, u64),
+        progress: watch::Receiver<Progress>,
+    ) -> Self {
+        Self { content, sought, session, size, progress }
+    }
+
+    pub(crate) fn size(&self) -> u64 {
+        self.size
+    }
+
+    pub(crate) fn chunks(&self, range: Range<u64>) -> ArrivingChunks {
+        let end = range.end.min(self.size);
+        let next = range.start.min(end);
+        ArrivingChunks { blob: self.clone(), next, end, reading: None, finding: None }
+    }
+
+    /// Waits until some of the range can be read.
+    async fn find(mut self, range: Range<u64>) -> Result<Chunks, storage::Error> {
+        let (name, digest) = self.sought.clone();
+        let broken = |error: &dyn fmt::Display| {
+            storage::Error::io("fetch", digest, io::Error::other(error.to_string()))
+        };
+        loop {
+            let state = self.progress.borrow_and_update().clone();
+            match state {
+                Progress::Kept => {
+                    let blob = self.content.blob(&name, &digest).await;
+                    return Ok(blob.map_err(|error| broken(&error))?.object.chunks(range));
+                }
+                Progress::Failed(error) => return Err(broken(&error)),
+                Progress::Asking | Progress::Receiving { .. } => {}
+            }
+            if range.end == self.size {
+                let arrived = self.content.arrived(&name, self.session).await;
+                let arrived = arrived.map_err(|error| broken(&error))?;
+                let most = self.size.saturating_sub(1);
+                let limit = arrived.as_ref().map_or(0, |object| object.size().min(most));
+                if let Some(object) = arrived.filter(|_| limit > range.start) {
+                    return Ok(object.chunks(range.start..limit));
+                }
+            }
+            let worthwhile = |state: &Progress| match state {
+                Progress::Asking => false,
+                Progress::Receiving { received, .. } => *received >= range.start + STEP,
+                Progress::Kept | Progress::Failed(_) => true,
+            };
+            let waited = timeout(LOOK, self.progress.wait_for(worthwhile)).await;
+            match waited.map(|state| state.is_ok()) {
+                Ok(false) => return Err(broken(&"nothing fetches it any more")),
+                // There may be enough, and it be on its way to the session.
+                Ok(true) => sleep(LITTLE).await,
+                Err(_) => {}
+            }
+        }
+    }
+}
+
+impl ArrivingChunks {
+    pub(crate) fn remaining(&self) -> u64 {
+        self.end - self.next
+    }
+
+    /// The next piece; none at the end.
+    pub(crate) fn poll_next(
+        &mut self,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Bytes, storage::Error>>> {
+        loop {
+            if self.remaining() == 0 {
+                return Poll::Ready(None);
+            }
+            if let Some(reading) = &mut self.reading {
+                match ready!(reading.poll_next(context)) {
+                    Some(Ok(bytes)) => {
+                        self.next += bytes.len() as u64;
+                        return Poll::Ready(Some(Ok(bytes)));
+                    }
+                    Some(Err(error)) => return Poll::Ready(Some(Err(error))),
+                    None => self.reading = None,
+                }
+                continue;
+            }
+            let rest = self.next..self.end;
+            let blob = &self.blob;
+            let finding = self.finding.get_or_insert_with(|| Box::pin(blob.clone().find(rest)));
+            let found = ready!(finding.as_mut().poll(context));
+            self.finding = None;
+            match found {
+                Ok(chunks) => self.reading = Some(chunks),
+                Err(error) => return Poll::Ready(Some(Err(error))),
+            }
+        }
+    }
+}
+
+impl fmt::Debug for Arriving {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Arriving").field("sought", &self.sought).finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for ArrivingChunks {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let range = self.next..self.end;
+        f.debug_struct("ArrivingChunks").field("range", &range).finish_non_exhaustive()
+    }
+}

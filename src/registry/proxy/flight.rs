@@ -1,0 +1,272 @@
+//! Blobs that are being fetched: each once, however many clients want it.
+//!
+//! A fetch is an upload session whose client is this registry. It runs in a task of its own, beside those who
+//! read what has arrived ([`Arriving`]), and becomes a blob when its digest is right. It goes on for a while when
+//! nobody waits for it any more, since the next client will want it too.
+
+use std::{
+    collections::HashMap,
+    pin::Pin,
+    sync::{Arc, Mutex, PoisonError, Weak},
+    task::{Context, Poll, ready},
+    time::Duration,
+};
+
+use bytes::Bytes;
+use http_body::{Body, Frame};
+use oci::{Digest, RepositoryName};
+use tokio::{
+    sync::{Semaphore, watch},
+    time::{sleep, timeout},
+};
+
+use super::{
+    arriving::Arriving,
+    error::Error,
+    schedule::{Kind, Schedule},
+    upstream::Upstream,
+};
+use crate::{
+    content::{BodyError, Content, Error as ContentError, Position, UploadId, Writing},
+    outbound::Fault,
+};
+
+/// Blobs that are fetched at once; more of them wait.
+const FETCHES: usize = 100;
+
+/// How long one waits for its turn.
+const TURN: Duration = Duration::from_secs(30);
+
+/// How far a fetch has come.
+#[derive(Clone, Debug)]
+pub(super) enum Progress {
+    Asking,
+    /// The session takes what arrives.
+    Receiving {
+        session: UploadId,
+        size: u64,
+        received: u64,
+    },
+    /// It is a blob of the repository.
+    Kept,
+    Failed(Arc<Error>),
+}
+
+type Sought = (RepositoryName, Digest);
+
+/// All fetches of a registry.
+#[derive(Debug)]
+pub(super) struct Flights {
+    running: Mutex<HashMap<Sought, Weak<watch::Sender<Progress>>>>,
+    room: Semaphore,
+    /// How long a fetch goes on that nobody waits for.
+    patience: Duration,
+    stopped: watch::Sender<bool>,
+    schedule: Arc<Schedule>,
+}
+
+/// A fetch, as its task has it. However that ends, the next client begins anew.
+struct Flight {
+    flights: Arc<Flights>,
+    sought: Sought,
+    progress: Arc<watch::Sender<Progress>>,
+}
+
+impl Flights {
+    pub(super) fn new(patience: Duration, schedule: Arc<Schedule>) -> Self {
+        Self {
+            running: Mutex::default(),
+            room: Semaphore::new(FETCHES),
+            patience,
+            stopped: watch::Sender::new(false),
+            schedule,
+        }
+    }
+
+    /// Ends every fetch; none begins any more.
+    pub(super) fn stop(&self) {
+        self.stopped.send_replace(true);
+    }
+
+    /// Joins the fetch of a blob, or begins it, and returns when its length is known.
+    pub(super) async fn join(
+        self: &Arc<Self>,
+        upstream: &Arc<Upstream>,
+        writing: Writing,
+        (name, digest): (&RepositoryName, &Digest),
+    ) -> Result<Arriving, Error> {
+        let content = Content::clone(&writing);
+        let mut progress = self.begin_or_join(upstream, writing, (name.clone(), *digest));
+        loop {
+            let state = progress.borrow_and_update().clone();
+            match state {
+                Progress::Asking => {}
+                Progress::Receiving { session, size, .. } => {
+                    let sought = (name.clone(), *digest);
+                    return Ok(Arriving::new(content, sought, (session, size), progress));
+                }
+                Progress::Kept => {
+                    let size = content.blob(name, digest).await?.object.size();
+                    let sought = (name.clone(), *digest);
+                    return Ok(Arriving::new(
+                        content,
+                        sought,
+                        (UploadId::random(), size),
+                        progress,
+                    ));
+                }
+                Progress::Failed(error) => return Err(Error::Shared(error)),
+            }
+            // The task is gone: it panicked, or the process ends.
+            progress.changed().await.map_err(|_| Error::GivenUp)?;
+        }
+    }
+
+    fn begin_or_join(
+        self: &Arc<Self>,
+        upstream: &Arc<Upstream>,
+        writing: Writing,
+        sought: Sought,
+    ) -> watch::Receiver<Progress> {
+        let mut running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(progress) = running.get(&sought).and_then(Weak::upgrade) {
+            return progress.subscribe();
+        }
+        let (progress, receiver) = watch::channel(Progress::Asking);
+        let progress = Arc::new(progress);
+        running.insert(sought.clone(), Arc::downgrade(&progress));
+        drop(running);
+        let flight = Flight { flights: Arc::clone(self), sought, progress };
+        let upstream = Arc::clone(upstream);
+        tokio::spawn(async move { flight.run(&upstream, writing).await });
+        receiver
+    }
+}
+
+impl Flight {
+    async fn run(self, upstream: &Upstream, writing: Writing) {
+        let fetched = self.fetch(upstream, &writing).await;
+        if let Err(error) = &fetched {
+            let (name, digest) = &self.sought;
+            match error {
+                Error::Missing | Error::GivenUp => {
+                    tracing::debug!(repository = %name, %digest, %error, "blob is not fetched");
+                }
+                error => {
+                    tracing::warn!(repository = %name, %digest, %error, "blob could not be fetched");
+                }
+            }
+        }
+        // Who comes from here on finds the blob, or tries again.
+        self.leave();
+        self.progress.send_replace(match fetched {
+            Ok(()) => Progress::Kept,
+            Err(error) => Progress::Failed(Arc::new(error)),
+        });
+    }
+
+    async fn fetch(&self, upstream: &Upstream, writing: &Writing) -> Result<(), Error> {
+        let (name, digest) = &self.sought;
+        let turn = timeout(TURN, self.flights.room.acquire()).await;
+        let _turn = turn.map_err(|_| Error::Busy { retry_after: None })?;
+        let (size, body) = upstream.blob(name, digest).await?;
+        let session = writing.begin_upload(name).await?.id;
+        // Noted first: what is here and not in the record is never removed.
+        self.flights.schedule.note(name, digest, Kind::Blob);
+        self.progress.send_replace(Progress::Receiving { session, size, received: 0 });
+        let body = Arrivals {
+            body,
+            progress: Arc::clone(&self.progress),
+            given_up: Box::pin(given_up(
+                Arc::clone(&self.progress),
+                self.flights.stopped.subscribe(),
+                self.flights.patience,
+            )),
+        };
+        let range = Position::Range { start: 0, length: size };
+        let committed = writing.commit(name, session, range, body, digest).await;
+        let Err(error) = committed else { return Ok(()) };
+        // What has arrived is wrong, or half of it: nobody may go on from there.
+        if let Err(error) = writing.cancel_upload(name, session).await {
+            tracing::warn!(upload = %session, %error, "fetched data could not be removed");
+        }
+        Err(match error {
+            ContentError::DigestMismatch(mismatch) => {
+                Error::other_content(&mismatch.claimed, &mismatch.actual)
+            }
+            ContentError::WrongLength { .. } => Error::Unusable("the blob has another length"),
+            ContentError::Body(error) => Error::Cut(error),
+            error => error.into(),
+        })
+    }
+
+    fn leave(&self) {
+        let mut running = self.flights.running.lock().unwrap_or_else(PoisonError::into_inner);
+        let own = Arc::downgrade(&self.progress);
+        if running.get(&self.sought).is_some_and(|running| running.ptr_eq(&own)) {
+            running.remove(&self.sought);
+        }
+    }
+}
+
+impl Drop for Flight {
+    fn drop(&mut self) {
+        self.leave();
+    }
+}
+
+/// Returns when a fetch should end: the registry stops, or nobody has waited for it for long.
+async fn given_up(
+    progress: Arc<watch::Sender<Progress>>,
+    mut stopped: watch::Receiver<bool>,
+    patience: Duration,
+) {
+    let abandoned = async {
+        loop {
+            progress.closed().await;
+            sleep(patience).await;
+            if progress.is_closed() {
+                return;
+            }
+        }
+    };
+    tokio::select! {
+        () = abandoned => {}
+        // The other end lives as long as the registry does.
+        _ = stopped.wait_for(|stopped| *stopped) => {}
+    }
+}
+
+/// What arrives, counted.
+struct Arrivals {
+    body: reqwest::Body,
+    progress: Arc<watch::Sender<Progress>>,
+    given_up: Pin<Box<dyn Future<Output = ()> + Send>>,
+}
+
+impl Body for Arrivals {
+    type Data = Bytes;
+    type Error = BodyError;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+        if self.given_up.as_mut().poll(context).is_ready() {
+            return Poll::Ready(Some(Err(BodyError::new("nobody waits for it any more"))));
+        }
+        let Some(frame) = ready!(Pin::new(&mut self.body).poll_frame(context)) else {
+            return Poll::Ready(None);
+        };
+        let frame = frame.map_err(|error| BodyError::new(Fault::from(error)));
+        if let Some(bytes) = frame.as_ref().ok().and_then(Frame::data_ref) {
+            let more = bytes.len() as u64;
+            self.progress.send_modify(|progress| {
+                if let Progress::Receiving { received, .. } = progress {
+                    *received += more;
+                }
+            });
+        }
+        Poll::Ready(Some(frame))
+    }
+}
