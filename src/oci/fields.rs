@@ -12,6 +12,7 @@ use serde::de;
 /// Declares what may be read from an object: for each key nothing, `null` or a value.
 ///
 /// Other keys are skipped. An error says in which field it is.
+#[macro_export]
 macro_rules! object {
     ($(#[$doc:meta])* $name:ident { $($field:ident: $type:ty = $key:literal,)* }) => {
         $(#[$doc])*
@@ -39,17 +40,17 @@ macro_rules! object {
         }
     };
 }
-pub(crate) use object;
+pub use object;
 
 /// What an [`object!`] does with one key.
-pub(crate) trait Fields: Default {
+pub trait Fields: Default {
     /// Reads the value that belongs to the key.
     fn read<'de, A: de::MapAccess<'de>>(&mut self, key: &str, map: &mut A) -> Result<(), A::Error>;
 }
 
 /// Visits an object.
-#[derive(Default)]
-pub(crate) struct Object<T>(T);
+#[derive(Debug, Default)]
+pub struct Object<T>(T);
 
 impl<'de, T: Fields> de::Visitor<'de> for Object<T> {
     type Value = T;
@@ -68,7 +69,7 @@ impl<'de, T: Fields> de::Visitor<'de> for Object<T> {
 }
 
 /// Reads a value or `null`; a `null` does not undo an earlier value.
-pub(crate) fn read_into<'de, A, T>(
+pub fn read_into<'de, A, T>(
     field: &mut Option<Option<T>>,
     key: &str,
     map: &mut A,
@@ -86,7 +87,7 @@ where
 }
 
 /// Whether a key that was sent is meant to be this one.
-pub(crate) fn is_key(sent: &str, key: &str) -> bool {
+pub fn is_key(sent: &str, key: &str) -> bool {
     sent == key || sent.chars().map(fold).eq(key.chars().map(fold))
 }
 

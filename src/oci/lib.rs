@@ -11,7 +11,7 @@ mod digest;
 mod digester;
 mod document;
 mod error_code;
-mod fields;
+pub mod fields;
 mod manifest;
 mod manifest_error;
 mod media_type;

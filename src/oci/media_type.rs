@@ -2,8 +2,7 @@
 //!
 //! A `Content-Type` may carry parameters, spaces and capitals, so reading a header tolerates them.
 //! A document's `mediaType` may not: Distribution, which may serve the same storage next, compares
-//! it letter by letter. Docker's schema 1 is recognised so that whoever meets one can say what it
-//! is.
+//! it letter by letter. Docker's schema 1 is recognised, and left to whoever can verify signatures.
 
 use std::fmt;
 
@@ -18,9 +17,9 @@ pub enum ManifestType {
     DockerManifest,
     /// A Docker manifest list.
     DockerList,
-    /// A Docker image, schema 1, without signature: recognised, not served.
+    /// A Docker image, schema 1, without its signatures: as it is stored.
     DockerSchema1,
-    /// A Docker image, schema 1: recognised, not served.
+    /// A Docker image, schema 1, signed: as it is pushed and served.
     DockerSchema1Signed,
 }
 

@@ -232,13 +232,11 @@ headers = { Authorization = ["AUTHORIZATION_EXAMPLE_TOKEN"], X-More = "one" }
 #[test]
 fn schema_1_beside_the_debug_server_and_the_probe_of_the_storage() {
     // registry['debug_addr'] = "localhost:5001"; registry['compatibility_schema1_enabled'] = true
-    refused(
+    accepted(
         r#"[registry]
 debug_addr = "localhost:5001"
-compatibility_schema1_enabled = true
 health_storagedriver_enabled = true
+compatibility_schema1_enabled = true
 "#,
-        r#"3:1: `registry.compatibility_schema1_enabled = true` (Docker's schema 1 manifests) is not supported yet
-  hint: write `compatibility_schema1_enabled = false`, or remove it"#,
     );
 }

@@ -344,6 +344,16 @@ fn what_is_off_anyway_can_be_said() {
 }
 
 #[test]
+fn schema_1_is_switched_on_with_a_key_of_its_own() {
+    let text = "[registry]\ncompatibility_schema1_enabled = true\n\n[registry.compatibility.schema1]\nsigningkeyfile = \"etc/regctl/schema1.pem\"\n";
+    accepted(text).has("registry.compatibility_schema1_enabled", json!(true), json!(2)).has(
+        "registry.compatibility.schema1.signingkeyfile",
+        json!("etc/regctl/schema1.pem"),
+        json!(5),
+    );
+}
+
+#[test]
 fn fields_of_the_log_are_merged_and_false_removes_one() {
     let text = "[registry.log]\nfields = { environment = false, site = \"berlin\", rack = 7 }\n\n[registry.log.accesslog]\ndisabled = true\n";
     let fields = json!({ "service": "registry", "site": "berlin", "rack": "7" });

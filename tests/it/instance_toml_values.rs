@@ -299,16 +299,26 @@ shell = ""
 }
 
 #[test]
-fn schema_1_and_validation_are_not_supported_yet() {
+fn validation_is_not_supported_yet() {
     refused(
         r#"[registry]
-compatibility_schema1_enabled = true
 validation_enabled = true
 "#,
-        r#"2:1: `registry.compatibility_schema1_enabled = true` (Docker's schema 1 manifests) is not supported yet
-  hint: write `compatibility_schema1_enabled = false`, or remove it
-3:1: `registry.validation_enabled = true` (checks of URLs in manifests) is not supported yet
+        r#"2:1: `registry.validation_enabled = true` (checks of URLs in manifests) is not supported yet
   hint: write `validation_enabled = false`, or remove it"#,
+    );
+}
+
+#[test]
+fn schema_1_is_enabled_by_the_name_that_gitlab_rb_has() {
+    refused(
+        r#"[registry]
+compatibility_schema1_enabled = "yes"
+compatibility.schema1.enabled = true
+"#,
+        r#"2:33: `registry.compatibility_schema1_enabled = "yes"`: must be true or false
+3:23: `registry.compatibility.schema1.enabled` (Docker's schema 1 manifests) is refused
+  hint: write compatibility_schema1_enabled in [registry]"#,
     );
 }
 

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 use super::{
     instance::{
         Account, Auth, Driver, Gitlab, Http, Instance, LogFiles, Logging, Notifications, Pages,
-        Proxy, Registry, RegistryTls, Storage, Token, UploadPurging, Validation,
+        Proxy, Registry, RegistryTls, Schema1, Storage, Token, UploadPurging, Validation,
     },
     notifications::Endpoint,
     settings::Settings,
@@ -78,6 +78,10 @@ fn registry(settings: &Settings) -> Registry {
         pages: Pages {
             catalog: settings.count("registry.catalog.maxentries"),
             tags: settings.count("registry.tags.maxtags"),
+        },
+        schema1: Schema1 {
+            enabled: flag(settings, "registry.compatibility_schema1_enabled"),
+            signing_key_file: settings.path("registry.compatibility.schema1.signingkeyfile"),
         },
         validation: validation(settings),
         notifications: notifications(settings),

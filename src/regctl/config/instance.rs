@@ -47,6 +47,7 @@ pub(crate) struct Registry {
     pub(crate) auth: Auth,
     pub(crate) storage: Storage,
     pub(crate) pages: Pages,
+    pub(crate) schema1: Schema1,
     pub(crate) validation: Validation,
     pub(crate) notifications: Notifications,
     /// None: a registry that is pushed to.
@@ -150,6 +151,15 @@ pub(crate) struct RegistryTls {
     pub(crate) clients: Option<String>,
     pub(crate) minimum: Option<String>,
     pub(crate) cipher_suites: Option<Vec<String>>,
+}
+
+/// Docker's schema 1 manifests.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(crate) struct Schema1 {
+    /// Whether they are taken, and made for clients that know no others.
+    pub(crate) enabled: bool,
+    /// What signs them. Unset: a key for each process.
+    pub(crate) signing_key_file: Option<PathBuf>,
 }
 
 /// Where the bytes live, and what may be done to them.

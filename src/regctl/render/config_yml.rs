@@ -56,6 +56,8 @@ struct Context<'a> {
     /// None: the registry's own.
     catalog_max_entries: Option<u64>,
     tags_max: Option<u64>,
+    schema1: bool,
+    signing_key_file: Option<String>,
     /// None: a registry that is pushed to.
     proxy: Option<ProxyContext<'a>>,
     /// None: the registry sends every blob itself.
@@ -109,6 +111,7 @@ pub(crate) fn config_yml(inputs: &Inputs<'_>, view: View) -> Result<String, Erro
     let Inputs { instance, secrets, layout, templates, is_held_read_only, .. } = inputs;
     let registry = &instance.registry;
     let (driver, options) = driver(&registry.storage.driver, layout);
+    let signing_key = registry.schema1.signing_key_file.as_deref();
     let context = Context {
         instance_toml: layout.instance_toml().display().to_string(),
         log_level: &registry.log_level,
@@ -135,6 +138,8 @@ pub(crate) fn config_yml(inputs: &Inputs<'_>, view: View) -> Result<String, Erro
         auth: auth(&registry.auth, layout),
         catalog_max_entries: registry.pages.catalog,
         tags_max: registry.pages.tags,
+        schema1: registry.schema1.enabled,
+        signing_key_file: signing_key.map(|path| layout.resolve(path).display().to_string()),
         notifications: notifications(&registry.notifications, layout, view),
         proxy: registry.proxy.as_ref().map(|found| proxy(found, view)),
         sendfile: sendfile::of_registry(inputs, view),

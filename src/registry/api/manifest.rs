@@ -45,7 +45,7 @@ const SMALL_BYTES: usize = 64 * 1024;
 const BODY_TIME: Duration = Duration::from_secs(60);
 
 impl Call<'_> {
-    /// Serves the manifest as it was pushed, or the image that stands for a list.
+    /// Serves the manifest as it was pushed, or what stands for it where a client cannot read it.
     pub(super) async fn manifest(&self, name: &RepositoryName, reference: &Reference) -> Answer {
         let Kept { manifest: mut found, is_stale } =
             match self.find_manifest(name, reference).await? {
@@ -53,14 +53,17 @@ impl Call<'_> {
                 Answered::Described(response) => return Ok(response),
             };
         let mut kind = sniff(&found)?;
-        let depends = matches!(reference, Reference::Tag(_)) && kind == ManifestType::DockerList;
-        if depends && let Some(image) = self.instead(name, kind, &found).await? {
-            found = image;
+        let depends = self.depends_on_client(reference, kind);
+        if depends && let Some(other) = self.instead(name, reference, kind, &found).await? {
+            found = other;
             kind = sniff(&found)?;
         }
         let mut response = if matches_etag(&self.parts.headers, &found.digest) {
             not_modified()
         } else {
+            if kind.is_schema1() {
+                (kind, found.bytes) = (ManifestType::DockerSchema1Signed, self.signed(&found)?);
+            }
             let told = (found.digest, reference.tag());
             self.tell_manifest_pull(name, told, kind.as_str(), &found.bytes);
             let mut response = Response::new(Body::full(found.bytes));
@@ -78,16 +81,37 @@ impl Call<'_> {
         Ok(response)
     }
 
-    /// The image that a client wants instead of a list; none if it takes the list, or the image is not there.
+    /// Whether the answer is not the same to every client: a digest is that of one document only.
+    fn depends_on_client(&self, reference: &Reference, kind: ManifestType) -> bool {
+        let is_converted = self.settings.schema1 && kind == ManifestType::DockerManifest;
+        matches!(reference, Reference::Tag(_)) && (kind == ManifestType::DockerList || is_converted)
+    }
+
+    /// What a client wants instead of what a tag points to; none if it takes that, or the other is not there.
     async fn instead(
         &self,
         name: &RepositoryName,
+        reference: &Reference,
         kind: ManifestType,
-        list: &StoredManifest,
+        found: &StoredManifest,
     ) -> Result<Option<StoredManifest>, Failure> {
-        let image = negotiation::instead(&self.parts.headers, kind, &list.bytes);
+        if let Reference::Tag(tag) = reference
+            && let Some(converted) = self.for_old_client(name, tag, kind, found).await?
+        {
+            return Ok(Some(converted));
+        }
+        let image = negotiation::instead(&self.parts.headers, kind, &found.bytes);
         let Some(image) = image else { return Ok(None) };
-        match self.find_manifest(name, &image.into()).await {
+        self.manifest_if_there(name, image).await
+    }
+
+    /// A manifest of a list, if it is there.
+    pub(super) async fn manifest_if_there(
+        &self,
+        name: &RepositoryName,
+        digest: Digest,
+    ) -> Result<Option<StoredManifest>, Failure> {
+        match self.find_manifest(name, &digest.into()).await {
             Ok(Answered::Kept(Kept { manifest, .. })) => Ok(Some(manifest)),
             Ok(Answered::Described(_)) => Ok(None),
             Err(failure) if failure.is_not_found() => Ok(None),
@@ -105,7 +129,10 @@ impl Call<'_> {
         let bytes = self.manifest_bytes(body).await?;
         let declared = self.parts.headers.get(CONTENT_TYPE);
         let declared = declared.and_then(|value| value.to_str().ok());
-        let manifest = Manifest::parse(declared, &bytes).map_err(Error::from)?;
+        let (manifest, bytes) = match self.pushed_schema1(declared, &bytes).await? {
+            Some(pushed) => (pushed.manifest, pushed.payload),
+            None => (Manifest::parse(declared, &bytes).map_err(Error::from)?, bytes),
+        };
         let needs = validation::check(&self.settings.validation, &manifest)?;
         let condition = condition::of(&self.parts.headers);
         let subject = manifest.subject.as_ref().map(|subject| subject.digest);

@@ -21,6 +21,7 @@ mod proxied;
 mod range;
 mod received;
 mod referrers;
+mod schema1;
 mod sendfile;
 mod settings;
 mod tags;
@@ -52,6 +53,7 @@ use crate::{
     proxy::Proxy,
     redirect::Redirect,
     route::{self, NoRoute, Route},
+    schema1::SigningKey,
     statistics::OpenRequest,
     upload::Signer,
 };
@@ -78,6 +80,8 @@ pub(crate) struct Api {
     events: Events,
     signer: Signer,
     health: Arc<Health>,
+    /// Signs manifests of schema 1.
+    signing_key: SigningKey,
     settings: Current,
     large_manifests: Semaphore,
     /// None for a registry that is pushed to.
@@ -91,6 +95,7 @@ pub(crate) struct Api {
 pub(crate) struct Around {
     pub(crate) events: Events,
     pub(crate) health: Arc<Health>,
+    pub(crate) signing_key: SigningKey,
     /// None for a registry that is pushed to.
     pub(crate) proxy: Option<Proxy>,
     /// None for a registry that serves every blob itself.
@@ -123,13 +128,14 @@ impl Api {
         signer: Signer,
         around: Around,
     ) -> Self {
-        let Around { events, health, proxy, redirect } = around;
+        let Around { events, health, signing_key, proxy, redirect } = around;
         Self {
             gate,
             content,
             events,
             signer,
             health,
+            signing_key,
             settings: Current::new(Settings::new(config)),
             large_manifests: Semaphore::new(LARGE_MANIFESTS),
             proxy,

@@ -1,9 +1,9 @@
 //! What a client can read, as its `Accept` says.
 //!
-//! It matters in one case only. A Docker manifest list that is pulled by tag, by a client that names
-//! Docker's image manifest and no list, is answered with the image for linux/amd64: so Distribution has
-//! always answered the Docker clients that know no lists. Whatever else is asked for is served as it
-//! was pushed: a 404 for something that is there helps nobody.
+//! Without schema 1 it matters in one case only. A Docker manifest list that is pulled by tag, by a client
+//! that names Docker's image manifest and no list, is answered with the image for linux/amd64: so
+//! Distribution has always answered the Docker clients that know no lists. Whatever else is asked for is
+//! served as it was pushed: a 404 for something that is there helps nobody.
 
 use http::{HeaderMap, header::ACCEPT};
 use oci::{Digest, Manifest, ManifestType};
@@ -13,7 +13,12 @@ pub(super) fn instead(headers: &HeaderMap, kind: ManifestType, bytes: &[u8]) -> 
     if kind != ManifestType::DockerList || reads_lists(headers) {
         return None;
     }
-    let list = Manifest::from_stored(bytes).ok()?;
+    of_common_platform(bytes)
+}
+
+/// The manifest of a list that is for the platform of clients that know no lists.
+pub(super) fn of_common_platform(list: &[u8]) -> Option<Digest> {
+    let list = Manifest::from_stored(list).ok()?;
     let is_common =
         |platform: &oci::Platform| platform.architecture == "amd64" && platform.os == "linux";
     let child = list.manifests.iter().find(|child| child.platform.as_ref().is_some_and(is_common));

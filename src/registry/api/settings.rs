@@ -28,6 +28,8 @@ pub(super) struct Settings {
     pub(super) delete: bool,
     pub(super) catalog_max_entries: usize,
     pub(super) tags_max: usize,
+    /// `compatibility.schema1.enabled`.
+    pub(super) schema1: bool,
     /// Whether this is a cache in front of another registry, where everything is pushed to.
     is_proxy: bool,
     pub(super) validation: Validation,
@@ -47,6 +49,7 @@ impl Settings {
             delete: config.storage.delete,
             catalog_max_entries: config.catalog_max_entries,
             tags_max: config.tags_max,
+            schema1: config.schema1.enabled,
             is_proxy: config.proxy.is_some(),
             validation: config.validation.clone(),
         }

@@ -56,23 +56,29 @@ fn is_web(url: &str) -> bool {
 /// Indexes are of no class: what they list is.
 fn check_class(rules: &Validation, manifest: &Manifest) -> Result<(), Failure> {
     let Some(classes) = &rules.classes else { return Ok(()) };
-    let config = match (manifest.kind, &manifest.config) {
-        (ManifestType::OciManifest | ManifestType::DockerManifest, Some(config)) => config,
-        _ => return Ok(()),
-    };
-    let class = match config.media_type.as_str() {
-        media_type if IMAGES.contains(&media_type) => Class::Image,
-        PLUGIN => Class::Plugin,
-        other => {
-            let reason = format!("a manifest with a configuration of type `{other}` has no class");
-            return Err(Failure::new(ErrorCode::Denied).because(reason));
+    let class = match (manifest.kind, &manifest.config) {
+        (ManifestType::DockerSchema1 | ManifestType::DockerSchema1Signed, _) => Class::Image,
+        (ManifestType::OciManifest | ManifestType::DockerManifest, Some(config)) => {
+            class_of(&config.media_type)?
         }
+        _ => return Ok(()),
     };
     if classes.contains(&class) {
         return Ok(());
     }
     let reason = format!("this registry takes no manifests of class `{}`", class.as_str());
     Err(Failure::new(ErrorCode::Denied).because(reason))
+}
+
+fn class_of(config: &str) -> Result<Class, Failure> {
+    match config {
+        PLUGIN => Ok(Class::Plugin),
+        _ if IMAGES.contains(&config) => Ok(Class::Image),
+        other => {
+            let reason = format!("a manifest with a configuration of type `{other}` has no class");
+            Err(Failure::new(ErrorCode::Denied).because(reason))
+        }
+    }
 }
 
 #[cfg(test)]

@@ -8,6 +8,7 @@
 mod address;
 mod auth;
 mod check;
+mod compatibility;
 mod debug;
 mod driver;
 mod duration;
@@ -43,6 +44,7 @@ use http::{HeaderName, HeaderValue};
 pub use auth::{
     Algorithm, Auth, HeaderText, Htpasswd, Jwks, NotHeaderText, Silly, Token, TokenRealm,
 };
+pub use compatibility::Schema1;
 pub use debug::Debug;
 pub(crate) use duration::parse as parse_duration;
 pub use health::{FileCheck, Health, HttpCheck, Pace, TcpCheck};
@@ -79,6 +81,8 @@ pub struct Config {
     pub catalog_max_entries: usize,
     /// `tags.maxtags`: the largest page of a tag list that asks for a page.
     pub tags_max: usize,
+    /// `compatibility.schema1`.
+    pub schema1: Schema1,
     /// `proxy`: none for a registry that is pushed to.
     pub proxy: Option<Proxy>,
     /// `regctl.lease`: how long what was answered for stays out of a collector's reach; 1 h when unset.

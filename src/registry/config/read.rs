@@ -12,7 +12,8 @@ use super::{
     address::Wrong,
     auth,
     check::Findings,
-    debug, driver, duration, health, keys, notifications, proxy, redirect, scalar, sendfile, tls,
+    compatibility, debug, driver, duration, health, keys, notifications, proxy, redirect, scalar,
+    sendfile, tls,
     tree::{Node, Value},
     validation,
 };
@@ -43,6 +44,7 @@ pub(super) fn config(root: &Node, findings: &mut Findings) -> Option<Config> {
         health,
         catalog_max_entries,
         tags_max,
+        schema1: compatibility::read(root),
         lease: span(root, "regctl.lease").unwrap_or(LEASE),
         validation: validation::read(root, findings),
         sendfile: sendfile::read(root, findings),

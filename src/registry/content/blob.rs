@@ -1,7 +1,8 @@
 //! Blobs of a repository: what its layer links name.
 
+use bytes::Bytes;
 use oci::{Digest, RepositoryName};
-use storage::{Driver, Key, Object, Staged};
+use storage::{Driver, Key, Kind, Object, Staged};
 
 use super::{
     Content, Error, Writing,
@@ -52,9 +53,48 @@ impl Content {
             Err(error) => Err(error.into()),
         }
     }
+
+    /// Reads a whole blob; none, if the repository has none that is so small.
+    pub(crate) async fn small_blob(
+        &self,
+        repository: &RepositoryName,
+        digest: &Digest,
+        most: usize,
+    ) -> Result<Option<Bytes>, Error> {
+        let link = self.read_link(Key::LayerLink(repository, digest)).await?;
+        let Some(canonical) = link else { return Ok(None) };
+        match self.backend().get(Key::Blob(&canonical), most).await {
+            Ok(bytes) => Ok(Some(bytes)),
+            Err(error) if matches!(error.kind(), Kind::NotFound | Kind::TooLarge) => Ok(None),
+            Err(error) => Err(error.into()),
+        }
+    }
 }
 
 impl Writing {
+    /// Stores a few bytes, whose digest is known, as a blob of a repository.
+    pub(crate) async fn put_blob(
+        &self,
+        repository: &RepositoryName,
+        digest: &Digest,
+        bytes: Bytes,
+    ) -> Result<(), Error> {
+        let (repository, digest) = (repository.clone(), *digest);
+        self.shielded(move |content| async move {
+            let subject = Subject::Digest(&digest);
+            let _lock = content.shared.locks.acquire(subject, Mode::Exclusive).await;
+            if !content.has_bytes(&digest).await? {
+                let blob = content.backend().stage(Key::Blob(&digest), bytes).await?;
+                content.backend().commit(blob).await?;
+            }
+            let link = content.stage_layer(&repository, &digest).await?;
+            content.backend().commit(link).await?;
+            content.shared.leases.promise(&digest);
+            Ok(())
+        })
+        .await
+    }
+
     /// Makes a blob of another repository one of this one, and says which that was. None: there is no such blob.
     pub(crate) async fn mount(
         &self,

@@ -1,8 +1,8 @@
 //! A new configuration held against the one that runs, key by key.
 
 use crate::config::{
-    Address, Config, Credentials, Health, Http, Log, Notifications, Proxy, Queue, Storage, Tls,
-    UploadPurging, Validation,
+    Address, Config, Credentials, Health, Http, Log, Notifications, Proxy, Queue, Schema1, Storage,
+    Tls, UploadPurging, Validation,
 };
 
 /// What came of a reload: the keys of `config.yml` that differ from what ran.
@@ -48,6 +48,7 @@ pub(super) fn take_over(running: &mut Config, new: &Config) -> Reloaded {
         health,
         catalog_max_entries,
         tags_max,
+        schema1,
         lease,
         validation,
         sendfile,
@@ -63,11 +64,19 @@ pub(super) fn take_over(running: &mut Config, new: &Config) -> Reloaded {
     take_health(&mut found, &mut running.health, health);
     found.live("catalog.maxentries", &mut running.catalog_max_entries, catalog_max_entries);
     found.live("tags.maxtags", &mut running.tags_max, tags_max);
+    take_schema1(&mut found, &mut running.schema1, schema1);
     take_proxy(&mut found, running.proxy.as_ref(), proxy.as_ref());
     found.fixed("regctl.lease", &running.lease, lease);
     take_validation(&mut found, &mut running.validation, validation);
     found.live("regctl.sendfile", &mut running.sendfile, sendfile);
     found
+}
+
+fn take_schema1(found: &mut Reloaded, running: &mut Schema1, new: &Schema1) {
+    let Schema1 { enabled, signing_key_file } = new;
+    found.live("compatibility.schema1.enabled", &mut running.enabled, enabled);
+    let file = "compatibility.schema1.signingkeyfile";
+    found.fixed(file, &running.signing_key_file, signing_key_file);
 }
 
 fn take_proxy(found: &mut Reloaded, running: Option<&Proxy>, new: Option<&Proxy>) {
@@ -253,6 +262,7 @@ notifications:
   endpoints: [{name: a, url: 'http://127.0.0.1/'}]
 catalog: {maxentries: 5}
 tags: {maxtags: 6}
+compatibility: {schema1: {enabled: true, signingkeyfile: /k.pem}}
 proxy: {remoteurl: https://registry.example.com}
 middleware: {storage: [{name: redirect, options: {baseurl: https://cdn.example.com}}]}
 validation: {manifests: {urls: {allow: [a]}, indexes: {platforms: none}, referencelimit: 1, payloadsizelimit: 2}}
@@ -296,6 +306,7 @@ regctl:
                 "health.tcp",
                 "catalog.maxentries",
                 "tags.maxtags",
+                "compatibility.schema1.enabled",
                 "validation.manifests.urls",
                 "validation.manifests.indexes",
                 "validation.manifests.referencelimit",
@@ -318,6 +329,7 @@ regctl:
             "http.tls",
             "http.http2.disabled",
             "http.h2c.enabled",
+            "compatibility.schema1.signingkeyfile",
             "regctl.notifications.folder",
             "regctl.notifications.maxbytes",
             "regctl.notifications.maxevents",

@@ -34,6 +34,7 @@ use crate::{
     proxy::Proxy,
     purging,
     redirect::Redirect,
+    schema1::{SigningKey, UnusableKey},
     tls::{Offer, Tls},
     upload::Signer,
 };
@@ -80,6 +81,9 @@ pub enum OpenError {
     /// Passwords or keys are not usable.
     #[error("failed to set up `auth`")]
     Auth(#[source] Unusable),
+    /// The key that signs manifests of schema 1 is not usable.
+    #[error("failed to set up `compatibility.schema1.signingkeyfile`")]
+    SigningKey(#[source] UnusableKey),
     /// Events have no place to wait.
     #[error("failed to set up `notifications`")]
     Events(#[source] QueueError),
@@ -221,9 +225,11 @@ impl Server {
 fn around(config: &Config, content: &Content) -> Result<Around, OpenError> {
     let proxy = config.proxy.as_ref().map(|proxy| Proxy::open(proxy, content.clone()));
     let redirect = config.storage.redirect.as_ref().map(Redirect::open);
+    let signing_key = SigningKey::open(config.schema1.signing_key_file.as_deref());
     Ok(Around {
         events: Events::open(config).map_err(OpenError::Events)?,
         health: Arc::default(),
+        signing_key: signing_key.map_err(OpenError::SigningKey)?,
         proxy: proxy.transpose().map_err(|fault| OpenError::Proxy(fault.to_string()))?,
         redirect: redirect.transpose().map_err(|error| OpenError::Redirect(error.into()))?,
     })

@@ -3,6 +3,7 @@
 mod collected;
 mod ours;
 mod referrers;
+mod schema1;
 mod seen;
 mod session;
 mod sha512;

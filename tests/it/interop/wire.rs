@@ -2,6 +2,7 @@
 
 use oci::{Algorithm, Digest};
 use reqwest::{
+    Method,
     blocking::{Client, RequestBuilder, Response},
     header::{ACCEPT, CONTENT_TYPE, LOCATION},
 };
@@ -46,6 +47,11 @@ impl Wire {
     /// Gets a path below `/v2/`.
     pub(super) fn get(&self, path: &str) -> RequestBuilder {
         self.client.get(self.url(&format!("/v2/{path}"))).header(ACCEPT, ACCEPTED)
+    }
+
+    /// Asks as a client that says nothing of what it can read.
+    pub(super) fn ask_silently(&self, method: Method, path: &str) -> RequestBuilder {
+        self.client.request(method, self.url(&format!("/v2/{path}")))
     }
 
     /// Gets bytes that are there.

@@ -43,9 +43,14 @@ impl Demo {
 impl Stopped {
     /// An instance that has the peer's `http.secret`.
     pub(crate) fn new() -> Self {
+        Self::with("")
+    }
+
+    /// The same with more lines in `[registry]`.
+    pub(crate) fn with(lines: &str) -> Self {
         let port = free_port();
         let text = format!(
-            "[registry]\nregistry_http_addr = \"127.0.0.1:{port}\"\nhttp_secret = \"{}\"\n",
+            "[registry]\nregistry_http_addr = \"127.0.0.1:{port}\"\nhttp_secret = \"{}\"\n{lines}\n",
             Peer::SECRET
         );
         Self { world: World::with(&text), port }

@@ -40,6 +40,14 @@ impl Peer {
         peer
     }
 
+    /// The same with Docker's schema 1.
+    pub(crate) fn with_schema1(storage: &Path) -> Self {
+        let folder = configured(storage, "{}");
+        let mut command = docker_registry("serve", &[], &folder);
+        command.env("REGISTRY_COMPATIBILITY_SCHEMA1_ENABLED", "true");
+        Self::spawn(command, folder)
+    }
+
     /// The same with further sections, in YAML.
     pub(crate) fn with_more(storage: &Path, more: &str) -> Self {
         let folder = configured(storage, "{}");

@@ -256,17 +256,25 @@ pub(super) const SECTIONS: &[Section] = &[
         )
         .live()],
     ),
+    Section::new("registry.compatibility", None, "old formats", &[]),
     Section::new(
-        "registry.compatibility",
+        "registry.compatibility.schema1",
         None,
-        "old formats",
-        &[Key::refused(
-            "schema1",
-            "Docker's schema 1 manifests",
-            "clients have not pushed them since 2017, and they cannot be verified: remove it",
-        )],
-    )
-    .refused("schema 1 is the only one there was, and it is not taken: remove it"),
+        "Docker's schema 1 manifests",
+        &[
+            Key::refused(
+                "enabled",
+                "Docker's schema 1 manifests",
+                "write compatibility_schema1_enabled in [registry]",
+            ),
+            Key::new(
+                "signingkeyfile",
+                Path,
+                None,
+                "the private key that signs them, in PEM or JWK; unset: one for each process",
+            ),
+        ],
+    ),
     Section::new("registry.profiling", None, "profiles for a cloud service", &[])
         .refused("nothing is sent to a cloud service: remove it"),
     Section::new(
@@ -365,8 +373,13 @@ const REGISTRY: &[Key] = &[
     Key::later("middleware", Table, "Distribution's middleware"),
     Key::new("validation_enabled", Flag, Some("false"), "checks of URLs in manifests")
         .only("false"),
-    Key::new("compatibility_schema1_enabled", Flag, Some("false"), "Docker's schema 1 manifests")
-        .only("false"),
+    Key::new(
+        "compatibility_schema1_enabled",
+        Flag,
+        Some("false"),
+        "Docker's schema 1 manifests: taken, and made for clients that know no others",
+    )
+    .live(),
     Key::refused("auto_migrate", "migrations of the metadata database", NO_DATABASE),
     Key::later("reporting", Table, "error reports"),
     Key::new(

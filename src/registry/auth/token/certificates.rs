@@ -8,8 +8,11 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use rustls_pki_types::{CertificateDer, pem::PemObject};
 use x509_parser::{certificate::X509Certificate, parse_x509_certificate};
 
-use super::{key::Public, keys::Keys, libtrust};
-use crate::auth::{Unusable, watched::Contents};
+use super::{key::Public, keys::Keys};
+use crate::{
+    auth::{Unusable, watched::Contents},
+    libtrust,
+};
 
 /// A certificate that is trusted.
 #[derive(Debug)]

@@ -9,7 +9,6 @@ mod claims;
 mod jwks;
 mod key;
 mod keys;
-mod libtrust;
 mod reader;
 mod remote;
 #[cfg(test)]

@@ -22,9 +22,12 @@ use serde_json::{Value, json};
 use x509_parser::prelude::FromDer;
 
 use super::*;
-use crate::auth::{
-    access::{Access, Action},
-    watched::Contents,
+use crate::{
+    auth::{
+        access::{Access, Action},
+        watched::Contents,
+    },
+    libtrust,
 };
 
 const NOW: i64 = 1_800_000_000;

@@ -5,7 +5,7 @@ use std::{net::SocketAddr, path::PathBuf, time::Duration};
 use storage::FilesystemConfig;
 
 use super::{config, with, with_http, with_storage};
-use crate::config::{Address, ExternalHost, Formatter, Level, Secret, UploadPurging};
+use crate::config::{Address, ExternalHost, Formatter, Level, Schema1, Secret, UploadPurging};
 
 const HOUR: Duration = Duration::from_secs(3600);
 
@@ -190,6 +190,14 @@ fn no_authorization_can_be_said_in_four_ways() {
 }
 
 #[test]
+fn schema_1_is_off_until_it_is_enabled() {
+    assert_eq!(config(&with("compatibility:")).schema1, Schema1::default());
+    let found = config(&with("compatibility: {schema1: {enabled: on, signingkeyfile: /key.pem}}"));
+    let key = Some(PathBuf::from("/key.pem"));
+    assert_eq!(found.schema1, Schema1 { enabled: true, signing_key_file: key });
+}
+
+#[test]
 fn what_is_disabled_or_empty_is_not_refused() {
     for lines in [
         "notifications: {endpoints: []}",
@@ -198,6 +206,7 @@ fn what_is_disabled_or_empty_is_not_refused() {
         "middleware: {storage: [{name: cloudfront, disabled: true}]}",
         "middleware: {registry: []}",
         "compatibility: {schema1: {enabled: no}}",
+        "compatibility: {schema1: {enabled: yes, signingkeyfile: /key.pem}}",
         "proxy: {remoteurl: '', ttl: 1h}",
         "validation: {manifests: {urls: {allow: [], deny: []}}}",
         "policy: {repository: {classes: []}}",

@@ -61,7 +61,6 @@ fn what_is_not_there_yet_is_refused_by_name() {
             ),
             "sends clients inside AWS to S3",
         ),
-        (with("compatibility: {schema1: {enabled: yes}}"), "`compatibility.schema1.enabled`"),
         (with("database: {enabled: true}"), "there is no metadata database here"),
         (with_storage("s3: {bucket: b}"), "the storage driver `s3` is not supported yet"),
         (with_storage("s3aws: {bucket: b}"), "`s3aws` is not supported yet"),

@@ -17,6 +17,7 @@ mod pusher;
 mod receiver;
 mod redirect;
 mod referrers;
+mod schema1;
 mod sendfile;
 mod server;
 mod tags;

@@ -11,7 +11,7 @@ const ALPHABET: &[u8; 32] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
 const BYTES: usize = 30;
 
 /// The name of the key with this `SubjectPublicKeyInfo`.
-pub(super) fn id(public_key: &[u8]) -> String {
+pub(crate) fn id(public_key: &[u8]) -> String {
     let digest = Sha256::digest(public_key);
     let mut id = String::with_capacity(59);
     // Five bytes are eight characters.
