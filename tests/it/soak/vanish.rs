@@ -48,9 +48,13 @@ impl Client {
             let rest = &blob.bytes[session.offset..];
             let range = content_range(session.offset, rest);
             let headers = [("Content-Range", range.as_str())];
-            let answer = self.wire.ask(("PUT", &target), &headers, rest, &[201, 416])?;
-            if answer.status == 201 {
-                return Ok(());
+            let answer = self.wire.ask(("PUT", &target), &headers, rest, &[201, 400, 416])?;
+            match answer.status {
+                201 => return Ok(()),
+                // Its own former request came by way of nginx only now, so that it is the newest.
+                400 if answer.text().contains("another request has taken over") => {}
+                416 => {}
+                _ => return Err(format!("{target}: {}", answer.text())),
             }
             // What was sent before still arrives.
             thread::sleep(Duration::from_millis(5));

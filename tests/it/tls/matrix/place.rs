@@ -15,7 +15,7 @@ enum Kind {
     /// Anybody, and no TLS.
     Open(Demo),
     /// TLS of an authority of its own, and users.
-    Closed(Site),
+    Closed(Box<Site>),
 }
 
 impl Place {
@@ -46,7 +46,7 @@ impl Place {
             authority.display()
         );
         fs::write(hosts.join("hosts.toml"), text).unwrap();
-        Self { kind: Kind::Closed(site), folder }
+        Self { kind: Kind::Closed(Box::new(site)), folder }
     }
 
     /// What an image is called there.
