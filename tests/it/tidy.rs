@@ -96,7 +96,7 @@ const REGISTRY_RANKS: &[(&str, u8)] = &[
     ("listener", 3),
     ("statistics", 3),
     ("metrics", 5),
-    ("outbound", 5),
+    ("outbound", 6),
     ("route", 3),
     ("events", 3),
     ("auth", 4),
@@ -104,8 +104,9 @@ const REGISTRY_RANKS: &[(&str, u8)] = &[
     ("schema1", 4),
     ("upload", 4),
     ("libtrust", 5),
+    ("redis", 5),
     ("log", 5),
-    ("config", 6),
+    ("config", 7),
 ];
 
 /// What the registry may name of the storage outside of the door, `content`.
