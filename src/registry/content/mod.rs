@@ -26,7 +26,7 @@ use std::{sync::Arc, time::Duration};
 
 use oci::{Digest, RepositoryName};
 use storage::{Backend, Driver, Folder};
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, watch};
 
 pub(crate) use blob::{Blob, Sources, blob_path};
 pub(crate) use condition::{Condition, Versions};
@@ -67,6 +67,8 @@ struct Shared {
     lists: Lists,
     /// What other registries believe of this storage.
     redis: Option<Redis>,
+    /// Whether the process is to end soon.
+    is_ending: watch::Sender<bool>,
 }
 
 impl Content {
@@ -80,6 +82,7 @@ impl Content {
         let (locks, subjects, sessions, writes, lists) = Default::default();
         let leases = Leases::new(lease);
         let referrer_lists = Semaphore::new(LISTS);
+        let is_ending = watch::Sender::new(false);
         let shared = Shared {
             backend,
             locks,
@@ -90,6 +93,7 @@ impl Content {
             sessions,
             writes,
             redis,
+            is_ending,
         };
         Ok(Self { shared: Arc::new(shared) })
     }
@@ -120,6 +124,17 @@ impl Content {
     pub(crate) async fn answers(&self) -> Result<(), Error> {
         self.backend().folder_exists(Folder::Repositories).await?;
         Ok(())
+    }
+
+    /// From now on nobody who sends nothing is waited for: the process is to end, and the next one to begin.
+    pub(crate) fn end_soon(&self) {
+        self.shared.is_ending.send_replace(true);
+    }
+
+    /// Waits until the process is to end soon.
+    async fn is_ending(&self) {
+        // The sender is alive as long as this.
+        let _ = self.shared.is_ending.subscribe().wait_for(|is_ending| *is_ending).await;
     }
 
     fn backend(&self) -> &Backend {

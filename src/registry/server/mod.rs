@@ -219,6 +219,7 @@ impl Server {
     async fn drain(&self, room: &Room) {
         let shared = &self.shared;
         shared.enter(Phase::Draining);
+        shared.content.end_soon();
         // Zero is no drain at all, as Distribution.
         if timeout(shared.drain_timeout(), room.emptied()).await.is_err() {
             shared.enter(Phase::Cutting);
