@@ -50,7 +50,7 @@ impl Call<'_> {
         let Kept { manifest: mut found, is_stale } =
             match self.find_manifest(name, reference).await? {
                 Answered::Kept(kept) => kept,
-                Answered::Described(response) => return Ok(response),
+                Answered::Described(response) => return Ok(*response),
             };
         let mut kind = sniff(&found)?;
         let depends = self.depends_on_client(reference, kind);

@@ -39,7 +39,7 @@ pub(super) enum Source {
 #[derive(Debug)]
 pub(super) enum Answered {
     Kept(Kept),
-    Described(Response<Body>),
+    Described(Box<Response<Body>>),
 }
 
 impl Source {
@@ -122,7 +122,9 @@ impl Call<'_> {
         };
         match proxy.manifest(name, reference, self.wanted()).await.map_err(failure_of)? {
             Manifest::Kept(kept) => Ok(Answered::Kept(kept)),
-            Manifest::Described(said) => self.described(&said).map(Answered::Described),
+            Manifest::Described(said) => {
+                self.described(&said).map(|response| Answered::Described(Box::new(response)))
+            }
         }
     }
 

@@ -1,5 +1,9 @@
 //! A server that serves is asked, watched, switched, reloaded and stopped, over real sockets.
 
+#![expect(
+    clippy::disallowed_methods,
+    reason = "the files of a test are read and written by nobody else"
+)]
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on panics")]
 
 mod admin;
