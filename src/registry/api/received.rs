@@ -23,7 +23,7 @@ const BYTES_MAX: u64 = 64 << 20;
 /// Nor is who takes longer.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// Who sends nothing for so long does not write into a closed connection, and finds the answer in it.
+/// Who falls silent for so long is not writing, and finds the answer when it reads.
 const SILENCE: Duration = Duration::from_secs(2);
 
 /// A body that may be dropped before its end.

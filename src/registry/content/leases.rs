@@ -272,11 +272,11 @@ mod tests {
         let config = storage::Config::Filesystem(options);
         let (name, tag): (RepositoryName, Tag) = ("app".parse().unwrap(), "v1".parse().unwrap());
         let (manifest, bytes, digest) = index_of_nothing("one");
-        let writing = Content::open(&config, HOUR).unwrap().begin_write().unwrap();
+        let writing = Content::open(&config, HOUR, None).unwrap().begin_write().unwrap();
         writing.put_manifest(&name, push(&tag, manifest, bytes)).await.unwrap();
         assert!(writing.shared.leases.holds(&digest));
         drop(writing);
-        let content = Content::open(&config, HOUR).unwrap();
+        let content = Content::open(&config, HOUR, None).unwrap();
         assert!(!content.shared.leases.holds(&digest));
         Reopened { content, _folder: folder, name, tag, digest }
     }

@@ -24,7 +24,7 @@ mod writes;
 
 use std::{sync::Arc, time::Duration};
 
-use oci::RepositoryName;
+use oci::{Digest, RepositoryName};
 use storage::{Backend, Driver, Folder};
 use tokio::sync::{Semaphore, watch};
 
@@ -39,6 +39,7 @@ pub(crate) use storage::{Chunks, Kind as StorageKind, Object, UploadId};
 pub(crate) use upload::{Position, Session};
 pub(crate) use writes::{Quiet, Writing};
 
+use crate::redis::Redis;
 use leases::Leases;
 use lists::Lists;
 use locks::Locks;
@@ -64,13 +65,19 @@ struct Shared {
     sessions: Sessions,
     writes: Writes,
     lists: Lists,
+    /// What other registries believe of this storage.
+    redis: Option<Redis>,
     /// Whether the process is to end soon.
     is_ending: watch::Sender<bool>,
 }
 
 impl Content {
-    /// Opens the storage. Promises hold for a `lease`.
-    pub(crate) fn open(config: &storage::Config, lease: Duration) -> Result<Self, storage::Error> {
+    /// Opens the storage. Promises hold for a `lease`; `redis` is told what goes.
+    pub(crate) fn open(
+        config: &storage::Config,
+        lease: Duration,
+        redis: Option<Redis>,
+    ) -> Result<Self, storage::Error> {
         let backend = Backend::open(config)?;
         let (locks, subjects, sessions, writes, lists) = Default::default();
         let leases = Leases::new(lease);
@@ -85,6 +92,7 @@ impl Content {
             lists,
             sessions,
             writes,
+            redis,
             is_ending,
         };
         Ok(Self { shared: Arc::new(shared) })
@@ -93,6 +101,18 @@ impl Content {
     /// What was promised lately.
     pub(crate) fn leases(&self) -> Held {
         self.shared.leases.held()
+    }
+
+    /// What is told of deletes.
+    pub(crate) fn redis(&self) -> Option<&Redis> {
+        self.shared.redis.as_ref()
+    }
+
+    /// Has others forget what a repository may not have any more. The caller has deleted it, or found that it is gone.
+    fn forget_elsewhere(&self, repository: &RepositoryName, digest: &Digest) {
+        if let Some(redis) = self.redis() {
+            redis.forget(repository, digest);
+        }
     }
 
     /// What the driver is called in a configuration.
