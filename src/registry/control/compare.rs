@@ -334,10 +334,10 @@ regctl:
             "http.tls",
             "http.http2.disabled",
             "http.h2c.enabled",
-            "compatibility.schema1.signingkeyfile",
             "regctl.notifications.folder",
             "regctl.notifications.maxbytes",
             "regctl.notifications.maxevents",
+            "compatibility.schema1.signingkeyfile",
             "proxy.remoteurl",
             "redis",
         ];
