@@ -20,6 +20,8 @@ mod proxy;
 mod pusher;
 mod receiver;
 mod redirect;
+mod redis;
+mod redis_server;
 mod referrers;
 mod schema1;
 mod sendfile;
