@@ -18,6 +18,7 @@ mod manifest;
 mod purge;
 mod referrers;
 mod session;
+mod store;
 mod tag;
 mod upload;
 mod writes;
@@ -27,6 +28,8 @@ use std::{sync::Arc, time::Duration};
 use oci::RepositoryName;
 use storage::{Backend, Driver, Folder};
 use tokio::sync::Semaphore;
+
+use crate::metrics::Actions;
 
 pub(crate) use blob::{Blob, Sources, blob_path};
 pub(crate) use condition::{Condition, Versions};
@@ -44,6 +47,7 @@ use lists::Lists;
 use locks::Locks;
 use referrers::LISTS;
 use session::Sessions;
+use store::Store;
 use writes::Writes;
 
 /// The content of a registry. Clones share it.
@@ -54,7 +58,7 @@ pub(crate) struct Content {
 
 #[derive(Debug)]
 struct Shared {
-    backend: Backend,
+    store: Store,
     locks: Locks,
     leases: Leases,
     /// Whose referrers are being changed; taken before any of `locks`.
@@ -69,18 +73,33 @@ struct Shared {
 impl Content {
     /// Opens the storage. Promises hold for a `lease`.
     pub(crate) fn open(config: &storage::Config, lease: Duration) -> Result<Self, storage::Error> {
-        let backend = Backend::open(config)?;
+        let store = Store::new(Backend::open(config)?);
         let (locks, subjects, sessions, writes, lists) = Default::default();
         let leases = Leases::new(lease);
         let referrer_lists = Semaphore::new(LISTS);
         let shared =
-            Shared { backend, locks, subjects, leases, referrer_lists, lists, sessions, writes };
+            Shared { store, locks, subjects, leases, referrer_lists, lists, sessions, writes };
         Ok(Self { shared: Arc::new(shared) })
     }
 
     /// What was promised lately.
     pub(crate) fn leases(&self) -> Held {
         self.shared.leases.held()
+    }
+
+    /// Counts what the storage does, from now on.
+    pub(crate) fn count_actions(&self) {
+        self.backend().count();
+    }
+
+    /// What the storage did; none while it is not counted.
+    pub(crate) fn actions(&self) -> Option<&Actions> {
+        self.backend().actions()
+    }
+
+    /// Uploads that this process is receiving, or knows how to go on with.
+    pub(crate) fn uploads_open(&self) -> usize {
+        self.shared.sessions.open()
     }
 
     /// What the driver is called in a configuration.
@@ -94,8 +113,8 @@ impl Content {
         Ok(())
     }
 
-    fn backend(&self) -> &Backend {
-        &self.shared.backend
+    fn backend(&self) -> &Store {
+        &self.shared.store
     }
 
     /// Whether there is such a repository.

@@ -95,6 +95,9 @@ impl Shared {
     ) -> io::Result<Self> {
         content.set_read_only(config.storage.read_only);
         let with_metrics = config.http.debug.as_ref().is_some_and(|debug| debug.metrics.is_some());
+        if with_metrics {
+            content.count_actions();
+        }
         Ok(Self {
             api,
             content,
