@@ -102,7 +102,7 @@ impl Shared {
             api,
             content,
             events,
-            access: Arc::new(AccessLog::start(config.log.access_log)?),
+            access: Arc::new(AccessLog::start(&config.log)?),
             counters: Arc::new(Counters::start(with_metrics)),
             tls,
             health,
@@ -204,7 +204,7 @@ impl Control {
         if reloaded.has_applied("log.level") {
             log::set_level(next.log.level);
         }
-        shared.access.switch(next.log.access_log);
+        shared.access.switch(&next.log);
         replace(&shared.purging, &next.storage.upload_purging);
         replace(&shared.checks, &next.health);
         if reloaded.has_applied("storage.maintenance.readonly.enabled") {
