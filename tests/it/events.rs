@@ -218,6 +218,7 @@ fn the_settings_are_rendered_and_no_secret_is_shown() {
       timeout: 2s
       backoff: 1s
       headers: {"Authorization":["Bearer hunter2hunter2"],"X-Api-Key":["hunter5hunter5"]}
+# What Distribution cannot say, and does not mind.
 regctl:
   notifications:
     folder: "[ROOT]/var/opt/regctl/registry/events"

@@ -258,6 +258,9 @@ fn tls_ends_in_one_place() {
 [registry.http.tls]
 certificate = "/etc/ssl/registry.pem"
 key = "/etc/ssl/registry.key"
+
+[registry.auth]
+none = true
 "#,
         r#"4:15: `registry.http.tls.certificate = "/etc/ssl/registry.pem"`: nginx ends TLS, and asks the registry without
   hint: write `enable = false` in [registry.nginx], or ssl_certificate there instead of this"#,

@@ -92,11 +92,11 @@ const REGISTRY_RANKS: &[(&str, u8)] = &[
     ("proxy", 3),
     ("tls", 3),
     ("redirect", 4),
-    ("metered", 3),
+    ("metered", 2),
     ("listener", 3),
-    ("statistics", 4),
+    ("statistics", 3),
     ("metrics", 5),
-    ("outbound", 5),
+    ("outbound", 6),
     ("route", 3),
     ("events", 3),
     ("auth", 4),
@@ -104,9 +104,9 @@ const REGISTRY_RANKS: &[(&str, u8)] = &[
     ("schema1", 4),
     ("upload", 4),
     ("libtrust", 5),
-    ("outbound", 5),
+    ("redis", 5),
     ("log", 5),
-    ("config", 6),
+    ("config", 7),
 ];
 
 /// What the registry may name of the storage outside of the door, `content`.

@@ -228,6 +228,7 @@ fn open_exit(error: &(dyn StdError + 'static)) -> Exit {
         Some(
             OpenError::Auth(_)
             | OpenError::Redirect(_)
+            | OpenError::Redis(_)
             | OpenError::SigningKey(_)
             | OpenError::Tls(_)
             | OpenError::DebugTls(_),

@@ -105,11 +105,6 @@ impl Nginx {
         }
         let (user, group) = match self.workers(owners) {
             Some(Workers { user, .. }) => (user, owners.service.as_ref()?.group.id?),
-            // What is still to be created will be root's alone.
-            None if folder::look(folder).ok()?.is_none() => {
-                let folder = folder.display();
-                return Some(format!("`{folder}` is root's, and nginx's workers are `{NOBODY}`"));
-            }
             None => (NOBODY.to_owned(), NOBODYS_GROUP),
         };
         let who = account::user(&user).ok().flatten();
@@ -117,6 +112,14 @@ impl Nginx {
         let Some(who) = who else {
             return Some(format!("nothing is known of `{user}`, who nginx's workers are"));
         };
+        if owners.service.is_none() {
+            // What is still to be created will be root's alone. Said of both alike, so that nothing changes when it is.
+            let is_open = folder::look(folder).ok()?.is_some()
+                && matches!(folder::first_closed(&who, folder, folder::ENTER), Ok(None));
+            let folder = folder.display();
+            let reason = format!("nginx's workers, `{user}`, cannot enter `{folder}`");
+            return (!is_open).then_some(reason);
+        }
         match folder::first_closed(&who, folder, folder::ENTER) {
             Ok(None) => None,
             Ok(Some((closed, Found { mode, uid, gid }))) => {

@@ -190,7 +190,7 @@ impl From<Error> for Failure {
             Error::Manifest(reason) => Self::new(ErrorCode::ManifestInvalid).because(reason),
             Error::WrongOffset { .. } => Self::new(ErrorCode::RangeInvalid).because(&error),
             Error::WrongLength { .. } => Self::new(ErrorCode::SizeInvalid).because(&error),
-            Error::UploadBusy(_) => {
+            Error::UploadBusy(_) | Error::SilentAtTheEnd(_) => {
                 Self::new(ErrorCode::Unavailable).because(&error).with_header(RETRY_AFTER, 1_u16)
             }
             Error::Body(_) | Error::TakenOver => Self::new(ErrorCode::BlobUploadInvalid)

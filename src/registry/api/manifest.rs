@@ -151,13 +151,14 @@ impl Call<'_> {
         for tag in accepted {
             headers.append(TAG, value(tag.as_str()));
         }
-        if let Some(subject) = subject {
-            headers.insert(SUBJECT, value(&subject.to_string()));
-        }
-        match listing {
-            Some(Listing::Full) => warn(&mut response, FULL),
-            Some(Listing::Blocked) => warn(&mut response, BLOCKED),
-            Some(Listing::Listed | Listing::Gone) | None => {}
+        match (listing, subject) {
+            // Not said of one that is not listed: the client may still see to it itself.
+            (Some(Listing::Full), _) => warn(&mut response, FULL),
+            (Some(Listing::Blocked), _) => warn(&mut response, BLOCKED),
+            (Some(Listing::Listed | Listing::Gone) | None, Some(subject)) => {
+                headers.insert(SUBJECT, value(&subject.to_string()));
+            }
+            (Some(Listing::Listed | Listing::Gone) | None, None) => {}
         }
         Ok(response)
     }

@@ -23,6 +23,9 @@ const BYTES_MAX: u64 = 64 << 20;
 /// Nor is who takes longer.
 const PATIENCE: Duration = Duration::from_secs(30);
 
+/// Who falls silent for so long is not writing, and finds the answer when it reads.
+const SILENCE: Duration = Duration::from_secs(2);
+
 /// A body that may be dropped before its end.
 #[derive(Debug)]
 pub(super) struct Received {
@@ -77,7 +80,7 @@ impl Drop for Received {
 /// Reads a body, and forgets it, while the request is answered.
 async fn read_on(mut body: Incoming) {
     let mut left = BYTES_MAX;
-    while let Some(Ok(frame)) = body.frame().await {
+    while let Ok(Some(Ok(frame))) = timeout(SILENCE, body.frame()).await {
         let read = frame.data_ref().map_or(0, |data| data.len() as u64);
         let Some(rest) = left.checked_sub(read) else { return };
         left = rest;

@@ -21,6 +21,7 @@ mod problem;
 mod proxy;
 mod read;
 mod redirect;
+mod redis;
 mod scalar;
 mod secret;
 mod sendfile;
@@ -56,6 +57,7 @@ pub use notifications::{
 pub use problem::{Invalid, LoadError, Origin, Problem, Warning};
 pub use proxy::{Credentials, Proxy, RemoteUrl};
 pub use redirect::{CloudFront, Redirect};
+pub use redis::{Redis, RedisTls};
 pub use secret::Secret;
 pub use sendfile::Sendfile;
 pub use tls::{CipherSuite, Clients, NoSuite, Tls, TlsVersion};
@@ -91,6 +93,8 @@ pub struct Config {
     pub validation: Validation,
     /// `regctl.sendfile`: the nginx that sends large blobs itself. None: the registry sends everything.
     pub sendfile: Option<Sendfile>,
+    /// `redis`, if `storage.cache.blobdescriptor` is `redis`: what is told of deletes.
+    pub redis: Option<Redis>,
 }
 
 /// `log`: what is written, and how.

@@ -13,8 +13,8 @@ use super::{
     address::Wrong,
     auth,
     check::Findings,
-    compatibility, debug, driver, duration, health, keys, notifications, proxy, redirect, scalar,
-    sendfile, tls,
+    compatibility, debug, driver, duration, health, keys, notifications, proxy, redirect, redis,
+    scalar, sendfile, tls,
     tree::{Node, Value},
     validation,
 };
@@ -50,6 +50,7 @@ pub(super) fn config(root: &Node, findings: &mut Findings) -> Option<Config> {
         validation: validation::read(root, findings),
         sendfile: sendfile::read(root, findings),
         proxy: proxy::read(root, findings),
+        redis: redis::read(root, findings),
     })
 }
 

@@ -152,7 +152,9 @@ impl Writing {
         self.shielded(move |content| async move {
             let subject = Subject::Digest(&digest);
             let _lock = content.shared.locks.acquire(subject, Mode::Exclusive).await;
-            match content.backend().delete(Key::LayerLink(&repository, &digest)).await {
+            let deleted = content.backend().delete(Key::LayerLink(&repository, &digest)).await;
+            content.forget_elsewhere(&repository, &digest);
+            match deleted {
                 Err(error) if error.is_not_found() => Err(Error::BlobUnknown(digest)),
                 result => Ok(result?),
             }

@@ -1,5 +1,7 @@
 //! Why content could not be read or written, in the registry's own terms.
 
+use std::time::Duration;
+
 use oci::{Digest, ManifestError, Reference, RepositoryName};
 
 use super::UploadId;
@@ -35,6 +37,9 @@ pub(crate) enum Error {
     UploadBusy(UploadId),
     #[error("another request has taken over the upload")]
     TakenOver,
+    /// Others wait for the process to end.
+    #[error("nothing came for {} seconds while the registry stops; go on with the upload in a moment", .0.as_secs())]
+    SilentAtTheEnd(Duration),
     #[error("body ended early")]
     Body(#[from] BodyError),
     #[error(transparent)]

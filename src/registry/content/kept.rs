@@ -105,9 +105,12 @@ impl Writing {
                     content.backend().delete_folder(Folder::Tag(&repository, &tag)).await?;
                 }
             }
+            let mut deleted = Ok(());
             for key in [revision, Key::LayerLink(&repository, &digest)] {
-                content.delete_if_there(key).await?;
+                deleted = deleted.and(content.delete_if_there(key).await);
             }
+            content.forget_elsewhere(&repository, &digest);
+            deleted?;
             for other in &others {
                 for key in [Key::RevisionLink(other, &digest), Key::LayerLink(other, &digest)] {
                     if content.exists(key).await? {
@@ -115,7 +118,9 @@ impl Writing {
                     }
                 }
             }
-            content.delete_if_there(Key::Blob(&digest)).await
+            let deleted = content.delete_if_there(Key::Blob(&digest)).await;
+            content.forget_elsewhere(&repository, &digest);
+            deleted
         })
         .await
     }

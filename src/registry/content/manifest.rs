@@ -184,7 +184,9 @@ impl Writing {
             for tag in &tags {
                 content.backend().delete_folder(Folder::Tag(&repository, tag)).await?;
             }
-            content.backend().delete(key).await?;
+            let deleted = content.backend().delete(key).await;
+            content.forget_elsewhere(&repository, &digest);
+            deleted?;
             Ok(tags)
         })
         .await

@@ -25,11 +25,9 @@ mod writes;
 
 use std::{sync::Arc, time::Duration};
 
-use oci::RepositoryName;
+use oci::{Digest, RepositoryName};
 use storage::{Backend, Driver, Folder};
-use tokio::sync::Semaphore;
-
-use crate::metrics::Actions;
+use tokio::sync::{Semaphore, watch};
 
 pub(crate) use blob::{Blob, Sources, blob_path};
 pub(crate) use condition::{Condition, Versions};
@@ -42,6 +40,7 @@ pub(crate) use storage::{Chunks, Kind as StorageKind, Object, UploadId};
 pub(crate) use upload::{Position, Session};
 pub(crate) use writes::{Quiet, Writing};
 
+use crate::{metrics::Actions, redis::Redis};
 use leases::Leases;
 use lists::Lists;
 use locks::Locks;
@@ -68,17 +67,36 @@ struct Shared {
     sessions: Sessions,
     writes: Writes,
     lists: Lists,
+    /// What other registries believe of this storage.
+    redis: Option<Redis>,
+    /// Whether the process is to end soon.
+    is_ending: watch::Sender<bool>,
 }
 
 impl Content {
-    /// Opens the storage. Promises hold for a `lease`.
-    pub(crate) fn open(config: &storage::Config, lease: Duration) -> Result<Self, storage::Error> {
+    /// Opens the storage. Promises hold for a `lease`; `redis` is told what goes.
+    pub(crate) fn open(
+        config: &storage::Config,
+        lease: Duration,
+        redis: Option<Redis>,
+    ) -> Result<Self, storage::Error> {
         let store = Store::new(Backend::open(config)?);
         let (locks, subjects, sessions, writes, lists) = Default::default();
         let leases = Leases::new(lease);
         let referrer_lists = Semaphore::new(LISTS);
-        let shared =
-            Shared { store, locks, subjects, leases, referrer_lists, lists, sessions, writes };
+        let is_ending = watch::Sender::new(false);
+        let shared = Shared {
+            store,
+            locks,
+            subjects,
+            leases,
+            referrer_lists,
+            lists,
+            sessions,
+            writes,
+            redis,
+            is_ending,
+        };
         Ok(Self { shared: Arc::new(shared) })
     }
 
@@ -102,6 +120,18 @@ impl Content {
         self.shared.sessions.open()
     }
 
+    /// What is told of deletes.
+    pub(crate) fn redis(&self) -> Option<&Redis> {
+        self.shared.redis.as_ref()
+    }
+
+    /// Has others forget what a repository may not have any more. The caller has deleted it, or found that it is gone.
+    fn forget_elsewhere(&self, repository: &RepositoryName, digest: &Digest) {
+        if let Some(redis) = self.redis() {
+            redis.forget(repository, digest);
+        }
+    }
+
     /// What the driver is called in a configuration.
     pub(crate) fn driver(&self) -> &'static str {
         self.backend().name()
@@ -111,6 +141,17 @@ impl Content {
     pub(crate) async fn answers(&self) -> Result<(), Error> {
         self.backend().folder_exists(Folder::Repositories).await?;
         Ok(())
+    }
+
+    /// From now on nobody who sends nothing is waited for: the process is to end, and the next one to begin.
+    pub(crate) fn end_soon(&self) {
+        self.shared.is_ending.send_replace(true);
+    }
+
+    /// Waits until the process is to end soon.
+    async fn is_ending(&self) {
+        // The sender is alive as long as this.
+        let _ = self.shared.is_ending.subscribe().wait_for(|is_ending| *is_ending).await;
     }
 
     fn backend(&self) -> &Store {

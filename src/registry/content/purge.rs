@@ -147,7 +147,8 @@ mod tests {
             root_directory: scratch.path().to_owned(),
             max_threads: 25,
         };
-        let content = Content::open(&storage::Config::Filesystem(options), Duration::ZERO).unwrap();
+        let content =
+            Content::open(&storage::Config::Filesystem(options), Duration::ZERO, None).unwrap();
         let name: RepositoryName = "group/app".parse().unwrap();
         let writing = content.begin_write().unwrap();
         let given_up = writing.begin_upload(&name).await.unwrap();

@@ -5,19 +5,23 @@
 
 use std::{
     collections::HashMap,
-    sync::{Arc, Mutex as StdMutex, PoisonError},
+    pin::pin,
+    sync::{
+        Arc, Mutex as StdMutex, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
     time::Duration,
 };
 
 use oci::Digester;
 use tokio::{
-    sync::{Mutex, OwnedMutexGuard, watch},
+    sync::{Mutex, Notify, OwnedMutexGuard},
     time::timeout,
 };
 
 use super::UploadId;
 
-/// How many idle sessions keep their hash.
+/// How many idle sessions keep their hash: a megabyte and a half of them.
 const REMEMBERED: usize = 4096;
 
 /// How long a request waits for the one before it to stop.
@@ -32,17 +36,17 @@ pub(super) struct Sessions {
 struct Slot {
     hash: Arc<Mutex<Option<(u64, Digester)>>>,
     /// The number of the last request that asked for the session.
-    asked: watch::Sender<u64>,
+    asked: AtomicU64,
+    asked_again: Notify,
 }
 
 /// The right to write to a session within this process.
 #[derive(Debug)]
 pub(super) struct Turn {
-    /// Keeps the sender alive.
-    _slot: Arc<Slot>,
     hash: OwnedMutexGuard<Option<(u64, Digester)>>,
+    /// Given back after the hash: a session that nobody has is idle.
+    slot: Arc<Slot>,
     number: u64,
-    asked: watch::Receiver<u64>,
 }
 
 impl Sessions {
@@ -50,23 +54,18 @@ impl Sessions {
     /// given up its older connection, though the server may not have noticed. None: it did not stop.
     pub(super) async fn take(&self, id: UploadId) -> Option<Turn> {
         let slot = self.slot(id);
-        let mut number = 0;
-        slot.asked.send_modify(|asked| {
-            *asked += 1;
-            number = *asked;
-        });
+        let number = slot.asked.fetch_add(1, Ordering::SeqCst) + 1;
+        slot.asked_again.notify_waiters();
         let hash = timeout(TAKE_OVER, Arc::clone(&slot.hash).lock_owned()).await.ok()?;
-        let asked = slot.asked.subscribe();
-        Some(Turn { _slot: slot, hash, number, asked })
+        Some(Turn { hash, slot, number })
     }
 
     /// Takes the session if nobody has it, without asking for it.
     pub(super) fn try_take(&self, id: UploadId) -> Option<Turn> {
         let slot = self.slot(id);
         let hash = Arc::clone(&slot.hash).try_lock_owned().ok()?;
-        let asked = slot.asked.subscribe();
-        let number = *asked.borrow();
-        Some(Turn { _slot: slot, hash, number, asked })
+        let number = slot.asked.load(Ordering::SeqCst);
+        Some(Turn { hash, slot, number })
     }
 
     /// How many sessions are remembered.
@@ -99,10 +98,16 @@ impl Turn {
     }
 
     /// Returns when a later request has asked for the session.
-    pub(super) async fn wanted_by_another(&mut self) {
-        let number = self.number;
-        // The sender is alive as long as this turn.
-        let _ = self.asked.wait_for(|asked| *asked > number).await;
+    pub(super) async fn wanted_by_another(&self) {
+        loop {
+            let mut asked_again = pin!(self.slot.asked_again.notified());
+            // Listening comes before looking: a request between the two is not missed.
+            asked_again.as_mut().enable();
+            if self.slot.asked.load(Ordering::SeqCst) > self.number {
+                return;
+            }
+            asked_again.await;
+        }
     }
 }
 
@@ -114,7 +119,7 @@ mod tests {
     async fn a_second_request_ends_the_turn_of_the_first() {
         let sessions = Arc::new(Sessions::default());
         let id = UploadId::random();
-        let mut first = sessions.take(id).await.unwrap();
+        let first = sessions.take(id).await.unwrap();
         let second = tokio::spawn({
             let sessions = Arc::clone(&sessions);
             async move { sessions.take(id).await.is_some() }
@@ -138,10 +143,10 @@ mod tests {
         let third = waiting();
         tokio::task::yield_now().await;
         drop(first);
-        let mut second = second.await.unwrap();
+        let second = second.await.unwrap();
         second.wanted_by_another().await;
         drop(second);
-        let mut third = third.await.unwrap();
+        let third = third.await.unwrap();
         let wanted = timeout(Duration::from_millis(1), third.wanted_by_another()).await;
         assert!(wanted.is_err(), "nobody came later");
     }
@@ -165,5 +170,11 @@ mod tests {
         let slots = sessions.slots.lock().unwrap();
         assert!(slots.len() <= REMEMBERED);
         assert!(slots.contains_key(&busy));
+    }
+
+    #[test]
+    fn an_idle_session_takes_little_memory() {
+        let bytes = size_of::<Slot>() + size_of::<Mutex<Option<(u64, Digester)>>>();
+        assert!(bytes * REMEMBERED <= 1 << 20, "{bytes} bytes");
     }
 }

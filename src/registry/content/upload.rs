@@ -11,7 +11,7 @@ use http_body_util::BodyExt;
 use oci::{Algorithm, Digest, RepositoryName};
 use storage::{Driver, Key, Kind, UploadId, Writer};
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 
 use super::{
     BodyError, Content, Error, Writing,
@@ -48,6 +48,10 @@ const QUIET: Duration = Duration::from_secs(1);
 
 /// A client that sends nothing for so long is gone, though its connection may look alive.
 const IDLE: Duration = Duration::from_secs(300);
+
+/// Who sends nothing for so much longer is not waited for by a process that is to end: requests that came
+/// after it wait for the next one.
+const IDLE_AT_THE_END: Duration = Duration::from_secs(9);
 
 impl Content {
     /// What a session holds.
@@ -94,7 +98,8 @@ impl Writing {
         let repository = repository.clone();
         self.shielded(move |content| async move {
             let (mut turn, mut writer) = content.open_upload(&repository, id, position).await?;
-            let received = receive(&mut turn, &mut writer, (position, algorithm), body).await;
+            let received =
+                receive(&content, (&mut turn, &mut writer), (position, algorithm), body).await;
             // Whatever was received is kept, whatever went wrong with the rest.
             let (offset, digester) = writer.close().await?;
             turn.remember(offset, digester);
@@ -122,7 +127,8 @@ impl Writing {
         self.shielded(move |content| async move {
             let (mut turn, mut writer) = content.open_upload(&repository, id, position).await?;
             let algorithm = digest.algorithm();
-            let received = receive(&mut turn, &mut writer, (position, algorithm), body).await;
+            let received =
+                receive(&content, (&mut turn, &mut writer), (position, algorithm), body).await;
             let actual = match received {
                 Ok(()) => writer.digest(algorithm).await.map_err(Error::from),
                 Err(error) => Err(error),
@@ -211,8 +217,8 @@ impl Writing {
 
 /// Writes a body to the end of a session, hashing it on the way.
 async fn receive<B>(
-    turn: &mut Turn,
-    writer: &mut Writer,
+    content: &Content,
+    (turn, writer): (&mut Turn, &mut Writer),
     (position, algorithm): (Position, Algorithm),
     mut body: B,
 ) -> Result<(), Error>
@@ -235,7 +241,7 @@ where
     let mut received = 0;
     loop {
         let frame = tokio::select! {
-            frame = next_frame(&mut body, writer) => frame?,
+            frame = next_frame(content, &mut body, writer) => frame?,
             () = turn.wanted_by_another() => return Err(Error::TakenOver),
         };
         let Some(frame) = frame else { break };
@@ -256,6 +262,7 @@ where
 /// When the client falls silent, what it has sent is written: it may never come back on this
 /// connection, and asks on another one how far it got.
 async fn next_frame<B>(
+    content: &Content,
     body: &mut B,
     writer: &mut Writer,
 ) -> Result<Option<Result<Frame<Bytes>, B::Error>>, Error>
@@ -266,8 +273,17 @@ where
         return Ok(frame);
     }
     writer.flush().await?;
-    let frame = timeout(IDLE, body.frame()).await;
-    frame.map_err(|_| BodyError::new("no data for five minutes").into())
+    let not_waited_for = async {
+        content.is_ending().await;
+        sleep(IDLE_AT_THE_END).await;
+    };
+    tokio::select! {
+        biased;
+        frame = timeout(IDLE, body.frame()) => {
+            frame.map_err(|_| BodyError::new("no data for five minutes").into())
+        }
+        () = not_waited_for => Err(Error::SilentAtTheEnd(QUIET + IDLE_AT_THE_END)),
+    }
 }
 
 fn check_length(received: u64, announced: Option<u64>) -> Result<(), Error> {

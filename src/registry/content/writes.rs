@@ -184,7 +184,7 @@ mod tests {
     use super::*;
 
     fn content() -> Content {
-        Content::open(&storage::Config::InMemory, Duration::ZERO).unwrap()
+        Content::open(&storage::Config::InMemory, Duration::ZERO, None).unwrap()
     }
 
     /// Whether the future is done when it is asked once.

@@ -53,6 +53,7 @@ pub(super) fn take_over(running: &mut Config, new: &Config) -> Reloaded {
         validation,
         sendfile,
         proxy,
+        redis,
     } = new;
     let mut found = Reloaded::default();
     take_log(&mut found, &mut running.log, log);
@@ -68,6 +69,8 @@ pub(super) fn take_over(running: &mut Config, new: &Config) -> Reloaded {
     take_proxy(&mut found, running.proxy.as_ref(), proxy.as_ref());
     found.fixed("regctl.lease", &running.lease, lease);
     take_validation(&mut found, &mut running.validation, validation);
+    // With a queue of what it does not know yet.
+    found.fixed("redis", &running.redis, redis);
     found.live("regctl.sendfile", &mut running.sendfile, sendfile);
     found
 }
@@ -238,6 +241,7 @@ log: {level: debug, formatter: json, fields: {a: b}, accesslog: {disabled: true,
 storage:
   filesystem: {rootdirectory: /srv/b, maxthreads: 50}
   delete: {enabled: true}
+  cache: {blobdescriptor: redis}
   maintenance:
     readonly: {enabled: true}
     uploadpurging: {enabled: false, age: 1h, interval: 2h, dryrun: true}
@@ -253,6 +257,7 @@ http:
   debug: {addr: '127.0.0.1:5002'}
   http2: {disabled: true}
   h2c: {enabled: true}
+redis: {addr: 'localhost:6379'}
 health:
   storagedriver: {enabled: true}
   file: [{file: /a}]
@@ -331,11 +336,12 @@ regctl:
             "http.tls",
             "http.http2.disabled",
             "http.h2c.enabled",
-            "compatibility.schema1.signingkeyfile",
             "regctl.notifications.folder",
             "regctl.notifications.maxbytes",
             "regctl.notifications.maxevents",
+            "compatibility.schema1.signingkeyfile",
             "proxy.remoteurl",
+            "redis",
         ];
         assert_eq!(reloaded.needs_restart, fixed);
         for key in reloaded.applied.iter().chain(&fixed) {

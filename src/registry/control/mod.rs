@@ -22,6 +22,7 @@ use crate::{
     events::{CommandError, EndpointStatistics, Events, Wish},
     health::Health,
     log,
+    redis::{Numbers, Redis},
     statistics::{Counters, Statistics},
     tls::Tls,
 };
@@ -160,6 +161,11 @@ impl Control {
     #[must_use]
     pub fn is_read_only(&self) -> bool {
         self.shared.content.is_read_only()
+    }
+
+    /// What Redis was told of deletes; none where nobody tells it.
+    pub(crate) fn redis(&self) -> Option<Numbers> {
+        self.shared.content.redis().map(Redis::numbers)
     }
 
     /// Whether the server has been told to stop.

@@ -12,6 +12,7 @@ use std::time::Duration;
 
 pub(crate) use fault::Fault;
 pub(crate) use redirects::Redirects;
+pub(crate) use roots::trusted_by_the_system;
 
 /// How long a connection may take to be there, its TLS included.
 const CONNECT: Duration = Duration::from_secs(10);

@@ -10,7 +10,8 @@ pub(super) fn trusting_the_system() -> ClientConfig {
     CONFIG.get_or_init(config).clone()
 }
 
-fn config() -> ClientConfig {
+/// The authorities that the system trusts.
+pub(crate) fn trusted_by_the_system() -> RootCertStore {
     let found = rustls_native_certs::load_native_certs();
     for error in &found.errors {
         tracing::warn!("a file of trusted certificates cannot be read: {error}");
@@ -23,9 +24,13 @@ fn config() -> ClientConfig {
             "the system trusts no authority, so no host can be asked over HTTPS: install ca-certificates"
         );
     }
+    roots
+}
+
+fn config() -> ClientConfig {
     ClientConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
         .with_safe_default_protocol_versions()
         .expect("the provider has suites for the default versions")
-        .with_root_certificates(roots)
+        .with_root_certificates(trusted_by_the_system())
         .with_no_client_auth()
 }

@@ -19,6 +19,7 @@ use std::{
 
 use tokio::{
     sync::OwnedSemaphorePermit,
+    task::JoinSet,
     time::{sleep, timeout},
 };
 
@@ -34,6 +35,7 @@ use crate::{
     proxy::Proxy,
     purging,
     redirect::Redirect,
+    redis::{Redis, UnusableTls},
     schema1::{SigningKey, UnusableKey},
     tls::{Offer, Tls},
     upload::Signer,
@@ -43,6 +45,9 @@ use room::Room;
 
 /// How long a stopping process waits for writes whose connections it has cut off.
 const LAST_WRITES: Duration = Duration::from_secs(5);
+
+/// How long one waits for Redis to hear of the last deletes.
+const LAST_DELETES: Duration = Duration::from_secs(2);
 
 /// A registry, opened.
 #[derive(Debug)]
@@ -87,6 +92,9 @@ pub enum OpenError {
     /// Events have no place to wait.
     #[error("failed to set up `notifications`")]
     Events(#[source] QueueError),
+    /// No connection to Redis could be made.
+    #[error("failed to set up `redis.tls`")]
+    Redis(#[source] UnusableTls),
     /// No URL can be signed.
     #[error("failed to set up `middleware.storage`")]
     Redirect(#[source] Box<dyn std::error::Error + Send + Sync>),
@@ -115,7 +123,8 @@ impl Server {
         let gate = Gate::open(&config.auth).map_err(OpenError::Auth)?;
         let driver = &config.storage.driver;
         let unusable = |source| OpenError::Storage { place: driver.to_string(), source };
-        let content = Content::open(driver, config.lease).map_err(unusable)?;
+        let redis = config.redis.as_ref().map(Redis::open).transpose().map_err(OpenError::Redis)?;
+        let content = Content::open(driver, config.lease, redis).map_err(unusable)?;
         let signer = match &config.http.secret {
             Some(secret) => Signer::new(secret.expose().as_bytes()),
             // For this process only: uploads cannot go on after a restart.
@@ -163,6 +172,11 @@ impl Server {
         }
         let room = Room::of_this_process(self.connections);
         self.shared.events.start();
+        // Goes on while requests finish, and ends with this.
+        let mut telling = JoinSet::new();
+        if let Some(redis) = self.shared.content.redis().cloned() {
+            telling.spawn(async move { redis.run().await });
+        }
         self.accept(listener.into_tokio()?, &room, shutdown).await;
         self.drain(&room).await;
         Ok(())
@@ -205,6 +219,7 @@ impl Server {
     async fn drain(&self, room: &Room) {
         let shared = &self.shared;
         shared.enter(Phase::Draining);
+        shared.content.end_soon();
         // Zero is no drain at all, as Distribution.
         if timeout(shared.drain_timeout(), room.emptied()).await.is_err() {
             shared.enter(Phase::Cutting);
@@ -215,6 +230,9 @@ impl Server {
         if timeout(LAST_WRITES, shared.content.writes_ended()).await.is_err() {
             let writes = shared.content.writes_in_flight();
             tracing::error!(writes, "stopping although writes are under way");
+        }
+        if let Some(redis) = shared.content.redis() {
+            redis.settle(LAST_DELETES).await;
         }
         shared.events.close().await;
         shared.access.flush();

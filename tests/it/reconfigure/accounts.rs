@@ -63,7 +63,8 @@ fn a_fresh_host_gets_the_account_and_every_file_its_owner() {
         ("var/opt/regctl/nginx", "0755 root:root"),
         ("var/opt/regctl/nginx/conf", "0755 root:root"),
         ("var/opt/regctl/nginx/conf/nginx.conf", "0644 root:root"),
-        ("var/opt/regctl/nginx/conf/registry.conf", "0644 root:root"),
+        // It holds what nginx proves itself with.
+        ("var/opt/regctl/nginx/conf/registry.conf", "0640 root:root"),
         ("var/opt/regctl/registry", "0750 root:s"),
         ("var/opt/regctl/registry/config.yml", "0640 root:s"),
         ("var/opt/regctl/registry/events", "0700 s:s"),

@@ -9,8 +9,10 @@ use super::{
 
 const NO_REDIRECT: Support = Moot("URLs of this driver do not expire");
 const NO_CACHE: Support =
-    NoEffect("descriptors are read from the storage, which is faster than a cache");
-const NO_REDIS: Support = NoEffect("nothing uses Redis yet");
+    Moot("descriptors are read from the storage, which is faster than a cache");
+const ONE_CONNECTION: Support = Moot("one connection is made when there is something to tell");
+const NO_SENTINEL: Support =
+    Refused(Filled, "Sentinel is not asked: name the Redis itself by `redis.addrs`");
 const NO_CODE: &str = "Distribution's own code for others to build upon has none of these";
 const NO_HELPERS: &str =
     "the registry runs no programs; write `proxy.username` and `proxy.password`";
@@ -59,8 +61,8 @@ pub const KEYS: &[Key] = &[
     key("storage.delete.enabled", Boolean, Yes, "allow deletes of manifests and blobs [false]"),
     key("storage.redirect.disable", Boolean, Yes, "serve blobs through the registry [false]"),
     key("storage.redirect.expirydelay", Duration, NO_REDIRECT, "how long a redirect holds [20m]"),
-    key("storage.cache.blobdescriptor", Text, NO_CACHE, "inmemory or redis [none]"),
-    key("storage.cache.layerinfo", Text, NO_CACHE, "the old name of blobdescriptor"),
+    key("storage.cache.blobdescriptor", Text, Yes, "inmemory: nothing to do; redis: deletes are told to it, for other registries [none]"),
+    key("storage.cache.layerinfo", Text, Yes, "the old name of blobdescriptor"),
     key("storage.cache.blobdescriptorsize", Integer, NO_CACHE, "descriptors kept in memory [10000]"),
     key("storage.tag.concurrencylimit", Integer, NoEffect("tags are looked up at their own pace"), "parallel reads of tag links"),
     key("auth", Section, Yes, "who may do what"),
@@ -146,7 +148,51 @@ pub const KEYS: &[Key] = &[
     key("notifications.endpoints[].ignoredmediatypes", List, Yes, "media types not told of"),
     key("notifications.endpoints[].ignore.mediatypes", List, Yes, "media types not told of"),
     key("notifications.endpoints[].ignore.actions", List, Yes, "actions not told of"),
-    key("redis", Open, NO_REDIS, "a Redis for descriptors, in the form of 2.8 or of 3"),
+    key("redis", Section, Yes, "the Redis for descriptors, in the form of 2.8 or of 3"),
+    key("redis.addr", Text, Yes, "its host:port, as 2.8 has it"),
+    key("redis.addrs", List, Yes, "the same, as 3 has it: a list of one"),
+    key("redis.username", Text, Yes, "who to be there"),
+    key("redis.password", Secret, Yes, "the password there"),
+    key("redis.db", Integer, Yes, "the number of its database [0]"),
+    key("redis.dialtimeout", Duration, Yes, "for a connection, TLS and login [5s]"),
+    key("redis.readtimeout", Duration, Yes, "for an answer [3s]"),
+    key("redis.writetimeout", Duration, Yes, "for a command [3s]"),
+    key("redis.tls", Section, Yes, "TLS to it"),
+    key("redis.tls.enabled", Boolean, Yes, "use it [true where anything else is said]"),
+    key("redis.tls.insecure", Boolean, Refused(True, "a certificate that is not looked at proves nothing: name its authority in `redis.tls.rootcas`"), "take any certificate [false]"),
+    key("redis.tls.certificate", Text, Yes, "the file of the certificate that this side shows"),
+    key("redis.tls.key", Text, Yes, "the file of its key"),
+    key("redis.tls.rootcas", List, Yes, "files of authorities [those of the system]"),
+    key("redis.tls.clientcas", List, Yes, "the same, under another name"),
+    key("redis.pool", Open, ONE_CONNECTION, "connections kept"),
+    key("redis.mastername", Text, NO_SENTINEL, "what Sentinel calls it"),
+    key("redis.sentinelusername", Text, NO_SENTINEL, "who to be at Sentinel"),
+    key("redis.sentinelpassword", Secret, NO_SENTINEL, "the password there"),
+    key("redis.cache", Open, Moot(NO_DATABASE), "the cache of GitLab's fork"),
+    key("redis.ratelimiter", Open, Moot("requests are not limited"), "the limits of GitLab's fork"),
+    key("redis.loadbalancing", Open, Moot(NO_DATABASE), "replicas of GitLab's fork"),
+    key("redis.clientname", Text, ONE_CONNECTION, "the name of connections"),
+    key("redis.protocol", Integer, ONE_CONNECTION, "the version of its protocol"),
+    key("redis.maxretries", Integer, ONE_CONNECTION, "attempts"),
+    key("redis.minretrybackoff", Duration, ONE_CONNECTION, "the shortest pause"),
+    key("redis.maxretrybackoff", Duration, ONE_CONNECTION, "the longest pause"),
+    key("redis.contexttimeoutenabled", Boolean, ONE_CONNECTION, "end commands with their requests"),
+    key("redis.poolfifo", Boolean, ONE_CONNECTION, "which connection is next"),
+    key("redis.poolsize", Integer, ONE_CONNECTION, "connections for each processor"),
+    key("redis.pooltimeout", Duration, ONE_CONNECTION, "the wait for a connection"),
+    key("redis.minidleconns", Integer, ONE_CONNECTION, "the least connections kept"),
+    key("redis.maxidleconns", Integer, ONE_CONNECTION, "the most connections kept"),
+    key("redis.maxactiveconns", Integer, ONE_CONNECTION, "the most connections"),
+    key("redis.connmaxidletime", Duration, ONE_CONNECTION, "how long one is kept unused"),
+    key("redis.connmaxlifetime", Duration, ONE_CONNECTION, "how long one is kept"),
+    key("redis.maxredirects", Integer, ONE_CONNECTION, "hops in a cluster"),
+    key("redis.readonly", Boolean, ONE_CONNECTION, "ask replicas"),
+    key("redis.routebylatency", Boolean, ONE_CONNECTION, "ask the nearest"),
+    key("redis.routerandomly", Boolean, ONE_CONNECTION, "ask any"),
+    key("redis.disableidentity", Boolean, ONE_CONNECTION, "do not name the library"),
+    key("redis.disableindentity", Boolean, ONE_CONNECTION, "the same, as it was once spelt"),
+    key("redis.identitysuffix", Text, ONE_CONNECTION, "what is added to that name"),
+    key("redis.unstableresp3", Boolean, ONE_CONNECTION, "a newer protocol"),
     key("health", Section, Yes, "checks that take the registry out of service"),
     key("health.storagedriver", Section, Yes, "whether the storage answers"),
     key("health.storagedriver.enabled", Boolean, Yes, "check the storage [false]"),

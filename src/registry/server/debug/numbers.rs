@@ -29,6 +29,7 @@ pub(super) fn variables(shared: &Shared, control: &Control) -> Value {
             "connections": { "open": now.connections_open, "accepted": now.connections_accepted },
             "requests": { "in_flight": now.requests_in_flight, "served": now.requests_served },
             "writes": { "in_flight": now.writes_in_flight },
+            "redis": control.redis().map(|redis| json!({ "waiting": redis.waiting, "told": redis.told, "failures": redis.failures })),
             "bytes": { "received": now.bytes_received, "sent": now.bytes_sent },
         },
     })
@@ -90,10 +91,21 @@ fn of_registry(page: &mut Page, shared: &Shared, control: &Control) {
     ] {
         page.single(name, "counter", help, value);
     }
+    of_redis(page, control);
     page.family("registry_health_check_failing", "gauge", "The health checks that fail now.");
     for check in control.failing_checks().keys() {
         page.sample("", &[("check", check)], 1);
     }
+}
+
+fn of_redis(page: &mut Page, control: &Control) {
+    let Some(now) = control.redis() else { return };
+    let help = "Deletes that Redis is still to be told of.";
+    page.single("registry_redis_deletes_waiting", "gauge", help, now.waiting);
+    let help = "Deletes that Redis was told of.";
+    page.single("registry_redis_deletes_total", "counter", help, now.told);
+    let help = "Attempts to tell Redis that failed.";
+    page.single("registry_redis_failures_total", "counter", help, now.failures);
 }
 
 /// Under the names that every exporter has for them.

@@ -86,3 +86,20 @@ async fn a_chunk_that_does_not_end_in_time_is_cut_off_and_what_came_is_kept() {
         assert_eq!(running.control.statistics().writes_in_flight, 0);
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_sends_nothing_for_ten_seconds_does_not_hold_the_drain_and_may_go_on_later() {
+    let mut running = Running::start();
+    let mut client = running.client().await;
+    let upload = client.ask("POST", "/v2/app/blobs/uploads/", "").await.expect(202).location();
+    client.begin_when_wanted("PATCH", &upload, 10).await;
+    client.send(b"01234").await;
+    running.stop().await;
+    let answer = client.answer().await.unwrap().expect(503);
+    assert_eq!(answer.header("retry-after"), Some("1"));
+    let message = answer.json()["errors"][0]["message"].to_string();
+    assert!(message.contains("nothing came for 10 seconds while the registry stops"), "{message}");
+    assert!(client.ends().await);
+    running.end().await;
+    assert_eq!(running.sessions(), [b"01234"]);
+}
