@@ -25,7 +25,6 @@ fn harmless_keys_that_do_nothing_yet_are_said_to() {
         (with("reporting: {bugsnag: {apikey: k}}"), "`reporting`: no effect yet"),
         (with("log: {hooks: [{type: mail, levels: [panic]}]}"), "`log.hooks`: no effect yet"),
         (with("log: {reportcaller: true}"), "`log.reportcaller`: no effect yet"),
-        (with("log: {accesslog: {formatter: json}}"), "`log.accesslog.formatter`: no effect yet"),
         (with("profiling: {stackdriver: {enabled: true}}"), "`profiling`: no effect yet"),
     ]);
 }

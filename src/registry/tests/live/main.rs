@@ -15,6 +15,7 @@ mod events;
 mod health;
 mod limits;
 mod manifests;
+mod numbers;
 mod passed;
 mod proxy;
 mod pusher;
