@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use http::{
     HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode,
     header::{
-        ACCEPT_RANGES, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, ETAG,
+        ACCEPT_RANGES, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, ETAG, IF_MATCH,
         IF_NONE_MATCH, IF_RANGE, LOCATION, RANGE,
     },
 };
@@ -21,7 +21,7 @@ use super::{
     witnessed::{tell_gone, to_its_end},
 };
 use crate::{
-    content::{UploadId, blob_path},
+    content::{Error, UploadId, blob_path},
     events::What,
     metrics::Kept,
 };
@@ -93,6 +93,9 @@ impl Call<'_> {
     /// Status and body: all of it, parts of it, or nothing because the client has it.
     fn blob_body(&self, digest: &Digest, source: Source) -> Result<Response<Body>, Failure> {
         let headers = &self.parts.headers;
+        if !is_wanted(headers, digest) {
+            return Err(Error::Condition((*digest).into()).into());
+        }
         if matches_etag(headers, digest) {
             return Ok(not_modified());
         }
@@ -182,6 +185,14 @@ pub(super) fn matches_etag(headers: &HeaderMap, digest: &Digest) -> bool {
             .map(str::trim)
             .any(|tag| tag == "*" || tag.strip_prefix("W/").unwrap_or(tag).trim_matches('"') == own)
     })
+}
+
+/// Whether this content is what `If-Match` names, if there is one (RFC 9110, section 13.1.1).
+fn is_wanted(headers: &HeaderMap, digest: &Digest) -> bool {
+    let own = etag(digest);
+    let names = |list: &str| list.split(',').map(str::trim).any(|tag| tag == "*" || own == tag);
+    let mut lists = headers.get_all(IF_MATCH).iter().peekable();
+    lists.peek().is_none() || lists.any(|list| list.to_str().is_ok_and(names))
 }
 
 /// Whether a range may be answered: the client's part is of this content. A date proves nothing.

@@ -36,11 +36,18 @@ pub(super) fn apply(
         .collect();
     variables.sort();
     for (name, text) in variables {
+        let segments: Vec<&str> = name[PREFIX.len()..].split('_').collect();
         match yaml::parse(text, Source::Variable(name), warnings) {
-            Err(_) => problems.push(not_yaml(name)),
+            Err(_) => {
+                // Somebody else's variable may hold anything.
+                let nothing = Node::null(Origin::Environment(name.clone()));
+                match set(&mut root.clone(), "", &segments, nothing) {
+                    Err(Refusal::Unrecognized) => warnings.push(unrecognized(name)),
+                    Ok(()) | Err(Refusal::BeyondEnd(_)) => problems.push(not_yaml(name)),
+                }
+            }
             Ok(mut value) => {
                 value.origin = Origin::Environment(name.clone());
-                let segments: Vec<&str> = name[PREFIX.len()..].split('_').collect();
                 match set(root, "", &segments, value) {
                     Ok(()) => {}
                     Err(Refusal::Unrecognized) => warnings.push(unrecognized(name)),

@@ -25,6 +25,24 @@ const PAGE: usize = 1000;
 /// What a client was told holds for so long when nothing is set: longer than most pushes take.
 const LEASE: Duration = Duration::from_secs(3600);
 
+/// Headers that frame an answer, or say what only it can know.
+const SAID_BY_EACH_ANSWER: [&str; 14] = [
+    "Accept-Ranges",
+    "Connection",
+    "Content-Length",
+    "Content-Range",
+    "Content-Type",
+    "Date",
+    "ETag",
+    "Keep-Alive",
+    "Location",
+    "TE",
+    "Trailer",
+    "Transfer-Encoding",
+    "Upgrade",
+    "X-Accel-Redirect",
+];
+
 /// Reads everything; none when there is no driver to speak of, which has been reported.
 pub(super) fn config(root: &Node, findings: &mut Findings) -> Option<Config> {
     version(root, findings);
@@ -34,6 +52,7 @@ pub(super) fn config(root: &Node, findings: &mut Findings) -> Option<Config> {
     let http = http(root, findings);
     let notifications = notifications::read(root, findings);
     let health = health::read(root, findings);
+    let lease = lease(root, storage.as_ref(), findings);
     let catalog_max_entries = page(root, "catalog.maxentries", findings);
     let tags_max = page(root, "tags.maxtags", findings);
     Some(Config {
@@ -46,12 +65,24 @@ pub(super) fn config(root: &Node, findings: &mut Findings) -> Option<Config> {
         catalog_max_entries,
         tags_max,
         schema1: compatibility::read(root),
-        lease: span(root, "regctl.lease").unwrap_or(LEASE),
+        lease,
         validation: validation::read(root, findings),
         sendfile: sendfile::read(root, findings),
         proxy: proxy::read(root, findings),
         redis: redis::read(root, findings),
     })
+}
+
+/// Who was sent elsewhere for a blob comes there while the URL holds: so long it must be there.
+fn lease(root: &Node, storage: Option<&Storage>, findings: &mut Findings) -> Duration {
+    let redirect = storage.and_then(|storage| storage.redirect.as_ref()?.signing.as_ref());
+    let holds = redirect.map_or(Duration::ZERO, |signing| signing.duration);
+    let Some(set) = span(root, "regctl.lease") else { return LEASE.max(holds) };
+    if let Some(node) = root.find("regctl.lease").filter(|_| set < holds) {
+        let message = "shorter than the URLs of `cloudfront` hold; taken as long as they do";
+        findings.warning("regctl.lease", node, message);
+    }
+    set.max(holds)
 }
 
 pub(super) fn text<'a>(root: &'a Node, path: &str) -> Option<&'a str> {
@@ -272,7 +303,19 @@ fn secret(root: &Node, findings: &mut Findings) -> Option<Secret> {
 
 fn headers(root: &Node, findings: &mut Findings) -> Vec<(HeaderName, HeaderValue)> {
     let path = "http.headers";
-    root.find(path).map_or_else(Vec::new, |node| header_map(path, node, findings))
+    let Some(node) = root.find(path) else { return Vec::new() };
+    for entry in node.entries() {
+        if SAID_BY_EACH_ANSWER.iter().any(|name| entry.key.eq_ignore_ascii_case(name)) {
+            let message = "each answer says this of itself; another value would break it";
+            findings.problem(
+                &keys::join(path, &entry.key),
+                &entry.node,
+                message,
+                Some("remove it"),
+            );
+        }
+    }
+    header_map(path, node, findings)
 }
 
 /// Headers by their names, each with a list of values.

@@ -22,7 +22,10 @@ const PING_INTERVAL: Duration = Duration::from_secs(30);
 const H2_HEADER_BYTES: u32 = 64 * 1024;
 
 /// Requests at once on one connection of HTTP/2.
-const STREAMS: u32 = 128;
+const STREAMS: u32 = 100;
+
+/// What waits of one answer until a client of HTTP/2 takes it.
+const SEND_BYTES: usize = 64 * 1024;
 
 /// Requests that a client has taken back before anybody looked at them; with more the connection ends.
 const RESET_UNSEEN: usize = 20;
@@ -70,6 +73,7 @@ fn builder() -> Builder<TokioExecutor> {
         .keep_alive_interval(PING_INTERVAL)
         .max_header_list_size(H2_HEADER_BYTES)
         .max_concurrent_streams(STREAMS)
+        .max_send_buf_size(SEND_BYTES)
         .max_pending_accept_reset_streams(RESET_UNSEEN)
         .max_local_error_reset_streams(RESET_HERE);
     builder

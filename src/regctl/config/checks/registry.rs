@@ -204,10 +204,12 @@ fn environment(settings: &Settings, findings: &mut Findings<'_>) {
 /// Whether a variable would override what regctl checks and must know.
 fn is_decided_elsewhere(variable: &str) -> bool {
     const WHOLE: [&str; 2] = ["REGISTRY_HTTP", "REGISTRY_VERSION"];
-    const PREFIXES: [&str; 5] = [
+    const PREFIXES: [&str; 7] = [
         "REGISTRY_HTTP_ADDR",
         "REGISTRY_HTTP_NET",
         "REGISTRY_HTTP_DEBUG",
+        "REGISTRY_HTTP_TLS",
+        "REGISTRY_PROXY",
         "REGISTRY_STORAGE",
         "REGISTRY_AUTH",
     ];

@@ -165,6 +165,8 @@ impl Shared {
         }
         let heard = self.fetch().await;
         let mut state = self.lock();
+        // Who has waited for this answer asks no question of its own.
+        state.asked = Some(Instant::now());
         match heard {
             Ok((bytes, fresh)) => {
                 if let Err(error) = state.hear(&self.url, &bytes, fresh, Instant::now()) {

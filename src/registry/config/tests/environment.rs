@@ -166,3 +166,11 @@ fn a_problem_names_the_variable_that_caused_it() {
     let not_yaml = problem(LEAST, &[("REGISTRY_LOG_LEVEL", "[a")]);
     assert!(not_yaml.starts_with("REGISTRY_LOG_LEVEL: the value is not YAML"), "{not_yaml}");
 }
+
+#[test]
+fn a_variable_of_somebody_else_may_hold_what_is_no_yaml() {
+    let foreign = parse(LEAST, &[("REGISTRY_ADMIN_PASSWORD", "@secret")]).unwrap();
+    let said = format!("{:?}", foreign.warnings);
+    assert!(said.contains("unrecognized") && !said.contains("@secret"), "{said}");
+    parse(LEAST, &[("REGISTRY_LOG_LEVEL", "@debug")]).unwrap_err();
+}

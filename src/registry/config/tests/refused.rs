@@ -18,6 +18,10 @@ fn what_is_not_there_yet_is_refused_by_name() {
         (with_http("addr: ':0', tls: {letsencrypt: {email: e}}"), "`http.tls.letsencrypt`"),
         (with_http("addr: ':0', letsencrypt: {email: e}"), "`http.letsencrypt`"),
         (
+            with_http("addr: ':0', headers: {content-length: ['5']}"),
+            "`http.headers.content-length`: each answer says this of itself",
+        ),
+        (
             with("proxy: {exec: {command: /c}}"),
             "`proxy.exec`: refused: the registry runs no programs",
         ),

@@ -1,6 +1,6 @@
 //! What is accepted with a remark.
 
-use super::{warnings, with, with_http, with_storage};
+use super::{config, warnings, with, with_http, with_storage};
 
 /// Each text has exactly one warning, which contains these words.
 fn each_is_warned_of(rows: &[(String, &str)]) {
@@ -106,4 +106,17 @@ fn a_missing_secret_is_a_warning_that_says_what_follows() {
             "`http.secret`: not set: a random one is used, so uploads cannot be resumed after a restart or on another node"
         ]
     );
+}
+
+#[test]
+fn a_lease_is_as_long_as_signed_urls_hold() {
+    let signed = |more: &str| {
+        with(&format!(
+            "middleware: {{storage: [{{name: cloudfront, options: {{baseurl: a.example.com, privatekey: /k, keypairid: K, duration: 24h}}}}]}}{more}"
+        ))
+    };
+    let day = std::time::Duration::from_secs(24 * 3600);
+    assert_eq!(config(&signed("")).lease, day);
+    assert_eq!(config(&signed("\nregctl: {lease: 2h}")).lease, day);
+    each_is_warned_of(&[(signed("\nregctl: {lease: 2h}"), "shorter than the URLs")]);
 }

@@ -52,3 +52,21 @@ async fn a_mount_without_a_source_takes_the_blob_from_where_it_is() {
         client.ask("POST", &target, "").await.expect(status);
     }
 }
+
+#[tokio::test]
+async fn a_blob_is_read_only_as_what_if_match_names() {
+    let server = Running::start();
+    let mut client = server.client().await;
+    push_blob(&mut client, "app", "{}").await;
+    let digest = Digest::of(Algorithm::Sha256, b"{}");
+    let target = format!("/v2/app/blobs/{digest}");
+    for (named, status) in [
+        (format!("\"{digest}\""), 200),
+        (format!("\"x\", \"{digest}\""), 200),
+        ("*".to_owned(), 200),
+        ("\"x\"".to_owned(), 412),
+        (format!("W/\"{digest}\""), 412),
+    ] {
+        client.get(&target, &format!("If-Match: {named}\r\n")).await.expect(status);
+    }
+}
