@@ -8,18 +8,19 @@ use std::{
         atomic::{AtomicBool, Ordering},
     },
     task::{Context, Poll, ready},
-    time::SystemTime,
+    time::{Duration, Instant, SystemTime},
 };
 
 use bytes::Bytes;
 use http::{
     HeaderValue, Method, Request, Response, Uri, Version,
-    header::{REFERER, USER_AGENT},
+    header::{CONTENT_TYPE, HOST, REFERER, USER_AGENT},
 };
 use http_body::{Body, Frame, SizeHint};
 
 use crate::{
     auth::User,
+    config::{AccessFormat, Log},
     log::{Access, AccessLine, Sink},
     statistics::HandedOver,
 };
@@ -29,6 +30,7 @@ use crate::{
 pub(crate) struct AccessLog {
     access: Access,
     is_on: AtomicBool,
+    is_json: AtomicBool,
 }
 
 /// What is known of a request before it is answered.
@@ -43,18 +45,33 @@ pub(crate) struct Entry {
     referer: Option<HeaderValue>,
     agent: Option<HeaderValue>,
     user: Option<User>,
+    /// None: the format has no place for it.
+    details: Option<Details>,
     status: u16,
     sent: u64,
 }
 
+/// What only JSON tells of a request.
+#[derive(Debug)]
+struct Details {
+    began: Instant,
+    host: Option<HeaderValue>,
+    first_byte: Duration,
+    content_type: Option<HeaderValue>,
+}
+
 impl AccessLog {
-    pub(crate) fn start(is_on: bool) -> io::Result<Self> {
-        Ok(Self { access: Access::new(Sink::stdout()?), is_on: AtomicBool::new(is_on) })
+    pub(crate) fn start(settings: &Log) -> io::Result<Self> {
+        let access = Access::new(Sink::stdout()?);
+        let log = Self { access, is_on: AtomicBool::default(), is_json: AtomicBool::default() };
+        log.switch(settings);
+        Ok(log)
     }
 
-    /// Switches it on or off, for requests that begin from now on.
-    pub(crate) fn switch(&self, is_on: bool) {
-        self.is_on.store(is_on, Ordering::Relaxed);
+    /// Switches it on or off, or to another format, for requests that begin from now on.
+    pub(crate) fn switch(&self, settings: &Log) {
+        self.is_json.store(settings.access_format == AccessFormat::Json, Ordering::Relaxed);
+        self.is_on.store(settings.access_log, Ordering::Relaxed);
     }
 
     /// The line of a request; none while the log is off.
@@ -73,6 +90,7 @@ impl AccessLog {
             referer: request.headers().get(REFERER).cloned(),
             agent: request.headers().get(USER_AGENT).cloned(),
             user: None,
+            details: self.is_json.load(Ordering::Relaxed).then(|| Details::of(request)),
             status: 0,
             sent: 0,
         })
@@ -83,15 +101,34 @@ impl AccessLog {
     }
 }
 
+impl Details {
+    fn of<B>(request: &Request<B>) -> Self {
+        let from_target = || {
+            // HTTP/2 has it in the target.
+            let authority = request.uri().authority()?;
+            HeaderValue::try_from(authority.as_str()).ok()
+        };
+        let host = request.headers().get(HOST).cloned().or_else(from_target);
+        Self { began: Instant::now(), host, first_byte: Duration::ZERO, content_type: None }
+    }
+}
+
 impl Drop for Entry {
     /// However the answer ends: completely, by an error, or because the client went away.
     fn drop(&mut self) {
         let text = |value: &Option<HeaderValue>| {
             value.as_ref().map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned())
         };
+        let details = self.details.as_ref();
+        let host = details.and_then(|details| text(&details.host));
+        let content_type = details.and_then(|details| text(&details.content_type));
+        let format = match details {
+            Some(_) => AccessFormat::Json,
+            None => AccessFormat::Combined,
+        };
         let (referer, agent) = (text(&self.referer), text(&self.agent));
         let uri = self.uri.path_and_query().map_or("/", |uri| uri.as_str());
-        self.log.access.record(&AccessLine {
+        let line = AccessLine {
             time: self.time,
             remote: &self.remote,
             user: self.user.as_ref().map(User::as_str),
@@ -102,7 +139,12 @@ impl Drop for Entry {
             bytes: self.sent,
             referer: referer.as_deref(),
             agent: agent.as_deref(),
-        });
+            host: host.as_deref(),
+            content_type: content_type.as_deref(),
+            took: details.map_or(Duration::ZERO, |details| details.began.elapsed()),
+            first_byte: details.map_or(Duration::ZERO, |details| details.first_byte),
+        };
+        self.log.access.record(&line, format);
     }
 }
 
@@ -139,7 +181,8 @@ impl<B, R: UnderWay> Logged<B, R> {
         let handed_over = response.extensions_mut().remove::<HandedOver>();
         let sent = handed_over.map_or(0, |HandedOver { bytes }| bytes);
         request.sends(sent);
-        let entry = entry.map(|entry| entry.answered(status, user, sent));
+        let kind = response.headers().get(CONTENT_TYPE);
+        let entry = entry.map(|entry| entry.answered(status, user, sent).of_type(kind));
         response.map(|body| Self { body, entry, request })
     }
 }
@@ -149,6 +192,14 @@ impl Entry {
         self.status = status;
         self.user = user;
         self.sent = sent;
+        self
+    }
+
+    fn of_type(mut self, content_type: Option<&HeaderValue>) -> Self {
+        if let Some(details) = &mut self.details {
+            details.first_byte = details.began.elapsed();
+            details.content_type = content_type.cloned();
+        }
         self
     }
 }

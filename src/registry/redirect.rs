@@ -1,8 +1,8 @@
 //! Where clients are sent for the bytes of a blob.
 //!
-//! A URL is the base and the path of the blob in the storage, as Distribution makes it. CloudFront wants it signed,
+//! A URL is the base and the path of the blob in the storage, as Distribution makes it. `CloudFront` wants it signed,
 //! with a policy that says until when it holds. Distribution signs with SHA-1, this registry with SHA-256, which
-//! CloudFront knows by another parameter.
+//! `CloudFront` knows by another parameter.
 
 use std::{
     fs::File,
@@ -107,6 +107,7 @@ mod tests {
     use super::*;
 
     #[test]
+    #[expect(clippy::disallowed_methods, reason = "a test's own file")]
     fn a_signed_url_holds_what_cloudfront_checks() {
         let key =
             rcgen::KeyPair::generate_rsa_for(&rcgen::PKCS_RSA_SHA256, rcgen::RsaKeySize::_2048)

@@ -149,9 +149,11 @@ fn place(context: &Context) -> Result<Place, Failure> {
     let instance_toml = context.layout.instance_toml();
     let registry = load::load(&instance_toml)?.instance.registry;
     match registry.auth {
-        Auth::Htpasswd { path, .. } => {
-            Ok(Place { path: context.layout.resolve(&path), group: registry.account.group })
-        }
+        Auth::Htpasswd { path, .. } => Ok(Place {
+            path: context.layout.resolve(&path),
+            group: registry.account.group,
+            is_account_named: registry.account.is_named,
+        }),
         Auth::Token(_) => Err(Failure::UsersElsewhere(instance_toml)),
         Auth::None | Auth::Silly { .. } => Err(Failure::NoUsers(instance_toml)),
     }

@@ -4,10 +4,12 @@ use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 
 use super::{
     instance::{
-        Account, Auth, Driver, Gitlab, Http, Instance, LogFiles, Logging, Notifications, Pages,
-        Proxy, Registry, RegistryTls, Schema1, Storage, Token, UploadPurging, Validation,
+        Account, Auth, Driver, Gitlab, Http, Instance, Jwks, LogFiles, Logging, Notifications,
+        Pages, Proxy, Registry, RegistryTls, Schema1, Storage, Token, UploadPurging, Validation,
     },
+    kind::Value,
     notifications::Endpoint,
+    redis,
     settings::Settings,
     values::ExternalUrl,
     vhost::{Hsts, Nginx, RealIp, Tls, Vhost},
@@ -86,6 +88,8 @@ fn registry(settings: &Settings) -> Registry {
         validation: validation(settings),
         notifications: notifications(settings),
         proxy: proxy(settings),
+        redis: redis::redis(settings),
+        lease: settings.duration("registry.lease"),
         probes_storage: flag(settings, "registry.health_storagedriver_enabled"),
     }
 }
@@ -194,6 +198,10 @@ fn storage(settings: &Settings) -> Storage {
         delete: flag(settings, "registry.storage.delete.enabled"),
         read_only: flag(settings, "registry.storage.maintenance.readonly.enabled"),
         upload_purging: upload_purging(settings),
+        cache: (
+            settings.text(redis::CACHE),
+            settings.count("registry.storage.cache.blobdescriptorsize"),
+        ),
     }
 }
 
@@ -243,10 +251,17 @@ fn token(settings: &Settings) -> Token {
         service: settings.text(&key("service")).expect(CHECKED),
         issuer: settings.text(&key("issuer")).expect(CHECKED),
         root_cert_bundle: settings.path(&key("rootcertbundle")),
-        jwks: settings.path(&key("jwks")),
+        jwks: jwks(settings, &key("jwks")),
         signing_algorithms: settings.list(&key("signingalgorithms")),
         autoredirect: flag(settings, &key("autoredirect")),
         autoredirect_path: settings.text(&key("autoredirectpath")),
+    }
+}
+
+fn jwks(settings: &Settings, key: &str) -> Option<Jwks> {
+    match settings.get(key)? {
+        Value::WebUrl(url) => Some(Jwks::Url(url)),
+        _ => settings.path(key).map(Jwks::File),
     }
 }
 

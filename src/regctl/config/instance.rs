@@ -6,6 +6,7 @@ use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 
 use super::{
     notifications::Endpoint,
+    redis::Redis,
     values::{ExternalUrl, ListenAddress},
     vhost::Nginx,
     web_url::WebUrl,
@@ -52,6 +53,10 @@ pub(crate) struct Registry {
     pub(crate) notifications: Notifications,
     /// None: a registry that is pushed to.
     pub(crate) proxy: Option<Proxy>,
+    /// None: nobody is told of deletes.
+    pub(crate) redis: Option<Redis>,
+    /// How long promises hold. Unset: as the registry has it.
+    pub(crate) lease: Option<Duration>,
     /// Whether the registry is out of service while its storage does not answer.
     pub(crate) probes_storage: bool,
 }
@@ -169,6 +174,8 @@ pub(crate) struct Storage {
     pub(crate) delete: bool,
     pub(crate) read_only: bool,
     pub(crate) upload_purging: UploadPurging,
+    /// `inmemory` or `redis`, and how many Distribution 3 keeps in memory.
+    pub(crate) cache: (Option<String>, Option<u64>),
 }
 
 /// The storage driver with its options.
@@ -216,6 +223,13 @@ pub(crate) enum Auth {
     Silly { realm: String, service: String },
 }
 
+/// Where the keys are that verify tokens.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(crate) enum Jwks {
+    File(PathBuf),
+    Url(WebUrl),
+}
+
 /// Tokens: who issues them, and what verifies them.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(crate) struct Token {
@@ -224,7 +238,7 @@ pub(crate) struct Token {
     pub(crate) issuer: String,
     /// One of the two is there.
     pub(crate) root_cert_bundle: Option<PathBuf>,
-    pub(crate) jwks: Option<PathBuf>,
+    pub(crate) jwks: Option<Jwks>,
     /// Unset: what the registry accepts by itself.
     pub(crate) signing_algorithms: Option<Vec<String>>,
     pub(crate) autoredirect: bool,

@@ -83,6 +83,7 @@ pub(super) fn check(kind: Kind, value: &Spanned<DeValue<'_>>) -> Result<Value, V
         Kind::Flag => one(flag(value)),
         Kind::Count(least) => one(count(value, least)),
         Kind::Secret => one(secret(value)),
+        Kind::Password => one(password(value)),
         Kind::Choice(allowed) => one(choice(value, allowed)),
         Kind::Text => one(parsed(value, text)),
         Kind::Label => one(parsed(value, label)),
@@ -90,6 +91,7 @@ pub(super) fn check(kind: Kind, value: &Spanned<DeValue<'_>>) -> Result<Value, V
         Kind::Url => one(parsed(value, |text| text.parse().map(Value::Url))),
         Kind::WebUrl => one(parsed(value, |text| text.parse().map(Value::WebUrl))),
         Kind::Path => one(parsed(value, |text| values::path(text).map(Value::Path))),
+        Kind::PathOrUrl => one(parsed(value, path_or_url)),
         Kind::Prefix => one(parsed(value, prefix)),
         Kind::List => list(value, "a list of texts", item).map(Value::List),
         // No supported key has this kind yet, and an unsupported key is refused before its value is read.
@@ -316,6 +318,25 @@ fn secret(value: &Spanned<DeValue<'_>>) -> Result<Value, Misfit> {
     secret.map(Value::Secret).ok_or_else(|| Misfit::new(value, expected))
 }
 
+/// A password is never shown, also where it is none.
+fn password(value: &Spanned<DeValue<'_>>) -> Result<Value, Misfit> {
+    let password = value.get_ref().as_str().and_then(password_text);
+    let misfit = || Misfit::new(value, "a string on one line, and not empty");
+    password.map(Value::Secret).ok_or_else(misfit)
+}
+
+fn password_text(text: &str) -> Option<Secret> {
+    let is_one = !text.is_empty() && !text.chars().any(char::is_control);
+    is_one.then(|| Secret::new(text.to_owned()))
+}
+
+fn path_or_url(text: &str) -> Result<Value, Expected> {
+    if text.starts_with("https://") || text.starts_with("http://") {
+        return text.parse().map(Value::WebUrl);
+    }
+    values::path(text).map(Value::Path)
+}
+
 /// Takes a secret that is long enough and stands on one line.
 fn secret_text(text: &str) -> Option<Secret> {
     let is_long = text.chars().count() >= SECRET_CHARS_MIN;
@@ -328,6 +349,10 @@ pub(super) fn check_file(kind: Kind, content: &str) -> Result<Value, String> {
     let checked = match kind {
         Kind::Pem => pem(content, CERTIFICATE).map(Value::Text),
         Kind::SecretPem => pem(content, KEY).map(|text| Value::Secret(Secret::new(text))),
+        Kind::Password => {
+            let expected = || "one line that is not empty".to_owned();
+            return password_text(content).map(Value::Secret).ok_or_else(expected);
+        }
         _ => {
             let expected = || format!("one line of at least {SECRET_CHARS_MIN} characters");
             return secret_text(content).map(Value::Secret).ok_or_else(expected);

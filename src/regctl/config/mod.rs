@@ -18,6 +18,7 @@ mod nearest;
 pub(crate) mod notifications;
 mod parse;
 mod problem;
+pub(crate) mod redis;
 mod reference;
 mod secret_files;
 mod settings;

@@ -21,11 +21,12 @@ pub(super) struct ReadRequest<'a> {
 pub(super) type ReadFile<'a> = &'a dyn Fn(&ReadRequest<'_>) -> Result<String, String>;
 
 /// The keys whose value may come from a file.
-const KEYS: [(&str, &str); 4] = [
+const KEYS: [(&str, &str); 5] = [
     ("registry.http_secret", "registry.http_secret_file"),
     ("registry.internal_key", "registry.internal_key_file"),
     ("registry.internal_certificate", "registry.internal_certificate_file"),
     ("registry.proxy.password", "registry.proxy.password_file"),
+    ("registry.redis.password", "registry.redis.password_file"),
 ];
 
 /// Reads every file that is named, once.

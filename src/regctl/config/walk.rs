@@ -164,7 +164,9 @@ impl Walk<'_> {
             None => entry.path.clone(),
         };
         let written = match key.kind {
-            Kind::Secret | Kind::SecretPem | Kind::Environment => REDACTED.to_owned(),
+            Kind::Secret | Kind::Password | Kind::SecretPem | Kind::Environment => {
+                REDACTED.to_owned()
+            }
             // A URL or a header may hold a secret in any part of it.
             Kind::Notifications
                 if misfit.entry.as_deref().is_none_or(|entry| {

@@ -9,7 +9,7 @@ use std::{
 use crate::{
     certificate::{self, Certificate, Pair, Validity},
     config::{
-        instance::{Auth, Token},
+        instance::{Auth, Jwks, Token},
         vhost::Vhost,
     },
     render::Inputs,
@@ -67,7 +67,7 @@ pub(super) fn look(inputs: &Inputs<'_>) -> Looked {
         }
     }
     if let Auth::Token(token) = &inputs.instance.registry.auth {
-        if let Some(path) = &token.jwks {
+        if let Some(Jwks::File(path)) = &token.jwks {
             looked.add(JWKS, present(inputs, JWKS, path));
         }
         let is_gitlabs = inputs.instance.gitlab.is_some();

@@ -17,8 +17,11 @@ use super::{
 };
 use crate::{
     config::{
-        instance::{self, Auth, Driver, Proxy, RegistryTls, Token, UploadPurging, Validation},
+        instance::{
+            self, Auth, Driver, Jwks, Proxy, RegistryTls, Token, UploadPurging, Validation,
+        },
         notifications::Endpoint,
+        redis::Redis,
     },
     state::Layout,
 };
@@ -67,6 +70,11 @@ struct Context<'a> {
     classes: Option<String>,
     /// None: nobody is told.
     notifications: Option<Notifications>,
+    /// `storage.cache`, its options as JSON.
+    cache: Vec<(&'static str, String)>,
+    /// `redis`, likewise.
+    redis: Vec<(&'static str, String)>,
+    lease: Option<String>,
 }
 
 /// Who is told, each endpoint as its options in JSON.
@@ -142,12 +150,41 @@ pub(crate) fn config_yml(inputs: &Inputs<'_>, view: View) -> Result<String, Erro
         signing_key_file: signing_key.map(|path| layout.resolve(path).display().to_string()),
         notifications: notifications(&registry.notifications, layout, view),
         proxy: registry.proxy.as_ref().map(|found| proxy(found, view)),
+        cache: cache(&registry.storage.cache),
+        redis: registry.redis.as_ref().map(|found| redis(found, layout, view)).unwrap_or_default(),
+        lease: registry.lease.map(go_duration),
         sendfile: sendfile::of_registry(inputs, view),
         validation: validation(&registry.validation),
         classes: registry.validation.classes.as_ref().map(|classes| json!(classes).to_string()),
     };
     let (name, text) = templates.get(Name::ConfigYml);
     engine::render(name, text, context)
+}
+
+fn cache((kind, size): &(Option<String>, Option<u64>)) -> Vec<(&'static str, String)> {
+    let kind = kind.iter().map(|kind| ("blobdescriptor", json(kind)));
+    kind.chain(size.iter().map(|size| ("blobdescriptorsize", size.to_string()))).collect()
+}
+
+/// In the form of 2.8 and in that of 3: each reads its own.
+fn redis(redis: &Redis, layout: &Layout, view: View) -> Vec<(&'static str, String)> {
+    let mut options = vec![("addr", json(&redis.address)), ("addrs", json([&redis.address]))];
+    options.extend(redis.username.iter().map(|name| ("username", json(name))));
+    options.extend(redis.password.iter().map(|word| ("password", json(view.reveal(word)))));
+    options.extend(redis.db.map(|db| ("db", db.to_string())));
+    for (name, span) in [
+        ("dialtimeout", redis.dial_timeout),
+        ("readtimeout", redis.read_timeout),
+        ("writetimeout", redis.write_timeout),
+    ] {
+        options.extend(span.map(|span| (name, go_duration(span))));
+    }
+    if redis.tls {
+        let path = |path: &PathBuf| layout.resolve(path).to_string_lossy().into_owned();
+        let roots: Vec<_> = redis.roots.iter().map(path).collect();
+        options.push(("tls", json!({ "enabled": true, "rootcas": roots }).to_string()));
+    }
+    options
 }
 
 fn proxy(proxy: &Proxy, view: View) -> ProxyContext<'_> {
@@ -283,8 +320,11 @@ fn token_options(token: &Token, path: &dyn Fn(&Path) -> String) -> Vec<(&'static
         ("service", json(&token.service)),
         ("issuer", json(&token.issuer)),
     ];
-    let paths = [("rootcertbundle", &token.root_cert_bundle), ("jwks", &token.jwks)];
-    options.extend(paths.into_iter().filter_map(|(name, file)| Some((name, path(file.as_ref()?)))));
+    options.extend(token.root_cert_bundle.iter().map(|file| ("rootcertbundle", path(file))));
+    options.extend(token.jwks.iter().map(|jwks| match jwks {
+        Jwks::File(file) => ("jwks", path(file)),
+        Jwks::Url(url) => ("jwks", json(url.to_string())),
+    }));
     let algorithms = token.signing_algorithms.as_ref();
     options.extend(algorithms.map(|names| ("signingalgorithms", json(names))));
     if token.autoredirect {

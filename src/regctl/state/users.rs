@@ -156,6 +156,8 @@ pub(crate) struct Place {
     pub(crate) path: PathBuf,
     /// The registry's group, where it has one of its own.
     pub(crate) group: String,
+    /// Whether instance.toml names the account: then it has one wherever its root is.
+    pub(crate) is_account_named: bool,
 }
 
 /// The instance's file of users, about to be changed; nobody else changes it meanwhile.
@@ -173,15 +175,16 @@ impl<'a> Editing<'a> {
     /// Takes the instance lock and reads the file; `waits` is told who holds the lock.
     pub(crate) fn begin(
         layout: &Layout,
-        Place { path, group }: &'a Place,
+        place: &'a Place,
         command: &str,
         patience: Patience,
         waits: impl FnOnce(&str),
     ) -> Result<Self, Error> {
         let lock = Lock::Instance.acquire(layout, command, patience, waits)?;
+        let path = &place.path;
         let text = fs::read_to_string(path)?;
         let is_new = text.is_none();
-        let owner = if is_new { owner(layout, group)? } else { None };
+        let owner = if is_new { owner(layout, place)? } else { None };
         let users = Users::parse(text.as_deref().unwrap_or(NOBODY));
         Ok(Self { path, users, is_new, owner, _lock: lock })
     }
@@ -214,8 +217,10 @@ impl<'a> Editing<'a> {
 }
 
 /// Returns whose a new file is: root's, and readable to the registry, which has an account of its own there.
-fn owner(layout: &Layout, group: &str) -> Result<Option<(u32, u32)>, Error> {
-    if !layout.is_system_wide() || !host::is_root() {
+fn owner(layout: &Layout, place: &Place) -> Result<Option<(u32, u32)>, Error> {
+    let group = place.group.as_str();
+    let has_account = layout.is_system_wide() || place.is_account_named;
+    if !has_account || !host::is_root() {
         return Ok(None);
     }
     let failed = |source| Error::Group { group: group.to_owned(), source };

@@ -9,6 +9,7 @@ use http::{
         IF_NONE_MATCH, IF_RANGE, LOCATION, RANGE,
     },
 };
+use http_body::Body as _;
 use oci::{Digest, ErrorCode, RepositoryName};
 
 use super::{
@@ -22,6 +23,7 @@ use super::{
 use crate::{
     content::{UploadId, blob_path},
     events::What,
+    metrics::Kept,
 };
 
 pub(super) const CONTENT_DIGEST: HeaderName = HeaderName::from_static("docker-content-digest");
@@ -41,6 +43,7 @@ impl Call<'_> {
         let size = source.size();
         let mut response = self.blob_body(&digest, source)?;
         self.tell_blob_pull(name, digest, size);
+        self.count_pushed(Kept::Blob, response.body().size_hint().lower());
         let headers = response.headers_mut();
         headers.insert(CONTENT_DIGEST, value(&digest.to_string()));
         headers.insert(ETAG, etag(&digest));

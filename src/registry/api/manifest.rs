@@ -29,6 +29,7 @@ use crate::{
     config::EventAction,
     content::{BodyError, Error, Listing, Push, Pushed, StoredManifest},
     events::{Happened, ManifestFacts, What},
+    metrics,
     proxy::Kept,
 };
 
@@ -50,7 +51,7 @@ impl Call<'_> {
         let Kept { manifest: mut found, is_stale } =
             match self.find_manifest(name, reference).await? {
                 Answered::Kept(kept) => kept,
-                Answered::Described(response) => return Ok(response),
+                Answered::Described(response) => return Ok(*response),
             };
         let mut kind = sniff(&found)?;
         let depends = self.depends_on_client(reference, kind);
@@ -66,6 +67,7 @@ impl Call<'_> {
             }
             let told = (found.digest, reference.tag());
             self.tell_manifest_pull(name, told, kind.as_str(), &found.bytes);
+            self.count_pushed(metrics::Kept::Manifest, found.bytes.len() as u64);
             let mut response = Response::new(Body::full(found.bytes));
             let content_type = HeaderValue::from_static(kind.as_str());
             response.headers_mut().insert(CONTENT_TYPE, content_type);

@@ -17,6 +17,7 @@ use super::{
 };
 use crate::{
     content::{Blob, Error, Object},
+    metrics,
     proxy::{self, Arriving, Described, Found, Kept, Manifest, Passing, Wanted},
 };
 
@@ -39,7 +40,7 @@ pub(super) enum Source {
 #[derive(Debug)]
 pub(super) enum Answered {
     Kept(Kept),
-    Described(Response<Body>),
+    Described(Box<Response<Body>>),
 }
 
 impl Source {
@@ -93,7 +94,10 @@ impl Call<'_> {
         digest: &Digest,
     ) -> Result<(Digest, Source), Failure> {
         let unknown = match self.api.content.blob(name, digest).await {
-            Ok(Blob { digest, object }) => return Ok((digest, Source::Stored(object))),
+            Ok(Blob { digest, object }) => {
+                self.count_hit();
+                return Ok((digest, Source::Stored(object)));
+            }
             Err(error @ Error::BlobUnknown(_)) => error,
             Err(error) => return Err(error.into()),
         };
@@ -122,7 +126,9 @@ impl Call<'_> {
         };
         match proxy.manifest(name, reference, self.wanted()).await.map_err(failure_of)? {
             Manifest::Kept(kept) => Ok(Answered::Kept(kept)),
-            Manifest::Described(said) => self.described(&said).map(Answered::Described),
+            Manifest::Described(said) => {
+                self.described(&said).map(|response| Answered::Described(Box::new(response)))
+            }
         }
     }
 
@@ -147,6 +153,20 @@ impl Call<'_> {
             Ok(_) => Ok(()),
             Err(proxy::Error::Content(Error::ManifestUnknown(_))) => Ok(()),
             Err(error) => Err(failure_of(error)),
+        }
+    }
+
+    /// Counts a blob that is here, as those that are not are counted where they are fetched.
+    fn count_hit(&self) {
+        if let (Some(proxy), Wanted::Content) = (&self.api.proxy, self.wanted()) {
+            proxy.pulls().hit(metrics::Kept::Blob);
+        }
+    }
+
+    /// Counts what a client of a cache is about to be sent.
+    pub(super) fn count_pushed(&self, kind: metrics::Kept, bytes: u64) {
+        if let (Some(proxy), Wanted::Content) = (&self.api.proxy, self.wanted()) {
+            proxy.pulls().pushed(kind, bytes);
         }
     }
 

@@ -106,9 +106,19 @@ pub struct Log {
     pub formatter: Formatter,
     /// Fields added to every line, as `log.fields`.
     pub fields: BTreeMap<String, String>,
-    /// The access log on standard output, in combined format; `log.accesslog.disabled` turns it
-    /// off.
+    /// The access log on standard output; `log.accesslog.disabled` turns it off.
     pub access_log: bool,
+    /// `log.accesslog.formatter`: `text` when unset.
+    pub access_format: AccessFormat,
+}
+
+/// `log.accesslog.formatter`, as GitLab's registry has it.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum AccessFormat {
+    /// `text`: Apache's combined format.
+    Combined,
+    /// `json`: an object a line, with GitLab's names.
+    Json,
 }
 
 /// `log.level`.

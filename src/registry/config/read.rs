@@ -8,7 +8,8 @@ use std::{collections::BTreeMap, time::Duration};
 use http::{HeaderName, HeaderValue};
 
 use super::{
-    Address, Config, ExternalHost, Formatter, Http, Level, Log, Secret, Storage, UploadPurging,
+    AccessFormat, Address, Config, ExternalHost, Formatter, Http, Level, Log, Secret, Storage,
+    UploadPurging,
     address::Wrong,
     auth,
     check::Findings,
@@ -99,6 +100,10 @@ fn log(root: &Node, findings: &mut Findings) -> Log {
         formatter,
         fields: fields(root, findings),
         access_log: !boolean(root, "log.accesslog.disabled").unwrap_or(false),
+        access_format: match text(root, "log.accesslog.formatter") {
+            Some(name) if name.eq_ignore_ascii_case("json") => AccessFormat::Json,
+            Some(_) | None => AccessFormat::Combined,
+        },
     }
 }
 

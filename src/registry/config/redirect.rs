@@ -23,7 +23,7 @@ pub struct Redirect {
 pub struct CloudFront {
     /// `privatekey`: the file of an RSA key in PEM.
     pub private_key: PathBuf,
-    /// `keypairid`: what CloudFront calls it.
+    /// `keypairid`: what `CloudFront` calls it.
     pub key_pair_id: String,
     /// `duration`: how long a URL holds; 20 m when unset.
     pub duration: Duration,

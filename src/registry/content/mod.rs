@@ -18,6 +18,7 @@ mod manifest;
 mod purge;
 mod referrers;
 mod session;
+mod store;
 mod tag;
 mod upload;
 mod writes;
@@ -39,12 +40,13 @@ pub(crate) use storage::{Chunks, Kind as StorageKind, Object, UploadId};
 pub(crate) use upload::{Position, Session};
 pub(crate) use writes::{Quiet, Writing};
 
-use crate::redis::Redis;
+use crate::{metrics::Actions, redis::Redis};
 use leases::Leases;
 use lists::Lists;
 use locks::Locks;
 use referrers::LISTS;
 use session::Sessions;
+use store::Store;
 use writes::Writes;
 
 /// The content of a registry. Clones share it.
@@ -55,7 +57,7 @@ pub(crate) struct Content {
 
 #[derive(Debug)]
 struct Shared {
-    backend: Backend,
+    store: Store,
     locks: Locks,
     leases: Leases,
     /// Whose referrers are being changed; taken before any of `locks`.
@@ -78,13 +80,13 @@ impl Content {
         lease: Duration,
         redis: Option<Redis>,
     ) -> Result<Self, storage::Error> {
-        let backend = Backend::open(config)?;
+        let store = Store::new(Backend::open(config)?);
         let (locks, subjects, sessions, writes, lists) = Default::default();
         let leases = Leases::new(lease);
         let referrer_lists = Semaphore::new(LISTS);
         let is_ending = watch::Sender::new(false);
         let shared = Shared {
-            backend,
+            store,
             locks,
             subjects,
             leases,
@@ -101,6 +103,21 @@ impl Content {
     /// What was promised lately.
     pub(crate) fn leases(&self) -> Held {
         self.shared.leases.held()
+    }
+
+    /// Counts what the storage does, from now on.
+    pub(crate) fn count_actions(&self) {
+        self.backend().count();
+    }
+
+    /// What the storage did; none while it is not counted.
+    pub(crate) fn actions(&self) -> Option<&Actions> {
+        self.backend().actions()
+    }
+
+    /// Uploads that this process is receiving, or knows how to go on with.
+    pub(crate) fn uploads_open(&self) -> usize {
+        self.shared.sessions.open()
     }
 
     /// What is told of deletes.
@@ -137,8 +154,8 @@ impl Content {
         let _ = self.shared.is_ending.subscribe().wait_for(|is_ending| *is_ending).await;
     }
 
-    fn backend(&self) -> &Backend {
-        &self.shared.backend
+    fn backend(&self) -> &Store {
+        &self.shared.store
     }
 
     /// Whether there is such a repository.

@@ -68,6 +68,11 @@ impl Sessions {
         Some(Turn { hash, slot, number })
     }
 
+    /// How many sessions are remembered.
+    pub(super) fn open(&self) -> usize {
+        self.slots.lock().unwrap_or_else(PoisonError::into_inner).len()
+    }
+
     pub(super) fn forget(&self, id: UploadId) {
         self.slots.lock().unwrap_or_else(PoisonError::into_inner).remove(&id);
     }

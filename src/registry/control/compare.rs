@@ -98,11 +98,12 @@ fn take_proxy(found: &mut Reloaded, running: Option<&Proxy>, new: Option<&Proxy>
 }
 
 fn take_log(found: &mut Reloaded, running: &mut Log, new: &Log) {
-    let Log { level, formatter, fields, access_log } = new;
+    let Log { level, formatter, fields, access_log, access_format } = new;
     found.live("log.level", &mut running.level, level);
     found.fixed("log.formatter", &running.formatter, formatter);
     found.fixed("log.fields", &running.fields, fields);
     found.live("log.accesslog.disabled", &mut running.access_log, access_log);
+    found.live("log.accesslog.formatter", &mut running.access_format, access_format);
 }
 
 fn take_storage(found: &mut Reloaded, running: &mut Storage, new: &Storage) {
@@ -236,7 +237,7 @@ http: {addr: '127.0.0.1:5000', secret: one}
 
     const OTHER: &str = "
 version: 0.1
-log: {level: debug, formatter: json, fields: {a: b}, accesslog: {disabled: true}}
+log: {level: debug, formatter: json, fields: {a: b}, accesslog: {disabled: true, formatter: json}}
 storage:
   filesystem: {rootdirectory: /srv/b, maxthreads: 50}
   delete: {enabled: true}
@@ -291,6 +292,7 @@ regctl:
             [
                 "log.level",
                 "log.accesslog.disabled",
+                "log.accesslog.formatter",
                 "storage.delete.enabled",
                 "storage.maintenance.readonly.enabled",
                 "storage.maintenance.uploadpurging.enabled",

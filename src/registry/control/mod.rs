@@ -96,11 +96,14 @@ impl Shared {
     ) -> io::Result<Self> {
         content.set_read_only(config.storage.read_only);
         let with_metrics = config.http.debug.as_ref().is_some_and(|debug| debug.metrics.is_some());
+        if with_metrics {
+            content.count_actions();
+        }
         Ok(Self {
             api,
             content,
             events,
-            access: Arc::new(AccessLog::start(config.log.access_log)?),
+            access: Arc::new(AccessLog::start(&config.log)?),
             counters: Arc::new(Counters::start(with_metrics)),
             tls,
             health,
@@ -207,7 +210,7 @@ impl Control {
         if reloaded.has_applied("log.level") {
             log::set_level(next.log.level);
         }
-        shared.access.switch(next.log.access_log);
+        shared.access.switch(&next.log);
         replace(&shared.purging, &next.storage.upload_purging);
         replace(&shared.checks, &next.health);
         if reloaded.has_applied("storage.maintenance.readonly.enabled") {

@@ -43,6 +43,7 @@ pub(super) struct Endpoint {
 #[derive(Debug, Default)]
 pub(super) struct Numbers {
     pub(super) delivered: AtomicU64,
+    queued: AtomicU64,
     pub(super) failures: AtomicU64,
     pub(super) given_up: AtomicU64,
     lost: AtomicU64,
@@ -76,6 +77,8 @@ pub struct EndpointStatistics {
     pub pending_bytes: u64,
     /// Events that were given up and are kept.
     pub dead: u64,
+    /// Events that were put into the queue by this process.
+    pub queued: u64,
     /// Events that were delivered.
     pub delivered: u64,
     /// Attempts that failed.
@@ -127,6 +130,7 @@ impl Endpoint {
         let numbers = &self.numbers;
         match self.queue.push(line) {
             Ok(()) => {
+                numbers.queued.fetch_add(1, Ordering::Relaxed);
                 if numbers.is_losing.swap(false, Ordering::Relaxed) {
                     let (name, lost) = (self.name(), numbers.lost.load(Ordering::Relaxed));
                     tracing::warn!(endpoint = name, lost, "events wait again");
@@ -165,6 +169,7 @@ impl Endpoint {
             pending: size.events,
             pending_bytes: size.bytes,
             dead: self.queue.dead(),
+            queued: count(&numbers.queued),
             delivered: count(&numbers.delivered),
             failures: count(&numbers.failures),
             given_up: count(&numbers.given_up),

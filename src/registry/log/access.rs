@@ -1,14 +1,15 @@
-//! The access log: one line for each answer, in Apache's combined format.
+//! The access log: one line for each answer, in Apache's combined format or in JSON.
 
 use std::{
     io::Write,
     sync::{Mutex, PoisonError},
-    time::{SystemTime, UNIX_EPOCH},
+    time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
 use time::{OffsetDateTime, format_description::BorrowedFormatItem, macros::format_description};
 
-use super::{Sink, quote::escape};
+use super::{Sink, access_json, quote::escape};
+use crate::config::AccessFormat;
 
 const STAMP: &[BorrowedFormatItem<'_>] =
     format_description!("[day]/[month repr:short]/[year]:[hour]:[minute]:[second] +0000");
@@ -50,6 +51,14 @@ pub struct AccessLine<'a> {
     pub referer: Option<&'a str>,
     /// The `User-Agent` header.
     pub agent: Option<&'a str>,
+    /// The `Host` header.
+    pub host: Option<&'a str>,
+    /// The `Content-Type` of the answer.
+    pub content_type: Option<&'a str>,
+    /// How long the answer took to its end.
+    pub took: Duration,
+    /// How long the answer took to its head.
+    pub first_byte: Duration,
 }
 
 impl Access {
@@ -59,7 +68,10 @@ impl Access {
     }
 
     /// Writes one line.
-    pub fn record(&self, line: &AccessLine<'_>) {
+    pub fn record(&self, line: &AccessLine<'_>, format: AccessFormat) {
+        if format == AccessFormat::Json {
+            return self.sink.append(|buffer| access_json::write(buffer, line));
+        }
         let mut stamp = self.stamp.lock().unwrap_or_else(PoisonError::into_inner);
         stamp.set(line.time);
         self.sink.append(|buffer| write(buffer, line, &stamp.text));
@@ -90,29 +102,29 @@ fn write(out: &mut Vec<u8>, line: &AccessLine<'_>, stamp: &str) {
     out.extend_from_slice(b"] \"");
     escape(out, line.method);
     out.push(b' ');
-    uri(out, line.uri);
+    uri(out, line.uri, escape);
     out.push(b' ');
     escape(out, line.version);
     // A write into memory cannot fail.
     let _ = write!(out, "\" {} {} \"", line.status, line.bytes);
-    uri(out, line.referer.unwrap_or_default());
+    uri(out, line.referer.unwrap_or_default(), escape);
     out.extend_from_slice(b"\" \"");
     escape(out, line.agent.unwrap_or_default());
     out.extend_from_slice(b"\"\n");
 }
 
-/// Adds a URI without the values in its query that open doors.
-fn uri(out: &mut Vec<u8>, uri: &str) {
-    let Some((path, query)) = uri.split_once('?') else { return escape(out, uri) };
-    escape(out, path);
+/// Adds a URI without the values in its query that open doors, each part by `add`.
+pub(super) fn uri(out: &mut Vec<u8>, uri: &str, add: fn(&mut Vec<u8>, &str)) {
+    let Some((path, query)) = uri.split_once('?') else { return add(out, uri) };
+    add(out, path);
     for (index, pair) in query.split('&').enumerate() {
         out.push(if index == 0 { b'?' } else { b'&' });
         match pair.split_once('=') {
             Some((name, value)) if !value.is_empty() && opens_doors(name) => {
-                escape(out, name);
+                add(out, name);
                 out.extend_from_slice(b"=[redacted]");
             }
-            Some(_) | None => escape(out, pair),
+            Some(_) | None => add(out, pair),
         }
     }
 }
@@ -168,6 +180,10 @@ mod tests {
         bytes: 2,
         referer: None,
         agent: Some("curl/8.5.0"),
+        host: None,
+        content_type: None,
+        took: Duration::ZERO,
+        first_byte: Duration::ZERO,
     };
 
     fn text(line: &AccessLine<'_>) -> String {

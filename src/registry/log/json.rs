@@ -34,7 +34,7 @@ pub(super) fn object(out: &mut Vec<u8>, own: &[(&str, Value)], record: &Record<'
 }
 
 /// Adds a JSON string as Go writes it, which is safe within HTML.
-fn string(out: &mut Vec<u8>, text: &str) {
+pub(super) fn string(out: &mut Vec<u8>, text: &str) {
     let json = serde_json::Value::from(text).to_string();
     for character in json.chars() {
         match character {

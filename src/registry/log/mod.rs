@@ -5,6 +5,7 @@
 //! waits for a terminal.
 
 mod access;
+mod access_json;
 mod json;
 mod layer;
 mod logstash;

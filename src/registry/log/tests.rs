@@ -137,6 +137,7 @@ fn lines(level: config::Level, act: impl FnOnce()) -> Vec<String> {
         formatter: Formatter::Text,
         fields: BTreeMap::from([("service".to_owned(), "registry".to_owned())]),
         access_log: false,
+        access_format: config::AccessFormat::Combined,
     };
     let subscriber = tracing_subscriber::registry().with(Lines::new(&log, sink.clone()));
     subscriber::with_default(subscriber, || {

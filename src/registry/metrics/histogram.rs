@@ -19,6 +19,26 @@ pub(super) const NANOSECONDS: [u64; 13] = [
     60_000_000_000,
 ];
 
+/// Limits of what a storage does: below Distribution's, 5 ms to 10 s, some that a disk's cache needs.
+pub(super) const STORAGE_NANOSECONDS: [u64; 16] = [
+    100_000,
+    250_000,
+    500_000,
+    1_000_000,
+    2_500_000,
+    5_000_000,
+    10_000_000,
+    25_000_000,
+    50_000_000,
+    100_000_000,
+    250_000_000,
+    500_000_000,
+    1_000_000_000,
+    2_500_000_000,
+    5_000_000_000,
+    10_000_000_000,
+];
+
 /// Limits of sizes in bytes, as Distribution's: 1 KiB to 2 GiB.
 pub(super) const BYTES: [u64; 22] = {
     let mut limits = [1024; 22];

@@ -1,9 +1,14 @@
-//! What Prometheus is told of requests, under the names that Distribution gives it.
+//! What Prometheus is told of requests, storage and cache, under the names that Distribution gives it.
+//!
+//! There is no `registry_storage_cache_*`: nothing is cached that a stat does not answer as fast, and a zero would
+//! say that a cache misses.
 //!
 //! Requests are counted in shards, one for a thread or a few, by relaxed atomics: who counts waits for nobody. Who reads
 //! adds the shards up. Nothing is counted unless somebody may ask.
 
+mod actions;
 mod histogram;
+mod pulls;
 mod text;
 
 use std::{
@@ -15,7 +20,9 @@ use std::{
 
 use http::{Method, StatusCode};
 
+pub(crate) use actions::{Action, Actions};
 use histogram::{BYTES, Counted, Histogram, NANOSECONDS};
+pub(crate) use pulls::{Kept, Pulls};
 pub(crate) use text::Page;
 
 /// More threads than that share shards.

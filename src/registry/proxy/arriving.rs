@@ -47,8 +47,11 @@ pub(crate) struct ArrivingChunks {
     next: u64,
     end: u64,
     reading: Option<Chunks>,
-    finding: Option<Pin<Box<dyn Future<Output = Result<Chunks, storage::Error>> + Send>>>,
+    finding: Option<Finding>,
 }
+
+/// Opens what there is by now.
+type Finding = Pin<Box<dyn Future<Output = Result<Chunks, storage::Error>> + Send>>;
 
 impl Arriving {
     pub(super) fn new(

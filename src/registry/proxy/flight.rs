@@ -28,6 +28,7 @@ use super::{
 };
 use crate::{
     content::{BodyError, Content, Error as ContentError, Position, UploadId, Writing},
+    metrics::{Kept, Pulls},
     outbound::Fault,
 };
 
@@ -63,6 +64,7 @@ pub(super) struct Flights {
     patience: Duration,
     stopped: watch::Sender<bool>,
     schedule: Arc<Schedule>,
+    pulls: Arc<Pulls>,
 }
 
 /// A fetch, as its task has it. However that ends, the next client begins anew.
@@ -73,13 +75,14 @@ struct Flight {
 }
 
 impl Flights {
-    pub(super) fn new(patience: Duration, schedule: Arc<Schedule>) -> Self {
+    pub(super) fn new(patience: Duration, (schedule, pulls): (Arc<Schedule>, Arc<Pulls>)) -> Self {
         Self {
             running: Mutex::default(),
             room: Semaphore::new(FETCHES),
             patience,
             stopped: watch::Sender::new(false),
             schedule,
+            pulls,
         }
     }
 
@@ -176,6 +179,7 @@ impl Flight {
         self.progress.send_replace(Progress::Receiving { session, size, received: 0 });
         let body = Arrivals {
             body,
+            pulls: Arc::clone(&self.flights.pulls),
             progress: Arc::clone(&self.progress),
             given_up: Box::pin(given_up(
                 Arc::clone(&self.progress),
@@ -240,6 +244,7 @@ async fn given_up(
 /// What arrives, counted.
 struct Arrivals {
     body: reqwest::Body,
+    pulls: Arc<Pulls>,
     progress: Arc<watch::Sender<Progress>>,
     given_up: Pin<Box<dyn Future<Output = ()> + Send>>,
 }
@@ -261,6 +266,7 @@ impl Body for Arrivals {
         let frame = frame.map_err(|error| BodyError::new(Fault::from(error)));
         if let Some(bytes) = frame.as_ref().ok().and_then(Frame::data_ref) {
             let more = bytes.len() as u64;
+            self.pulls.pulled(Kept::Blob, more);
             self.progress.send_modify(|progress| {
                 if let Progress::Receiving { received, .. } = progress {
                     *received += more;

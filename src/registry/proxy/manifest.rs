@@ -6,7 +6,10 @@ use bytes::Bytes;
 use oci::{Digest, Reference, RepositoryName, Tag};
 
 use super::{Described, Error, Kind, MANIFESTS, Proxy, Wanted};
-use crate::content::{self, StoredManifest};
+use crate::{
+    content::{self, StoredManifest},
+    metrics,
+};
 
 /// A manifest, or what the other registry says of it.
 #[derive(Debug)]
@@ -43,6 +46,7 @@ impl Proxy {
         };
         match self.content.manifest(name, reference).await {
             Ok(manifest) => {
+                self.count_hit(wanted);
                 tracing::warn!(repository = %name, %tag, %error, "a tag is served as it was");
                 Ok(Manifest::Kept(Kept { manifest, is_stale: true }))
             }
@@ -88,6 +92,7 @@ impl Proxy {
         wanted: Wanted,
     ) -> Result<Manifest, Error> {
         if let Some(found) = self.kept(name, digest, tag).await? {
+            self.count_hit(wanted);
             return Ok(found);
         }
         let by_digest = Reference::Digest(*digest);
@@ -101,11 +106,18 @@ impl Proxy {
         let _turn = self.manifests[stripe].lock().await;
         // Who waited may find it fetched.
         if let Some(found) = self.kept(name, digest, tag).await? {
+            self.count_hit(wanted);
             return Ok(found);
         }
         let (digest, bytes) = self.upstream.manifest(name, &by_digest).await?;
         self.keep(name, tag, digest, bytes.clone()).await;
         Ok(kept(digest, bytes))
+    }
+
+    fn count_hit(&self, wanted: Wanted) {
+        if wanted == Wanted::Content {
+            self.pulls.hit(metrics::Kept::Manifest);
+        }
     }
 
     /// A manifest that is here; the tag is made to point to it.

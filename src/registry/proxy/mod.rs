@@ -29,6 +29,7 @@ pub(crate) use upstream::Described;
 use crate::{
     config,
     content::{self, Content, StorageKind},
+    metrics::{self, Pulls},
     outbound::Fault,
 };
 use flight::Flights;
@@ -46,6 +47,7 @@ pub(crate) struct Proxy {
     flights: Arc<Flights>,
     manifests: Box<[Mutex<()>]>,
     schedule: Arc<Schedule>,
+    pulls: Arc<Pulls>,
 }
 
 /// What a request wants of something.
@@ -70,12 +72,15 @@ pub(crate) enum Found {
 impl Proxy {
     pub(crate) fn open(config: &config::Proxy, content: Content) -> Result<Self, Fault> {
         let schedule = Arc::new(Schedule::new(config.ttl));
+        let pulls = Arc::<Pulls>::default();
+        let flights = (Arc::clone(&schedule), Arc::clone(&pulls));
         Ok(Self {
             content,
-            upstream: Arc::new(Upstream::new(config)?),
-            flights: Arc::new(Flights::new(config.cache_write_timeout, Arc::clone(&schedule))),
+            upstream: Arc::new(Upstream::new(config, Arc::clone(&pulls))?),
+            flights: Arc::new(Flights::new(config.cache_write_timeout, flights)),
             manifests: (0..MANIFESTS).map(|_| Mutex::default()).collect(),
             schedule,
+            pulls,
         })
     }
 
@@ -90,6 +95,11 @@ impl Proxy {
         self.schedule.write(&self.content).await;
     }
 
+    /// What was asked for, and where it was had from.
+    pub(crate) fn pulls(&self) -> &Pulls {
+        &self.pulls
+    }
+
     /// A blob that is not here.
     pub(crate) async fn blob(
         &self,
@@ -100,6 +110,7 @@ impl Proxy {
         if wanted == Wanted::Description {
             return Ok(Found::Described(self.upstream.describe_blob(name, digest).await?));
         }
+        self.pulls.missed(metrics::Kept::Blob);
         let Some(writing) = self.content.begin_write() else {
             return self.pass(name, digest).await;
         };
@@ -115,7 +126,7 @@ impl Proxy {
 
     async fn pass(&self, name: &RepositoryName, digest: &Digest) -> Result<Found, Error> {
         let (size, body) = self.upstream.blob(name, digest).await?;
-        Ok(Found::Passing(size, Passing::new(*digest, size, body)))
+        Ok(Found::Passing(size, Passing::new(*digest, size, (body, Arc::clone(&self.pulls)))))
     }
 
     /// The tags there; those here, and true, when they cannot be had.

@@ -5,6 +5,7 @@
 use std::{
     fmt, io,
     pin::Pin,
+    sync::Arc,
     task::{Context, Poll, ready},
 };
 
@@ -12,12 +13,16 @@ use bytes::Bytes;
 use http_body::Body as _;
 use oci::{Digest, Digester};
 
-use crate::outbound::Fault;
+use crate::{
+    metrics::{Kept, Pulls},
+    outbound::Fault,
+};
 
 /// A blob from the other registry, on its way to one client.
 pub(crate) struct Passing {
     digest: Digest,
     body: reqwest::Body,
+    pulls: Arc<Pulls>,
     /// None once it is finished.
     digester: Option<Digester>,
     held: Bytes,
@@ -26,9 +31,13 @@ pub(crate) struct Passing {
 }
 
 impl Passing {
-    pub(super) fn new(digest: Digest, size: u64, body: reqwest::Body) -> Self {
+    pub(super) fn new(
+        digest: Digest,
+        size: u64,
+        (body, pulls): (reqwest::Body, Arc<Pulls>),
+    ) -> Self {
         let digester = Some(Digester::new(digest.algorithm()));
-        Self { digest, body, digester, held: Bytes::new(), remaining: size }
+        Self { digest, body, pulls, digester, held: Bytes::new(), remaining: size }
     }
 
     pub(crate) fn remaining(&self) -> u64 {
@@ -53,6 +62,7 @@ impl Passing {
             if bytes.is_empty() {
                 continue;
             }
+            self.pulls.pulled(Kept::Blob, bytes.len() as u64);
             if held + bytes.len() as u64 > self.remaining {
                 return Poll::Ready(Some(Err(self.broken("it is longer than was said"))));
             }

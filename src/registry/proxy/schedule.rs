@@ -208,8 +208,11 @@ impl State {
     }
 }
 
+/// What was fetched, until when it is kept, and what it is.
+type Recorded = (Fetched, (OffsetDateTime, Kind));
+
 /// Reads a record; entries that name nothing are left out.
-fn parse(text: &[u8]) -> Result<Vec<(Fetched, (OffsetDateTime, Kind))>, serde_json::Error> {
+fn parse(text: &[u8]) -> Result<Vec<Recorded>, serde_json::Error> {
     if text.is_empty() {
         return Ok(Vec::new());
     }

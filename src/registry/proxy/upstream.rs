@@ -2,7 +2,7 @@
 
 use std::{
     collections::BTreeSet,
-    sync::{Mutex, PoisonError},
+    sync::{Arc, Mutex, PoisonError},
     time::{Duration, Instant},
 };
 
@@ -20,6 +20,7 @@ use serde::Deserialize;
 use super::{challenge::Challenge, error::Error, login::Login, read::bounded};
 use crate::{
     config,
+    metrics::{Kept, Pulls},
     outbound::{self, Fault, Redirects, Terms},
 };
 
@@ -47,6 +48,7 @@ pub(super) struct Upstream {
     client: Client,
     base: Url,
     login: Login,
+    pulls: Arc<Pulls>,
     /// Until when it is taken to be silent.
     silent_until: Mutex<Option<Instant>>,
 }
@@ -67,13 +69,13 @@ struct TagPage {
 }
 
 impl Upstream {
-    pub(super) fn new(config: &config::Proxy) -> Result<Self, Fault> {
+    pub(super) fn new(config: &config::Proxy, pulls: Arc<Pulls>) -> Result<Self, Fault> {
         let terms = Terms { whole: None, silence: SILENCE, redirects: Redirects::Anywhere };
         let base: Url =
             format!("{}/v2/", config.remote).parse().expect("the configuration has checked it");
         let login = Login::new(config, base.clone())?;
         let silent_until = Mutex::default();
-        Ok(Self { client: outbound::client(terms)?, base, login, silent_until })
+        Ok(Self { client: outbound::client(terms)?, base, login, pulls, silent_until })
     }
 
     /// Asks what a manifest is now.
@@ -96,6 +98,7 @@ impl Upstream {
         name: &RepositoryName,
         reference: &Reference,
     ) -> Result<(Digest, Bytes), Error> {
+        self.pulls.missed(Kept::Manifest);
         let path = format!("{name}/manifests/{reference}");
         let response = self.ask(Method::GET, name, &path, Some(SMALL)).await?;
         let said = Described::of(response.headers());
@@ -105,6 +108,7 @@ impl Upstream {
             None => return Err(Error::Unusable("its Content-Type is no manifest's")),
         }
         let bytes = bounded(response, MANIFEST_BYTES).await?;
+        self.pulls.pulled(Kept::Manifest, bytes.len() as u64);
         Manifest::from_stored(&bytes)?;
         let asked = match reference {
             Reference::Digest(digest) => Some(*digest),

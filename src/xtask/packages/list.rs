@@ -29,6 +29,14 @@ const DOCKER_REGISTRY: Package = Package {
     service: Some("docker-registry"),
 };
 
+const REDIS: Package = Package {
+    name: "redis-server",
+    programs: &["redis-server"],
+    why: "caches descriptors for our neighbour, and hears from us what is deleted",
+    // Debian's listens on port 6379.
+    service: Some("redis-server"),
+};
+
 const NGINX: Package = Package {
     name: "nginx",
     programs: &["nginx"],
@@ -46,6 +54,7 @@ pub(crate) const TEST: &[Package] = &[
     package("buildah", &["buildah"], "builds an image from nothing and pushes it"),
     package("umoci", &["umoci"], "changes an image in a layout, which is pushed again"),
     NGINX,
+    REDIS,
     package("strace", &["strace"], "kills a command at the call that a test wants"),
     package("iproute2", &["ip"], "gives a network of a test's own an address"),
     package("curl", &["curl"], "asks over HTTP/1.1, HTTP/2 and TLS as a stranger would"),

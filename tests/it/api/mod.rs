@@ -6,6 +6,7 @@ mod fixture;
 mod folder;
 mod lists;
 mod manifests;
+mod metrics;
 mod proxies;
 mod specification;
 mod uploads;

@@ -1,11 +1,13 @@
 //! The registry's account, and who owns what, as root on a host of the test's own.
 
-use std::{collections::BTreeMap, fs, os::unix::fs::MetadataExt as _};
+use std::{
+    collections::BTreeMap, fs, io::Write as _, os::unix::fs::MetadataExt as _, process::Stdio,
+};
 
 use nix::sys::signal::Signal;
 use walkdir::WalkDir;
 
-use crate::support::{Host, Server, free_port};
+use crate::support::{Host, Ran, Server, free_port};
 
 /// The account `registry` as `getent` shows it: its uid, gid, home and shell.
 fn account(host: &Host, name: &str) -> Option<[String; 4]> {
@@ -266,6 +268,41 @@ fn an_instance_in_a_folder_of_its_own_has_no_account_unless_it_names_one() {
     let config = fs::metadata(host.path("var/opt/own/var/opt/regctl/registry/config.yml")).unwrap();
     let [_, gid, ..] = account(&host, "registry").unwrap();
     assert_eq!((config.uid(), config.gid().to_string()), (0, gid));
+}
+
+#[test]
+#[ignore = "needs root and mount: run cargo xtask test"]
+fn a_user_added_before_the_first_reconfigure_is_one_that_the_named_account_can_read() {
+    let host = Host::with("");
+    fs::create_dir_all(host.path("var/opt/own/etc/regctl")).unwrap();
+    let toml = host.path("var/opt/own/etc/regctl/instance.toml");
+    let text = |group: &str| {
+        format!(
+            "[registry]\nusername = \"www-data\"\ngroup = \"{group}\"\n[registry.auth.htpasswd]\nrealm = \"R\"\n"
+        )
+    };
+    let add = || {
+        let add = ["regctl", "--root", "/var/opt/own", "user", "add", "ann", "--password-stdin"];
+        let mut command = host.command(&add);
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().unwrap();
+        // A command that refuses need not read.
+        let _ = child.stdin.take().unwrap().write_all(b"correct horse");
+        Ran::new(child.wait_with_output().unwrap(), host.root())
+    };
+    let users = host.path("var/opt/own/etc/regctl/htpasswd");
+    fs::write(&toml, text("nobody-yet")).unwrap();
+    let ran = add();
+    let error = "error: the registry's group `nobody-yet` does not exist yet\n";
+    assert!(ran.exit != 0 && ran.stderr.starts_with(error), "{}", ran.stderr);
+    assert!(!users.exists());
+    fs::write(&toml, text("www-data")).unwrap();
+    let ran = add();
+    assert_eq!(ran.exit, 0, "{}", ran.stderr);
+    let [_, gid, ..] = account(&host, "www-data").unwrap();
+    let found = fs::metadata(users).unwrap();
+    assert_eq!((found.uid(), found.gid().to_string()), (0, gid));
+    assert_eq!(found.mode() & 0o7777, 0o640);
 }
 
 #[test]

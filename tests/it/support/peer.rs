@@ -58,6 +58,15 @@ impl Peer {
         Self::spawn(command, folder)
     }
 
+    /// The same with metrics, on a port of loopback.
+    pub(crate) fn with_metrics(storage: &Path, port: u16) -> Self {
+        let folder = configured(storage, "{}");
+        let mut command = docker_registry("serve", &[], &folder);
+        command.env("REGISTRY_HTTP_DEBUG_ADDR", format!("127.0.0.1:{port}"));
+        command.env("REGISTRY_HTTP_DEBUG_PROMETHEUS_ENABLED", "true");
+        Self::spawn(command, folder)
+    }
+
     /// A cache in front of another registry.
     pub(crate) fn proxy_of(storage: &Path, url: &str) -> Self {
         let folder = configured(storage, &format!("{{}}\nproxy: {{remoteurl: '{url}'}}"));

@@ -123,10 +123,6 @@ enable = true
         fs::write(self.world.path(TOML), text).unwrap();
         let said = self.regctl_with(&["user", "add", USER, "--password-stdin"], PASSWORD);
         assert_eq!(said.exit, 0, "{}", said.stderr);
-        if lines.registry.contains("username") {
-            let users = self.world.path("etc/regctl/htpasswd");
-            fs::set_permissions(users, fs::Permissions::from_mode(0o644)).unwrap();
-        }
         self.serve();
         self
     }

@@ -10,6 +10,7 @@ use std::ops::Range;
 
 use super::{
     problem::{Problem, shown},
+    redis,
     settings::Settings,
     source::Source,
     table::{self, Kind},
@@ -44,7 +45,9 @@ impl Findings<'_> {
     pub(super) fn assignment(&self, key: &str, value: &Range<usize>) -> String {
         let kind = table::find(key).map(|(_, row)| row.kind);
         match kind {
-            Some(Kind::Secret | Kind::SecretPem | Kind::Environment | Kind::Headers) => {
+            Some(
+                Kind::Secret | Kind::Password | Kind::SecretPem | Kind::Environment | Kind::Headers,
+            ) => {
                 format!("`{key} = {REDACTED}`")
             }
             _ => format!("`{key} = {}`", shown(self.source.slice(value))),
@@ -55,6 +58,7 @@ impl Findings<'_> {
 /// Runs every check.
 pub(super) fn run(settings: &Settings, findings: &mut Findings<'_>) {
     registry::check(settings, findings);
+    redis::check(settings, findings);
     auth::check(settings, findings);
     network::check(settings, findings);
     nginx::check(settings, findings);

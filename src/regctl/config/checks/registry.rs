@@ -139,13 +139,17 @@ fn delete_twice(settings: &Settings, findings: &mut Findings<'_>) {
 }
 
 fn zero_durations(settings: &Settings, findings: &mut Findings<'_>) {
-    for name in ["age", "interval"] {
-        let path = format!("registry.storage.maintenance.uploadpurging.{name}");
+    const PURGING: &str = "registry.storage.maintenance.uploadpurging";
+    const TO_KEEP: &str = "to keep abandoned uploads, write `enabled = false` here";
+    for (path, hint) in [
+        (format!("{PURGING}.age"), TO_KEEP),
+        (format!("{PURGING}.interval"), TO_KEEP),
+        ("registry.lease".to_owned(), "an hour is longer than most pushes take: remove it"),
+    ] {
         let zero = settings.duration(&path).is_some_and(|duration| duration.is_zero());
         if let Some(span) = settings.written(&path).filter(|_| zero) {
             let assignment = findings.assignment(&path, &span);
             let message = format!("{assignment}: must be longer than nothing");
-            let hint = "to keep abandoned uploads, write `enabled = false` here";
             findings.problem(&span, &path, message, hint);
         }
     }

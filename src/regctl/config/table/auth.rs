@@ -2,7 +2,7 @@
 
 use super::{
     Key,
-    Kind::{Choices, Flag, Label, Path, Prefix, WebUrl},
+    Kind::{Choices, Flag, Label, Path, PathOrUrl, Prefix, WebUrl},
     Section,
 };
 
@@ -45,7 +45,12 @@ pub(super) const SECTIONS: &[Section] = &[
             Key::new("service", Label, None, "this registry's name in tokens"),
             Key::new("issuer", Label, None, "the issuer's name in tokens"),
             Key::new("rootcertbundle", Path, None, "certificates that verify tokens"),
-            Key::new("jwks", Path, None, "keys that verify tokens, as a JSON Web Key Set"),
+            Key::new(
+                "jwks",
+                PathOrUrl,
+                None,
+                "keys that verify tokens, as a JSON Web Key Set: a file, or a URL",
+            ),
             Key::new("signingalgorithms", Choices(ALGORITHMS), None, "accepted algorithms"),
             Key::new("autoredirect", Flag, Some("false"), "the realm follows the request's host"),
             Key::new(

@@ -53,8 +53,10 @@ pub enum Kind {
     Text,
     /// Text that can stand in a header: visible ASCII.
     Label,
-    /// Text that is never shown.
+    /// Text that is never shown, and long enough not to be guessed.
     Secret,
+    /// The same, as somebody else chose it: of any length.
+    Password,
     /// One of these words.
     Choice(&'static [&'static str]),
     /// A list of these words, each only once.
@@ -97,6 +99,8 @@ pub enum Kind {
     WebUrl,
     /// A path; a relative one is under the root.
     Path,
+    /// A path as above, or the URL of such a file.
+    PathOrUrl,
     /// A path on the web that starts with a slash.
     Prefix,
     /// A list of texts.

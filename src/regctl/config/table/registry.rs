@@ -4,14 +4,17 @@ use super::{
     Key,
     Kind::{
         Account, Address, Choice, Choices, Count, Duration, Environment, Fields, Flag, Headers, Id,
-        Label, List, Notifications, Path, Pem, Prefix, Secret, SecretPem, Size, Table, Text, Url,
-        WebUrl,
+        Label, List, Notifications, Password, Path, Pem, Prefix, Secret, SecretPem, Size, Table,
+        Text, Url, WebUrl,
     },
     Section,
 };
 
 pub(in crate::config) const NO_DATABASE: &str = "there is no metadata database here; collection works on the storage itself: \
     remove it";
+
+const USE_CACHE: &str =
+    "write addr and password here, and blobdescriptor = \"redis\" in [registry.storage.cache]";
 
 const ENABLED_IS_OLD: &str = "the registry does not look at it: use disabled = true or remove it";
 /// What clients must show, as Distribution 3 names it.
@@ -133,7 +136,7 @@ pub(super) const SECTIONS: &[Section] = &[
         &[
             Key::new("remoteurl", WebUrl, None, "the registry behind; unset: this is no proxy"),
             Key::new("username", Label, None, "who to be there"),
-            Key::new("password", Secret, None, "the password there"),
+            Key::new("password", Password, None, "the password there"),
             Key::new("password_file", Path, None, "a file that holds password"),
             Key::new(
                 "ttl",
@@ -280,13 +283,29 @@ pub(super) const SECTIONS: &[Section] = &[
     Section::new(
         "registry.redis",
         Some("registry['redis']"),
-        "a shared cache in Redis",
+        "the Redis in which registries that share the storage cache descriptors",
         &[
-            Key::later("cache", Table, "the descriptor cache"),
+            Key::new("addr", Text, None, "its HOST:PORT; unset: there is none"),
+            Key::new("username", Label, None, "who to be there"),
+            Key::new("password", Password, None, "the password there"),
+            Key::new("password_file", Path, None, "a file that holds password"),
+            Key::new("db", Count(0), None, "the number of its database; unset: 0"),
+            Key::new("dialtimeout", Duration, None, "for a connection; unset: 5s"),
+            Key::new("readtimeout", Duration, None, "for an answer; unset: 3s"),
+            Key::new("writetimeout", Duration, None, "for a command; unset: 3s"),
+            Key::refused("cache", "the cache of GitLab's database", USE_CACHE),
             Key::refused("loadbalancing", "database load balancing", NO_DATABASE),
         ],
-    )
-    .not_yet(),
+    ),
+    Section::new(
+        "registry.redis.tls",
+        None,
+        "TLS to it; Distribution 2.8 knows none",
+        &[
+            Key::new("enabled", Flag, Some("false"), "use it"),
+            Key::new("rootcas", List, None, "files of its authorities; unset: the system's"),
+        ],
+    ),
     Section::new(
         "registry.database",
         Some("registry['database']"),
@@ -326,6 +345,12 @@ const REGISTRY: &[Key] = &[
         Duration,
         Some("\"30s\""),
         "how long a stopping registry finishes requests",
+    ),
+    Key::new(
+        "lease",
+        Duration,
+        None,
+        "how long what was answered for stays out of a collector's reach; unset: 1h",
     ),
     Key::new("env", Environment, Some("{}"), "the registry's environment, `REGISTRY_*` included"),
     Key::new(

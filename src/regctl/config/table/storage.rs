@@ -77,11 +77,15 @@ pub(super) const SECTIONS: &[Section] = &[
         Some("registry['storage']['cache']"),
         "the descriptor cache",
         &[
-            Key::later("blobdescriptor", Choice(&["inmemory", "redis"]), "where it is"),
-            Key::later("blobdescriptorsize", Count(0), "how many descriptors it holds"),
+            Key::new(
+                "blobdescriptor",
+                Choice(&["inmemory", "redis"]),
+                None,
+                "redis: deletes are told to [registry.redis], for registries that share it; inmemory: nothing to do",
+            ),
+            Key::new("blobdescriptorsize", Count(0), None, "what Distribution 3 keeps in memory"),
         ],
-    )
-    .not_yet(),
+    ),
     Section::new(
         "registry.storage.tag",
         Some("registry['storage']['tag']"),

@@ -35,7 +35,7 @@ pub const KEYS: &[Key] = &[
     key("log.formatter", Choice(&["text", "json", "logstash"]), Yes, "text, json or logstash [text]"),
     key("log.fields", Open, Yes, "fields added to every line"),
     key("log.accesslog.disabled", Boolean, Yes, "no access log on standard output [false]"),
-    key("log.accesslog.formatter", Text, NoEffect("the access log has the combined format only"), "the format of the access log"),
+    key("log.accesslog.formatter", Choice(&["text", "json"]), Yes, "text, which is Apache's combined format, or json [text]"),
     key("log.reportcaller", Boolean, NoEffect("lines do not name their place in the source"), "name the place in the source [false]"),
     key("log.output", Text, NoEffect("the log goes to standard error"), "where the log goes"),
     key("log.hooks", Open, NoEffect("no mail is sent: have something that watches the log do it"), "mail about lines of some level"),

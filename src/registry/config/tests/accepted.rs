@@ -5,7 +5,9 @@ use std::{net::SocketAddr, path::PathBuf, time::Duration};
 use storage::FilesystemConfig;
 
 use super::{config, with, with_http, with_storage};
-use crate::config::{Address, ExternalHost, Formatter, Level, Schema1, Secret, UploadPurging};
+use crate::config::{
+    AccessFormat, Address, ExternalHost, Formatter, Level, Schema1, Secret, UploadPurging,
+};
 
 const HOUR: Duration = Duration::from_secs(3600);
 
@@ -30,6 +32,7 @@ fn what_is_not_written_has_distributions_default() {
     assert_eq!(found.http.drain_timeout, Duration::ZERO);
     assert!(!found.http.relative_urls && !found.http.h2c && found.http.headers.is_empty());
     assert_eq!((found.log.level, found.log.formatter), (Level::Info, Formatter::Text));
+    assert_eq!(found.log.access_format, AccessFormat::Combined);
     assert!(found.log.access_log && found.log.fields.is_empty());
     assert_eq!((found.catalog_max_entries, found.tags_max), (1000, 1000));
 }

@@ -5,6 +5,7 @@ mod auth;
 mod environment;
 mod examples;
 mod health;
+mod redis;
 mod refused;
 mod sendfile;
 mod tls;

@@ -18,12 +18,6 @@ fn harmless_keys_that_do_nothing_yet_are_said_to() {
             with_http("addr: ':0', debug: {addr: ':5001', pprof: {enabled: true}}"),
             "`http.debug.pprof.enabled`: no effect yet",
         ),
-        (with("redis: {addr: 'localhost:6379', pool: {maxidle: 16}}"), "`redis`: no effect yet"),
-        (with("redis: {addrs: ['localhost:6379'], clientname: x}"), "`redis`: no effect yet"),
-        (
-            with_storage("inmemory: , cache: {blobdescriptor: inmemory}"),
-            "`storage.cache.blobdescriptor`: no effect yet",
-        ),
         (
             with_storage("inmemory: , tag: {concurrencylimit: 8}"),
             "`storage.tag.concurrencylimit`: no effect yet",
@@ -31,7 +25,6 @@ fn harmless_keys_that_do_nothing_yet_are_said_to() {
         (with("reporting: {bugsnag: {apikey: k}}"), "`reporting`: no effect yet"),
         (with("log: {hooks: [{type: mail, levels: [panic]}]}"), "`log.hooks`: no effect yet"),
         (with("log: {reportcaller: true}"), "`log.reportcaller`: no effect yet"),
-        (with("log: {accesslog: {formatter: json}}"), "`log.accesslog.formatter`: no effect yet"),
         (with("profiling: {stackdriver: {enabled: true}}"), "`profiling`: no effect yet"),
     ]);
 }
@@ -40,7 +33,10 @@ fn harmless_keys_that_do_nothing_yet_are_said_to() {
 fn a_switch_for_what_never_happens_is_no_remark() {
     let redirect = with_storage("filesystem: , redirect: {disable: true}");
     let http2 = with_http("addr: ':0', http2: {disabled: true}");
-    for text in [redirect, http2] {
+    let cache =
+        with_storage("filesystem: , cache: {blobdescriptor: inmemory, blobdescriptorsize: 5}");
+    let redis = with("redis: {addr: 'localhost:6379', pool: {maxidle: 16}}");
+    for text in [redirect, http2, cache, redis] {
         assert_eq!(warnings(&text), [""; 0], "{text}");
     }
 }
@@ -86,6 +82,10 @@ fn odd_values_are_remarked_upon() {
         (
             with_storage("inmemory: , delete: {enabled: 'true'}"),
             "taken as true; Distribution refuses or ignores",
+        ),
+        (
+            with_storage("filesystem: , cache: {blobdescriptor: memcached}"),
+            "no cache of Distribution, which ignores it; there are inmemory and redis",
         ),
         (with("loglevel: info"), "`loglevel`: deprecated: use `log.level`"),
         (with("log: {level: trace}"), "not a level of Distribution; taken as debug"),

@@ -29,7 +29,9 @@ pub(super) fn answer(debug: &Debug, request: &Request<Incoming>) -> Result<Answe
         "/debug/health" if is_read => health(debug),
         "/debug/health/down" if is_post => set_down(debug, true),
         "/debug/health/up" if is_post => set_down(debug, false),
-        "/debug/vars" if is_read => document(StatusCode::OK, &numbers::variables(&debug.control)),
+        "/debug/vars" if is_read => {
+            document(StatusCode::OK, &numbers::variables(&debug.shared, &debug.control))
+        }
         path if is_read && debug.metrics.as_deref() == Some(path) => {
             text(StatusCode::OK, Page::TYPE, numbers::metrics(&debug.shared, &debug.control))
         }

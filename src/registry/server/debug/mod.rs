@@ -4,6 +4,7 @@
 //! the process that this one follows, is tried again and again: pulls and pushes do not wait for it.
 
 mod answer;
+mod endpoints;
 mod numbers;
 
 use std::{io, sync::Arc, time::Duration};

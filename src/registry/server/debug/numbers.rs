@@ -4,15 +4,17 @@ use std::{fs, time::UNIX_EPOCH};
 
 use serde_json::{Value, json};
 
+use super::endpoints;
 use crate::{
     control::{Control, Shared},
     metrics::Page,
 };
 
 /// What `/debug/vars` says.
-pub(super) fn variables(control: &Control) -> Value {
+pub(super) fn variables(shared: &Shared, control: &Control) -> Value {
     let now = control.statistics();
     let memory = Memory::read();
+    let proxy = shared.api.proxy().map(|proxy| proxy.pulls().variables());
     json!({
         "cmdline": command_line(),
         // The names of Go for what is nearest to them.
@@ -20,6 +22,8 @@ pub(super) fn variables(control: &Control) -> Value {
         "registry": {
             "version": env!("CARGO_PKG_VERSION"),
             "uptime_seconds": now.uptime.as_secs(),
+            "notifications": endpoints::variables(&control.events()),
+            "proxy": proxy,
             "read_only": control.is_read_only(),
             "draining": control.is_draining(),
             "connections": { "open": now.connections_open, "accepted": now.connections_accepted },
@@ -37,12 +41,19 @@ pub(super) fn metrics(shared: &Shared, control: &Control) -> String {
     if let Some(requests) = shared.counters.metrics() {
         requests.write(&mut page);
     }
-    of_registry(&mut page, control);
+    if let Some(actions) = shared.content.actions() {
+        actions.write(&mut page, shared.content.driver());
+    }
+    endpoints::write(&mut page, &control.events());
+    if let Some(proxy) = shared.api.proxy() {
+        proxy.pulls().write(&mut page);
+    }
+    of_registry(&mut page, shared, control);
     of_process(&mut page, control);
     page.into_text()
 }
 
-fn of_registry(page: &mut Page, control: &Control) {
+fn of_registry(page: &mut Page, shared: &Shared, control: &Control) {
     let now = control.statistics();
     page.family("registry_build_info", "gauge", "What serves: always 1.");
     page.sample("", &[("version", env!("CARGO_PKG_VERSION"))], 1);
@@ -53,7 +64,17 @@ fn of_registry(page: &mut Page, control: &Control) {
             "Writes that have begun and not ended.",
             now.writes_in_flight,
         ),
+        (
+            "registry_uploads_open",
+            "Uploads that this process has received a part of, and that have not ended.",
+            shared.content.uploads_open() as u64,
+        ),
         ("registry_digests_leased", "Digests that no collector may take.", now.digests_leased),
+        (
+            "registry_leases_full",
+            "Whether so much was promised that collections keep more than that.",
+            now.leases_full.into(),
+        ),
         ("registry_read_only", "Whether no writes are taken.", control.is_read_only().into()),
         (
             "registry_draining",

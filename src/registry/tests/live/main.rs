@@ -1,5 +1,9 @@
 //! A server that serves is asked, watched, switched, reloaded and stopped, over real sockets.
 
+#![expect(
+    clippy::disallowed_methods,
+    reason = "the files of a test are read and written by nobody else"
+)]
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on panics")]
 
 mod admin;
@@ -11,11 +15,14 @@ mod events;
 mod health;
 mod limits;
 mod manifests;
+mod numbers;
 mod passed;
 mod proxy;
 mod pusher;
 mod receiver;
 mod redirect;
+mod redis;
+mod redis_server;
 mod referrers;
 mod schema1;
 mod sendfile;

@@ -1,0 +1,139 @@
+//! The storage, with a watch on it: how long each action takes, and whether it fails.
+
+use std::{
+    future::Future,
+    sync::OnceLock,
+    time::{Instant, SystemTime},
+};
+
+use bytes::Bytes;
+use oci::{Digest, RepositoryName};
+use storage::{
+    Backend, Driver, Entry, Error, Folder, Key, Kind, Object, Staged, Stat, UploadId, Writer,
+};
+
+use crate::metrics::{Action, Actions};
+
+/// A backend whose actions are counted while somebody may ask for the counts.
+#[derive(Debug)]
+pub(super) struct Store {
+    backend: Backend,
+    /// Unset while nothing is counted.
+    actions: OnceLock<Actions>,
+}
+
+impl Store {
+    pub(super) fn new(backend: Backend) -> Self {
+        Self { backend, actions: OnceLock::new() }
+    }
+
+    pub(super) fn name(&self) -> &'static str {
+        self.backend.name()
+    }
+
+    /// Counts from now on.
+    pub(super) fn count(&self) {
+        self.actions.get_or_init(Actions::new);
+    }
+
+    pub(super) fn actions(&self) -> Option<&Actions> {
+        self.actions.get()
+    }
+
+    async fn timed<T>(
+        &self,
+        action: Action,
+        call: impl Future<Output = Result<T, Error>> + Send,
+    ) -> Result<T, Error> {
+        let Some(actions) = self.actions.get() else { return call.await };
+        let began = Instant::now();
+        let result = call.await;
+        actions.count(action, began.elapsed(), result.as_ref().is_err_and(is_failure));
+        result
+    }
+}
+
+/// Whether the storage did not do what it is there for.
+fn is_failure(error: &Error) -> bool {
+    !matches!(error.kind(), Kind::NotFound | Kind::TooLarge | Kind::Busy)
+}
+
+impl Driver for Store {
+    async fn get(&self, key: Key<'_>, limit: usize) -> Result<Bytes, Error> {
+        self.timed(Action::GetContent, self.backend.get(key, limit)).await
+    }
+
+    async fn open(&self, key: Key<'_>) -> Result<Object, Error> {
+        self.timed(Action::Reader, self.backend.open(key)).await
+    }
+
+    async fn stat(&self, key: Key<'_>) -> Result<Stat, Error> {
+        self.timed(Action::Stat, self.backend.stat(key)).await
+    }
+
+    async fn put(&self, key: Key<'_>, bytes: Bytes) -> Result<(), Error> {
+        self.timed(Action::PutContent, self.backend.put(key, bytes)).await
+    }
+
+    async fn stage(&self, key: Key<'_>, bytes: Bytes) -> Result<Staged, Error> {
+        self.timed(Action::PutContent, self.backend.stage(key, bytes)).await
+    }
+
+    async fn stage_folder(
+        &self,
+        folder: Folder<'_>,
+        objects: Vec<(Key<'_>, Bytes)>,
+    ) -> Result<Staged, Error> {
+        self.timed(Action::PutContent, self.backend.stage_folder(folder, objects)).await
+    }
+
+    async fn commit(&self, staged: Staged) -> Result<(), Error> {
+        self.timed(Action::Move, self.backend.commit(staged)).await
+    }
+
+    async fn delete(&self, key: Key<'_>) -> Result<(), Error> {
+        self.timed(Action::Delete, self.backend.delete(key)).await
+    }
+
+    async fn create_folder(&self, folder: Folder<'_>) -> Result<(), Error> {
+        self.timed(Action::CreateFolder, self.backend.create_folder(folder)).await
+    }
+
+    async fn folder_exists(&self, folder: Folder<'_>) -> Result<bool, Error> {
+        self.timed(Action::Stat, self.backend.folder_exists(folder)).await
+    }
+
+    async fn delete_folder(&self, folder: Folder<'_>) -> Result<(), Error> {
+        self.timed(Action::Delete, self.backend.delete_folder(folder)).await
+    }
+
+    async fn list(&self, folder: Folder<'_>) -> Result<Vec<Entry>, Error> {
+        self.timed(Action::List, self.backend.list(folder)).await
+    }
+
+    async fn changed(&self, folder: Folder<'_>) -> Result<Option<SystemTime>, Error> {
+        self.timed(Action::Stat, self.backend.changed(folder)).await
+    }
+
+    async fn begin_upload(
+        &self,
+        repository: &RepositoryName,
+        id: UploadId,
+        started_at: &str,
+    ) -> Result<(), Error> {
+        let begun = self.backend.begin_upload(repository, id, started_at);
+        self.timed(Action::PutContent, begun).await
+    }
+
+    async fn append(&self, repository: &RepositoryName, id: UploadId) -> Result<Writer, Error> {
+        self.timed(Action::Writer, self.backend.append(repository, id)).await
+    }
+
+    async fn end_upload(&self, repository: &RepositoryName, id: UploadId) -> Result<(), Error> {
+        self.timed(Action::Delete, self.backend.end_upload(repository, id)).await
+    }
+
+    async fn publish(&self, upload: Writer, digest: &Digest) -> Result<(), Error> {
+        self.timed(Action::Move, self.backend.publish(upload, digest)).await
+    }
+}

@@ -1,0 +1,146 @@
+//! What the debug server counts: the storage's work, events, and what a cache was asked for.
+
+use serde_json::json;
+
+use crate::{
+    client::Client,
+    receiver::{Mood::Answers, Receiver},
+    server::{Running, eventually},
+};
+
+/// Of `{}`.
+const CONFIG: &str = "sha256:44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a";
+
+const PUSH: &str = "/v2/app/blobs/uploads/?digest=sha256:44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a";
+
+/// A server with metrics and these sections, and the address of its debug server.
+async fn start(sections: &str) -> (Running, String) {
+    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let address = format!("127.0.0.1:{port}");
+    let debug = format!("debug: {{addr: '{address}', prometheus: {{enabled: true}}}}");
+    let running = Running::with_more(&debug, sections);
+    eventually("it listens", || std::net::TcpStream::connect(&address).is_ok()).await;
+    (running, address)
+}
+
+async fn read(address: &str, path: &str) -> String {
+    let answer = Client::tcp(address).await.ask("GET", path, "").await.expect(200);
+    String::from_utf8(answer.body).unwrap()
+}
+
+fn assert_lines(text: &str, lines: &[&str]) {
+    for line in lines {
+        assert!(text.lines().any(|found| found == *line), "{line}\nis not in\n{text}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn actions_of_the_storage_are_timed_and_its_failures_counted() {
+    let (running, debug) = start("").await;
+    let mut client = running.client().await;
+    client.ask("POST", PUSH, "{}").await.expect(201);
+    client.ask("GET", &format!("/v2/app/blobs/{CONFIG}"), "").await.expect(200);
+    client.ask("GET", "/v2/app/manifests/none", "").await.expect(404);
+    let metrics = read(&debug, "/metrics").await;
+    for action in ["Reader", "Writer", "PutContent", "Move", "Stat"] {
+        let sample = format!(
+            "registry_storage_action_seconds_count{{action=\"{action}\",driver=\"filesystem\"}} "
+        );
+        let count = metrics.lines().find_map(|line| line.strip_prefix(&sample));
+        assert!(count.is_some_and(|count| count != "0"), "{action} in\n{metrics}");
+    }
+    // What is not there is no failure.
+    assert_lines(
+        &metrics,
+        &["registry_storage_errors_total{action=\"GetContent\",driver=\"filesystem\"} 0"],
+    );
+    assert!(!metrics.contains("registry_storage_cache"), "there is no such cache");
+    assert!(!metrics.contains("registry_proxy_"), "this is no cache");
+    assert!(!metrics.contains("registry_notifications_"), "nobody is told");
+    // A file where a folder should be.
+    let tags = running.repository("broken").join("_manifests");
+    std::fs::create_dir_all(tags.join("tags/v1/current/link")).unwrap();
+    client.ask("GET", "/v2/broken/manifests/v1", "").await.expect(500);
+    let metrics = read(&debug, "/metrics").await;
+    assert_lines(
+        &metrics,
+        &["registry_storage_errors_total{action=\"GetContent\",driver=\"filesystem\"} 1"],
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn events_are_counted_for_each_endpoint() {
+    let good = Receiver::start(Answers(200)).await;
+    let bad = Receiver::start(Answers(500)).await;
+    let endpoint = |name: &str, url: String| {
+        format!(
+            "{{name: {name}, url: '{url}', timeout: 2s, threshold: 1, backoff: 1h, headers: {{Authorization: [hunter2]}}}}"
+        )
+    };
+    let endpoints = [endpoint("good", good.url()), endpoint("bad", bad.url())].join(", ");
+    let (running, debug) = start(&format!("notifications: {{endpoints: [{endpoints}]}}")).await;
+    running.client().await.ask("POST", PUSH, "{}").await.expect(201);
+    eventually("both have answered", || {
+        running.control.events().iter().all(|endpoint| !endpoint.statuses.is_empty())
+    })
+    .await;
+    let delivered = || running.control.events().iter().all(|it| it.pending == 0 || it.failures > 0);
+    eventually("it is counted", delivered).await;
+    assert_lines(
+        &read(&debug, "/metrics").await,
+        &[
+            "registry_notifications_events_total{endpoint=\"good\",type=\"Events\"} 1",
+            "registry_notifications_events_total{endpoint=\"good\",type=\"Successes\"} 1",
+            "registry_notifications_events_total{endpoint=\"bad\",type=\"Failures\"} 1",
+            "registry_notifications_events_total{endpoint=\"bad\",type=\"Errors\"} 0",
+            "registry_notifications_status_total{code=\"200 OK\",endpoint=\"good\"} 1",
+            "registry_notifications_status_total{code=\"500 Internal Server Error\",endpoint=\"bad\"} 1",
+            "registry_notifications_pending_total{endpoint=\"good\"} 0",
+            "registry_notifications_pending_total{endpoint=\"bad\"} 1",
+            "registry_notifications_dead{endpoint=\"bad\"} 0",
+        ],
+    );
+    let text = read(&debug, "/debug/vars").await;
+    assert!(!text.contains("hunter2"), "{text}");
+    let variables: serde_json::Value = serde_json::from_str(&text).unwrap();
+    let endpoint = &variables["registry"]["notifications"]["endpoints"][1];
+    assert_eq!(endpoint["name"], "bad");
+    let expected = json!({
+        "Pending": 1, "Events": 1, "Successes": 0, "Failures": 1, "Errors": 0,
+        "Statuses": { "500 Internal Server Error": 1 },
+    });
+    assert_eq!(endpoint["Metrics"], expected);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_cache_counts_what_it_had_and_what_it_fetched() {
+    let upstream = Running::start();
+    upstream.client().await.ask("POST", PUSH, "{}").await.expect(201);
+    let (cache, debug) =
+        start(&format!("proxy: {{remoteurl: 'http://{}'}}", upstream.address)).await;
+    let blob = format!("/v2/app/blobs/{CONFIG}");
+    assert_eq!(cache.client().await.ask("GET", &blob, "").await.expect(200).body, b"{}");
+    let repository = cache.repository("app");
+    eventually("it is kept", || {
+        repository.join("_layers/sha256").join(&CONFIG[7..]).join("link").exists()
+    })
+    .await;
+    cache.client().await.ask("GET", &blob, "").await.expect(200);
+    cache.client().await.ask("HEAD", &blob, "").await.expect(200);
+    assert_lines(
+        &read(&debug, "/metrics").await,
+        &[
+            "registry_proxy_requests_total{type=\"blob\"} 2",
+            "registry_proxy_hits_total{type=\"blob\"} 1",
+            "registry_proxy_misses_total{type=\"blob\"} 1",
+            "registry_proxy_pulled_bytes_total{type=\"blob\"} 2",
+            "registry_proxy_pushed_bytes_total{type=\"blob\"} 4",
+            "registry_proxy_requests_total{type=\"manifest\"} 0",
+        ],
+    );
+    let variables: serde_json::Value =
+        serde_json::from_str(&read(&debug, "/debug/vars").await).unwrap();
+    let blobs =
+        json!({ "Requests": 2, "Hits": 1, "Misses": 1, "BytesPulled": 2, "BytesPushed": 4 });
+    assert_eq!(variables["registry"]["proxy"]["blobs"], blobs);
+}
