@@ -21,7 +21,7 @@ use tokio::{
 
 use super::UploadId;
 
-/// How many idle sessions keep their hash: a megabyte and a half of them.
+/// How many idle sessions keep their hash: less than two megabytes of them.
 const REMEMBERED: usize = 4096;
 
 /// How long a request waits for the one before it to stop.

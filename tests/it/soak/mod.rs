@@ -38,9 +38,9 @@ const CLIENTS: usize = 64;
 const RESTART: u32 = 10;
 const RELOAD: u32 = 50;
 
-/// What the registry remembers at the most, and grows by until then: 1.3 MB of leases in an hour, as much of
+/// What the registry remembers at the most, and grows by until then: 1.3 MB of leases in an hour, less than 2 MB of
 /// uploads that were given up, and less than 1 MB of folders.
-const REMEMBERED_KIB: usize = 3 << 10;
+const REMEMBERED_KIB: usize = 4 << 10;
 
 /// What the registry may have open when everybody has gone, more than before anybody came.
 const SPARE_DESCRIPTORS: usize = 4;
