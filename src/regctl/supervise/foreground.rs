@@ -79,7 +79,7 @@ pub(super) fn serve_with(
         }
         ready();
         // What comes of a reload is in the log.
-        let serving = server.run(listener, stop.received());
+        let serving = Box::pin(server.run(listener, stop.received()));
         let serving = hang_ups.during(serving, async || drop(reloader.reload().await));
         match impatient.unless_repeated(serving).await {
             Some(ended) => ended.map_err(|error| Error::Run(error.into())),
