@@ -240,3 +240,67 @@ compatibility_schema1_enabled = true
 "#,
     );
 }
+
+#[test]
+fn a_redis_that_registries_share() {
+    // registry['storage'] = { …, 'cache' => { 'blobdescriptor' => 'redis' } }
+    let text = r#"[registry.storage.cache]
+blobdescriptor = "redis"
+[registry.redis]
+addr = "redis.example.com:6379"
+password = "short"
+db = 1
+readtimeout = "10ms"
+"#;
+    let lines = [
+        "    blobdescriptor: \"redis\"",
+        "  addr: \"redis.example.com:6379\"",
+        "  addrs: [\"redis.example.com:6379\"]",
+        "  password: \"[redacted]\"",
+        "  db: 1",
+        "  readtimeout: 10ms",
+    ];
+    rendered(text, &lines);
+    refused(
+        "[registry.storage.cache]\nblobdescriptor = \"redis\"\n",
+        r#"2:18: `registry.storage.cache.blobdescriptor = "redis"` needs `registry.redis.addr` too
+  hint: write `addr = "redis.example.com:6379"` in [registry.redis]"#,
+    );
+    refused(
+        "[registry.redis]\naddr = \"redis.example.com\"\n",
+        r#"2:8: `registry.redis.addr = "redis.example.com"`: must be a host and a port
+  hint: write `addr = "redis.example.com:6379"`"#,
+    );
+}
+
+#[test]
+fn the_password_of_another_registry_has_any_length() {
+    let text = r#"[registry.proxy]
+remoteurl = "https://registry.example.com"
+username = "reader"
+password = "x"
+"#;
+    rendered(text, &["  username: \"reader\"", "  password: \"[redacted]\""]);
+    refused(
+        &text.replace("\"x\"", "\"\""),
+        r#"4:12: `registry.proxy.password = [redacted]`: must be a string on one line, and not empty"#,
+    );
+}
+
+#[test]
+fn promises_and_keys_of_tokens_by_url() {
+    let text = r#"[registry]
+lease = "2h"
+[registry.auth.token]
+realm = "https://auth.example.com/token"
+service = "registry"
+issuer = "auth"
+jwks = "https://auth.example.com/keys"
+"#;
+    rendered(text, &["  lease: 2h", "    jwks: \"https://auth.example.com/keys\""]);
+    refused(
+        "[registry]\nlease = \"0s\"\n",
+        r#"2:9: `registry.lease = "0s"`: must be longer than nothing
+  hint: an hour is longer than most pushes take: remove it"#,
+    );
+}
