@@ -1137,7 +1137,7 @@ _regctl() {
             return 0
             ;;
         regctl__subcmd__man)
-            opts="-q -h --root --json --quiet --help init run supervise status service-list start stop restart once hup term int kill graceful-kill tail reconfigure set-readonly user user-add user-remove user-list user-check generate-secrets check-config show-config diff-config registry registry-serve completions man instance.toml"
+            opts="-q -h --root --json --quiet --help init run supervise status service-list start stop restart once hup term int kill graceful-kill tail reconfigure set-readonly user user-add user-remove user-list user-check events events-list events-replay events-drop generate-secrets check-config show-config diff-config registry registry-serve completions man instance.toml"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
