@@ -31,7 +31,8 @@ fn hup_takes_over_what_can_change_and_names_what_needs_a_restart() {
             "http: {",
             "http: {headers: {X-Test: [one]}, relativeurls: true, prefix: /p/, ",
         )
-        .replace("log: {", "log: {formatter: json, level: debug, ")
+        // The first of them: `accesslog` is another.
+        .replacen("log: {", "log: {formatter: json, level: debug, ", 1)
     });
     registry.signal(Signal::SIGHUP);
     wait_for_header(&registry, Some("one"));
