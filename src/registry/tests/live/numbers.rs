@@ -57,9 +57,10 @@ async fn actions_of_the_storage_are_timed_and_its_failures_counted() {
     assert!(!metrics.contains("registry_storage_cache"), "there is no such cache");
     assert!(!metrics.contains("registry_proxy_"), "this is no cache");
     assert!(!metrics.contains("registry_notifications_"), "nobody is told");
-    // A file where a folder should be.
-    let tags = running.repository("broken").join("_manifests");
-    std::fs::create_dir_all(tags.join("tags/v1/current/link")).unwrap();
+    // A link that leads to itself.
+    let current = running.repository("broken").join("_manifests/tags/v1/current");
+    std::fs::create_dir_all(&current).unwrap();
+    std::os::unix::fs::symlink("link", current.join("link")).unwrap();
     client.ask("GET", "/v2/broken/manifests/v1", "").await.expect(500);
     let metrics = read(&debug, "/metrics").await;
     assert_lines(

@@ -85,7 +85,7 @@ async fn what_nginx_would_answer_otherwise_is_the_registrys() {
         ("Range: bytes=0-9,20-29", 206),
         ("Range: bytes=99999999-", 416),
         (&format!("If-None-Match: \"{large}\""), 304),
-        ("If-Match: \"other\"", 200),
+        ("If-Match: \"other\"", 412),
         ("If-Unmodified-Since: Thu, 01 Jan 1970 00:00:00 GMT", 200),
     ] {
         let answer = client.get(&target, &format!("{PROOF}{line}\r\n")).await.expect(status);
