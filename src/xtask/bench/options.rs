@@ -29,7 +29,7 @@ pub(crate) struct Scale {
 
 impl Scale {
     pub(crate) const FULL: Self =
-        Self { turns: 3, large_bytes: GIBIBYTE, window: Duration::from_secs(3) };
+        Self { turns: 5, large_bytes: GIBIBYTE, window: Duration::from_secs(4) };
     const QUICK: Self =
         Self { turns: 1, large_bytes: GIBIBYTE / 8, window: Duration::from_secs(1) };
 
