@@ -2,12 +2,13 @@
 
 use std::{
     fs::{self, File},
-    io::{self, BufRead, BufReader, Write},
+    io::{self, BufRead, BufReader, Read, Seek, SeekFrom, Write},
     path::{Path, PathBuf},
     time::{SystemTime, UNIX_EPOCH},
 };
 
 use bytes::Bytes;
+use serde::de::IgnoredAny;
 use serde_json::json;
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 
@@ -36,7 +37,6 @@ impl DeadLetters {
     pub(super) fn open(folder: &Path) -> io::Result<Self> {
         let mut letters = Self { folder: folder.to_owned(), count: 0, bytes: 0 };
         letters.put_back()?;
-        letters.measure()?;
         Ok(letters)
     }
 
@@ -63,8 +63,12 @@ impl DeadLetters {
         if self.bytes + bytes > most {
             return Ok(false);
         }
-        let file = own_file().append(true).open(self.path(FILE))?;
+        let file = own_file().read(true).append(true).open(self.path(FILE))?;
         let before = file.metadata()?.len();
+        if is_torn(&file)? {
+            // A loss of power has left a part of a letter. It stays apart.
+            text.insert(0, '\n');
+        }
         let written = (&file).write_all(text.as_bytes()).and_then(|()| file.sync_all());
         if let Err(error) = written {
             let _ = file.set_len(before);
@@ -87,10 +91,10 @@ impl DeadLetters {
             renamed => renamed?,
         }
         let taken = self.hand_over(&mut queue);
-        if taken.is_err() {
-            self.put_back()?;
+        match &taken {
+            Ok(_) => self.measure()?,
+            Err(_) => self.put_back()?,
         }
-        self.measure()?;
         taken
     }
 
@@ -102,13 +106,19 @@ impl DeadLetters {
         let mut kept = own_file().append(true).open(self.path(FILE))?;
         for text in BufReader::new(File::open(self.path(TAKEN))?).lines() {
             let text = text?;
-            let event = text.split_once(EVENT).and_then(|(_, event)| event.strip_suffix('}'));
-            let Some(event) = event else { continue };
-            is_room = is_room && queue(&line::write(now, event))?;
-            match is_room {
-                true => taken += 1,
-                false => kept.write_all(format!("{text}\n").as_bytes())?,
+            let event = event_of(&text);
+            if event.is_none() {
+                let file = self.path(FILE);
+                tracing::error!(file = %file.display(), "a line holds no whole event; it stays there");
             }
+            if let Some(event) = event.filter(|_| is_room) {
+                is_room = queue(&line::write(now, event))?;
+                if is_room {
+                    taken += 1;
+                    continue;
+                }
+            }
+            kept.write_all(format!("{text}\n").as_bytes())?;
         }
         kept.sync_all()?;
         Ok(taken)
@@ -133,11 +143,12 @@ impl DeadLetters {
     }
 
     /// Undoes a replay that did not come to its end: what it had kept is part of what it took.
-    pub(super) fn put_back(&self) -> io::Result<()> {
+    pub(super) fn put_back(&mut self) -> io::Result<()> {
         match fs::rename(self.path(TAKEN), self.path(FILE)) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-            renamed => renamed,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            renamed => renamed?,
         }
+        self.measure()
     }
 
     fn measure(&mut self) -> io::Result<()> {
@@ -156,4 +167,22 @@ impl DeadLetters {
     fn path(&self, name: &str) -> PathBuf {
         self.folder.join(name)
     }
+}
+
+/// The event of a letter; none if the letter was not written to its end.
+fn event_of(text: &str) -> Option<&str> {
+    let (_, event) = text.split_once(EVENT)?;
+    let event = event.strip_suffix('}')?;
+    serde_json::from_str::<IgnoredAny>(event).is_ok().then_some(event)
+}
+
+/// Whether a file ends in the middle of a line.
+fn is_torn(mut file: &File) -> io::Result<bool> {
+    if file.metadata()?.len() == 0 {
+        return Ok(false);
+    }
+    let mut last = [0];
+    file.seek(SeekFrom::End(-1))?;
+    file.read_exact(&mut last)?;
+    Ok(last != *b"\n")
 }

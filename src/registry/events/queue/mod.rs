@@ -185,12 +185,10 @@ impl Queue {
         });
         // Nothing is forgotten there before it is safe here.
         let replayed = replayed.and_then(|replayed| self.sync().map(|()| replayed));
-        match &replayed {
-            Ok(_) => head.dead.forget_taken()?,
-            Err(_) => head.dead.put_back()?,
-        }
+        let replayed = replayed.and_then(|replayed| head.dead.forget_taken().map(|()| replayed));
+        let undone = if replayed.is_err() { head.dead.put_back() } else { Ok(()) };
         self.dead.store(head.dead.count(), Ordering::Relaxed);
-        replayed
+        undone.and(replayed)
     }
 
     /// Forgets the events that were given up.

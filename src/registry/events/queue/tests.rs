@@ -233,6 +233,27 @@ fn a_replay_stops_where_the_queue_is_full() {
 }
 
 #[test]
+fn a_letter_that_a_loss_of_power_has_torn_costs_no_other_one() {
+    let torn_letters = [r#"{"attempts":1,"giv"#, r#"{"attempts":1,"reason":"no","event":{"id":"#];
+    for torn in torn_letters {
+        let folder = tempfile::tempdir().unwrap();
+        let dead = folder.path().join("one/dead.events");
+        drop(open(&folder));
+        fs::write(&dead, torn).unwrap();
+        let queue = open(&folder);
+        let mut outlet = outlet(&queue);
+        push(&queue, [1]);
+        let [line] = queue.batch(&mut outlet).unwrap().try_into().unwrap();
+        assert!(queue.bury(&mut outlet, &line, 1, "no").unwrap());
+        queue.done(&mut outlet, &line).unwrap();
+        assert_eq!(queue.replay(&mut outlet).unwrap(), 1, "{torn}");
+        assert_eq!(deliver(&queue, &mut outlet, usize::MAX), [1], "{torn}");
+        // It is nobody's event, and nobody has said that it may go.
+        assert_eq!((queue.dead(), fs::read_to_string(&dead).unwrap()), (1, format!("{torn}\n")));
+    }
+}
+
+#[test]
 fn what_is_forgotten_is_gone() {
     let folder = tempfile::tempdir().unwrap();
     let queue = open(&folder);
