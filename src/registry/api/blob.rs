@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use http::{
     HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode,
     header::{
-        ACCEPT_RANGES, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, ETAG, IF_MATCH,
+        ACCEPT_RANGES, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, ETAG,
         IF_NONE_MATCH, IF_RANGE, LOCATION, RANGE,
     },
 };
@@ -15,6 +15,7 @@ use oci::{Digest, ErrorCode, RepositoryName};
 use super::{
     Answer, Body, Call,
     body::Piece,
+    condition,
     failure::Failure,
     proxied::Source,
     range::{ByteRanges, RangeError},
@@ -93,7 +94,7 @@ impl Call<'_> {
     /// Status and body: all of it, parts of it, or nothing because the client has it.
     fn blob_body(&self, digest: &Digest, source: Source) -> Result<Response<Body>, Failure> {
         let headers = &self.parts.headers;
-        if !is_wanted(headers, digest) {
+        if condition::wanted(headers).is_some_and(|wanted| !wanted.include(Some(digest))) {
             return Err(Error::Condition((*digest).into()).into());
         }
         if matches_etag(headers, digest) {
@@ -185,14 +186,6 @@ pub(super) fn matches_etag(headers: &HeaderMap, digest: &Digest) -> bool {
             .map(str::trim)
             .any(|tag| tag == "*" || tag.strip_prefix("W/").unwrap_or(tag).trim_matches('"') == own)
     })
-}
-
-/// Whether this content is what `If-Match` names, if there is one (RFC 9110, section 13.1.1).
-fn is_wanted(headers: &HeaderMap, digest: &Digest) -> bool {
-    let own = etag(digest);
-    let names = |list: &str| list.split(',').map(str::trim).any(|tag| tag == "*" || own == tag);
-    let mut lists = headers.get_all(IF_MATCH).iter().peekable();
-    lists.peek().is_none() || lists.any(|list| list.to_str().is_ok_and(names))
 }
 
 /// Whether a range may be answered: the client's part is of this content. A date proves nothing.

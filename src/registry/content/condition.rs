@@ -36,7 +36,8 @@ impl Condition {
 }
 
 impl Versions {
-    fn include(&self, current: Option<&Digest>) -> bool {
+    /// Whether what is there is one of them.
+    pub(crate) fn include(&self, current: Option<&Digest>) -> bool {
         match (self, current) {
             (_, None) => false,
             (Self::Any, Some(_)) => true,
