@@ -2,7 +2,14 @@
 
 use std::{path::PathBuf, time::Duration};
 
-use super::{RemoteUrl, check::Findings, duration, keys, proxy, scalar, tree::Node};
+use super::{
+    RemoteUrl,
+    check::Findings,
+    duration,
+    keys::{self, nearest},
+    proxy, scalar,
+    tree::Node,
+};
 
 /// As Distribution.
 const DURATION: Duration = Duration::from_secs(20 * 60);
@@ -50,8 +57,15 @@ pub(super) fn read(root: &Node, findings: &mut Findings) -> Option<Redirect> {
 fn one(item: &Node, findings: &mut Findings) -> Option<Redirect> {
     let name = item.find("name").and_then(Node::text).unwrap_or_default();
     match name {
-        "redirect" => Some(Redirect { base: base(item, "", findings)?, signing: None }),
+        "redirect" => {
+            options(item, name, &["baseurl"], &[], findings);
+            Some(Redirect { base: base(item, "", findings)?, signing: None })
+        }
         "cloudfront" => {
+            let known = ["baseurl", "privatekey", "keypairid", "duration", "ipfilteredby"];
+            // They belong to a filter that is refused.
+            let idle = ["awsregion", "updatefrequency", "iprangesurl"];
+            options(item, name, &known, &idle, findings);
             let base = base(item, "https://", findings);
             let signing = cloudfront(item, findings);
             Some(Redirect { base: base?, signing: Some(signing?) })
@@ -72,6 +86,22 @@ fn one(item: &Node, findings: &mut Findings) -> Option<Redirect> {
             findings.problem(LIST, item, message, advice);
             None
         }
+    }
+}
+
+/// Names the options that do nothing.
+fn options(item: &Node, name: &str, known: &[&str], idle: &[&str], findings: &mut Findings) {
+    for entry in item.find("options").map(Node::entries).unwrap_or_default() {
+        let key = entry.key.as_str();
+        if known.contains(&key) {
+            continue;
+        }
+        let message = match nearest(key, known.iter().copied()) {
+            _ if idle.contains(&key) => "no effect without `ipfilteredby`".to_owned(),
+            Some(near) => format!("unknown option of `{name}`, ignored; did you mean `{near}`?"),
+            None => format!("unknown option of `{name}`, ignored"),
+        };
+        findings.warning(&keys::join("middleware.storage[].options", key), &entry.node, message);
     }
 }
 

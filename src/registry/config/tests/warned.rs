@@ -120,3 +120,25 @@ fn a_lease_is_as_long_as_signed_urls_hold() {
     assert_eq!(config(&signed("\nregctl: {lease: 2h}")).lease, day);
     each_is_warned_of(&[(signed("\nregctl: {lease: 2h}"), "shorter than the URLs")]);
 }
+
+#[test]
+fn options_of_middleware_that_do_nothing_are_named() {
+    let middleware = |name: &str, options: &str| {
+        let fine = "baseurl: a.example.com, privatekey: /k, keypairid: K";
+        let fine = if name == "redirect" { "baseurl: 'https://a.example.com'" } else { fine };
+        with(&format!(
+            "middleware: {{storage: [{{name: {name}, options: {{{fine}, {options}}}}}]}}"
+        ))
+    };
+    let options = "`middleware.storage[].options";
+    each_is_warned_of(&[
+        (
+            middleware("redirect", "base_url: x"),
+            &format!(
+                "{options}.base_url`: unknown option of `redirect`, ignored; did you mean `baseurl`?"
+            ),
+        ),
+        (middleware("redirect", "duration: 1m"), &format!("{options}.duration`: unknown option")),
+        (middleware("cloudfront", "awsregion: x"), "no effect without `ipfilteredby`"),
+    ]);
+}

@@ -2,7 +2,9 @@
 
 use std::{fs, path::PathBuf, sync::Arc};
 
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
+use rcgen::{
+    BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair, date_time_ymd,
+};
 use rustls::{
     ClientConfig, RootCertStore, SupportedProtocolVersion, crypto::aws_lc_rs, version::TLS13,
 };
@@ -25,7 +27,17 @@ pub(crate) struct Pair {
 
 impl Authority {
     pub(crate) fn new() -> Self {
+        Self::with(CertificateParams::default())
+    }
+
+    /// One whose time is up.
+    pub(crate) fn expired() -> Self {
         let mut params = CertificateParams::default();
+        params.not_after = date_time_ymd(2020, 1, 1);
+        Self::with(params)
+    }
+
+    fn with(mut params: CertificateParams) -> Self {
         params.distinguished_name.push(DnType::CommonName, "Authority of tests");
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         let issuer = CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap();
@@ -36,6 +48,11 @@ impl Authority {
 
     pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
+    }
+
+    /// The certificate of the authority itself.
+    pub(crate) fn itself(&self) -> Pair {
+        Pair { certificate: self.issuer.pem(), key: self.issuer.key().serialize_pem() }
     }
 
     /// A new certificate for `localhost`.

@@ -106,6 +106,26 @@ async fn a_broken_or_half_installed_certificate_leaves_the_former_one_in_force()
     assert_eq!(shown(&authority, &running).await, der(&renewed.certificate));
 }
 
+/// As Docker's instructions make it: `openssl req -x509` gives an authority that has signed itself.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_client_may_be_its_own_authority_while_its_certificate_is_valid() {
+    let (authority, stranger) = (Authority::new(), Authority::new());
+    let client = Authority::new();
+    let cas = format!("clientcas: ['{}']", client.path("ca.pem").display());
+    let running = start(&authority, &cas);
+    for version in [&TLS12, &TLS13] {
+        let own = authority.client(&[version], Some(&client.itself()));
+        assert!(is_answered(&running, own).await, "{version:?}");
+        let foreign = authority.client(&[version], Some(&stranger.itself()));
+        assert!(!is_answered(&running, foreign).await, "{version:?}");
+    }
+    let expired = Authority::expired();
+    let running =
+        start(&authority, &format!("clientcas: ['{}']", expired.path("ca.pem").display()));
+    let config = authority.client(&[&TLS13], Some(&expired.itself()));
+    assert!(!is_answered(&running, config).await);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn clients_show_what_the_configuration_asks_for() {
     let authority = Authority::new();
