@@ -52,15 +52,29 @@ pub(super) fn bad_request() -> Response<Body> {
 
 /// For every request while a health check fails, in Distribution's words.
 pub(super) fn ill(method: &Method) -> Response<Body> {
-    const TEXT: &str = r#"{"errors":[{"code":"UNAVAILABLE","message":"service unavailable","detail":"health check failed: please see /debug/health"}]}"#;
-    let body = if *method == Method::HEAD { Body::empty() } else { Body::full(TEXT) };
+    unavailable(
+        method,
+        r#"{"errors":[{"code":"UNAVAILABLE","message":"service unavailable","detail":"health check failed: please see /debug/health"}]}"#,
+    )
+}
+
+/// For a request that comes on top of as many as there are open files for.
+pub(super) fn busy(method: &Method) -> Response<Body> {
+    unavailable(
+        method,
+        r#"{"errors":[{"code":"UNAVAILABLE","message":"service unavailable","detail":"as many requests are under way as open files are allowed"}]}"#,
+    )
+}
+
+fn unavailable(method: &Method, text: &'static str) -> Response<Body> {
+    let body = if *method == Method::HEAD { Body::empty() } else { Body::full(text) };
     let mut response = Response::new(body);
     *response.status_mut() = StatusCode::SERVICE_UNAVAILABLE;
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, JSON);
     headers.insert(RETRY_AFTER, HeaderValue::from_static("10"));
     if *method == Method::HEAD {
-        headers.insert(CONTENT_LENGTH, HeaderValue::from(TEXT.len()));
+        headers.insert(CONTENT_LENGTH, HeaderValue::from(text.len()));
     }
     response
 }

@@ -163,6 +163,13 @@ impl Api {
         self.settings.replace(Settings::new(config));
     }
 
+    /// Answers a request that there is no room for.
+    pub(crate) fn refuse(&self, request: Request<Incoming>) -> Response<Body> {
+        let (parts, body) = request.into_parts();
+        drop(Received::new(&parts, body));
+        base::busy(&parts.method)
+    }
+
     /// Answers a request; whatever goes wrong is an answer too.
     pub(crate) async fn answer(
         &self,

@@ -25,12 +25,15 @@ use hyper_util::{
 use tokio::{
     io::{AsyncRead, AsyncWrite, AsyncWriteExt as _},
     net::{TcpStream, UnixStream},
-    sync::{Notify, OwnedSemaphorePermit},
+    sync::{Notify, OwnedSemaphorePermit, Semaphore},
     time::{sleep, timeout},
 };
 use tokio_io_timeout::TimeoutStream;
 
-use super::protocols::{HEADER_TIMEOUT, Protocols};
+use super::{
+    protocols::{HEADER_TIMEOUT, Protocols},
+    room::Room,
+};
 use crate::{
     access::{self, Logged},
     api::{Body, Secured},
@@ -75,6 +78,12 @@ pub(super) struct Connection {
     used: Notify,
     begun: AtomicU64,
     ended: AtomicU64,
+    /// Answers that have begun and not ended.
+    answers: AtomicU64,
+    /// Pieces of answers that the client has made room for.
+    taken: AtomicU64,
+    /// Lets requests in that come beside others.
+    beside: Arc<Semaphore>,
     _open: OpenConnection,
 }
 
@@ -83,16 +92,23 @@ pub(super) struct Connection {
 pub(super) struct UnderWay {
     connection: Arc<Connection>,
     request: OpenRequest,
+    /// Whether it is answered, and the answer leaves.
+    is_answer: bool,
+    _beside: Option<OwnedSemaphorePermit>,
 }
 
 impl access::UnderWay for UnderWay {
     fn sends(&mut self, bytes: u64) {
         self.request.sent(bytes);
+        self.connection.taken.fetch_add(1, Ordering::Relaxed);
     }
 }
 
 impl Drop for UnderWay {
     fn drop(&mut self) {
+        if self.is_answer {
+            self.connection.answers.fetch_sub(1, Ordering::Relaxed);
+        }
         self.connection.ended.fetch_add(1, Ordering::Release);
     }
 }
@@ -100,12 +116,12 @@ impl Drop for UnderWay {
 /// Serves a connection in a task of its own.
 pub(super) fn serve(
     protocols: &Arc<Protocols>,
-    shared: &Arc<Shared>,
+    (shared, room): (&Arc<Shared>, &Room),
     accepted: Accepted,
     permit: Option<OwnedSemaphorePermit>,
 ) {
     let protocols = Arc::clone(protocols);
-    let connection = Arc::new(Connection::new(shared, &accepted));
+    let connection = Arc::new(Connection::new(shared, room, &accepted));
     tokio::spawn(async move {
         // Given back last, when everything of the connection is gone.
         let _permit = permit;
@@ -124,7 +140,7 @@ pub(super) fn serve(
 type Ended = Result<(), Box<dyn StdError + Send + Sync>>;
 
 impl Connection {
-    fn new(shared: &Arc<Shared>, accepted: &Accepted) -> Self {
+    fn new(shared: &Arc<Shared>, room: &Room, accepted: &Accepted) -> Self {
         Self {
             shared: Arc::clone(shared),
             remote: accepted.remote().into(),
@@ -134,6 +150,9 @@ impl Connection {
             used: Notify::new(),
             begun: AtomicU64::new(0),
             ended: AtomicU64::new(0),
+            answers: AtomicU64::new(0),
+            taken: AtomicU64::new(0),
+            beside: Arc::clone(room.beside()),
             _open: shared.counters.connection(),
         }
     }
@@ -191,6 +210,7 @@ impl Connection {
             // Looked at first: a request that has come in is no longer an idle connection.
             biased;
             ended = &mut serving => return ended,
+            () = self.stalled() => return Ok(()),
             () = self.draining() => false,
             () = self.idle() => true,
         };
@@ -205,9 +225,17 @@ impl Connection {
         self: &Arc<Self>,
         mut request: Request<Incoming>,
     ) -> Result<Response<Logged<Body, UnderWay>>, Infallible> {
-        self.begun.fetch_add(1, Ordering::Relaxed);
+        let begun = self.begun.fetch_add(1, Ordering::Relaxed);
+        let is_first = begun == self.ended.load(Ordering::Acquire);
+        let beside = (!is_first).then(|| Arc::clone(&self.beside).try_acquire_owned());
+        let (is_room, beside) = (!matches!(beside, Some(Err(_))), beside.and_then(Result::ok));
         let counted = self.shared.counters.request(&request);
-        let mut under_way = UnderWay { connection: Arc::clone(self), request: counted };
+        let mut under_way = UnderWay {
+            connection: Arc::clone(self),
+            request: counted,
+            is_answer: false,
+            _beside: beside,
+        };
         if !self.shared.api.is_open() {
             request.extensions_mut().insert(Remote(Arc::clone(&self.remote)));
         }
@@ -222,7 +250,12 @@ impl Connection {
         }
         let entry = self.shared.access.begin(&self.remote, &request);
         let version = request.version();
-        let mut response = self.shared.api.answer(request, &mut under_way.request).await;
+        let mut response = match is_room {
+            true => self.shared.api.answer(request, &mut under_way.request).await,
+            false => self.shared.api.refuse(request),
+        };
+        under_way.is_answer = true;
+        self.answers.fetch_add(1, Ordering::Relaxed);
         under_way.request.answered(response.status());
         // HTTP/2 has a frame for it.
         if self.shared.is_draining() && version <= Version::HTTP_11 {
@@ -237,6 +270,24 @@ impl Connection {
         // What was accepted a moment ago may hold a request that nobody has read.
         if !self.is_used.load(Ordering::Relaxed) {
             let _ = timeout(FIRST_REQUEST, self.used.notified()).await;
+        }
+    }
+
+    /// Waits until nothing but answers was under way from one look to the next, and nothing of them was taken.
+    ///
+    /// The time-out of writes does not see it: on HTTP/2 a client can take nothing of an answer and yet talk.
+    async fn stalled(&self) {
+        let mut before = None;
+        loop {
+            sleep(WRITE_TIMEOUT).await;
+            let ended = self.ended.load(Ordering::Acquire);
+            let under_way = self.begun.load(Ordering::Relaxed).saturating_sub(ended);
+            let is_waiting = under_way > 0 && under_way == self.answers.load(Ordering::Relaxed);
+            let now = is_waiting.then(|| (ended, self.taken.load(Ordering::Relaxed)));
+            if now.is_some() && now == before {
+                return;
+            }
+            before = now;
         }
     }
 

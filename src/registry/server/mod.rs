@@ -211,7 +211,7 @@ impl Server {
                 never = &mut checking => match never {},
                 never = &mut fetched => match never {},
             };
-            connection::serve(&self.protocols, shared, accepted, permit);
+            connection::serve(&self.protocols, (shared, room), accepted, permit);
         }
     }
 

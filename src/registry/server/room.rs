@@ -9,14 +9,20 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 /// waits in the kernel's queue.
 const CONNECTIONS: u32 = 16 * 1024;
 
-/// A connection that is served holds itself, a blob and another file for a moment.
-const DESCRIPTORS: u32 = 3;
+/// A connection that is served holds itself, a blob and another file for a moment; the fourth is for requests
+/// beside the first on connections of HTTP/2, two each.
+const DESCRIPTORS: u32 = 4;
+
+/// Requests at once beside the first of their connections: what waits of their answers is 64 MiB.
+const BESIDE: u32 = 1024;
 
 /// Room for connections.
 #[derive(Debug)]
 pub(super) struct Room {
     free: Arc<Semaphore>,
     most: u32,
+    /// For requests beside others of their connection.
+    beside: Arc<Semaphore>,
 }
 
 impl Room {
@@ -33,7 +39,17 @@ impl Room {
                 "fewer connections than set: too few open files are allowed"
             );
         }
-        Self { free: Arc::new(Semaphore::new(room(most))), most }
+        let beside = room((descriptors / DESCRIPTORS / 2).clamp(1, BESIDE));
+        Self {
+            free: Arc::new(Semaphore::new(room(most))),
+            most,
+            beside: Arc::new(Semaphore::new(beside)),
+        }
+    }
+
+    /// Who lets requests in that come beside others of their connection.
+    pub(super) fn beside(&self) -> &Arc<Semaphore> {
+        &self.beside
     }
 
     /// Waits for room. The semaphore is never closed.

@@ -259,7 +259,7 @@ pub const KEYS: &[Key] = &[
     key("regctl.notifications.maxevents", Integer, Yes, "the most events that wait for one endpoint [100000]"),
     key("regctl.notifications.maxage", Period, Yes, "how long an event is tried for [24h]"),
     key("regctl.notifications.format", Choice(&["v1", "v2"]), Yes, "the version in the media type [v1]"),
-    key("regctl.http.maxconnections", Integer, Yes, "connections at once; the next ones wait [16384, or a third of the open files that are allowed]"),
+    key("regctl.http.maxconnections", Integer, Yes, "connections at once; the next ones wait [16384, or a quarter of the open files that are allowed]"),
     key("regctl.lease", Period, Yes, "how long what was answered for stays out of a collector's reach [1h]"),
     key("regctl.sendfile", Section, Yes, "large blobs leave through nginx's sendfile"),
     key("regctl.sendfile.secret", Secret, Yes, "what nginx proves itself with, in X-Regctl-Sendfile"),

@@ -8,7 +8,11 @@ use tokio::{
     time::{Instant, timeout},
 };
 
-use crate::{client::Client, server::Running};
+use crate::{
+    client::Client,
+    pusher::{push_blob, sha256},
+    server::Running,
+};
 
 /// The beginning of a connection of HTTP/2, with empty settings.
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0";
@@ -103,4 +107,90 @@ async fn a_client_that_takes_back_its_requests_at_once_is_sent_away() {
     assert!(running.control.statistics().requests_served < 20_000);
     let mut other: Client = running.client().await;
     other.ask("GET", "/v2/", "").await.expect(200);
+}
+
+/// A frame of HTTP/2.
+fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
+    let length = u32::try_from(payload.len()).unwrap().to_be_bytes();
+    let head = [&length[1..], &[kind, flags], &stream.to_be_bytes()].concat();
+    [&head, payload].concat()
+}
+
+/// HEADERS of a GET, with END_STREAM and END_HEADERS.
+fn get(stream: u32, path: &str) -> Vec<u8> {
+    let length = u8::try_from(path.len()).unwrap();
+    let headers = [&[0x82, 0x86, 0x01, 4][..], b"test", &[0x04, length], path.as_bytes()].concat();
+    frame(1, 5, stream, &headers)
+}
+
+/// A connection whose client gives no answer more room than a byte.
+async fn stalling(running: &Running) -> TcpStream {
+    let mut stream = TcpStream::connect(&running.address).await.unwrap();
+    stream.write_all(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n").await.unwrap();
+    stream.write_all(&frame(4, 0, 0, &[0, 4, 0, 0, 0, 1])).await.unwrap();
+    stream
+}
+
+/// The next frame, its kind first; none at the end. PINGs are answered.
+async fn next(stream: &mut TcpStream) -> Option<(u8, Vec<u8>)> {
+    loop {
+        let mut head = [0; 9];
+        stream.read_exact(&mut head).await.ok()?;
+        let length = u32::from_be_bytes([0, head[0], head[1], head[2]]);
+        let mut payload = vec![0; usize::try_from(length).unwrap()];
+        stream.read_exact(&mut payload).await.ok()?;
+        match (head[3], head[4]) {
+            (6, 0) => stream.write_all(&frame(6, 1, 0, &payload)).await.ok()?,
+            (kind, _) => return Some((kind, payload)),
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_takes_nothing_of_its_answers_is_cut_off_though_it_answers_pings() {
+    let running = Running::with("h2c: {enabled: true}");
+    let mut client = running.client().await;
+    let large = "x".repeat(1 << 20);
+    push_blob(&mut client, "app", &large).await;
+    let path = format!("/v2/app/blobs/{}", sha256(&large));
+    let mut stream = stalling(&running).await;
+    let began = Instant::now();
+    for number in 0..10 {
+        stream.write_all(&get(number * 2 + 1, &path)).await.unwrap();
+    }
+    while next(&mut stream).await.is_some() {}
+    let took = began.elapsed();
+    assert!((300..=620).contains(&took.as_secs()), "{took:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn requests_that_there_are_no_open_files_for_are_told_to_come_back() {
+    let running = Running::with("h2c: {enabled: true}");
+    let mut client = running.client().await;
+    let large = "x".repeat(1 << 20);
+    push_blob(&mut client, "app", &large).await;
+    let path = format!("/v2/app/blobs/{}", sha256(&large));
+    let (mut streams, mut refused) = (Vec::new(), 0);
+    // A hundred more than are ever let in.
+    for _ in 0..12 {
+        let mut stream = stalling(&running).await;
+        for number in 0..100 {
+            stream.write_all(&get(number * 2 + 1, &path)).await.unwrap();
+        }
+        streams.push(stream);
+    }
+    for stream in &mut streams {
+        let mut answers = 0;
+        while answers < 100 {
+            let (kind, payload) = next(stream).await.unwrap();
+            if kind == 1 {
+                answers += 1;
+                // 503 as HPACK packs it; a connection says it once, and then by a number.
+                refused += usize::from(payload.windows(2).any(|text| text == [0x6c, 0x0c]));
+            }
+        }
+    }
+    assert!(refused > 0);
+    // Everybody else is served.
+    running.client().await.ask("GET", "/v2/", "").await.expect(200);
 }
