@@ -233,6 +233,7 @@ fn a_replay_stops_where_the_queue_is_full() {
 }
 
 #[test]
+#[expect(clippy::disallowed_methods, reason = "the file of a test, damaged on purpose")]
 fn a_letter_that_a_loss_of_power_has_torn_costs_no_other_one() {
     let torn_letters = [r#"{"attempts":1,"giv"#, r#"{"attempts":1,"reason":"no","event":{"id":"#];
     for torn in torn_letters {
