@@ -116,7 +116,7 @@ fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
     [&head, payload].concat()
 }
 
-/// HEADERS of a GET, with END_STREAM and END_HEADERS.
+/// HEADERS of a GET, with `END_STREAM` and `END_HEADERS`.
 fn get(stream: u32, path: &str) -> Vec<u8> {
     let length = u8::try_from(path.len()).unwrap();
     let headers = [&[0x82, 0x86, 0x01, 4][..], b"test", &[0x04, length], path.as_bytes()].concat();
