@@ -23,7 +23,7 @@ mod sweep;
 mod tests;
 
 use std::{
-    path::PathBuf,
+    path::{Path, PathBuf},
     time::{Duration, SystemTime},
 };
 
@@ -49,6 +49,12 @@ pub struct Options {
     pub grace: Option<Duration>,
     /// Where to remember what manifests refer to.
     pub cache: Option<PathBuf>,
+}
+
+/// Where a storage on a filesystem itself has what manifests refer to, for collections without an instance.
+#[must_use]
+pub fn cache_in(root_directory: &Path) -> PathBuf {
+    root_directory.join("docker/registry/v2/regctl/references")
 }
 
 /// A store that can be collected.
