@@ -1,7 +1,7 @@
 //! Carries a plan out, step by step with a sync after each: wherever it stops, the registry is whole, and the next
 //! collection finds the rest.
 
-use storage::{Bulk, Disposal, Error, Item, Kind, Removed};
+use storage::{Bulk, Disposal, Error, Kind, Removed};
 
 use super::{
     note::told,
@@ -44,16 +44,19 @@ pub(crate) async fn sweep<S: Bulk>(
     let mut swept = Swept::default();
     for step in Step::ALL.into_iter().filter(|&step| plan.len(step) > 0) {
         watch(Progress::Begun(Phase::Removing(step), Some(plan.len(step) as u64)));
+        // A repository may go once those within it are gone.
+        let most = if step == Step::Repositories { 1 } else { BATCH };
         let mut sizes = plan.sizes.iter().copied();
-        let mut items = plan.items(step).peekable();
-        while let Some(first) = items.peek() {
-            // A repository may go once those within it are gone.
-            let most = if matches!(first, Item::Repository(_)) { 1 } else { BATCH };
+        let mut items = plan.items(step);
+        loop {
             let batch: Vec<_> = items.by_ref().take(most).collect();
+            if batch.is_empty() {
+                break;
+            }
             let count = batch.len() as u64;
             for result in store.remove(batch, disposal.clone()).await? {
                 let bytes = if step == Step::Blobs { sizes.next().unwrap_or(0) } else { 0 };
-                swept.count(step, most == 1, bytes, result);
+                swept.count(step, bytes, result);
             }
             watch(Progress::Advanced(count));
         }
@@ -67,13 +70,7 @@ pub(crate) async fn sweep<S: Bulk>(
 }
 
 impl Swept {
-    fn count(
-        &mut self,
-        step: Step,
-        is_repository: bool,
-        bytes: u64,
-        result: Result<Removed, Error>,
-    ) {
+    fn count(&mut self, step: Step, bytes: u64, result: Result<Removed, Error>) {
         let removed = &mut self.removed;
         let counter = match step {
             Step::Tags => &mut removed.tags,
@@ -81,19 +78,19 @@ impl Swept {
             Step::Revisions => &mut removed.manifests,
             Step::Layers => &mut removed.layers,
             Step::Blobs => &mut removed.blobs,
-            Step::Folders if is_repository => &mut removed.repositories,
             Step::Folders => &mut removed.leftovers,
+            Step::Repositories => &mut removed.repositories,
         };
-        match result {
-            Ok(Removed::Gone) => {
+        match (result, step) {
+            (Ok(Removed::Gone), _) => {
                 *counter += 1;
                 removed.bytes += bytes;
             }
             // Nothing but their folder was left.
-            Ok(Removed::Vanished) if step == Step::Folders && !is_repository => *counter += 1,
-            Ok(Removed::Vanished) => self.vanished += 1,
-            Err(error) if is_repository && error.kind() == Kind::Busy => self.occupied += 1,
-            Err(error) => {
+            (Ok(Removed::Vanished), Step::Folders) => *counter += 1,
+            (Ok(Removed::Vanished), _) => self.vanished += 1,
+            (Err(error), Step::Repositories) if error.kind() == Kind::Busy => self.occupied += 1,
+            (Err(error), _) => {
                 self.failed += 1;
                 if self.failures.len() < FAILURES {
                     self.failures.push(told(&error));
