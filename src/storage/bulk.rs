@@ -60,9 +60,7 @@ pub trait Bulk: Clone + Send + Sync + 'static {
     ) -> impl Future<Output = Result<(), Error>> + Send;
 
     /// The quarantines, each with its index, in the order of their names.
-    fn quarantines(
-        &self,
-    ) -> impl Future<Output = Result<Vec<(RunId, Result<Bytes, Error>)>, Error>> + Send;
+    fn quarantines(&self) -> impl Future<Output = Result<Vec<Quarantine>, Error>> + Send;
 
     /// Brings back what a run has moved, in the order that makes nothing reachable before it is whole,
     /// and forgets the run when nothing of it is left. What is there by then stays as it is.
@@ -134,6 +132,15 @@ pub enum Removed {
     Gone,
     /// It was gone already; what was left of its folder went.
     Vanished,
+}
+
+/// What a run has moved out of the way.
+#[derive(Debug)]
+pub struct Quarantine {
+    /// The run.
+    pub run: RunId,
+    /// What was kept with it.
+    pub index: Result<Bytes, Error>,
 }
 
 /// What came back.

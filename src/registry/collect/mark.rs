@@ -68,13 +68,9 @@ pub(crate) enum Age {
     Unknown,
 }
 
-/// What came of marking.
+/// These ages must be known first.
 #[derive(Debug)]
-pub(crate) enum Marked {
-    Plan(Plan),
-    /// First these ages must be known.
-    Asks(Vec<Aged>),
-}
+pub(crate) struct Asks(pub(crate) Vec<Aged>);
 
 /// Marks what is needed, and plans to remove the rest.
 pub(crate) fn mark(
@@ -82,11 +78,11 @@ pub(crate) fn mark(
     references: &References,
     rules: Rules<'_>,
     ages: &Ages,
-) -> Marked {
+) -> Result<Plan, Asks> {
     let marking = Marking::new(snapshot, references, rules, ages, Doubts::Heeded);
     let (needed, asks, found) = marking.run();
     if !asks.is_empty() {
-        return Marked::Asks(asks);
+        return Err(Asks(asks));
     }
     let mut notes = snapshot.notes.clone();
     for note in found {
@@ -103,7 +99,7 @@ pub(crate) fn mark(
         plan.kept_for_doubt(&Plan::of(snapshot, &needed, rules));
     }
     plan.notes = notes;
-    Marked::Plan(plan)
+    Ok(plan)
 }
 
 /// What is needed.

@@ -9,7 +9,7 @@ use super::{
     Options,
     cache::Cache,
     links,
-    mark::{Age, Aged, Ages, Marked, Rules, mark},
+    mark::{Age, Aged, Ages, Asks, Rules, mark},
     note::{Note, told},
     plan::{Plan, Step},
     progress::{Phase, Progress},
@@ -77,9 +77,9 @@ async fn decide<S: Bulk>(
 ) -> Result<Plan, Error> {
     let mut ages = Ages::new();
     loop {
-        let asked = match mark(snapshot, references, rules, &ages) {
-            Marked::Plan(plan) => return Ok(plan),
-            Marked::Asks(asked) => asked,
+        let Asks(asked) = match mark(snapshot, references, rules, &ages) {
+            Ok(plan) => return Ok(plan),
+            Err(asks) => asks,
         };
         for some in asked.chunks(BATCH) {
             let items = some.iter().map(|aged| item(snapshot, *aged)).collect();

@@ -11,7 +11,8 @@ use std::{
 
 use bytes::Bytes;
 use storage::{
-    Bulk, Disposal, Error, Filesystem, Item, Kind, Removed, Restored, RunId, Stat, Survey,
+    Bulk, Disposal, Error, Filesystem, Item, Kind, Quarantine, Removed, Restored, RunId, Stat,
+    Survey,
 };
 
 use super::folder::{Folder, blob, options, revision};
@@ -78,7 +79,7 @@ impl Bulk for Stopping {
         self.store.begin_quarantine(run, index).await
     }
 
-    async fn quarantines(&self) -> Result<Vec<(RunId, Result<Bytes, Error>)>, Error> {
+    async fn quarantines(&self) -> Result<Vec<Quarantine>, Error> {
         self.store.quarantines().await
     }
 
