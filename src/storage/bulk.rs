@@ -134,6 +134,19 @@ pub enum Removed {
     Gone,
     /// It was gone already; what was left of its folder went.
     Vanished,
+    /// It stays: who serves the store has looked at it again.
+    Kept(Reason),
+}
+
+/// Why something stays that was to be removed.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Reason {
+    /// Somebody was told that it is there.
+    Promised,
+    /// It was written lately.
+    Young,
+    /// It may not be removed while the store is served.
+    Served,
 }
 
 /// What came back.

@@ -19,11 +19,11 @@ mod survey;
 mod writer;
 
 pub use backend::Backend;
-pub use bulk::{Bulk, Disposal, Item, Removed, Restored};
+pub use bulk::{Bulk, Disposal, Item, Reason, Removed, Restored};
 pub use config::{Config, Filesystem as FilesystemConfig};
 pub use driver::{Driver, Entry, Stat};
 pub use error::{Error, Kind};
-pub use filesystem::{Access, Filesystem};
+pub use filesystem::{Access, Alone, Filesystem};
 pub use inmemory::InMemory;
 pub use key::{Folder, Key, UploadId, UploadIdError};
 pub use object::{Chunks, Object};

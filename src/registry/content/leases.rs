@@ -72,9 +72,13 @@ impl Leases {
     }
 
     /// Whether the digest may not be deleted. The caller holds its lock alone.
-    #[cfg_attr(not(test), expect(dead_code, reason = "asked by a collection beside the registry"))]
     pub(super) fn holds(&self, digest: &Digest) -> bool {
         self.holds_at(digest, Instant::now())
+    }
+
+    /// How long a promise holds, and how long this process has made promises.
+    pub(super) fn ages(&self) -> (Duration, Duration) {
+        (self.lease, self.opened.elapsed())
     }
 
     pub(super) fn held(&self) -> Held {

@@ -20,7 +20,7 @@ const MODE: Mode = Mode::from_raw_mode(0o644);
 
 /// The lock.
 #[derive(Debug)]
-pub(super) struct Lease(#[expect(dead_code, reason = "held until it is dropped")] File);
+pub(super) struct Lease(File);
 
 impl Lease {
     /// Shares the folder; none where it cannot be written to, so that nothing can be collected either.
@@ -42,6 +42,19 @@ impl Lease {
     pub(super) fn alone(store: &Store) -> Result<Option<Self>, Error> {
         lock(open(store)?, FlockOperation::NonBlockingLockExclusive)
     }
+
+    /// Has alone what was shared; [`Lease::share`] is to follow, also when others use it.
+    ///
+    /// # Errors
+    /// [`Kind::Busy`] while somebody else uses the folder.
+    pub(super) fn exclude_others(&self) -> Result<(), Error> {
+        take(&self.0, FlockOperation::NonBlockingLockExclusive)
+    }
+
+    /// Shares it again. Whoever has taken the folder alone for a moment is waited for.
+    pub(super) fn share(&self) -> Result<(), Error> {
+        take(&self.0, FlockOperation::LockShared)
+    }
 }
 
 fn open(store: &Store) -> Result<File, Error> {
@@ -53,12 +66,18 @@ fn open(store: &Store) -> Result<File, Error> {
 
 fn lock(file: File, operation: FlockOperation) -> Result<Option<Lease>, Error> {
     match flock(&file, operation) {
-        Ok(()) => Ok(Some(Lease(file))),
         Err(Errno::NOTSUP | Errno::NOLCK | Errno::NOSYS) => Ok(None),
-        Err(Errno::AGAIN) => {
-            let held = io::Error::from(io::ErrorKind::WouldBlock);
-            Err(Error::io("lease", LEASE, held))
-        }
-        Err(error) => Err(Error::io("lease", LEASE, error.into())),
+        result => held(result).map(|()| Some(Lease(file))),
     }
+}
+
+fn take(file: &File, operation: FlockOperation) -> Result<(), Error> {
+    held(flock(file, operation))
+}
+
+fn held(result: Result<(), Errno>) -> Result<(), Error> {
+    result.map_err(|error| match error {
+        Errno::AGAIN => Error::io("lease", LEASE, io::Error::from(io::ErrorKind::WouldBlock)),
+        error => Error::io("lease", LEASE, error.into()),
+    })
 }

@@ -9,6 +9,7 @@
 mod admin;
 mod authority;
 mod client;
+mod collection;
 mod debug;
 mod drain;
 mod events;
