@@ -3,6 +3,7 @@
 use std::{
     io,
     path::Path,
+    sync::Arc,
     time::{Duration, SystemTime},
 };
 
@@ -13,7 +14,12 @@ use hyper::client::conn::http1::{self, SendRequest};
 use hyper_util::rt::TokioIo;
 use oci::Digest;
 use serde::{Serialize, de::DeserializeOwned};
-use tokio::{net::UnixStream, time::timeout};
+use tokio::{
+    net::UnixStream,
+    sync::Mutex,
+    task::AbortHandle,
+    time::{sleep, timeout},
+};
 
 use super::collection::{
     Begun, ItemText, Promised, PromisedAnswer, Remove, RemovedAnswer, Step, meaning,
@@ -29,9 +35,20 @@ const ANSWER_BYTES: usize = 16 << 20;
 /// Items, and digests, that are sent at once.
 const BATCH: usize = 500;
 
+/// A registry closes a connection on which nothing is asked for longer than this, three times over.
+const SILENCE: Duration = Duration::from_secs(3);
+
 /// A collection beside a running registry, until it is dropped.
 #[derive(Debug)]
 pub struct Beside {
+    line: Arc<Mutex<Line>>,
+    /// Asks for nothing while nobody asks, so that the connection stays.
+    humming: AbortHandle,
+}
+
+/// The connection.
+#[derive(Debug)]
+struct Line {
     sender: SendRequest<Full<Bytes>>,
 }
 
@@ -68,16 +85,18 @@ impl Beside {
         let (sender, connection) = made.map_err(broken)?;
         // It ends when the sender is dropped; what went wrong there is said by the sender.
         tokio::spawn(async move { drop(connection.await) });
-        let mut beside = Self { sender };
-        beside.ask::<_, serde_json::Value>(Step::Begin, &Begun::new()).await?;
-        Ok(beside)
+        let mut line = Line { sender };
+        line.ask::<_, serde_json::Value>(Step::Begin, &Begun::new()).await?;
+        let line = Arc::new(Mutex::new(line));
+        let humming = tokio::spawn(hum(Arc::clone(&line))).abort_handle();
+        Ok(Self { line, humming })
     }
 
     /// Which of these were promised to somebody lately.
     ///
     /// # Errors
     /// The registry does not say.
-    pub async fn promised(&mut self, digests: &[Digest]) -> Result<Vec<bool>, BesideError> {
+    pub async fn promised(&self, digests: &[Digest]) -> Result<Vec<bool>, BesideError> {
         let mut promised = Vec::with_capacity(digests.len());
         for batch in digests.chunks(BATCH) {
             let digests = batch.iter().map(ToString::to_string).collect();
@@ -95,7 +114,7 @@ impl Beside {
     /// # Errors
     /// The collection has come to an end. Some of the items may be gone.
     pub async fn remove(
-        &mut self,
+        &self,
         items: &[Item],
         disposal: &Disposal,
         before: SystemTime,
@@ -125,10 +144,37 @@ impl Beside {
     ///
     /// # Errors
     /// It may not be.
-    pub async fn sync(&mut self) -> Result<(), BesideError> {
+    pub async fn sync(&self) -> Result<(), BesideError> {
         self.ask::<_, serde_json::Value>(Step::Sync, &Begun::new()).await.map(drop)
     }
 
+    async fn ask<Q: Serialize, A: DeserializeOwned>(
+        &self,
+        step: Step,
+        question: &Q,
+    ) -> Result<A, BesideError> {
+        self.line.lock().await.ask(step, question).await
+    }
+}
+
+impl Drop for Beside {
+    fn drop(&mut self) {
+        self.humming.abort();
+    }
+}
+
+async fn hum(line: Arc<Mutex<Line>>) {
+    loop {
+        sleep(SILENCE).await;
+        // Who is asking keeps the connection by that; what is wrong with it is said to who asks next.
+        if let Ok(mut line) = line.try_lock() {
+            let nothing = Promised { digests: Vec::new() };
+            let _: Result<PromisedAnswer, _> = line.ask(Step::Promised, &nothing).await;
+        }
+    }
+}
+
+impl Line {
     async fn ask<Q: Serialize, A: DeserializeOwned>(
         &mut self,
         step: Step,
@@ -138,6 +184,7 @@ impl Beside {
         let request = Request::post(step.path()).header(HOST, "registry").body(Full::from(text));
         let request = request.expect("a path and a host are a request");
         let asked = async {
+            self.sender.ready().await.map_err(broken)?;
             let response = self.sender.send_request(request).await.map_err(broken)?;
             let status = response.status();
             let body = Limited::new(response.into_body(), ANSWER_BYTES).collect().await;

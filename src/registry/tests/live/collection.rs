@@ -38,7 +38,7 @@ async fn begin(running: &Running) -> Beside {
     panic!("no collection may begin");
 }
 
-async fn remove(beside: &mut Beside, item: Item, before: SystemTime) -> Removed {
+async fn remove(beside: &Beside, item: Item, before: SystemTime) -> Removed {
     let removed = beside.remove(&[item], &Disposal::Delete, before).await.unwrap();
     removed.into_iter().next().unwrap().unwrap()
 }
@@ -49,23 +49,23 @@ fn layer(digest: Digest) -> Item {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_was_promised_stays_until_the_promise_ends_and_then_goes() {
-    let (running, mut beside) = collected("300ms").await;
+    let (running, beside) = collected("300ms").await;
     let mut client = running.client().await;
     push_blob(&mut client, "app", "garbage").await;
     let digest = sha256("garbage");
     assert_eq!(beside.promised(&[digest, sha256("x")]).await.unwrap(), [true, false]);
     let kept = Removed::Kept(Reason::Promised);
-    assert_eq!(remove(&mut beside, layer(digest), later()).await, kept);
-    assert_eq!(remove(&mut beside, Item::Blob(digest), later()).await, kept);
+    assert_eq!(remove(&beside, layer(digest), later()).await, kept);
+    assert_eq!(remove(&beside, Item::Blob(digest), later()).await, kept);
     while beside.promised(&[digest]).await.unwrap() == [true] {}
     // Somebody asks again.
     client.ask("HEAD", &format!("/v2/app/blobs/{digest}"), "").await.expect(200);
-    assert_eq!(remove(&mut beside, layer(digest), later()).await, kept);
+    assert_eq!(remove(&beside, layer(digest), later()).await, kept);
     while beside.promised(&[digest]).await.unwrap() == [true] {}
-    assert_eq!(remove(&mut beside, layer(digest), later()).await, Removed::Gone);
-    assert_eq!(remove(&mut beside, layer(digest), later()).await, Removed::Vanished);
+    assert_eq!(remove(&beside, layer(digest), later()).await, Removed::Gone);
+    assert_eq!(remove(&beside, layer(digest), later()).await, Removed::Vanished);
     client.ask("HEAD", &format!("/v2/app/blobs/{digest}"), "").await.expect(404);
-    assert_eq!(remove(&mut beside, Item::Blob(digest), later()).await, Removed::Gone);
+    assert_eq!(remove(&beside, Item::Blob(digest), later()).await, Removed::Gone);
     beside.sync().await.unwrap();
     let hex = digest.to_hex();
     assert!(!running.path(&format!("blobs/sha256/{}/{hex}", &hex[..2])).exists());
@@ -77,7 +77,7 @@ async fn what_was_promised_stays_until_the_promise_ends_and_then_goes() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_push_keeps_what_its_manifest_refers_to() {
-    let (running, mut beside) = collected("200ms").await;
+    let (running, beside) = collected("200ms").await;
     let mut client = running.client().await;
     push_blob(&mut client, "app", "{}").await;
     let config = sha256("{}");
@@ -87,14 +87,14 @@ async fn a_push_keeps_what_its_manifest_refers_to() {
     let manifest = sha256(&document.to_string());
     let kept = Removed::Kept(Reason::Promised);
     for item in [layer(config), Item::Blob(config), Item::Blob(manifest)] {
-        assert_eq!(remove(&mut beside, item.clone(), later()).await, kept, "{item}");
+        assert_eq!(remove(&beside, item.clone(), later()).await, kept, "{item}");
     }
     client.ask("GET", &format!("/v2/app/manifests/{manifest}"), "").await.expect(200);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_young_stays_and_so_does_what_makes_a_repository() {
-    let (running, mut beside) = collected("1ms").await;
+    let (running, beside) = collected("1ms").await;
     let mut client = running.client().await;
     push_blob(&mut client, "app", "{}").await;
     let manifest = push(&mut client, "app", &image(MANIFEST, "one")).await;
@@ -102,7 +102,7 @@ async fn what_is_young_stays_and_so_does_what_makes_a_repository() {
     let hour_ago = SystemTime::now() - Duration::from_secs(3600);
     let revision = Item::Revision("app".parse().unwrap(), manifest);
     let young = Removed::Kept(Reason::Young);
-    assert_eq!(remove(&mut beside, revision.clone(), hour_ago).await, young);
+    assert_eq!(remove(&beside, revision.clone(), hour_ago).await, young);
     for item in [
         Item::Repository("app".parse().unwrap()),
         Item::Tag("app".parse().unwrap(), "v1".parse().unwrap()),
@@ -110,7 +110,7 @@ async fn what_is_young_stays_and_so_does_what_makes_a_repository() {
         let refused = beside.remove(&[item], &Disposal::Delete, later()).await.unwrap_err();
         assert!(matches!(refused, BesideError::Refused(_)), "{refused}");
     }
-    assert_eq!(remove(&mut beside, revision, later()).await, Removed::Gone);
+    assert_eq!(remove(&beside, revision, later()).await, Removed::Gone);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -148,7 +148,7 @@ async fn a_registry_that_has_just_begun_or_is_shared_lets_none_begin() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_registry_that_stops_or_becomes_read_only_ends_the_collection() {
-    let (mut running, mut beside) = collected("1ms").await;
+    let (mut running, beside) = collected("1ms").await;
     running.control.set_read_only(true);
     let digest = sha256("x");
     let ended = beside.remove(&[layer(digest)], &Disposal::Delete, later()).await.unwrap_err();
@@ -158,7 +158,7 @@ async fn a_registry_that_stops_or_becomes_read_only_ends_the_collection() {
 
     running.control.set_read_only(false);
     drop(beside);
-    let mut beside = begin(&running).await;
+    let beside = begin(&running).await;
     running.stop().await;
     let ended = beside.remove(&[layer(digest)], &Disposal::Delete, later()).await.unwrap_err();
     let is_over =
