@@ -95,6 +95,19 @@ pub enum Place {
     Uploads(RepositoryName),
 }
 
+impl Page {
+    /// How many facts are on it.
+    #[must_use]
+    #[expect(clippy::len_without_is_empty, reason = "no page is empty")]
+    pub fn len(&self) -> usize {
+        match self {
+            Self::Blobs(digests) => digests.len(),
+            Self::Repository { found, .. } => found.len(),
+            Self::Stranger(_) | Self::Hidden { .. } => 1,
+        }
+    }
+}
+
 impl Survey {
     /// A survey, and where to put its pages. It is over when [`Sink::end`] was called.
     pub(crate) fn new() -> (Self, Sink) {

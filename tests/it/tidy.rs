@@ -101,6 +101,7 @@ const REGISTRY_RANKS: &[(&str, u8)] = &[
     ("events", 3),
     ("auth", 4),
     ("content", 4),
+    ("collect", 4),
     ("schema1", 4),
     ("upload", 4),
     ("libtrust", 5),
@@ -261,7 +262,9 @@ fn only_the_door_touches_the_storage() {
     let mut breaches = Vec::new();
     for file in sources() {
         let inside = file.path.strip_prefix("src/registry/");
-        if inside.is_none_or(|inside| inside.starts_with("content/")) {
+        // A collection looks at a store that nobody writes to, and removes what nothing there needs.
+        let may = |inside: &str| inside.starts_with("content/") || inside.starts_with("collect/");
+        if inside.is_none_or(may) {
             continue;
         }
         for (index, line) in file.lines.iter().enumerate() {

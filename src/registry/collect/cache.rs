@@ -1,0 +1,204 @@
+//! What manifests were found to refer to, in a local file: the next collection reads only new manifests.
+//!
+//! A manifest never changes, so its references do not either. The file may be deleted or damaged at any time: it is a row
+//! of blocks with a checksum each, read up to the first that is not whole. It speaks of one store, and
+//! of one version of the code that reads manifests. Failures are never kept.
+
+use std::{
+    fs::{self, File},
+    io::{self, BufReader, BufWriter, Read, Write},
+    path::{Path, PathBuf},
+};
+
+use oci::{Algorithm, Digest, Referred};
+use sha2::{Digest as _, Sha256};
+
+use super::{
+    digests::DigestId,
+    references::{Manifest, References},
+    snapshot::Snapshot,
+};
+
+/// Raised with every change to what [`Referred`] sees, and to this form.
+const VERSION: u32 = 1;
+const MAGIC: &[u8] = b"regctl references\n";
+
+/// A block grows to about this size.
+const BLOCK_BYTES: usize = 64 * 1024;
+/// One manifest of 16 MiB fits, whatever it refers to.
+const MOST_BLOCK_BYTES: usize = 32 * 1024 * 1024;
+/// What is beyond is read from the store again.
+const MOST_BYTES: u64 = 1024 * 1024 * 1024;
+const CHECKSUM_BYTES: usize = 16;
+
+/// A cache, and the store that it is about.
+#[derive(Debug, Default)]
+pub(crate) struct Cache {
+    file: Option<(PathBuf, String)>,
+}
+
+/// A block is not whole, or the file ends.
+struct End;
+
+impl Cache {
+    /// The file of one store; it need not be there.
+    pub(crate) fn at(path: &Path, store: String) -> Self {
+        Self { file: Some((path.to_owned(), store)) }
+    }
+
+    /// Tells of the manifests whose bytes are in the store.
+    pub(crate) fn load(&self, snapshot: &mut Snapshot, references: &mut References) {
+        let Some((path, store)) = &self.file else { return };
+        let Ok(file) = File::open(path) else { return };
+        let mut reader = BufReader::with_capacity(2 * BLOCK_BYTES, file);
+        let Ok(head) = block(&mut reader) else { return };
+        if head != self::head(store) {
+            return;
+        }
+        while let Ok(block) = block(&mut reader) {
+            let mut rest = block.as_slice();
+            while !rest.is_empty() {
+                let Ok((digest, referred)) = entry(&mut rest) else { return };
+                let id = snapshot.digests.find(&digest).filter(|&id| snapshot.is_blob.contains(id));
+                if let Some(id) = id {
+                    references.add(snapshot, id, &referred);
+                }
+            }
+        }
+    }
+
+    /// Replaces the file by what is known now.
+    pub(crate) fn save(&self, snapshot: &Snapshot, references: &References) -> io::Result<()> {
+        let Some((path, store)) = &self.file else { return Ok(()) };
+        let folder = path.parent().unwrap_or(Path::new("."));
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        // One collection at a time has the store, and its file.
+        let staged = path.with_file_name(format!(".{name}.new"));
+        let written = write(&staged, store, snapshot, references)
+            .and_then(|()| fs::rename(&staged, path))
+            .and_then(|()| File::open(folder)?.sync_all());
+        if written.is_err() {
+            // What is left of it is overwritten by the next one.
+            let _ = fs::remove_file(&staged);
+        }
+        written
+    }
+}
+
+fn head(store: &str) -> Vec<u8> {
+    [MAGIC, &VERSION.to_le_bytes(), store.as_bytes()].concat()
+}
+
+fn write(path: &Path, store: &str, snapshot: &Snapshot, references: &References) -> io::Result<()> {
+    // What a crash has left of the last one, whatever it is.
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    let file = File::create_new(path)?;
+    let mut writer = BufWriter::with_capacity(2 * BLOCK_BYTES, file);
+    let mut written = put_block(&mut writer, &head(store))?;
+    let mut block = Vec::with_capacity(BLOCK_BYTES);
+    for (id, manifest) in references.understood() {
+        let before = block.len();
+        put_entry(&mut block, snapshot, id, manifest);
+        if block.len() > MOST_BLOCK_BYTES {
+            block.truncate(before);
+        }
+        if block.len() >= BLOCK_BYTES {
+            written += put_block(&mut writer, &block)?;
+            block.clear();
+        }
+        if written > MOST_BYTES {
+            break;
+        }
+    }
+    put_block(&mut writer, &block)?;
+    writer.into_inner().map_err(io::IntoInnerError::into_error)?.sync_all()
+}
+
+/// `<length> <checksum> <bytes>`.
+fn put_block(writer: &mut impl Write, bytes: &[u8]) -> io::Result<u64> {
+    let length = u32::try_from(bytes.len()).map_err(io::Error::other)?;
+    writer.write_all(&length.to_le_bytes())?;
+    writer.write_all(&checksum(bytes))?;
+    writer.write_all(bytes)?;
+    Ok(u64::from(length))
+}
+
+fn block(reader: &mut impl Read) -> Result<Vec<u8>, End> {
+    let mut length = [0; 4];
+    reader.read_exact(&mut length).map_err(|_| End)?;
+    let length = u32::from_le_bytes(length) as usize;
+    if length > MOST_BLOCK_BYTES {
+        return Err(End);
+    }
+    let mut expected = [0; CHECKSUM_BYTES];
+    reader.read_exact(&mut expected).map_err(|_| End)?;
+    let mut bytes = vec![0; length];
+    reader.read_exact(&mut bytes).map_err(|_| End)?;
+    if checksum(&bytes) == expected { Ok(bytes) } else { Err(End) }
+}
+
+fn checksum(bytes: &[u8]) -> [u8; CHECKSUM_BYTES] {
+    let hash = Sha256::digest(bytes);
+    *hash.first_chunk().expect("sha256 has 32 bytes")
+}
+
+const IS_INDEX: u8 = 1;
+const HAS_SUBJECT: u8 = 2;
+
+/// `<flags> <children> <blobs> <digest> <digest of each>`.
+fn put_entry(block: &mut Vec<u8>, snapshot: &Snapshot, id: DigestId, manifest: Manifest<'_>) {
+    let Manifest::Refers { children, blobs, subject, is_index } = manifest else { return };
+    let mut flags = if is_index { IS_INDEX } else { 0 };
+    flags |= if subject.is_some() { HAS_SUBJECT } else { 0 };
+    block.push(flags);
+    for count in [children.len(), blobs.len()] {
+        let count = u32::try_from(count).expect("a manifest of 16 MiB has fewer references");
+        block.extend(count.to_le_bytes());
+    }
+    let all = [id].into_iter().chain(subject).chain(children.iter().chain(blobs).copied());
+    for id in all {
+        let digest = snapshot.digests.digest(id);
+        block.push(match digest.algorithm() {
+            Algorithm::Sha256 => 0,
+            Algorithm::Sha512 => 1,
+        });
+        block.extend(digest.as_bytes());
+    }
+}
+
+fn entry(rest: &mut &[u8]) -> Result<(Digest, Referred), End> {
+    let [flags] = take(rest)?;
+    let children = u32::from_le_bytes(take(rest)?) as usize;
+    let blobs = u32::from_le_bytes(take(rest)?) as usize;
+    let own = digest(rest)?;
+    let subject = if flags & HAS_SUBJECT != 0 { Some(digest(rest)?) } else { None };
+    let mut digests = |count| (0..count).map(|_| digest(rest)).collect::<Result<Vec<_>, End>>();
+    let referred = Referred {
+        children: digests(children)?,
+        blobs: digests(blobs)?,
+        subject,
+        is_index: flags & IS_INDEX != 0,
+    };
+    Ok((own, referred))
+}
+
+fn digest(rest: &mut &[u8]) -> Result<Digest, End> {
+    let [algorithm] = take(rest)?;
+    let algorithm = match algorithm {
+        0 => Algorithm::Sha256,
+        1 => Algorithm::Sha512,
+        _ => return Err(End),
+    };
+    let (hash, after) = rest.split_at_checked(algorithm.byte_len()).ok_or(End)?;
+    *rest = after;
+    Digest::from_bytes(algorithm, hash).map_err(|_| End)
+}
+
+fn take<const N: usize>(rest: &mut &[u8]) -> Result<[u8; N], End> {
+    let (taken, after) = rest.split_first_chunk().ok_or(End)?;
+    *rest = after;
+    Ok(*taken)
+}

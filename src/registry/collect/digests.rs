@@ -1,0 +1,134 @@
+//! Digests as numbers: a million of them take 40 MB, and a reference to one four bytes.
+
+use std::{
+    collections::HashMap,
+    hash::{BuildHasher, RandomState},
+};
+
+use hashbrown::HashTable;
+use oci::{Algorithm, Digest};
+
+/// The part of a hash that every algorithm has.
+const SHORT: usize = 32;
+
+/// The number of a digest.
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub(crate) struct DigestId(u32);
+
+/// The digests that were seen, each once.
+#[derive(Debug, Default)]
+pub(crate) struct Digests {
+    hasher: RandomState,
+    numbers: HashTable<u32>,
+    /// The first half of sha512's, all of sha256's.
+    short: Vec<[u8; SHORT]>,
+    /// The second half of sha512's.
+    rest: HashMap<u32, [u8; SHORT]>,
+}
+
+/// A set of digests.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct DigestSet(Vec<u64>);
+
+impl Digests {
+    /// The number of a digest, which it gets now if it has none.
+    pub(crate) fn number(&mut self, digest: &Digest) -> DigestId {
+        if let Some(id) = self.find(digest) {
+            return id;
+        }
+        let id =
+            u32::try_from(self.short.len()).expect("four billion digests are more than memory");
+        let (short, rest) = halves(digest);
+        let Self { hasher, numbers, short: all, .. } = self;
+        all.push(short);
+        let hash = hasher.hash_one(short);
+        numbers.insert_unique(hash, id, |&id| hasher.hash_one(all[id as usize]));
+        if let Some(rest) = rest {
+            self.rest.insert(id, rest);
+        }
+        DigestId(id)
+    }
+
+    /// The number of a digest, if it was seen.
+    pub(crate) fn find(&self, digest: &Digest) -> Option<DigestId> {
+        let (short, rest) = halves(digest);
+        let is_it =
+            |&id: &u32| self.short[id as usize] == short && self.rest.get(&id).copied() == rest;
+        self.numbers.find(self.hasher.hash_one(short), is_it).copied().map(DigestId)
+    }
+
+    /// The digest of a number.
+    pub(crate) fn digest(&self, DigestId(id): DigestId) -> Digest {
+        let short = self.short[id as usize];
+        let digest = match self.rest.get(&id) {
+            None => Digest::from_bytes(Algorithm::Sha256, &short),
+            Some(rest) => Digest::from_bytes(Algorithm::Sha512, &[short, *rest].concat()),
+        };
+        digest.expect("the halves of a digest have its length")
+    }
+}
+
+fn halves(digest: &Digest) -> ([u8; SHORT], Option<[u8; SHORT]>) {
+    let (short, rest) =
+        digest.as_bytes().split_first_chunk().expect("no hash is shorter than sha256's");
+    (*short, rest.first_chunk().copied())
+}
+
+impl DigestSet {
+    /// Puts a digest into the set. No: it was there.
+    pub(crate) fn insert(&mut self, DigestId(id): DigestId) -> bool {
+        let (word, bit) = (id as usize / 64, 1 << (id % 64));
+        if self.0.len() <= word {
+            self.0.resize(word + 1, 0);
+        }
+        let is_new = self.0[word] & bit == 0;
+        self.0[word] |= bit;
+        is_new
+    }
+
+    /// Whether a digest is in the set.
+    pub(crate) fn contains(&self, DigestId(id): DigestId) -> bool {
+        self.0.get(id as usize / 64).is_some_and(|word| word & (1 << (id % 64)) != 0)
+    }
+
+    /// How many there are.
+    pub(crate) fn len(&self) -> u64 {
+        self.0.iter().map(|word| u64::from(word.count_ones())).sum()
+    }
+}
+
+impl FromIterator<DigestId> for DigestSet {
+    fn from_iter<I: IntoIterator<Item = DigestId>>(ids: I) -> Self {
+        let mut set = Self::default();
+        for id in ids {
+            set.insert(id);
+        }
+        set
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_digest_has_one_number_and_comes_back() {
+        let mut digests = Digests::default();
+        let sha512 = Digest::of(Algorithm::Sha512, b"a");
+        // The same bytes as the beginning of a longer hash are another digest.
+        let front = Digest::from_bytes(Algorithm::Sha256, &sha512.as_bytes()[..32]).unwrap();
+        let all = [sha512, front, Digest::of(Algorithm::Sha256, b"a")];
+        let ids = all.map(|digest| digests.number(&digest));
+        assert_eq!(all.map(|digest| digests.number(&digest)), ids);
+        assert_eq!(ids.map(|id| digests.digest(id)), all);
+        assert_eq!(digests.find(&Digest::of(Algorithm::Sha256, b"b")), None);
+    }
+
+    #[test]
+    fn a_set_holds_what_was_put_in() {
+        let set: DigestSet = [3, 64, 64, 200].map(DigestId).into_iter().collect();
+        assert_eq!(set.len(), 3);
+        let is_in = [0, 3, 63, 64, 200, 9999].map(|id| set.contains(DigestId(id)));
+        assert_eq!(is_in, [false, true, false, true, true, false]);
+    }
+}

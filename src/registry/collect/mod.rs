@@ -1,0 +1,156 @@
+//! Garbage collection: removes from a store what nothing in it needs.
+//!
+//! A collection is two steps with a value between them. [`Store::plan`] surveys the store, reads the links and manifests that decide
+//! something, and marks; the [`Plan`] says what would go and can be printed. [`Store::sweep`] carries it out. Nothing serves the
+//! store meanwhile, or what does is read-only.
+//!
+//! `survey` composes; `snapshot` is the store in memory, `references` what manifests refer to (`cache` remembers that), `mark` decides and
+//! does no I/O, `plan` is what goes, `sweep` removes it, `quarantine` keeps it for a while.
+
+mod cache;
+mod digests;
+mod links;
+mod mark;
+mod note;
+mod plan;
+mod progress;
+mod quarantine;
+mod references;
+mod snapshot;
+mod survey;
+mod sweep;
+#[cfg(test)]
+mod tests;
+
+use std::{
+    path::PathBuf,
+    time::{Duration, SystemTime},
+};
+
+use oci::Digest;
+use storage::{Driver, Filesystem, Key, Kind};
+
+pub use mark::Untagged;
+pub use note::{Note, Notes};
+pub use plan::{Counts, Empty, FoundCounts, Plan, Step};
+pub use progress::{Phase, Progress};
+pub use quarantine::{Expired, Quarantine};
+pub use storage::{Access, Disposal, Item, Restored, RunId, RunIdError};
+pub use sweep::Swept;
+
+/// What is asked of a collection.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// What becomes of manifests that no tag leads to.
+    pub untagged: Untagged,
+    /// What becomes of repositories that are empty then.
+    pub empty: Empty,
+    /// Content that is younger than this stays; none while nobody can write.
+    pub grace: Option<Duration>,
+    /// Where to remember what manifests refer to.
+    pub cache: Option<PathBuf>,
+}
+
+/// A store that can be collected.
+#[derive(Clone, Debug)]
+pub struct Store {
+    filesystem: Filesystem,
+}
+
+/// Why there is no collection.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// There is no storage.
+    #[error("there is no storage at {0}: nothing was ever pushed, or the path is wrong")]
+    Missing(String),
+    /// Somebody uses it.
+    #[error("{0} is in use: stop the registry that serves it, or the collection that is at work")]
+    Busy(String),
+    /// It ends with its process.
+    #[error("the storage driver `inmemory` keeps nothing that could be collected")]
+    Memory,
+    /// Links are not the truth.
+    #[error(
+        "{0} belongs to a registry that keeps its metadata in a database (`lockfiles/database-in-use` is there): \
+         only that registry knows what it needs"
+    )]
+    Database(String),
+    /// There is no such quarantine.
+    #[error("there is no quarantine of a run `{0}`")]
+    NoRun(RunId),
+    /// The storage fails.
+    #[error("the storage failed")]
+    Storage(#[from] storage::Error),
+}
+
+impl Store {
+    /// Opens the storage of a configuration.
+    ///
+    /// # Errors
+    /// There is none, somebody else uses it, or its folders are not the truth about it.
+    pub async fn open(config: &storage::Config, access: Access) -> Result<Self, Error> {
+        let storage::Config::Filesystem(options) = config else { return Err(Error::Memory) };
+        let filesystem =
+            Filesystem::open_existing(options, access).map_err(|error| match error.kind() {
+                Kind::NotFound => Error::Missing(config.to_string()),
+                Kind::Busy => Error::Busy(config.to_string()),
+                _ => error.into(),
+            })?;
+        match filesystem.stat(Key::DatabaseInUse).await {
+            Ok(_) => Err(Error::Database(config.to_string())),
+            Err(error) if error.is_not_found() => Ok(Self { filesystem }),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Plans a collection; `leased` are digests that clients were promised.
+    ///
+    /// # Errors
+    /// The store cannot be listed at all. What of it cannot be is in the plan's notes, and kept.
+    pub async fn plan(
+        &self,
+        options: &Options,
+        leased: &(dyn Fn(&Digest) -> bool + Sync),
+        watch: &mut dyn FnMut(Progress),
+    ) -> Result<Plan, Error> {
+        Ok(survey::plan(&self.filesystem, options, leased, watch).await?)
+    }
+
+    /// Carries a plan out.
+    ///
+    /// # Errors
+    /// The store can no longer be used at all.
+    pub async fn sweep(
+        &self,
+        plan: &Plan,
+        disposal: &Disposal,
+        watch: &mut dyn FnMut(Progress),
+    ) -> Result<Swept, Error> {
+        Ok(sweep::sweep(&self.filesystem, plan, disposal, watch).await?)
+    }
+
+    /// Makes a quarantine for what is swept next; it is kept for `age`.
+    ///
+    /// # Errors
+    /// It cannot be written.
+    pub async fn quarantine(&self, age: Duration) -> Result<RunId, Error> {
+        Ok(quarantine::begin(&self.filesystem, SystemTime::now(), age).await?)
+    }
+
+    /// Empties the quarantines whose time is over.
+    ///
+    /// # Errors
+    /// They cannot be listed or emptied.
+    pub async fn expire(&self) -> Result<Expired, Error> {
+        Ok(quarantine::expire(&self.filesystem, SystemTime::now()).await?)
+    }
+
+    /// Brings back what a run has put into quarantine.
+    ///
+    /// # Errors
+    /// There is no such run, or it cannot be brought back.
+    pub async fn undo(&self, run: &RunId) -> Result<Restored, Error> {
+        let restored = quarantine::undo(&self.filesystem, run).await?;
+        restored.ok_or_else(|| Error::NoRun(run.clone()))
+    }
+}

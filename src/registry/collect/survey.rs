@@ -1,0 +1,125 @@
+//! From a store to a plan: lists, reads what decides something, and marks.
+
+use std::time::SystemTime;
+
+use oci::Digest;
+use storage::{Bulk, Error, Item};
+
+use super::{
+    Options,
+    cache::Cache,
+    links,
+    mark::{Age, Aged, Ages, Marked, Rules, mark},
+    note::{Note, told},
+    plan::{Plan, Step},
+    progress::{Phase, Progress},
+    references::{self, References},
+    snapshot::Snapshot,
+};
+
+/// How much is asked for at once.
+const BATCH: usize = 8192;
+
+/// Plans a collection.
+///
+/// # Errors
+/// The store cannot be listed at all. Parts of it that cannot be are in the plan's notes.
+pub(crate) async fn plan<S: Bulk>(
+    store: &S,
+    options: &Options,
+    leased: &(dyn Fn(&Digest) -> bool + Sync),
+    watch: &mut dyn FnMut(Progress),
+) -> Result<Plan, Error> {
+    let begun = SystemTime::now();
+    let mut snapshot = list(store, watch).await?;
+    watch(Progress::Begun(Phase::Links, None));
+    links::read(store, &mut snapshot).await?;
+    watch(Progress::Begun(Phase::Manifests, None));
+    let cache = match &options.cache {
+        Some(path) => Cache::at(path, store.identity()),
+        None => Cache::default(),
+    };
+    let read = |count| watch(Progress::Advanced(count));
+    let references = references::gather(store, &mut snapshot, &cache, read).await?;
+    if references.read > 0
+        && let Err(error) = cache.save(&snapshot, &references)
+    {
+        // The next collection reads the manifests again.
+        tracing::warn!(%error, "what manifests refer to could not be remembered");
+    }
+    watch(Progress::Begun(Phase::Marking, None));
+    let grace = options.grace.map(|grace| (begun, grace));
+    let rules = Rules { untagged: options.untagged, empty: options.empty, grace, leased };
+    let mut plan = decide(store, &mut snapshot, &references, rules).await?;
+    drop((snapshot, references));
+    watch(Progress::Begun(Phase::Sizes, Some(plan.len(Step::Blobs) as u64)));
+    measure(store, &mut plan, watch).await?;
+    Ok(plan)
+}
+
+async fn list<S: Bulk>(store: &S, watch: &mut dyn FnMut(Progress)) -> Result<Snapshot, Error> {
+    watch(Progress::Begun(Phase::Listing, None));
+    let mut snapshot = Snapshot::default();
+    let mut survey = store.survey();
+    while let Some(page) = survey.next().await? {
+        watch(Progress::Advanced(page.len() as u64));
+        snapshot.add(page);
+    }
+    Ok(snapshot)
+}
+
+/// Marks, and asks for ages as long as they decide something.
+async fn decide<S: Bulk>(
+    store: &S,
+    snapshot: &mut Snapshot,
+    references: &References,
+    rules: Rules<'_>,
+) -> Result<Plan, Error> {
+    let mut ages = Ages::new();
+    loop {
+        let asked = match mark(snapshot, references, rules, &ages) {
+            Marked::Plan(plan) => return Ok(plan),
+            Marked::Asks(asked) => asked,
+        };
+        for some in asked.chunks(BATCH) {
+            let items = some.iter().map(|aged| item(snapshot, *aged)).collect();
+            for (aged, stat) in some.iter().zip(store.stat(items).await?) {
+                let age = match stat {
+                    Ok(stat) => Age::Since(stat.modified),
+                    Err(error) if error.is_not_found() => Age::Gone,
+                    Err(error) => {
+                        snapshot.notes.add(Note::Age { error: told(&error) });
+                        Age::Unknown
+                    }
+                };
+                ages.insert(*aged, age);
+            }
+        }
+    }
+}
+
+fn item(snapshot: &Snapshot, aged: Aged) -> Item {
+    let name = |number: usize| snapshot.repositories[number].name.clone();
+    match aged {
+        Aged::Revision(number, id) => Item::Revision(name(number), snapshot.digests.digest(id)),
+        Aged::Layer(number, id) => Item::Layer(name(number), snapshot.digests.digest(id)),
+        Aged::Blob(id) => Item::Blob(snapshot.digests.digest(id)),
+    }
+}
+
+/// Asks how many bytes go.
+async fn measure<S: Bulk>(
+    store: &S,
+    plan: &mut Plan,
+    watch: &mut dyn FnMut(Progress),
+) -> Result<(), Error> {
+    let mut sizes = Vec::with_capacity(plan.blobs.len());
+    for some in plan.blobs.chunks(BATCH) {
+        let stats = store.stat(some.iter().copied().map(Item::Blob).collect()).await?;
+        // One that is gone, or that nobody may look at, frees nothing that could be told.
+        sizes.extend(stats.into_iter().map(|stat| stat.map_or(0, |stat| stat.size)));
+        watch(Progress::Advanced(some.len() as u64));
+    }
+    plan.sizes = sizes;
+    Ok(())
+}

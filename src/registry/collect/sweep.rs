@@ -1,0 +1,104 @@
+//! Carries a plan out, step by step with a sync after each: wherever it stops, the registry is whole, and the next
+//! collection finds the rest.
+
+use storage::{Bulk, Disposal, Error, Item, Kind, Removed};
+
+use super::{
+    note::told,
+    plan::{Counts, Plan, Step},
+    progress::{Phase, Progress},
+};
+
+/// How much is removed at once.
+const BATCH: usize = 2048;
+/// Nobody reads more of them.
+const FAILURES: usize = 100;
+
+/// What a sweep did.
+#[derive(Debug, Default)]
+pub struct Swept {
+    /// What went.
+    pub removed: Counts,
+    /// What had gone before its turn.
+    pub vanished: u64,
+    /// Repositories that stay since they hold what nobody knows, or others.
+    pub occupied: u64,
+    /// Why something did not go: the first hundred.
+    pub failures: Vec<String>,
+    /// How many.
+    pub failed: u64,
+    /// The step after which it was given up: what comes later could be needed by what did not go.
+    pub stopped: Option<Step>,
+}
+
+/// Removes what is planned.
+///
+/// # Errors
+/// The store can no longer be used at all.
+pub(crate) async fn sweep<S: Bulk>(
+    store: &S,
+    plan: &Plan,
+    disposal: &Disposal,
+    watch: &mut dyn FnMut(Progress),
+) -> Result<Swept, Error> {
+    let mut swept = Swept::default();
+    for step in Step::ALL.into_iter().filter(|&step| plan.len(step) > 0) {
+        watch(Progress::Begun(Phase::Removing(step), Some(plan.len(step) as u64)));
+        let mut sizes = plan.sizes.iter().copied();
+        let mut items = plan.items(step).peekable();
+        while let Some(first) = items.peek() {
+            // A repository may go once those within it are gone.
+            let most = if matches!(first, Item::Repository(_)) { 1 } else { BATCH };
+            let batch: Vec<_> = items.by_ref().take(most).collect();
+            let count = batch.len() as u64;
+            for result in store.remove(batch, disposal.clone()).await? {
+                let bytes = if step == Step::Blobs { sizes.next().unwrap_or(0) } else { 0 };
+                swept.count(step, most == 1, bytes, result);
+            }
+            watch(Progress::Advanced(count));
+        }
+        store.sync().await?;
+        if swept.failed > 0 {
+            swept.stopped = Some(step);
+            break;
+        }
+    }
+    Ok(swept)
+}
+
+impl Swept {
+    fn count(
+        &mut self,
+        step: Step,
+        is_repository: bool,
+        bytes: u64,
+        result: Result<Removed, Error>,
+    ) {
+        let removed = &mut self.removed;
+        let counter = match step {
+            Step::Tags => &mut removed.tags,
+            Step::TagIndexes => &mut removed.tag_indexes,
+            Step::Revisions => &mut removed.manifests,
+            Step::Layers => &mut removed.layers,
+            Step::Blobs => &mut removed.blobs,
+            Step::Folders if is_repository => &mut removed.repositories,
+            Step::Folders => &mut removed.leftovers,
+        };
+        match result {
+            Ok(Removed::Gone) => {
+                *counter += 1;
+                removed.bytes += bytes;
+            }
+            // Nothing but their folder was left.
+            Ok(Removed::Vanished) if step == Step::Folders && !is_repository => *counter += 1,
+            Ok(Removed::Vanished) => self.vanished += 1,
+            Err(error) if is_repository && error.kind() == Kind::Busy => self.occupied += 1,
+            Err(error) => {
+                self.failed += 1;
+                if self.failures.len() < FAILURES {
+                    self.failures.push(told(&error));
+                }
+            }
+        }
+    }
+}
