@@ -17,7 +17,7 @@ use tokio::{
 use crate::{Error, Kind, filesystem, inmemory};
 
 /// A batch: large enough to make the hop cheap, small enough to bound memory.
-const BATCH_BYTES: usize = 512 * 1024;
+const BATCH_BYTES: usize = 384 * 1024;
 
 /// Smaller pieces are copied together.
 const SMALL_BYTES: usize = 16 * 1024;
