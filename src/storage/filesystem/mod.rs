@@ -28,7 +28,7 @@ use crate::{
     Writer,
     error::Context,
     staged::Place,
-    writer::{Progress, Sink},
+    writer::{Sink, Stored},
 };
 use lease::Lease;
 pub(crate) use staged::StagedFile;
@@ -272,7 +272,7 @@ impl Driver for Filesystem {
 
     async fn publish(&self, upload: Writer, digest: &Digest) -> Result<(), Error> {
         let target = Key::Blob(digest).to_string();
-        let Progress { sink, offset, .. } = upload.finish().await?;
+        let Stored { sink, offset } = upload.finish().await?;
         match sink {
             Sink::File(file) => self.blocking(move |_| file.publish(&target, offset)).await,
             Sink::Memory(_) => Err(Error::new(Kind::Other, "publish", target)),
