@@ -60,9 +60,7 @@ pub trait Bulk: Clone + Send + Sync + 'static {
     ) -> impl Future<Output = Result<(), Error>> + Send;
 
     /// The quarantines, each with its index, in the order of their names.
-    fn quarantines(
-        &self,
-    ) -> impl Future<Output = Result<Vec<(RunId, Result<Bytes, Error>)>, Error>> + Send;
+    fn quarantines(&self) -> impl Future<Output = Result<Vec<KeptRun>, Error>> + Send;
 
     /// Brings back what a run has moved, in the order that makes nothing reachable before it is whole,
     /// and forgets the run when nothing of it is left. What is there by then stays as it is.
@@ -71,6 +69,9 @@ pub trait Bulk: Clone + Send + Sync + 'static {
     /// Empties a quarantine for good.
     fn discard(&self, run: &RunId) -> impl Future<Output = Result<(), Error>> + Send;
 }
+
+/// A run's quarantine: its name, and its index as far as that can be read.
+pub type KeptRun = (RunId, Result<Bytes, Error>);
 
 /// Something that a collection reads or removes: a [`Key`] that owns its parts.
 #[derive(Clone, Debug, Eq, PartialEq)]

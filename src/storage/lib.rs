@@ -19,7 +19,7 @@ mod survey;
 mod writer;
 
 pub use backend::Backend;
-pub use bulk::{Bulk, Disposal, Item, Reason, Removed, Restored};
+pub use bulk::{Bulk, Disposal, Item, KeptRun, Reason, Removed, Restored};
 pub use config::{Config, Filesystem as FilesystemConfig};
 pub use driver::{Driver, Entry, Stat};
 pub use error::{Error, Kind};

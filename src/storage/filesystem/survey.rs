@@ -416,8 +416,7 @@ impl Lister<'_> {
 fn entries(root: &OwnedFd, folder: &str, mut each: impl FnMut(&str, Is)) -> Result<(), Errno> {
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC | OFlags::NOFOLLOW;
     let folder = openat(root, folder, flags, Mode::empty())?;
-    let mut directory = Dir::read_from(&folder)?;
-    while let Some(entry) = directory.next() {
+    for entry in Dir::read_from(&folder)? {
         let entry = entry?;
         let name = entry.file_name();
         if name == c"." || name == c".." {

@@ -11,7 +11,7 @@ use rustix::{
 };
 
 use super::{folders::parent, stage::remove_tree, staged::write_file, store::Store};
-use crate::{Error, Removed, Restored, RunId, error::Context};
+use crate::{Error, KeptRun, Removed, Restored, RunId, error::Context};
 
 const TRASH: &str = "docker/registry/v2/regctl-trash";
 const TOP: &str = "docker/registry/v2";
@@ -80,7 +80,7 @@ fn take_below(store: &Store, above: &str, folder: &str) -> Result<Removed, Error
 }
 
 /// The quarantines that are there. A run without an index was cut short before it removed anything.
-pub(super) fn list(store: &Store) -> Result<Vec<(RunId, Result<Bytes, Error>)>, Error> {
+pub(super) fn list(store: &Store) -> Result<Vec<KeptRun>, Error> {
     let entries = match store.list(TRASH) {
         Err(error) if error.is_not_found() => return Ok(Vec::new()),
         entries => entries?,
