@@ -12,6 +12,9 @@ mod filesystem;
 mod inmemory;
 mod key;
 mod object;
+mod outlet;
+mod reader;
+mod socket;
 mod staged;
 mod writer;
 
@@ -23,5 +26,7 @@ pub use filesystem::Filesystem;
 pub use inmemory::InMemory;
 pub use key::{Folder, Key, UploadId, UploadIdError};
 pub use object::{Chunks, Object};
+pub use outlet::{Outlet, Unsent};
+pub use socket::Socket;
 pub use staged::Staged;
 pub use writer::Writer;

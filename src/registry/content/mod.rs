@@ -36,7 +36,7 @@ pub(crate) use leases::Held;
 pub(crate) use manifest::{Needs, Push, Pushed, StoredManifest};
 pub(crate) use purge::{Purge, before};
 pub(crate) use referrers::Listing;
-pub(crate) use storage::{Chunks, Kind as StorageKind, Object, UploadId};
+pub(crate) use storage::{Chunks, Kind as StorageKind, Object, Outlet, Socket, Unsent, UploadId};
 pub(crate) use upload::{Position, Session};
 pub(crate) use writes::{Quiet, Writing};
 

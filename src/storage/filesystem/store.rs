@@ -16,7 +16,7 @@ use super::{
     stage::{Stage, remove_tree},
 };
 use crate::{
-    Entry, Error, Kind, Object, Stat, buffer::Pool, caches::Caches, error::Context, object::Reader,
+    Entry, Error, Kind, Object, Stat, buffer::Pool, caches::Caches, error::Context, reader::Reader,
 };
 
 /// As Distribution: readable by the group and others where the umask lets them.
