@@ -240,3 +240,149 @@ fn region() -> &'static [u8] {
     static REGION: OnceLock<Box<[u8]>> = OnceLock::new();
     REGION.get_or_init(|| vec![0; BUFFER_BYTES].into_boxed_slice())
 }
+
+#[cfg(test)]
+mod tests {
+    use std::{fs::File, future::poll_fn, os::unix::fs::FileExt as _};
+
+    use tokio::{io::AsyncReadExt as _, net::UnixStream};
+
+    use super::*;
+    use crate::caches::Caches;
+
+    /// Three pieces and a bit, no byte of which is zero.
+    const SIZE: usize = 3 * BUFFER_BYTES + 7;
+
+    struct Scene {
+        _folder: tempfile::TempDir,
+        content: Vec<u8>,
+        reader: Arc<Reader>,
+        outlet: Arc<Outlet>,
+        ours: UnixStream,
+        theirs: UnixStream,
+    }
+
+    impl Scene {
+        fn new() -> Self {
+            let folder = tempfile::tempdir().unwrap();
+            let content: Vec<u8> =
+                (0..SIZE).map(|at| u8::try_from(at % 251).unwrap() + 1).collect();
+            let file = tempfile::tempfile_in(&folder).unwrap();
+            file.write_all_at(&content, 0).unwrap();
+            let root = File::open(&folder).unwrap().into();
+            let reader = Reader {
+                file,
+                key: "a file".to_owned(),
+                pool: Arc::default(),
+                caches: Arc::new(Caches::of(&root)),
+            };
+            let (ours, theirs) = UnixStream::pair().unwrap();
+            let (reader, outlet) = (Arc::new(reader), Arc::default());
+            Self { _folder: folder, content, reader, outlet, ours, theirs }
+        }
+
+        fn take(&self, from: usize) -> Bytes {
+            self.outlet.take(&self.reader, from as u64..SIZE as u64).unwrap()
+        }
+
+        async fn send(&self, stand_in: &[u8]) -> Result<usize, Unsent> {
+            poll_fn(|context| self.outlet.poll_send(context, &self.ours, stand_in)).await
+        }
+
+        /// Sends all of a stand-in, and returns what arrived.
+        async fn pass(&mut self, mut stand_in: Bytes) -> Vec<u8> {
+            let mut arrived = Vec::new();
+            while !stand_in.is_empty() {
+                let sent = self.send(&stand_in).await.unwrap();
+                let mut bytes = vec![0; sent];
+                self.theirs.read_exact(&mut bytes).await.unwrap();
+                arrived.extend(bytes);
+                let _ = stand_in.split_to(sent);
+            }
+            arrived
+        }
+    }
+
+    #[tokio::test]
+    async fn pieces_leave_in_parts_and_in_order() {
+        let mut scene = Scene::new();
+        let (first, last) = (scene.take(1), scene.take(3 * BUFFER_BYTES));
+        assert_eq!((first.len(), last.len()), (BUFFER_BYTES, 7));
+        assert!(Outlet::is_stand_in(&first) && Outlet::is_stand_in(&last[6..]));
+        assert!(!Outlet::is_stand_in(&[0]) && !Outlet::is_stand_in(&[]));
+        assert_eq!(scene.pass(first).await, scene.content[1..=BUFFER_BYTES]);
+        assert_eq!(scene.pass(last).await, scene.content[3 * BUFFER_BYTES..]);
+        assert!(!scene.outlet.is_broken());
+    }
+
+    #[tokio::test]
+    async fn what_is_not_the_rest_of_the_first_piece_is_never_sent() {
+        for wrong in [
+            // Less, but its end; all but the end; the next piece before the first.
+            |first: &Bytes, _: &Bytes| first.slice(1..),
+            |first: &Bytes, _: &Bytes| first.slice(..BUFFER_BYTES - 1),
+            |_: &Bytes, last: &Bytes| last.clone(),
+        ] {
+            let scene = Scene::new();
+            let (first, last) = (scene.take(0), scene.take(3 * BUFFER_BYTES));
+            let error = scene.send(&wrong(&first, &last)).await.unwrap_err();
+            assert!(matches!(error, Unsent::Disagreement), "{error}");
+            assert!(scene.outlet.is_broken());
+            assert!(matches!(scene.send(&first).await.unwrap_err(), Unsent::Disagreement));
+            assert_eq!(Arc::strong_count(&scene.reader), 1);
+        }
+    }
+
+    #[tokio::test]
+    async fn a_stand_in_that_goes_before_its_piece_has_left_breaks_the_outlet() {
+        let scene = Scene::new();
+        let (first, last) = (scene.take(0), scene.take(3 * BUFFER_BYTES));
+        let copied = first.to_vec();
+        drop(first);
+        assert!(scene.outlet.is_broken());
+        assert!(matches!(scene.send(&last).await.unwrap_err(), Unsent::Disagreement));
+        assert!(!Outlet::is_stand_in(&copied));
+    }
+
+    #[tokio::test]
+    async fn a_file_that_has_become_shorter_is_an_error() {
+        let mut scene = Scene::new();
+        let (first, second) = (scene.take(0), scene.take(BUFFER_BYTES));
+        scene.reader.file.set_len(BUFFER_BYTES as u64).unwrap();
+        assert_eq!(scene.pass(first).await, scene.content[..BUFFER_BYTES]);
+        let error = scene.send(&second).await.unwrap_err();
+        assert!(
+            matches!(&error, Unsent::File(error) if error.kind() == Kind::Truncated),
+            "{error}"
+        );
+    }
+
+    #[tokio::test]
+    async fn what_was_taken_on_is_copied_where_no_files_are_sent_and_nothing_more_is_taken_on() {
+        let mut scene = Scene::new();
+        let first = scene.take(0);
+        scene.reader.caches.refuse_to_send();
+        assert_eq!(scene.pass(first).await, scene.content[..BUFFER_BYTES]);
+        assert!(scene.outlet.take(&scene.reader, 0..SIZE as u64).is_none());
+    }
+
+    #[tokio::test]
+    async fn no_more_is_taken_on_than_can_wait() {
+        let scene = Scene::new();
+        let taken: Vec<_> = (0..PIECES).map(|_| scene.take(0)).collect();
+        assert!(scene.outlet.take(&scene.reader, 0..SIZE as u64).is_none());
+        assert_eq!(taken.len(), PIECES);
+    }
+
+    #[tokio::test]
+    async fn what_the_page_cache_has_lost_is_brought_in_before_it_is_sent() {
+        let mut scene = Scene::new();
+        let file = &scene.reader.file;
+        file.sync_all().unwrap();
+        rustix::fs::fadvise(file, 0, None, rustix::fs::Advice::DontNeed).unwrap();
+        let first = scene.take(0);
+        assert_eq!(scene.pass(first).await, scene.content[..BUFFER_BYTES]);
+        let part = 0..BUFFER_BYTES as u64;
+        assert!(scene.reader.caches.hold(&scene.reader.file, part));
+    }
+}

@@ -13,7 +13,7 @@
 //!  "read_only": false, "draining": false, "writes_in_flight": 0, "unhealthy": {},
 //!  "connections": {"open": 3, "accepted": 17}, "requests": {"in_flight": 1, "served": 154},
 //!  "leases": {"digests": 12, "full": false, "complete": true},
-//!  "bytes": {"received": 73120, "sent": 9120433}}
+//!  "bytes": {"received": 73120, "sent": 9120433, "sent_of_files": 8388608}}
 //! ```
 //!
 //! `PUT /v1/read-only` switches. `wait_quiet`, only with `true`, waits up to ten minutes for the writes that began before;
