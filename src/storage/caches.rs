@@ -37,7 +37,7 @@ const REMOTE: [u32; 11] = [
 const IN_MEMORY: [u32; 2] = [0x0102_1994, 0x8584_58f6];
 
 /// How far apart the looks at the cache are: what was read or written together is there or gone together.
-const STEP: usize = 64 * 1024;
+const STEP: usize = 256 * 1024;
 
 /// What the kernel's caches can answer here.
 #[derive(Debug)]

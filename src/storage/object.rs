@@ -69,7 +69,7 @@ impl Object {
     }
 }
 
-/// The bytes of a range of an object, in pieces of at most 256 KiB from a file.
+/// The bytes of a range of an object, in pieces of at most 256 KiB from a file, or 1 MiB where the kernel sends it.
 ///
 /// Memory does not grow with the range: one piece is in hand at a time.
 #[derive(Debug)]

@@ -23,7 +23,10 @@ use bytes::Bytes;
 use rustix::{io::Errno, net::SendFlags};
 use tokio::task::{JoinHandle, spawn_blocking};
 
-use crate::{Error, Kind, Socket, buffer::BUFFER_BYTES, reader::Reader};
+use crate::{Error, Kind, Socket, reader::Reader};
+
+/// The longest piece: no memory is taken for it.
+const PIECE_BYTES: usize = 1 << 20;
 
 /// Pieces that wait at most; whoever has more reads it.
 const PIECES: usize = 32;
@@ -87,7 +90,7 @@ impl Outlet {
     pub(crate) fn take(self: &Arc<Self>, reader: &Arc<Reader>, rest: Range<u64>) -> Option<Bytes> {
         let Range { start: at, end } = rest;
         let left = usize::try_from(end.saturating_sub(at))
-            .map_or(BUFFER_BYTES, |rest| rest.min(BUFFER_BYTES));
+            .map_or(PIECE_BYTES, |rest| rest.min(PIECE_BYTES));
         let mut state = self.lock();
         if left == 0 || state.pieces.len() >= PIECES || !reader.caches.can_send() {
             return None;
@@ -222,7 +225,7 @@ impl Piece {
 
 impl AsRef<[u8]> for StandIn {
     fn as_ref(&self) -> &[u8] {
-        &region()[BUFFER_BYTES - self.length..]
+        &region()[PIECE_BYTES - self.length..]
     }
 }
 
@@ -238,7 +241,7 @@ impl Drop for StandIn {
 /// Where all stand-ins lie. Nobody reads it, so it takes no memory.
 fn region() -> &'static [u8] {
     static REGION: OnceLock<Box<[u8]>> = OnceLock::new();
-    REGION.get_or_init(|| vec![0; BUFFER_BYTES].into_boxed_slice())
+    REGION.get_or_init(|| vec![0; PIECE_BYTES].into_boxed_slice())
 }
 
 #[cfg(test)]
@@ -251,7 +254,7 @@ mod tests {
     use crate::caches::Caches;
 
     /// Three pieces and a bit, no byte of which is zero.
-    const SIZE: usize = 3 * BUFFER_BYTES + 7;
+    const SIZE: usize = 3 * PIECE_BYTES + 7;
 
     struct Scene {
         _folder: tempfile::TempDir,
@@ -306,12 +309,12 @@ mod tests {
     #[tokio::test]
     async fn pieces_leave_in_parts_and_in_order() {
         let mut scene = Scene::new();
-        let (first, last) = (scene.take(1), scene.take(3 * BUFFER_BYTES));
-        assert_eq!((first.len(), last.len()), (BUFFER_BYTES, 7));
+        let (first, last) = (scene.take(1), scene.take(3 * PIECE_BYTES));
+        assert_eq!((first.len(), last.len()), (PIECE_BYTES, 7));
         assert!(Outlet::is_stand_in(&first) && Outlet::is_stand_in(&last[6..]));
         assert!(!Outlet::is_stand_in(&[0]) && !Outlet::is_stand_in(&[]));
-        assert_eq!(scene.pass(first).await, scene.content[1..=BUFFER_BYTES]);
-        assert_eq!(scene.pass(last).await, scene.content[3 * BUFFER_BYTES..]);
+        assert_eq!(scene.pass(first).await, scene.content[1..=PIECE_BYTES]);
+        assert_eq!(scene.pass(last).await, scene.content[3 * PIECE_BYTES..]);
         assert!(!scene.outlet.is_broken());
     }
 
@@ -320,11 +323,11 @@ mod tests {
         for wrong in [
             // Less, but its end; all but the end; the next piece before the first.
             |first: &Bytes, _: &Bytes| first.slice(1..),
-            |first: &Bytes, _: &Bytes| first.slice(..BUFFER_BYTES - 1),
+            |first: &Bytes, _: &Bytes| first.slice(..PIECE_BYTES - 1),
             |_: &Bytes, last: &Bytes| last.clone(),
         ] {
             let scene = Scene::new();
-            let (first, last) = (scene.take(0), scene.take(3 * BUFFER_BYTES));
+            let (first, last) = (scene.take(0), scene.take(3 * PIECE_BYTES));
             let error = scene.send(&wrong(&first, &last)).await.unwrap_err();
             assert!(matches!(error, Unsent::Disagreement), "{error}");
             assert!(scene.outlet.is_broken());
@@ -336,7 +339,7 @@ mod tests {
     #[tokio::test]
     async fn a_stand_in_that_goes_before_its_piece_has_left_breaks_the_outlet() {
         let scene = Scene::new();
-        let (first, last) = (scene.take(0), scene.take(3 * BUFFER_BYTES));
+        let (first, last) = (scene.take(0), scene.take(3 * PIECE_BYTES));
         let copied = first.to_vec();
         drop(first);
         assert!(scene.outlet.is_broken());
@@ -347,9 +350,9 @@ mod tests {
     #[tokio::test]
     async fn a_file_that_has_become_shorter_is_an_error() {
         let mut scene = Scene::new();
-        let (first, second) = (scene.take(0), scene.take(BUFFER_BYTES));
-        scene.reader.file.set_len(BUFFER_BYTES as u64).unwrap();
-        assert_eq!(scene.pass(first).await, scene.content[..BUFFER_BYTES]);
+        let (first, second) = (scene.take(0), scene.take(PIECE_BYTES));
+        scene.reader.file.set_len(PIECE_BYTES as u64).unwrap();
+        assert_eq!(scene.pass(first).await, scene.content[..PIECE_BYTES]);
         let error = scene.send(&second).await.unwrap_err();
         assert!(
             matches!(&error, Unsent::File(error) if error.kind() == Kind::Truncated),
@@ -362,7 +365,7 @@ mod tests {
         let mut scene = Scene::new();
         let first = scene.take(0);
         scene.reader.caches.refuse_to_send();
-        assert_eq!(scene.pass(first).await, scene.content[..BUFFER_BYTES]);
+        assert_eq!(scene.pass(first).await, scene.content[..PIECE_BYTES]);
         assert!(scene.outlet.take(&scene.reader, 0..SIZE as u64).is_none());
     }
 
@@ -381,8 +384,8 @@ mod tests {
         file.sync_all().unwrap();
         rustix::fs::fadvise(file, 0, None, rustix::fs::Advice::DontNeed).unwrap();
         let first = scene.take(0);
-        assert_eq!(scene.pass(first).await, scene.content[..BUFFER_BYTES]);
-        let part = 0..BUFFER_BYTES as u64;
+        assert_eq!(scene.pass(first).await, scene.content[..PIECE_BYTES]);
+        let part = 0..PIECE_BYTES as u64;
         assert!(scene.reader.caches.hold(&scene.reader.file, part));
     }
 }

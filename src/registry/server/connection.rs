@@ -84,7 +84,7 @@ pub(super) struct Connection {
     ended: AtomicU64,
     /// Answers that have begun and not ended.
     answers: AtomicU64,
-    /// Pieces of answers that the client has made room for.
+    /// Pieces of answers, and parts of them, that the client has made room for.
     taken: AtomicU64,
     /// Lets requests in that come beside others.
     beside: Arc<Semaphore>,
@@ -162,11 +162,19 @@ impl Connection {
         }
     }
 
+    pub(super) fn outlet(&self) -> &Outlet {
+        &self.outlet
+    }
+
+    /// Counts what the client has made room for of a file.
+    pub(super) fn sent_of_file(&self, bytes: usize) {
+        self.shared.counters.sent_of_files(bytes);
+        self.taken.fetch_add(1, Ordering::Relaxed);
+    }
+
     async fn attend<S: Stream>(self: &Arc<Self>, protocols: &Protocols, stream: S) -> Ended {
         let Some(tls) = &self.shared.tls else {
-            let counters = Arc::clone(&self.shared.counters);
-            let stream = Sending::new(stream, Arc::clone(&self.outlet), counters);
-            let stream = self.guarded(stream);
+            let stream = self.guarded(Sending::new(stream, Arc::clone(self)));
             return self.speak(protocols.plain(), stream).await;
         };
         let setting_up = timeout(HANDSHAKE_TIMEOUT, self.secure(tls, stream));

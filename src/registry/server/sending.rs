@@ -9,29 +9,26 @@ use std::{
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-use crate::{
-    content::{Outlet, Socket, Unsent},
-    statistics::Counters,
-};
+use super::connection::Connection;
+use crate::content::{Outlet, Socket, Unsent};
 
-/// A stream with the outlet of its connection.
+/// A stream, and the connection whose outlet it has.
 #[derive(Debug)]
 pub(super) struct Sending<S> {
     stream: S,
-    outlet: Arc<Outlet>,
-    counters: Arc<Counters>,
+    connection: Arc<Connection>,
 }
 
 impl<S: AsyncWrite + Socket + Unpin> Sending<S> {
-    pub(super) fn new(stream: S, outlet: Arc<Outlet>, counters: Arc<Counters>) -> Self {
-        Self { stream, outlet, counters }
+    pub(super) fn new(stream: S, connection: Arc<Connection>) -> Self {
+        Self { stream, connection }
     }
 
     fn poll_send(&self, context: &mut Context<'_>, stand_in: &[u8]) -> Poll<io::Result<usize>> {
-        let sent = ready!(self.outlet.poll_send(context, &self.stream, stand_in));
+        let sent = ready!(self.connection.outlet().poll_send(context, &self.stream, stand_in));
         Poll::Ready(match sent {
             Ok(bytes) => {
-                self.counters.sent_of_files(bytes);
+                self.connection.sent_of_file(bytes);
                 Ok(bytes)
             }
             Err(Unsent::Socket(error)) => Err(error),
@@ -68,7 +65,7 @@ impl<S: AsyncWrite + Socket + Unpin> AsyncWrite for Sending<S> {
         context: &mut Context<'_>,
         slices: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        if self.outlet.is_broken() {
+        if self.connection.outlet().is_broken() {
             return Poll::Ready(Err(io::Error::other(Unsent::Disagreement)));
         }
         match slices.iter().position(|slice| Outlet::is_stand_in(slice)) {

@@ -11,7 +11,7 @@ use tokio::{
 use crate::{
     client::Client,
     pusher::{push_blob, sha256},
-    server::Running,
+    server::{Running, eventually},
 };
 
 /// The beginning of a connection of HTTP/2, with empty settings.
@@ -219,5 +219,6 @@ async fn a_client_of_http2_gets_the_bytes_of_a_blob_that_the_kernel_sends_to_oth
     // Who begins with HTTP/1 on the same listener is another matter.
     let answer = running.client().await.ask("GET", &path, "").await.expect(200);
     assert!(answer.body == text.as_bytes());
-    assert_eq!(running.control.statistics().bytes_sent_of_files, 500_000);
+    let sent = || running.control.statistics().bytes_sent_of_files == 500_000;
+    eventually("the kernel has sent it", sent).await;
 }
