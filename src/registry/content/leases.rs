@@ -305,6 +305,28 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_push_and_a_delete_lease_what_the_manifest_refers_to() {
+        let Reopened { content, name, tag, digest, _folder: folder } = &reopened().await;
+        let text = format!(
+            r#"{{"schemaVersion":2,"mediaType":"application/vnd.oci.image.index.v1+json","manifests":[{{"mediaType":"application/vnd.oci.image.index.v1+json","digest":"{digest}","size":120}}]}}"#
+        );
+        let bytes = Bytes::from(text);
+        let manifest = Manifest::parse(None, &bytes).unwrap();
+        let parent = Digest::of(Algorithm::Sha256, &bytes);
+        let writing = content.begin_write().unwrap();
+        writing.put_manifest(name, push(tag, manifest, bytes)).await.unwrap();
+        assert!(content.shared.leases.holds(digest));
+
+        let options =
+            storage::FilesystemConfig { root_directory: folder.path().to_owned(), max_threads: 25 };
+        let config = storage::Config::Filesystem(options);
+        let content = Content::open(&config, HOUR, None).unwrap();
+        assert!(!content.shared.leases.holds(digest));
+        content.begin_write().unwrap().delete_manifest(name, &parent).await.unwrap();
+        assert!(content.shared.leases.holds(digest));
+    }
+
+    #[tokio::test]
     async fn what_is_not_there_is_promised_to_nobody() {
         let Reopened { content, name, digest, .. } = &reopened().await;
         content.blob(name, digest).await.unwrap_err();
