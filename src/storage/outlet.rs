@@ -163,6 +163,11 @@ impl State {
         if self.fetching.is_none() {
             let part = piece.at..piece.at + piece.left as u64;
             if piece.reader.caches.hold(&piece.reader.file, part.clone()) {
+                if let Some(ahead) = piece.reader.next_ahead(piece.at, piece.end) {
+                    let reader = Arc::clone(&piece.reader);
+                    // Nobody waits for it: what is missing then is brought in.
+                    drop(spawn_blocking(move || reader.ask_for(ahead)));
+                }
                 return Poll::Ready(Ok(()));
             }
             let (reader, end) = (Arc::clone(&piece.reader), piece.end);
@@ -246,7 +251,7 @@ fn region() -> &'static [u8] {
 
 #[cfg(test)]
 mod tests {
-    use std::{fs::File, future::poll_fn, os::unix::fs::FileExt as _};
+    use std::{fs::File, future::poll_fn, os::unix::fs::FileExt as _, sync::atomic::AtomicU64};
 
     use tokio::{io::AsyncReadExt as _, net::UnixStream};
 
@@ -278,6 +283,7 @@ mod tests {
                 key: "a file".to_owned(),
                 pool: Arc::default(),
                 caches: Arc::new(Caches::of(&root)),
+                asked: AtomicU64::default(),
             };
             let (ours, theirs) = UnixStream::pair().unwrap();
             let (reader, outlet) = (Arc::new(reader), Arc::default());
