@@ -33,7 +33,7 @@ enum Pieces {
 pub(super) enum Piece {
     Bytes(Bytes),
     Blob(Chunks),
-    Arriving(ArrivingChunks),
+    Arriving(Box<ArrivingChunks>),
     Passing(Box<Passing>),
 }
 
