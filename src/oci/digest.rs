@@ -94,6 +94,16 @@ impl Digest {
         Ok(Self { algorithm, bytes })
     }
 
+    /// Makes a digest of an algorithm and hex digits, as a storage path holds them.
+    pub fn from_hex(algorithm: Algorithm, hex: &str) -> Result<Self, DigestError> {
+        let digits = hex.chars().count();
+        if digits != algorithm.hex_len() {
+            return Err(DigestError::Length { algorithm, digits });
+        }
+        let bytes = read_hex(hex)?;
+        Ok(Self { algorithm, bytes })
+    }
+
     /// The hash function.
     pub const fn algorithm(&self) -> Algorithm {
         self.algorithm
@@ -139,13 +149,7 @@ impl FromStr for Digest {
     fn from_str(text: &str) -> Result<Self, DigestError> {
         let (algorithm, hex) =
             text.split_once(':').ok_or_else(|| DigestError::NoAlgorithm(text::excerpt(text)))?;
-        let algorithm: Algorithm = algorithm.parse()?;
-        let digits = hex.chars().count();
-        if digits != algorithm.hex_len() {
-            return Err(DigestError::Length { algorithm, digits });
-        }
-        let bytes = read_hex(hex)?;
-        Ok(Self { algorithm, bytes })
+        Self::from_hex(algorithm.parse()?, hex)
     }
 }
 
@@ -217,15 +221,25 @@ pub enum DigestError {
 /// Reads hex digits, already counted, into the front of a hash's bytes.
 fn read_hex(hex: &str) -> Result<[u8; MAX_BYTES], DigestError> {
     let mut bytes = [0; MAX_BYTES];
-    for (index, character) in hex.chars().enumerate() {
-        let value = match character {
-            '0'..='9' => character as u8 - b'0',
-            'a'..='f' => character as u8 - b'a' + 10,
-            _ => return Err(DigestError::BadHex { character, position: index + 1 }),
-        };
-        bytes[index / 2] = bytes[index / 2] << 4 | value;
+    for (byte, pair) in bytes.iter_mut().zip(hex.as_bytes().chunks(2)) {
+        for &digit in pair {
+            let value = match digit {
+                b'0'..=b'9' => digit - b'0',
+                b'a'..=b'f' => digit - b'a' + 10,
+                _ => return Err(bad_hex(hex)),
+            };
+            *byte = *byte << 4 | value;
+        }
     }
     Ok(bytes)
+}
+
+/// Finds what is no hex digit.
+fn bad_hex(hex: &str) -> DigestError {
+    let is_digit = |character| matches!(character, '0'..='9' | 'a'..='f');
+    let found = hex.chars().enumerate().find(|&(_, character)| !is_digit(character));
+    let (index, character) = found.expect("a byte of it is no hex digit");
+    DigestError::BadHex { character, position: index + 1 }
 }
 
 fn write_hex(bytes: &[u8], digits: &mut [u8]) {

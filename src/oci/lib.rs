@@ -18,6 +18,7 @@ mod media_type;
 mod name;
 mod push;
 mod reference;
+mod referred;
 mod referrers;
 #[cfg(test)]
 mod samples;
@@ -34,5 +35,6 @@ pub use manifest_error::ManifestError;
 pub use media_type::ManifestType;
 pub use name::{NameError, RepositoryName};
 pub use reference::{Reference, ReferenceError};
+pub use referred::Referred;
 pub use referrers::{Referrer, Referrers};
 pub use tag::{Tag, TagError};

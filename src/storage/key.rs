@@ -31,6 +31,8 @@ pub enum Key<'a> {
     UploadStartedAt(&'a RepositoryName, &'a UploadId),
     /// What a proxy has fetched, and until when it is kept: the one object that stands elsewhere.
     Fetched,
+    /// Says that a registry of GitLab's keeps its metadata in a database: then links are not the truth.
+    DatabaseInUse,
 }
 
 /// What the names of several objects begin with: a folder on a filesystem, a prefix elsewhere.
@@ -80,6 +82,7 @@ impl fmt::Display for Key<'_> {
             Self::UploadData(name, id) => write!(f, "{}/data", Folder::Upload(name, id)),
             Self::UploadStartedAt(name, id) => write!(f, "{}/startedat", Folder::Upload(name, id)),
             Self::Fetched => f.write_str("scheduler-state.json"),
+            Self::DatabaseInUse => f.write_str("docker/registry/lockfiles/database-in-use"),
         }
     }
 }
@@ -163,6 +166,7 @@ mod tests {
             (Key::UploadData(&name, &id), format!("{repository}/_uploads/{id}/data")),
             (Key::UploadStartedAt(&name, &id), format!("{repository}/_uploads/{id}/startedat")),
             (Key::Fetched, "scheduler-state.json".to_owned()),
+            (Key::DatabaseInUse, "docker/registry/lockfiles/database-in-use".to_owned()),
         ];
         for (key, path) in rows {
             assert_eq!(key.to_string(), path);

@@ -4,6 +4,7 @@
 
 mod backend;
 mod buffer;
+mod bulk;
 mod caches;
 mod config;
 mod driver;
@@ -13,20 +14,25 @@ mod inmemory;
 mod key;
 mod object;
 mod outlet;
+mod quarantine;
 mod reader;
 mod socket;
 mod staged;
+mod survey;
 mod writer;
 
 pub use backend::Backend;
+pub use bulk::{Bulk, Disposal, Item, Removed, Restored};
 pub use config::{Config, Filesystem as FilesystemConfig};
 pub use driver::{Driver, Entry, Stat};
 pub use error::{Error, Kind};
-pub use filesystem::Filesystem;
+pub use filesystem::{Access, Filesystem};
 pub use inmemory::InMemory;
 pub use key::{Folder, Key, UploadId, UploadIdError};
 pub use object::{Chunks, Object};
 pub use outlet::{Outlet, Unsent};
+pub use quarantine::{RunId, RunIdError};
 pub use socket::Socket;
 pub use staged::Staged;
+pub use survey::{Found, Page, Part, Place, Survey};
 pub use writer::Writer;

@@ -5,17 +5,22 @@
 //! Every file appears by a rename of a durable file, every folder on the way to it is durable before
 //! the call returns.
 
+mod bulk;
 mod cached;
 mod folders;
+mod lease;
 mod stage;
 mod staged;
 mod store;
+mod survey;
+mod trash;
 mod upload;
 
 use std::{fs, io, path::Path, sync::Arc, time::SystemTime};
 
 use bytes::Bytes;
 use oci::{Digest, RepositoryName};
+use rustix::fs::{Mode, OFlags};
 use tokio::{sync::Semaphore, task::spawn_blocking};
 
 use crate::{
@@ -25,6 +30,7 @@ use crate::{
     staged::Place,
     writer::{Progress, Sink},
 };
+use lease::Lease;
 pub(crate) use staged::StagedFile;
 use store::Store;
 pub(crate) use upload::UploadFile;
@@ -35,6 +41,17 @@ pub struct Filesystem {
     store: Arc<Store>,
     /// As many blocking operations at once as `maxthreads` says.
     permits: Arc<Semaphore>,
+    /// Says to other processes that this one uses the folder.
+    _lease: Option<Arc<Lease>>,
+}
+
+/// How a process uses a store beside others.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Access {
+    /// As a server does, or who only looks.
+    Shared,
+    /// Nobody else may have it open.
+    Alone,
 }
 
 impl Filesystem {
@@ -54,9 +71,30 @@ impl Filesystem {
         if !path.join("docker").exists() {
             sync_above(path);
         }
+        let lease = Lease::shared(&store)?;
         stage::sweep(&store)?;
+        Ok(Self::of(store, options, lease))
+    }
+
+    /// Opens a folder that is there, without changing anything in it but the lease.
+    ///
+    /// # Errors
+    /// The folder cannot be opened; [`Kind::Busy`] when others have it in a way that excludes this.
+    pub fn open_existing(options: &FilesystemConfig, access: Access) -> Result<Self, Error> {
+        let path = &options.root_directory;
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        let root = rustix::fs::open(path, flags, Mode::empty());
+        let store = Store::new(root.during("open folder", path.display())?);
+        let lease = match access {
+            Access::Shared => Lease::shared(&store)?,
+            Access::Alone => Lease::alone(&store)?,
+        };
+        Ok(Self::of(store, options, lease))
+    }
+
+    fn of(store: Store, options: &FilesystemConfig, lease: Option<Lease>) -> Self {
         let permits = Semaphore::new(options.max_threads.clamp(1, Semaphore::MAX_PERMITS));
-        Ok(Self { store: Arc::new(store), permits: Arc::new(permits) })
+        Self { store: Arc::new(store), permits: Arc::new(permits), _lease: lease.map(Arc::new) }
     }
 
     /// Runs `work` on a blocking thread; once begun, it ends even if the caller goes away.

@@ -81,7 +81,8 @@ impl Drop for StagedFile {
     }
 }
 
-fn write_file(store: &Store, path: &str, bytes: &[u8]) -> std::io::Result<()> {
+/// Writes and syncs a new file.
+pub(super) fn write_file(store: &Store, path: &str, bytes: &[u8]) -> std::io::Result<()> {
     let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC;
     let mut file = File::from(openat(&store.root, path, flags, FILE_MODE)?);
     file.write_all(bytes)?;

@@ -1,0 +1,209 @@
+//! A folder as a collector sees it: many files at a time, on a few threads.
+
+use std::{
+    num::NonZero,
+    panic,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    thread,
+};
+
+use bytes::Bytes;
+use rustix::{
+    fs::{AtFlags, fstat, statat, syncfs, unlinkat},
+    io::Errno,
+};
+
+use super::{
+    Filesystem,
+    folders::parent,
+    stage::remove_tree,
+    store::{Store, to_stat},
+    survey, trash,
+};
+use crate::{
+    Bulk, Disposal, Error, Folder, Item, Kind, Removed, Restored, RunId, Stat, Survey,
+    error::Context,
+};
+
+/// More threads than this find nothing more to do on one disk.
+const MOST_THREADS: usize = 8;
+/// Two of them, so that one can wait for the disk.
+const LEAST_THREADS: usize = 2;
+/// How many items a thread takes at once: neighbours in a folder.
+const STRIDE: usize = 32;
+
+/// The folders of a repository's own.
+const PARTS: [&str; 3] = ["_layers", "_manifests", "_uploads"];
+
+impl Bulk for Filesystem {
+    fn identity(&self) -> String {
+        match fstat(&self.store.root) {
+            Ok(stat) => format!("filesystem {:x} {:x}", stat.st_dev, stat.st_ino),
+            Err(_) => "filesystem".to_owned(),
+        }
+    }
+
+    fn survey(&self) -> Survey {
+        let (pages, sink) = Survey::new();
+        survey::spawn(Arc::clone(&self.store), sink, threads());
+        pages
+    }
+
+    async fn read<T, F>(&self, items: Vec<Item>, limit: usize, map: F) -> Result<Vec<T>, Error>
+    where
+        T: Send + 'static,
+        F: Fn(&Item, Result<Bytes, Error>) -> T + Send + Sync + 'static,
+    {
+        let read = move |store: &Store, item: &Item| {
+            let bytes = match item.key() {
+                Some(key) => store.get(&key.to_string(), limit),
+                None => Err(Error::new(Kind::NotFound, "read", item)),
+            };
+            map(item, bytes)
+        };
+        self.each(items, read).await
+    }
+
+    async fn stat(&self, items: Vec<Item>) -> Result<Vec<Result<Stat, Error>>, Error> {
+        let look = |store: &Store, item: &Item| {
+            let path = item.to_string();
+            let stat = statat(&store.root, &path, AtFlags::SYMLINK_NOFOLLOW);
+            Ok(to_stat(&stat.during("stat", path)?))
+        };
+        self.each(items, look).await
+    }
+
+    async fn remove(
+        &self,
+        items: Vec<Item>,
+        disposal: Disposal,
+    ) -> Result<Vec<Result<Removed, Error>>, Error> {
+        self.each(items, move |store, item| match (item, &disposal) {
+            (Item::Repository(_), _) => remove_repository(store, item, &disposal),
+            (_, Disposal::Delete) => delete(store, item),
+            (_, Disposal::Quarantine(run)) => trash::take(store, run, &folder(item)),
+        })
+        .await
+    }
+
+    async fn sync(&self) -> Result<(), Error> {
+        self.blocking(|store| syncfs(&store.root).during("sync", "the store")).await
+    }
+
+    async fn begin_quarantine(&self, run: &RunId, index: Bytes) -> Result<(), Error> {
+        let run = run.clone();
+        self.blocking(move |store| trash::begin(store, &run, &index)).await
+    }
+
+    async fn quarantines(&self) -> Result<Vec<(RunId, Result<Bytes, Error>)>, Error> {
+        self.blocking(|store| trash::list(store)).await
+    }
+
+    async fn restore(&self, run: &RunId) -> Result<Restored, Error> {
+        let run = run.clone();
+        self.blocking(move |store| trash::restore(store, &run)).await
+    }
+
+    async fn discard(&self, run: &RunId) -> Result<(), Error> {
+        let run = run.clone();
+        self.blocking(move |store| trash::discard(store, &run)).await
+    }
+}
+
+impl Filesystem {
+    /// Does something with every item, side by side; the answers are in their order.
+    async fn each<T: Send + 'static>(
+        &self,
+        items: Vec<Item>,
+        work: impl Fn(&Store, &Item) -> T + Send + Sync + 'static,
+    ) -> Result<Vec<T>, Error> {
+        self.blocking(move |store| Ok(side_by_side(&items, |item| work(store, item)))).await
+    }
+}
+
+fn threads() -> usize {
+    thread::available_parallelism().map_or(1, NonZero::get).clamp(LEAST_THREADS, MOST_THREADS)
+}
+
+fn side_by_side<T: Send>(items: &[Item], work: impl Fn(&Item) -> T + Sync) -> Vec<T> {
+    let strides: Vec<&[Item]> = items.chunks(STRIDE).collect();
+    let next = AtomicUsize::new(0);
+    let take = || {
+        let mut done = Vec::new();
+        loop {
+            let index = next.fetch_add(1, Ordering::Relaxed);
+            let Some(stride) = strides.get(index) else { return done };
+            done.push((index, stride.iter().map(&work).collect::<Vec<T>>()));
+        }
+    };
+    let mut answers = thread::scope(|scope| {
+        let others = 1..threads().min(strides.len());
+        let workers: Vec<_> = others.map(|_| scope.spawn(take)).collect();
+        let mut answers = take();
+        for worker in workers {
+            answers.extend(worker.join().unwrap_or_else(|cause| panic::resume_unwind(cause)));
+        }
+        answers
+    });
+    answers.sort_unstable_by_key(|(index, _)| *index);
+    answers.into_iter().flat_map(|(_, answers)| answers).collect()
+}
+
+/// The folder that an item has for itself.
+fn folder(item: &Item) -> String {
+    match item {
+        Item::Tag(name, tag) => Folder::Tag(name, tag).to_string(),
+        Item::Repository(name) => Folder::Repository(name).to_string(),
+        Item::UploadStartedAt(name, id) => Folder::Upload(name, id).to_string(),
+        Item::TagIndex(..) | Item::Revision(..) | Item::Layer(..) | Item::Blob(_) => {
+            parent(&item.to_string()).to_owned()
+        }
+    }
+}
+
+/// Removes a file and its folder. What others have left beside it is of no use without it.
+fn delete(store: &Store, item: &Item) -> Result<Removed, Error> {
+    let path = item.to_string();
+    let removed = match unlinkat(&store.root, &path, AtFlags::empty()) {
+        Ok(()) => Removed::Gone,
+        Err(Errno::NOENT | Errno::NOTDIR) => Removed::Vanished,
+        Err(error) => return Err(Error::io("delete", path, error.into())),
+    };
+    let folder = folder(item);
+    match unlinkat(&store.root, &folder, AtFlags::REMOVEDIR) {
+        Ok(()) | Err(Errno::NOENT | Errno::NOTDIR) => Ok(removed),
+        Err(Errno::NOTEMPTY | Errno::EXIST) => {
+            remove_tree(&store.root, &folder).during("delete", &folder)?;
+            Ok(removed)
+        }
+        Err(error) => Err(Error::io("delete", folder, error.into())),
+    }
+}
+
+/// Takes a repository away by one rename, and the folders above it that are empty then.
+///
+/// One that holds other repositories, or what nobody knows, stays whole.
+fn remove_repository(store: &Store, item: &Item, disposal: &Disposal) -> Result<Removed, Error> {
+    let folder = folder(item);
+    let entries = match store.list(&folder) {
+        Err(error) if error.is_not_found() => return Ok(Removed::Vanished),
+        entries => entries?,
+    };
+    if entries.iter().any(|entry| !PARTS.contains(&entry.name.as_str())) {
+        return Err(Error::new(Kind::Busy, "remove", folder));
+    }
+    match disposal {
+        Disposal::Delete => store.delete_folder(&folder)?,
+        Disposal::Quarantine(run) => drop(trash::take_repository(store, run, &folder)?),
+    }
+    let top = Folder::Repositories.to_string();
+    let mut above = parent(&folder);
+    while above.len() > top.len() && unlinkat(&store.root, above, AtFlags::REMOVEDIR).is_ok() {
+        store.folders.forget(above);
+        above = parent(above);
+    }
+    Ok(Removed::Gone)
+}

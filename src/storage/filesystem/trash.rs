@@ -1,0 +1,183 @@
+//! The quarantine: what a collection removed, under its own paths in
+//! `docker/registry/v2/regctl-trash/<run>`, where no registry looks.
+//!
+//! Folders go there and come back by renames that replace nothing. They come back in the order of writes, with a sync
+//! between: bytes, links to blobs, manifests, histories, tags.
+
+use bytes::Bytes;
+use rustix::{
+    fs::{AtFlags, RenameFlags, renameat, renameat_with, statat, syncfs},
+    io::Errno,
+};
+
+use super::{folders::parent, stage::remove_tree, staged::write_file, store::Store};
+use crate::{Error, Removed, Restored, RunId, error::Context};
+
+const TRASH: &str = "docker/registry/v2/regctl-trash";
+const TOP: &str = "docker/registry/v2";
+/// What says of a run what it was.
+const INDEX: &str = "run.json";
+/// The longest index that is read.
+const INDEX_BYTES: usize = 1024 * 1024;
+/// Below it stand repositories that went whole: what went of them before stands beside.
+const EMPTIED: &str = "emptied";
+/// Folders that a registry takes for granted, and that come back empty too.
+const PARTS: [&str; 4] = ["_layers", "_manifests", "tags", "_uploads"];
+
+/// When something comes back.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+enum Turn {
+    Blob,
+    Layer,
+    Revision,
+    TagIndex,
+    Tag,
+}
+
+impl Turn {
+    const ALL: [Self; 5] = [Self::Blob, Self::Layer, Self::Revision, Self::TagIndex, Self::Tag];
+
+    /// By its path below the run's folder.
+    fn of(path: &str) -> Self {
+        match store_path(path) {
+            path if path.starts_with("blobs/") => Self::Blob,
+            path if path.contains("/_layers/") => Self::Layer,
+            path if path.contains("/_manifests/revisions/") => Self::Revision,
+            path if path.contains("/index/") => Self::TagIndex,
+            _ => Self::Tag,
+        }
+    }
+}
+
+/// Makes the folder of a run, with its index.
+pub(super) fn begin(store: &Store, run: &RunId, index: &[u8]) -> Result<(), Error> {
+    let folder = format!("{TRASH}/{run}");
+    let unsynced = store.folders.make(&store.root, &folder)?;
+    let path = format!("{folder}/{INDEX}");
+    write_file(store, &path, index).during("write", &path)?;
+    store.sync_folder(&folder)?;
+    store.folders.sync(&store.root, unsynced)
+}
+
+/// Moves an item's folder into a run's quarantine.
+pub(super) fn take(store: &Store, run: &RunId, folder: &str) -> Result<Removed, Error> {
+    take_below(store, &format!("{TRASH}/{run}"), folder)
+}
+
+/// Moves what is left of a repository there.
+pub(super) fn take_repository(store: &Store, run: &RunId, folder: &str) -> Result<Removed, Error> {
+    take_below(store, &format!("{TRASH}/{run}/{EMPTIED}"), folder)
+}
+
+fn take_below(store: &Store, above: &str, folder: &str) -> Result<Removed, Error> {
+    let target = format!("{above}{}", folder.strip_prefix(TOP).unwrap_or(folder));
+    let _unsynced = store.folders.make(&store.root, parent(&target))?;
+    match rename(store, folder, &target) {
+        Ok(()) => Ok(Removed::Gone),
+        Err(Errno::NOENT) => Ok(Removed::Vanished),
+        Err(error) => Err(Error::io("quarantine", folder, error.into())),
+    }
+}
+
+/// The quarantines that are there. A run without an index was cut short before it removed anything.
+pub(super) fn list(store: &Store) -> Result<Vec<(RunId, Result<Bytes, Error>)>, Error> {
+    let entries = match store.list(TRASH) {
+        Err(error) if error.is_not_found() => return Ok(Vec::new()),
+        entries => entries?,
+    };
+    let runs = entries.into_iter().filter_map(|entry| entry.name.parse::<RunId>().ok());
+    let index = |run: &RunId| store.get(&format!("{TRASH}/{run}/{INDEX}"), INDEX_BYTES);
+    Ok(runs.map(|run| (run.clone(), index(&run))).collect())
+}
+
+/// Brings back what is not there by now.
+pub(super) fn restore(store: &Store, run: &RunId) -> Result<Restored, Error> {
+    let above = format!("{TRASH}/{run}");
+    let moved = walk(store, &above)?;
+    let mut restored = Restored::default();
+    for turn in Turn::ALL {
+        for (path, kind) in moved.iter().filter(|(path, _)| Turn::of(path) == turn) {
+            let target = format!("{TOP}/{}", store_path(path));
+            match kind {
+                Left::Folder => drop(store.folders.make(&store.root, &target)?),
+                Left::File => bring(store, &format!("{above}/{path}"), target, &mut restored)?,
+            }
+        }
+        syncfs(&store.root).during("sync", "the store")?;
+    }
+    if restored.kept.is_empty() {
+        discard(store, run)?;
+    }
+    Ok(restored)
+}
+
+/// The path below the store's top that something had.
+fn store_path(path: &str) -> &str {
+    path.strip_prefix(EMPTIED).map_or(path, |path| path.trim_start_matches('/'))
+}
+
+fn bring(store: &Store, from: &str, target: String, restored: &mut Restored) -> Result<(), Error> {
+    let _unsynced = store.folders.make(&store.root, parent(&target))?;
+    match rename(store, from, &target) {
+        Ok(()) => restored.objects += 1,
+        Err(Errno::EXIST) => restored.kept.push(target),
+        Err(error) => return Err(Error::io("restore", target, error.into())),
+    }
+    Ok(())
+}
+
+/// Removes a run's quarantine with all that is in it.
+pub(super) fn discard(store: &Store, run: &RunId) -> Result<(), Error> {
+    let folder = format!("{TRASH}/{run}");
+    store.folders.forget(&folder);
+    remove_tree(&store.root, &folder).during("delete", &folder)?;
+    store.sync_folder(TRASH)
+}
+
+/// What stands in a quarantine.
+#[derive(Clone, Copy, Debug)]
+enum Left {
+    File,
+    /// One that a repository needs, whatever is in it.
+    Folder,
+}
+
+/// Finds the files below a folder, and the folders of repositories.
+fn walk(store: &Store, above: &str) -> Result<Vec<(String, Left)>, Error> {
+    let mut found = Vec::new();
+    let mut folders = vec![String::new()];
+    while let Some(folder) = folders.pop() {
+        let at = format!("{above}/{folder}");
+        for entry in store.list(at.trim_end_matches('/'))? {
+            let path = match folder.as_str() {
+                "" => entry.name.clone(),
+                folder => format!("{folder}/{}", entry.name),
+            };
+            if !entry.is_folder {
+                if path != INDEX {
+                    found.push((path, Left::File));
+                }
+                continue;
+            }
+            if PARTS.contains(&entry.name.as_str()) {
+                found.push((path.clone(), Left::Folder));
+            }
+            folders.push(path);
+        }
+    }
+    Ok(found)
+}
+
+/// Renames unless something stands there.
+fn rename(store: &Store, from: &str, to: &str) -> Result<(), Errno> {
+    let root = &store.root;
+    match renameat_with(root, from, root, to, RenameFlags::NOREPLACE) {
+        // Some filesystems do not know the flag. Nobody else writes here meanwhile.
+        Err(Errno::INVAL | Errno::NOSYS) => match statat(root, to, AtFlags::SYMLINK_NOFOLLOW) {
+            Ok(_) => Err(Errno::EXIST),
+            Err(Errno::NOENT) => renameat(root, from, root, to),
+            Err(error) => Err(error),
+        },
+        renamed => renamed,
+    }
+}
