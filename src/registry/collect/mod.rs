@@ -60,6 +60,12 @@ pub struct Options {
     pub cache: Option<PathBuf>,
 }
 
+/// Where a storage on a filesystem itself has what manifests refer to, for collections without an instance.
+#[must_use]
+pub fn cache_in(root_directory: &Path) -> PathBuf {
+    root_directory.join("docker/registry/v2/regctl/references")
+}
+
 /// A store that can be collected.
 #[derive(Clone, Debug)]
 pub struct Store {
