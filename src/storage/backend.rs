@@ -31,6 +31,15 @@ impl Backend {
         }
     }
 
+    /// The store as a collector sees it; none where nothing outlives the process.
+    #[must_use]
+    pub fn collected(&self) -> Option<&Filesystem> {
+        match self {
+            Self::Filesystem(filesystem) => Some(filesystem),
+            Self::InMemory(_) => None,
+        }
+    }
+
     /// What the driver is called in a configuration.
     #[must_use]
     pub fn name(&self) -> &'static str {

@@ -60,7 +60,7 @@ pub trait Bulk: Clone + Send + Sync + 'static {
     ) -> impl Future<Output = Result<(), Error>> + Send;
 
     /// The quarantines, each with its index, in the order of their names.
-    fn quarantines(&self) -> impl Future<Output = Result<Vec<Quarantine>, Error>> + Send;
+    fn quarantines(&self) -> impl Future<Output = Result<Vec<KeptRun>, Error>> + Send;
 
     /// Brings back what a run has moved, in the order that makes nothing reachable before it is whole,
     /// and forgets the run when nothing of it is left. What is there by then stays as it is.
@@ -69,6 +69,9 @@ pub trait Bulk: Clone + Send + Sync + 'static {
     /// Empties a quarantine for good.
     fn discard(&self, run: &RunId) -> impl Future<Output = Result<(), Error>> + Send;
 }
+
+/// A run's quarantine: its name, and its index as far as that can be read.
+pub type KeptRun = (RunId, Result<Bytes, Error>);
 
 /// Something that a collection reads or removes: a [`Key`] that owns its parts.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -132,15 +135,19 @@ pub enum Removed {
     Gone,
     /// It was gone already; what was left of its folder went.
     Vanished,
+    /// It stays: who serves the store has looked at it again.
+    Kept(Reason),
 }
 
-/// What a run has moved out of the way.
-#[derive(Debug)]
-pub struct Quarantine {
-    /// The run.
-    pub run: RunId,
-    /// What was kept with it.
-    pub index: Result<Bytes, Error>,
+/// Why something stays that was to be removed.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Reason {
+    /// Somebody was told that it is there.
+    Promised,
+    /// It was written lately.
+    Young,
+    /// It may not be removed while the store is served.
+    Served,
 }
 
 /// What came back.

@@ -15,7 +15,7 @@ use oci::{Algorithm, Digest, Digester, RepositoryName};
 use crate::{
     Driver, Entry, Error, Folder, Key, Kind, Object, Staged, Stat, UploadId, Writer,
     staged::Place,
-    writer::{Progress, Sink},
+    writer::{Sink, Stored},
 };
 
 /// A store in the memory of this process.
@@ -209,7 +209,7 @@ impl Driver for InMemory {
 
     async fn publish(&self, upload: Writer, digest: &Digest) -> Result<(), Error> {
         let key = Key::Blob(digest);
-        let Progress { sink, .. } = upload.finish().await?;
+        let Stored { sink, .. } = upload.finish().await?;
         let Sink::Memory(upload) = sink else {
             return Err(Error::new(Kind::Other, "publish", key));
         };

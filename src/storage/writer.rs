@@ -1,20 +1,23 @@
 //! The writing end of an upload session: what is written is hashed, both off the network's threads.
 //!
-//! Bytes are collected until a batch is worth a hop to a blocking thread; there the batch is written
-//! and hashed while the next one is received. At most two batches are in memory. The hash covers
-//! exactly the bytes that the store took, so a blob's digest never rests on what a client sent but
-//! the store lost.
+//! Bytes are collected until a batch is worth a hop to a blocking thread; there the batch is written,
+//! then hashed. While it is hashed another thread writes the next one, and the one after that is
+//! received: at most three batches are in memory. The hash covers exactly the bytes that the store took,
+//! so a blob's digest never rests on what a client sent but the store lost.
 
 use std::mem;
 
 use bytes::{Bytes, BytesMut};
 use oci::{Algorithm, Digest, Digester};
-use tokio::task::{JoinHandle, spawn_blocking};
+use tokio::{
+    sync::oneshot::{self, Receiver},
+    task::{JoinHandle, spawn_blocking},
+};
 
 use crate::{Error, Kind, filesystem, inmemory};
 
 /// A batch: large enough to make the hop cheap, small enough to bound memory.
-const BATCH_BYTES: usize = 512 * 1024;
+const BATCH_BYTES: usize = 384 * 1024;
 
 /// Smaller pieces are copied together.
 const SMALL_BYTES: usize = 16 * 1024;
@@ -33,19 +36,30 @@ pub struct Writer {
 #[derive(Debug)]
 enum State {
     Idle(Box<Progress>),
-    Writing(JoinHandle<(Box<Progress>, Result<(), Error>)>),
-    /// A batch could not be written, or its thread panicked.
+    /// The last batch is written, and then hashed.
+    Writing(Receiver<(Stored, Result<(), Error>)>, Receiver<Option<Digester>>),
+    /// The last batch is written, and still hashed.
+    Hashing(Stored, Receiver<Option<Digester>>),
+    /// Something else than a batch is done with the session.
+    Working(JoinHandle<(Box<Progress>, Result<(), Error>)>),
+    /// A thread panicked.
     Failed,
+}
+
+/// What has reached the store, and its hash.
+#[derive(Debug)]
+pub(crate) struct Progress {
+    pub(crate) stored: Stored,
+    /// None until it is made, or after a failed write.
+    digester: Option<Digester>,
 }
 
 /// What has reached the store.
 #[derive(Debug)]
-pub(crate) struct Progress {
+pub(crate) struct Stored {
     pub(crate) sink: Sink,
     /// How many bytes the session holds.
     pub(crate) offset: u64,
-    /// The hash of these bytes; none until it is made, or after a failed write.
-    digester: Option<Digester>,
 }
 
 #[derive(Debug)]
@@ -56,7 +70,7 @@ pub(crate) enum Sink {
 
 impl Writer {
     pub(crate) fn new(sink: Sink, offset: u64) -> Self {
-        let progress = Progress { sink, offset, digester: None };
+        let progress = Progress { stored: Stored { sink, offset }, digester: None };
         Self {
             pending: Vec::new(),
             gathered: BytesMut::new(),
@@ -71,7 +85,7 @@ impl Writer {
     /// An earlier write failed.
     pub async fn offset(&mut self) -> Result<u64, Error> {
         let waiting = self.pending_bytes as u64;
-        Ok(self.settle().await?.offset + waiting)
+        Ok(self.settle().await?.stored.offset + waiting)
     }
 
     /// Gives the hash of the bytes that the session holds: kept by the caller since an earlier request.
@@ -82,7 +96,7 @@ impl Writer {
     /// An earlier write failed.
     pub async fn resume(&mut self, offset: u64, digester: Digester) -> Result<(), Error> {
         let progress = self.settle().await?;
-        if progress.offset == offset {
+        if progress.stored.offset == offset {
             progress.digester = Some(digester);
         }
         Ok(())
@@ -97,12 +111,13 @@ impl Writer {
         if progress.digester.as_ref().is_some_and(|digester| digester.algorithm() == algorithm) {
             return Ok(());
         }
-        if progress.offset == 0 {
+        if progress.stored.offset == 0 {
             progress.digester = Some(Digester::new(algorithm));
             return Ok(());
         }
         self.dispatch(move |progress| {
-            let digester = progress.sink.rehash(algorithm, progress.offset)?;
+            let stored = &progress.stored;
+            let digester = stored.sink.rehash(algorithm, stored.offset)?;
             progress.digester = Some(digester);
             Ok(())
         });
@@ -123,8 +138,8 @@ impl Writer {
             self.pending.push(bytes);
         }
         if self.pending_bytes >= BATCH_BYTES {
-            self.settle().await?;
-            self.dispatch_pending();
+            self.settle_writing().await?;
+            self.dispatch_batch();
         }
         Ok(())
     }
@@ -136,7 +151,8 @@ impl Writer {
     pub async fn flush(&mut self) -> Result<(), Error> {
         self.settle().await?;
         if self.pending_bytes > 0 {
-            self.dispatch_pending();
+            let batch = self.take_pending();
+            self.dispatch(move |progress| progress.write(&batch));
         }
         self.settle().await.map(drop)
     }
@@ -159,8 +175,8 @@ impl Writer {
     /// The store did not take all of it, or the disk did not: then the session is gone.
     pub async fn sync(&mut self) -> Result<(), Error> {
         self.flush().await?;
-        self.settle().await?.sink.rest().await?;
-        self.dispatch(|progress| progress.sink.sync(progress.offset));
+        self.settle().await?.stored.sink.rest().await?;
+        self.dispatch(|progress| progress.stored.sink.sync(progress.stored.offset));
         self.settle().await.map(drop)
     }
 
@@ -169,17 +185,21 @@ impl Writer {
     /// # Errors
     /// The store did not take all of it; what it took remains.
     pub async fn close(self) -> Result<(u64, Option<Digester>), Error> {
-        let progress = self.finish().await?;
-        Ok((progress.offset, progress.digester))
+        let progress = self.end().await?;
+        Ok((progress.stored.offset, progress.digester))
     }
 
     /// Flushes, and hands over the store's side.
-    pub(crate) async fn finish(mut self) -> Result<Progress, Error> {
+    pub(crate) async fn finish(self) -> Result<Stored, Error> {
+        Ok(self.end().await?.stored)
+    }
+
+    async fn end(mut self) -> Result<Box<Progress>, Error> {
         self.flush().await?;
-        self.settle().await?.sink.rest().await?;
-        match mem::replace(&mut self.state, State::Failed) {
-            State::Idle(progress) => Ok(*progress),
-            State::Writing(_) | State::Failed => Err(lost("finish")),
+        self.settle().await?.stored.sink.rest().await?;
+        match self.take_state() {
+            State::Idle(progress) => Ok(progress),
+            _ => Err(lost("finish")),
         }
     }
 
@@ -189,61 +209,124 @@ impl Writer {
         }
     }
 
-    fn dispatch_pending(&mut self) {
+    fn take_pending(&mut self) -> Vec<Bytes> {
         self.push_gathered();
-        let batch = mem::take(&mut self.pending);
         self.pending_bytes = 0;
-        self.dispatch(move |progress| progress.write(&batch));
+        mem::take(&mut self.pending)
+    }
+
+    fn take_state(&mut self) -> State {
+        mem::replace(&mut self.state, State::Failed)
+    }
+
+    /// Writes and hashes what is pending on a blocking thread; only when the batch before is written.
+    fn dispatch_batch(&mut self) {
+        let batch = self.take_pending();
+        let (mut stored, before) = match self.take_state() {
+            State::Idle(progress) => {
+                let (known, before) = oneshot::channel();
+                // The other end is at hand.
+                let _ = known.send(progress.digester);
+                (progress.stored, before)
+            }
+            State::Hashing(stored, before) => (stored, before),
+            State::Writing(..) | State::Working(_) | State::Failed => return,
+        };
+        let (tell_written, written) = oneshot::channel();
+        let (tell_hashed, hashed) = oneshot::channel();
+        self.state = State::Writing(written, hashed);
+        spawn_blocking(move || {
+            let result = stored.write(&batch);
+            // The batch before was first to get a thread, so it ends; nobody hands out a third one meanwhile.
+            let digester = before.blocking_recv().ok().flatten();
+            // Until the batch is whole in the store, no hash speaks for the session.
+            let digester = digester.filter(|_| result.is_ok());
+            // Whoever has dropped the writer wants to know neither.
+            let _ = tell_written.send((stored, result));
+            let _ = tell_hashed.send(digester.map(|digester| hash(digester, &batch)));
+        });
     }
 
     /// Runs `work` on a blocking thread; only from [`State::Idle`].
     fn dispatch(&mut self, work: impl FnOnce(&mut Progress) -> Result<(), Error> + Send + 'static) {
-        let state = mem::replace(&mut self.state, State::Failed);
-        if let State::Idle(mut progress) = state {
-            self.state = State::Writing(spawn_blocking(move || {
+        if let State::Idle(mut progress) = self.take_state() {
+            self.state = State::Working(spawn_blocking(move || {
                 let result = work(&mut progress);
                 (progress, result)
             }));
         }
     }
 
-    /// Waits for the batch in hand.
+    /// Waits for everything in hand.
     ///
-    /// A future that is dropped while it waits loses nothing: the handle stays.
+    /// A future that is dropped while it waits loses nothing: what it waits for stays.
     async fn settle(&mut self) -> Result<&mut Progress, Error> {
-        if let State::Writing(handle) = &mut self.state {
-            let joined = handle.await;
-            self.state = State::Failed;
-            let (progress, result) = joined.map_err(|_| lost("write"))?;
-            self.state = State::Idle(progress);
-            if result.is_err() {
-                self.pending.clear();
-                self.gathered.clear();
-                self.pending_bytes = 0;
+        self.settle_writing().await?;
+        if let State::Hashing(_, hashed) = &mut self.state {
+            // Without its thread there is no hash: the bytes are read again.
+            let digester = hashed.await.ok().flatten();
+            if let State::Hashing(stored, _) = self.take_state() {
+                self.state = State::Idle(Box::new(Progress { stored, digester }));
             }
-            result?;
         }
         match &mut self.state {
             State::Idle(progress) => Ok(progress),
-            State::Writing(_) | State::Failed => Err(lost("write")),
+            _ => Err(lost("write")),
         }
+    }
+
+    /// Waits until the last batch is written; it may still be hashed.
+    async fn settle_writing(&mut self) -> Result<(), Error> {
+        let result = match &mut self.state {
+            State::Idle(_) | State::Hashing(..) => return Ok(()),
+            State::Failed => return Err(lost("write")),
+            State::Writing(written, _) => match (written.await, self.take_state()) {
+                (Ok((stored, result)), State::Writing(_, hashed)) => {
+                    self.state = State::Hashing(stored, hashed);
+                    result
+                }
+                _ => Err(lost("write")),
+            },
+            State::Working(working) => {
+                let joined = working.await;
+                self.state = State::Failed;
+                joined.map_err(|_| lost("write")).and_then(|(progress, result)| {
+                    self.state = State::Idle(progress);
+                    result
+                })
+            }
+        };
+        if result.is_err() {
+            self.take_pending();
+        }
+        result
     }
 }
 
 impl Progress {
     fn write(&mut self, batch: &[Bytes]) -> Result<(), Error> {
-        // Until the batch is whole in the store, no hash speaks for the session.
-        let mut digester = self.digester.take();
+        let digester = self.digester.take();
+        self.stored.write(batch)?;
+        self.digester = digester.map(|digester| hash(digester, batch));
+        Ok(())
+    }
+}
+
+impl Stored {
+    fn write(&mut self, batch: &[Bytes]) -> Result<(), Error> {
         for bytes in batch {
             self.sink.write(self.offset, bytes)?;
             self.offset += bytes.len() as u64;
-            if let Some(digester) = &mut digester {
-                digester.update(bytes);
-            }
         }
-        self.digester = digester;
         Ok(())
     }
+}
+
+fn hash(mut digester: Digester, batch: &[Bytes]) -> Digester {
+    for bytes in batch {
+        digester.update(bytes);
+    }
+    digester
 }
 
 impl Sink {

@@ -4,7 +4,7 @@ use std::{fmt, io::ErrorKind, path::PathBuf, time::Duration};
 
 use registry::{
     Config,
-    collect::{self, Access, Disposal, Empty, Options, RunId, Store, Untagged},
+    collect::{self, Access, Beside, Disposal, Empty, Options, RunId, Store, Untagged},
 };
 use serde::Serialize;
 
@@ -108,6 +108,7 @@ fn options(args: &Args, config: &Config) -> Options {
     Options {
         untagged: if args.delete_untagged { Untagged::Remove } else { Untagged::Keep },
         empty: if args.prune_empty_repositories { Empty::Remove } else { Empty::Keep },
+        beside: Beside::Nobody,
         grace: None,
         cache: config.storage.folder().map(collect::cache_in),
     }

@@ -5,7 +5,10 @@ use std::{
     io::{self, ErrorKind},
 };
 
-use registry::{OpenError, collect::Error as CollectError};
+use registry::{
+    OpenError,
+    collect::{Error as CollectError, LineError},
+};
 
 use super::{Exit, Failure};
 use crate::{
@@ -263,11 +266,12 @@ fn ask_exit(error: &AskError) -> Exit {
 fn collect_exit(error: &CollectError) -> Exit {
     match error {
         CollectError::Busy(_) => Exit::Locked,
-        CollectError::Missing(_)
+        CollectError::Line(LineError::Refused(_))
+        | CollectError::Missing(_)
         | CollectError::Memory
         | CollectError::Database(_)
         | CollectError::NoRun(_) => Exit::Failed,
-        CollectError::Storage(_) => caused(error, Exit::Failed),
+        CollectError::Line(_) | CollectError::Storage(_) => caused(error, Exit::Failed),
     }
 }
 

@@ -12,8 +12,12 @@ use hyper::body::Incoming;
 use serde::Serialize;
 use tokio::time::timeout;
 
-use super::document::{Done, Events, Failed, ReadOnly, Reload, Status, Switch, Wanted};
+use super::{
+    collection::{self, Said, Session},
+    document::{Done, Events, Failed, ReadOnly, Reload, Status, Switch, Wanted},
+};
 use crate::{
+    collect::words::{Begun, Step},
     config::parse_duration,
     control::{Control, ReloadError, Reloader},
     events::CommandError,
@@ -21,6 +25,9 @@ use crate::{
 
 /// Longer than any body that is sent here.
 const BODY_BYTES: usize = 16 * 1024;
+
+/// The same for a collection's batches.
+const COLLECTION_BYTES: usize = 4 << 20;
 
 /// How long a body may take to arrive.
 const BODY_TIME: Duration = Duration::from_secs(10);
@@ -33,9 +40,17 @@ type Answer = Response<Full<Bytes>>;
 /// Answers a request; whatever goes wrong is an answer too.
 pub(super) async fn answer(
     reloader: &Reloader,
+    session: &Session,
     request: Request<Incoming>,
 ) -> Result<Answer, Infallible> {
-    let method = match request.uri().path() {
+    let path = request.uri().path();
+    if let Some(step) = Step::of(path) {
+        return Ok(match *request.method() {
+            Method::POST => collect(reloader.control(), session, step, request).await,
+            _ => wrong_method("POST"),
+        });
+    }
+    let method = match path {
         "/v1/status" => Method::GET,
         "/v1/read-only" => Method::PUT,
         "/v1/reload" => Method::POST,
@@ -121,11 +136,39 @@ async fn wanted_events(control: &Control, body: Incoming) -> Result<Answer, Answ
     }
 }
 
+async fn collect(
+    control: &Control,
+    session: &Session,
+    step: Step,
+    request: Request<Incoming>,
+) -> Answer {
+    let body = match receive_up_to(COLLECTION_BYTES, request.into_body()).await {
+        Ok(body) => body,
+        Err(error) => return error,
+    };
+    match session.go_on(control, step, &body).await {
+        Ok(Said::Begun) => document(StatusCode::OK, &Begun::new()),
+        Ok(Said::Promised(promised)) => document(StatusCode::OK, &promised),
+        Ok(Said::Removed(answers)) => document(StatusCode::OK, &answers),
+        Err(collection::Error::Body(error)) => {
+            failed(StatusCode::BAD_REQUEST, format!("the body is not what it should be: {error}"))
+        }
+        Err(collection::Error::Storage(error)) => {
+            failed(StatusCode::INTERNAL_SERVER_ERROR, error.to_string())
+        }
+        Err(error) => failed(StatusCode::CONFLICT, error.to_string()),
+    }
+}
+
 async fn receive(body: Incoming) -> Result<Bytes, Answer> {
-    match timeout(BODY_TIME, Limited::new(body, BODY_BYTES).collect()).await {
+    receive_up_to(BODY_BYTES, body).await
+}
+
+async fn receive_up_to(most: usize, body: Incoming) -> Result<Bytes, Answer> {
+    match timeout(BODY_TIME, Limited::new(body, most).collect()).await {
         Ok(Ok(body)) => Ok(body.to_bytes()),
         Ok(Err(error)) if error.is::<LengthLimitError>() => {
-            let error = format!("the body is longer than {BODY_BYTES} bytes");
+            let error = format!("the body is longer than {most} bytes");
             Err(failed(StatusCode::PAYLOAD_TOO_LARGE, error))
         }
         Ok(Err(error)) => {

@@ -13,7 +13,7 @@
 //!  "read_only": false, "draining": false, "writes_in_flight": 0, "unhealthy": {},
 //!  "connections": {"open": 3, "accepted": 17}, "requests": {"in_flight": 1, "served": 154},
 //!  "leases": {"digests": 12, "full": false, "complete": true},
-//!  "bytes": {"received": 73120, "sent": 9120433}}
+//!  "bytes": {"received": 73120, "sent": 9120433, "sent_of_files": 8388608}}
 //! ```
 //!
 //! `PUT /v1/read-only` switches. `wait_quiet`, only with `true`, waits up to ten minutes for the writes that began before;
@@ -60,10 +60,33 @@
 //! and answers 200 with `{"schema": 1, "events": 3}`, how many it was done to; 404 if there is no such endpoint, 409 if this
 //! process does not deliver to it, 500 if its files cannot be used.
 //!
+//! `POST /v1/collection` begins a collection that lasts as long as its connection, and answers 200 with `{"schema": 1}`, or 409 with
+//! the reason. `POST` of these, on the same connection, goes on with it (409: it has not begun, or has come to an end):
+//!
+//! - `/v1/collection/promised` with `{"digests": ["sha256:…"]}` answers `{"schema": 1, "promised": [true]}`: which of them a client was told of
+//!   lately, so that they and what they refer to are to be kept.
+//! - `/v1/collection/remove` removes what nobody was told of, and what was not written since `before` (seconds since 1970); with
+//!   `quarantine` it is moved there. The answers stand in the order of the items, each `removed`, `vanished`, `promised`, `young`, `served` (it is no
+//!   collection's) or `failed: ` and why:
+//!
+//! ```json
+//! {"before": 1795392000, "quarantine": null, "items": [
+//!   {"kind": "tag-index", "repository": "a/b", "tag": "v1", "digest": "sha256:…"},
+//!   {"kind": "revision", "repository": "a/b", "digest": "sha256:…"},
+//!   {"kind": "layer", "repository": "a/b", "digest": "sha256:…"}, {"kind": "blob", "digest": "sha256:…"}]}
+//! ```
+//!
+//! ```json
+//! {"schema": 1, "answers": ["removed", "vanished", "promised", "failed: …"]}
+//! ```
+//!
+//! - `/v1/collection/sync` makes durable what was removed.
+//!
 //! Other errors have only `error`: 400 for a body that cannot be read, 404 for an unknown path, 405 for a wrong
 //! method, 408 for a body that does not come, 413 for one that is too long.
 
 mod answer;
+mod collection;
 mod document;
 
 use std::{future::Future, io, os::unix::net::UnixListener, sync::Arc, time::Duration};
@@ -75,6 +98,7 @@ use tokio::{net::UnixStream, sync::Semaphore, task::JoinSet, time::sleep};
 use tokio_io_timeout::TimeoutStream;
 
 use crate::control::Reloader;
+use collection::Session;
 
 /// Connections at once; the next one waits in the kernel's queue.
 const CONNECTIONS: usize = 32;
@@ -173,7 +197,9 @@ fn may_control(uid: u32, own: u32) -> bool {
 async fn attend(stream: UnixStream, reloader: &Reloader) {
     let mut stream = TimeoutStream::new(stream);
     stream.set_write_timeout(Some(WRITE_TIMEOUT));
-    let service = service_fn(|request| answer::answer(reloader, request));
+    // A collection that has begun here ends with the connection.
+    let session = Session::default();
+    let service = service_fn(|request| answer::answer(reloader, &session, request));
     let mut builder = http1::Builder::new();
     builder.timer(TokioTimer::new()).header_read_timeout(HEADER_TIMEOUT).max_buf_size(BUFFER_BYTES);
     let serving = builder.serve_connection(TokioIo::new(Box::pin(stream)), service);

@@ -63,7 +63,7 @@ pub(crate) async fn begin<S: Bulk>(
 /// Empties the quarantines whose time is over.
 pub(crate) async fn expire<S: Bulk>(store: &S, now: SystemTime) -> Result<Expired, Error> {
     let mut expired = Expired::default();
-    for storage::Quarantine { run, index } in store.quarantines().await? {
+    for (run, index) in store.quarantines().await? {
         let index = index.ok().and_then(|bytes| serde_json::from_slice::<Quarantine>(&bytes).ok());
         match index {
             None => expired.unreadable.push(run.to_string()),
@@ -80,7 +80,7 @@ pub(crate) async fn expire<S: Bulk>(store: &S, now: SystemTime) -> Result<Expire
 /// Brings back what a run has removed; none if there is no such run.
 pub(crate) async fn undo<S: Bulk>(store: &S, run: &RunId) -> Result<Option<Restored>, Error> {
     let runs = store.quarantines().await?;
-    if !runs.iter().any(|known| known.run == *run) {
+    if !runs.iter().any(|(known, _)| known == run) {
         return Ok(None);
     }
     store.restore(run).await.map(Some)

@@ -1,9 +1,13 @@
 //! Carries a plan out, step by step with a sync after each: wherever it stops, the registry is whole, and the next
 //! collection finds the rest.
 
-use storage::{Bulk, Disposal, Error, Kind, Removed};
+use std::collections::HashSet;
+
+use oci::Digest;
+use storage::{Bulk, Disposal, Error, Item, Kind, Removed};
 
 use super::{
+    leads::digest,
     note::told,
     plan::{Counts, Plan, Step},
     progress::{Phase, Progress},
@@ -21,6 +25,9 @@ pub struct Swept {
     pub removed: Counts,
     /// What had gone before its turn.
     pub vanished: u64,
+    /// What stays since the registry beside the collection has promised it, or it was written lately, or it belongs to
+    /// something that does.
+    pub kept: u64,
     /// Repositories that stay since they hold what nobody knows, or others.
     pub occupied: u64,
     /// Why something did not go: the first hundred.
@@ -41,32 +48,73 @@ pub(crate) async fn sweep<S: Bulk>(
     disposal: &Disposal,
     watch: &mut dyn FnMut(Progress),
 ) -> Result<Swept, Error> {
-    let mut swept = Swept::default();
+    let (swept, spared) = Default::default();
+    let mut sweeping = Sweeping { store, plan, disposal, swept, spared };
     for step in Step::ALL.into_iter().filter(|&step| plan.len(step) > 0) {
         watch(Progress::Begun(Phase::Removing(step), Some(plan.len(step) as u64)));
-        // A repository may go once those within it are gone.
-        let most = if step == Step::Repositories { 1 } else { BATCH };
-        let mut sizes = plan.sizes.iter().copied();
-        let mut items = plan.items(step);
-        loop {
-            let batch: Vec<_> = items.by_ref().take(most).collect();
-            if batch.is_empty() {
-                break;
+        if step == Step::Revisions && !plan.leads.are_unknown() {
+            // None comes with or after what it leads to.
+            for wave in plan.leads.waves(plan.items(step).collect()) {
+                sweeping.remove(step, wave.into_iter(), watch).await?;
             }
-            let count = batch.len() as u64;
-            for result in store.remove(batch, disposal.clone()).await? {
-                let bytes = if step == Step::Blobs { sizes.next().unwrap_or(0) } else { 0 };
-                swept.count(step, bytes, result);
-            }
-            watch(Progress::Advanced(count));
+        } else {
+            sweeping.remove(step, plan.items(step), watch).await?;
         }
         store.sync().await?;
-        if swept.failed > 0 {
-            swept.stopped = Some(step);
+        if sweeping.swept.failed > 0 {
+            sweeping.swept.stopped = Some(step);
             break;
         }
     }
-    Ok(swept)
+    Ok(sweeping.swept)
+}
+
+struct Sweeping<'a, S> {
+    store: &'a S,
+    plan: &'a Plan,
+    disposal: &'a Disposal,
+    swept: Swept,
+    /// What something that stays leads to.
+    spared: HashSet<Digest>,
+}
+
+impl<S: Bulk> Sweeping<'_, S> {
+    async fn remove(
+        &mut self,
+        step: Step,
+        mut items: impl Iterator<Item = Item>,
+        watch: &mut dyn FnMut(Progress),
+    ) -> Result<(), Error> {
+        // A repository may go once those within it are gone.
+        let most = if step == Step::Repositories { 1 } else { BATCH };
+        let sizes: &[u64] = if step == Step::Blobs { &self.plan.sizes } else { &[] };
+        let mut sizes = sizes.iter().copied();
+        loop {
+            let batch = items.by_ref().take(most);
+            let batch: Vec<_> = batch.map(|item| (item, sizes.next().unwrap_or(0))).collect();
+            if batch.is_empty() {
+                return Ok(());
+            }
+            watch(Progress::Advanced(batch.len() as u64));
+            self.remove_batch(step, batch).await?;
+        }
+    }
+
+    async fn remove_batch(&mut self, step: Step, mut batch: Vec<(Item, u64)>) -> Result<(), Error> {
+        let before = batch.len();
+        batch.retain(|(item, _)| !digest(item).is_some_and(|it| self.spared.contains(&it)));
+        self.swept.kept += (before - batch.len()) as u64;
+        let about: Vec<_> = batch.iter().map(|(item, size)| (digest(item), *size)).collect();
+        let items = batch.into_iter().map(|(item, _)| item).collect();
+        let results = self.store.remove(items, self.disposal.clone()).await?;
+        for ((digest, bytes), result) in about.into_iter().zip(results) {
+            if let (Ok(Removed::Kept(_)), Some(digest)) = (&result, digest) {
+                self.spared.extend(self.plan.leads.closure(digest));
+            }
+            self.swept.count(step, bytes, result);
+        }
+        Ok(())
+    }
 }
 
 impl Swept {
@@ -89,6 +137,7 @@ impl Swept {
             // Nothing but their folder was left.
             (Ok(Removed::Vanished), Step::Folders) => *counter += 1,
             (Ok(Removed::Vanished), _) => self.vanished += 1,
+            (Ok(Removed::Kept(_)), _) => self.kept += 1,
             (Err(error), Step::Repositories) if error.kind() == Kind::Busy => self.occupied += 1,
             (Err(error), _) => {
                 self.failed += 1;

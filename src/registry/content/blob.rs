@@ -1,7 +1,9 @@
 //! Blobs of a repository: what its layer links name.
 
+use std::iter;
+
 use bytes::Bytes;
-use oci::{Digest, RepositoryName};
+use oci::{Algorithm, Digest, RepositoryName};
 use storage::{Driver, Key, Kind, Object, Staged};
 
 use super::{
@@ -41,7 +43,10 @@ impl Content {
         repository: &RepositoryName,
         digest: &Digest,
     ) -> Result<Blob, Error> {
-        let _lock = self.shared.locks.acquire(Subject::Digest(digest), Mode::Shared).await;
+        let alias_of = self.alias_of(repository, digest).await?;
+        let subjects = iter::once(digest).chain(&alias_of);
+        let subjects = subjects.map(|digest| (Subject::Digest(digest), Mode::Shared));
+        let _locks = self.shared.locks.acquire_all(subjects).await;
         let link = self.read_link(Key::LayerLink(repository, digest)).await?;
         let canonical = link.ok_or(Error::BlobUnknown(*digest))?;
         match self.backend().open(Key::Blob(&canonical)).await {
@@ -52,6 +57,21 @@ impl Content {
             Err(error) if error.is_not_found() => Err(Error::BlobUnknown(*digest)),
             Err(error) => Err(error.into()),
         }
+    }
+
+    /// The digest under which a blob is stored that upstream links under another one: that one's lock is needed too.
+    ///
+    /// Upstream writes such links for sha512 only, and nobody changes them.
+    pub(super) async fn alias_of(
+        &self,
+        repository: &RepositoryName,
+        digest: &Digest,
+    ) -> Result<Option<Digest>, Error> {
+        if digest.algorithm() != Algorithm::Sha512 {
+            return Ok(None);
+        }
+        let link = self.read_link(Key::LayerLink(repository, digest)).await?;
+        Ok(link.filter(|canonical| canonical != digest))
     }
 
     /// Reads a whole blob; none, if the repository has none that is so small.

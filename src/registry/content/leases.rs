@@ -72,9 +72,13 @@ impl Leases {
     }
 
     /// Whether the digest may not be deleted. The caller holds its lock alone.
-    #[cfg_attr(not(test), expect(dead_code, reason = "asked by a collection beside the registry"))]
     pub(super) fn holds(&self, digest: &Digest) -> bool {
         self.holds_at(digest, Instant::now())
+    }
+
+    /// How long a promise holds, and how long this process has made promises.
+    pub(super) fn ages(&self) -> (Duration, Duration) {
+        (self.lease, self.opened.elapsed())
     }
 
     pub(super) fn held(&self) -> Held {
@@ -301,6 +305,28 @@ mod tests {
         assert!(content.shared.leases.holds(digest));
         let Reopened { content, name, digest, .. } = &reopened().await;
         content.begin_write().unwrap().delete_manifest(name, digest).await.unwrap();
+        assert!(content.shared.leases.holds(digest));
+    }
+
+    #[tokio::test]
+    async fn a_push_and_a_delete_lease_what_the_manifest_refers_to() {
+        let Reopened { content, name, tag, digest, _folder: folder } = &reopened().await;
+        let text = format!(
+            r#"{{"schemaVersion":2,"mediaType":"application/vnd.oci.image.index.v1+json","manifests":[{{"mediaType":"application/vnd.oci.image.index.v1+json","digest":"{digest}","size":120}}]}}"#
+        );
+        let bytes = Bytes::from(text);
+        let manifest = Manifest::parse(None, &bytes).unwrap();
+        let parent = Digest::of(Algorithm::Sha256, &bytes);
+        let writing = content.begin_write().unwrap();
+        writing.put_manifest(name, push(tag, manifest, bytes)).await.unwrap();
+        assert!(content.shared.leases.holds(digest));
+
+        let options =
+            storage::FilesystemConfig { root_directory: folder.path().to_owned(), max_threads: 25 };
+        let config = storage::Config::Filesystem(options);
+        let content = Content::open(&config, HOUR, None).unwrap();
+        assert!(!content.shared.leases.holds(digest));
+        content.begin_write().unwrap().delete_manifest(name, &parent).await.unwrap();
         assert!(content.shared.leases.holds(digest));
     }
 

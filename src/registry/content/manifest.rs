@@ -146,7 +146,7 @@ impl Writing {
         digest: &Digest,
         push: &Push,
     ) -> Result<(), Error> {
-        let _locks = self.lock_for_push(repository, digest, push).await;
+        let _locks = self.lock_for_push(repository, digest, push).await?;
         self.check_condition(repository, digest, push).await?;
         self.check_references(repository, push).await?;
         for staged in
@@ -180,6 +180,7 @@ impl Writing {
                 return Err(Error::ManifestUnknown(Reference::Digest(digest)));
             }
             content.shared.leases.promise(&digest);
+            content.lease_references(&digest).await;
             let tags = content.tags_of(&repository, &digest).await?;
             for tag in &tags {
                 content.backend().delete_folder(Folder::Tag(&repository, tag)).await?;
@@ -197,15 +198,18 @@ impl Writing {
         repository: &RepositoryName,
         digest: &Digest,
         push: &Push,
-    ) -> Vec<Guard<'_>> {
+    ) -> Result<Vec<Guard<'_>>, Error> {
         let own =
             [(Subject::Tags(repository), Mode::Shared), (Subject::Digest(digest), Mode::Exclusive)];
         let tags = push.tags.iter().map(|tag| (Subject::Tag(repository, tag), Mode::Exclusive));
-        let references = push
-            .manifest
-            .references()
-            .map(|(_, descriptor)| (Subject::Digest(&descriptor.digest), Mode::Shared));
-        self.shared.locks.acquire_all(own.into_iter().chain(tags).chain(references)).await
+        let mut references = Vec::new();
+        for (_, descriptor) in push.manifest.references() {
+            references.push(descriptor.digest);
+            references.extend(self.alias_of(repository, &descriptor.digest).await?);
+        }
+        let references = references.iter().map(|digest| (Subject::Digest(digest), Mode::Shared));
+        let subjects = own.into_iter().chain(tags).chain(references);
+        Ok(self.shared.locks.acquire_all(subjects).await)
     }
 
     /// Prepares all that a manifest consists of, in the order in which it may appear.
@@ -232,7 +236,7 @@ impl Writing {
 }
 
 impl Content {
-    /// Says what is missing. The caller holds the locks of what the manifest refers to.
+    /// Promises what the manifest refers to, or says what is missing. The caller holds the locks of it all.
     async fn check_references(
         &self,
         repository: &RepositoryName,
@@ -240,6 +244,8 @@ impl Content {
     ) -> Result<(), Error> {
         let mut missing = Vec::new();
         for (role, descriptor) in push.manifest.references() {
+            // Also what is not asked for: it may be there.
+            self.shared.leases.promise(&descriptor.digest);
             if !push.needs.ask_for(role, descriptor)
                 || self.holds_reference(repository, role, &descriptor.digest).await?
             {
@@ -284,6 +290,19 @@ impl Content {
             Ok(_) => Ok(true),
             Err(error) if error.is_not_found() => Ok(false),
             Err(error) => Err(error.into()),
+        }
+    }
+}
+
+impl Content {
+    /// Leases what a manifest refers to that is about to go: somebody may have read it just now, and pull the rest.
+    ///
+    /// What cannot be read has been promised to nobody.
+    async fn lease_references(&self, digest: &Digest) {
+        let Ok(bytes) = self.backend().get(Key::Blob(digest), MANIFEST_BYTES).await else { return };
+        let Ok(manifest) = Manifest::from_stored(&bytes) else { return };
+        for (_, descriptor) in manifest.references() {
+            self.shared.leases.promise(&descriptor.digest);
         }
     }
 }

@@ -7,6 +7,7 @@
 
 mod blob;
 mod catalog;
+mod collection;
 mod condition;
 mod error;
 mod kept;
@@ -23,20 +24,26 @@ mod tag;
 mod upload;
 mod writes;
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, atomic::AtomicBool},
+    time::Duration,
+};
 
 use oci::{Digest, RepositoryName};
 use storage::{Backend, Driver, Folder};
 use tokio::sync::{Semaphore, watch};
 
 pub(crate) use blob::{Blob, Sources, blob_path};
+pub(crate) use collection::{Collection, Ended, NotBegun, Terms};
 pub(crate) use condition::{Condition, Versions};
 pub(crate) use error::{BodyError, Error};
 pub(crate) use leases::Held;
 pub(crate) use manifest::{Needs, Push, Pushed, StoredManifest};
 pub(crate) use purge::{Purge, before};
 pub(crate) use referrers::Listing;
-pub(crate) use storage::{Chunks, Kind as StorageKind, Object, UploadId};
+pub(crate) use storage::{
+    Chunks, Disposal, Item, Kind as StorageKind, Object, Outlet, RunId, Socket, Unsent, UploadId,
+};
 pub(crate) use upload::{Position, Session};
 pub(crate) use writes::{Quiet, Writing};
 
@@ -67,6 +74,8 @@ struct Shared {
     sessions: Sessions,
     writes: Writes,
     lists: Lists,
+    /// Whether a collection runs beside this.
+    is_collected: AtomicBool,
     /// What other registries believe of this storage.
     redis: Option<Redis>,
     /// Whether the process is to end soon.
@@ -94,6 +103,7 @@ impl Content {
             lists,
             sessions,
             writes,
+            is_collected: AtomicBool::new(false),
             redis,
             is_ending,
         };

@@ -9,7 +9,8 @@ use std::{
 use bytes::Bytes;
 use oci::{Digest, RepositoryName};
 use storage::{
-    Backend, Driver, Entry, Error, Folder, Key, Kind, Object, Staged, Stat, UploadId, Writer,
+    Backend, Driver, Entry, Error, Filesystem, Folder, Key, Kind, Object, Staged, Stat, UploadId,
+    Writer,
 };
 
 use crate::metrics::{Action, Actions};
@@ -29,6 +30,11 @@ impl Store {
 
     pub(super) fn name(&self) -> &'static str {
         self.backend.name()
+    }
+
+    /// The store as a collector sees it; what is done to it is not counted.
+    pub(super) fn collected(&self) -> Option<&Filesystem> {
+        self.backend.collected()
     }
 
     /// Counts from now on.

@@ -18,7 +18,7 @@ use crate::{
     access::AccessLog,
     api::Api,
     config::{self, Config, UploadPurging},
-    content::{Content, Quiet},
+    content::{Collection, Content, NotBegun, Quiet},
     events::{CommandError, EndpointStatistics, Events, Wish},
     health::Health,
     log,
@@ -190,6 +190,10 @@ impl Control {
         let was_read_only = content.set_read_only(read_only);
         if was_read_only != read_only {
             tracing::info!(readonly = read_only, "read-only is switched");
+            // Meanwhile a collection may have taken what nobody has told of.
+            if let Some(redis) = content.redis().filter(|_| was_read_only) {
+                redis.forget_all();
+            }
         }
         Switched { content, was_read_only }
     }
@@ -246,6 +250,11 @@ impl Control {
     /// There is no such endpoint, or this process does not deliver to it, or its files cannot be used.
     pub async fn command_events(&self, endpoint: &str, wish: Wish) -> Result<u64, CommandError> {
         self.shared.events.command(endpoint, wish).await
+    }
+
+    /// Begins a collection beside the registry.
+    pub(crate) fn begin_collection(&self) -> Result<Collection, NotBegun> {
+        self.shared.content.begin_collection()
     }
 
     /// The health checks that fail, and why; the registry is in service when there is none.

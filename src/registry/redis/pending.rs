@@ -57,6 +57,11 @@ impl Pending {
         was_full
     }
 
+    /// Remembers that anything may have gone.
+    pub(super) fn add_everything(&mut self) {
+        self.everything = true;
+    }
+
     /// What to tell next; none if there is nothing.
     pub(super) fn take(&mut self) -> Option<Work> {
         let work = if self.everything {

@@ -24,7 +24,7 @@ use super::{
     survey, trash,
 };
 use crate::{
-    Bulk, Disposal, Error, Folder, Item, Kind, Quarantine, Removed, Restored, RunId, Stat, Survey,
+    Bulk, Disposal, Error, Folder, Item, KeptRun, Kind, Removed, Restored, RunId, Stat, Survey,
     error::Context,
 };
 
@@ -98,7 +98,7 @@ impl Bulk for Filesystem {
         self.blocking(move |store| trash::begin(store, &run, &index)).await
     }
 
-    async fn quarantines(&self) -> Result<Vec<Quarantine>, Error> {
+    async fn quarantines(&self) -> Result<Vec<KeptRun>, Error> {
         self.blocking(|store| trash::list(store)).await
     }
 

@@ -1,4 +1,4 @@
-//! Who uses the folder: a lock on `docker/registry/v2/regctl/lease`, held as long as a store is open.
+//! Who uses the folder: a lock on the folder itself, held as long as a store is open. Nothing is written for it.
 //!
 //! Every process that serves the folder shares it; a collection that may not be disturbed has it alone. The
 //! lock ends with the process, however that ends. Registries of others hold none, and some network
@@ -11,54 +11,67 @@ use rustix::{
     io::Errno,
 };
 
-use super::{folders::parent, store::Store};
-use crate::{Error, Kind, error::Context};
+use super::store::Store;
+use crate::{Error, error::Context};
 
-const LEASE: &str = "docker/registry/v2/regctl/lease";
-/// Whoever may read the folder may say that he does.
-const MODE: Mode = Mode::from_raw_mode(0o644);
+/// How the folder is called in errors; they name its path elsewhere.
+const ROOT: &str = "the root folder";
 
 /// The lock.
 #[derive(Debug)]
-pub(super) struct Lease(#[expect(dead_code, reason = "held until it is dropped")] File);
+pub(super) struct Lease(File);
 
 impl Lease {
-    /// Shares the folder; none where it cannot be written to, so that nothing can be collected either.
+    /// Shares the folder; none on a filesystem without locks.
     ///
     /// # Errors
-    /// [`Kind::Busy`] while somebody has it alone.
+    /// [`Kind::Busy`](crate::Kind::Busy) while somebody has it alone.
     pub(super) fn shared(store: &Store) -> Result<Option<Self>, Error> {
-        match open(store) {
-            Ok(file) => lock(file, FlockOperation::NonBlockingLockShared),
-            Err(error) if error.kind() == Kind::Denied || error.kind() == Kind::NoSpace => Ok(None),
-            Err(error) => Err(error),
-        }
+        lock(open(store)?, FlockOperation::NonBlockingLockShared)
     }
 
     /// Takes the folder alone; none on a filesystem without locks.
     ///
     /// # Errors
-    /// [`Kind::Busy`] while somebody uses it.
+    /// [`Kind::Busy`](crate::Kind::Busy) while somebody uses it.
     pub(super) fn alone(store: &Store) -> Result<Option<Self>, Error> {
         lock(open(store)?, FlockOperation::NonBlockingLockExclusive)
     }
+
+    /// Has alone what was shared; [`Lease::share`] is to follow, also when others use it.
+    ///
+    /// # Errors
+    /// [`Kind::Busy`](crate::Kind::Busy) while somebody else uses the folder.
+    pub(super) fn exclude_others(&self) -> Result<(), Error> {
+        take(&self.0, FlockOperation::NonBlockingLockExclusive)
+    }
+
+    /// Shares it again. Whoever has taken the folder alone for a moment is waited for.
+    pub(super) fn share(&self) -> Result<(), Error> {
+        take(&self.0, FlockOperation::LockShared)
+    }
 }
 
+/// The folder once more: the lock is this file's, and not the store's own.
 fn open(store: &Store) -> Result<File, Error> {
-    // Nothing here has to survive a loss of power.
-    let _unsynced = store.folders.make(&store.root, parent(LEASE))?;
-    let flags = OFlags::RDWR | OFlags::CREATE | OFlags::CLOEXEC | OFlags::NOFOLLOW;
-    openat(&store.root, LEASE, flags, MODE).map(File::from).during("open", LEASE)
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    openat(&store.root, ".", flags, Mode::empty()).map(File::from).during("lease", ROOT)
 }
 
 fn lock(file: File, operation: FlockOperation) -> Result<Option<Lease>, Error> {
     match flock(&file, operation) {
-        Ok(()) => Ok(Some(Lease(file))),
         Err(Errno::NOTSUP | Errno::NOLCK | Errno::NOSYS) => Ok(None),
-        Err(Errno::AGAIN) => {
-            let held = io::Error::from(io::ErrorKind::WouldBlock);
-            Err(Error::io("lease", LEASE, held))
-        }
-        Err(error) => Err(Error::io("lease", LEASE, error.into())),
+        result => held(result).map(|()| Some(Lease(file))),
     }
+}
+
+fn take(file: &File, operation: FlockOperation) -> Result<(), Error> {
+    held(flock(file, operation))
+}
+
+fn held(result: Result<(), Errno>) -> Result<(), Error> {
+    result.map_err(|error| match error {
+        Errno::AGAIN => Error::io("lease", ROOT, io::Error::from(io::ErrorKind::WouldBlock)),
+        error => Error::io("lease", ROOT, error.into()),
+    })
 }

@@ -16,7 +16,7 @@ mod survey;
 mod trash;
 mod upload;
 
-use std::{fs, io, path::Path, sync::Arc, time::SystemTime};
+use std::{fs, io, path::Path, sync::Arc, thread, time::SystemTime};
 
 use bytes::Bytes;
 use oci::{Digest, RepositoryName};
@@ -28,7 +28,7 @@ use crate::{
     Writer,
     error::Context,
     staged::Place,
-    writer::{Progress, Sink},
+    writer::{Sink, Stored},
 };
 use lease::Lease;
 pub(crate) use staged::StagedFile;
@@ -42,7 +42,13 @@ pub struct Filesystem {
     /// As many blocking operations at once as `maxthreads` says.
     permits: Arc<Semaphore>,
     /// Says to other processes that this one uses the folder.
-    _lease: Option<Arc<Lease>>,
+    lease: Option<Arc<Lease>>,
+}
+
+/// The folder without others: who opens it meanwhile is refused. Dropped, it is shared again.
+#[derive(Debug)]
+pub struct Alone {
+    lease: Arc<Lease>,
 }
 
 /// How a process uses a store beside others.
@@ -52,6 +58,8 @@ pub enum Access {
     Shared,
     /// Nobody else may have it open.
     Alone,
+    /// By leave of another process that has it open, and is asked before anything is changed.
+    Guest,
 }
 
 impl Filesystem {
@@ -88,13 +96,27 @@ impl Filesystem {
         let lease = match access {
             Access::Shared => Lease::shared(&store)?,
             Access::Alone => Lease::alone(&store)?,
+            Access::Guest => None,
         };
         Ok(Self::of(store, options, lease))
     }
 
     fn of(store: Store, options: &FilesystemConfig, lease: Option<Lease>) -> Self {
         let permits = Semaphore::new(options.max_threads.clamp(1, Semaphore::MAX_PERMITS));
-        Self { store: Arc::new(store), permits: Arc::new(permits), _lease: lease.map(Arc::new) }
+        Self { store: Arc::new(store), permits: Arc::new(permits), lease: lease.map(Arc::new) }
+    }
+
+    /// Keeps other processes from using the folder.
+    ///
+    /// # Errors
+    /// [`Kind::Busy`] while another one does; [`Kind::Denied`] where nobody can say so.
+    pub fn exclude_others(&self) -> Result<Alone, Error> {
+        let no_locks = || Error::new(Kind::Denied, "lease", "a filesystem without locks");
+        let lease = Arc::clone(self.lease.as_ref().ok_or_else(no_locks)?);
+        // Dropped, it is shared again, whatever came of this.
+        let alone = Alone { lease };
+        alone.lease.exclude_others()?;
+        Ok(alone)
     }
 
     /// Runs `work` on a blocking thread; once begun, it ends even if the caller goes away.
@@ -111,6 +133,14 @@ impl Filesystem {
             result
         });
         joined.await.map_err(|error| Error::io("use", "store", io::Error::other(error)))?
+    }
+}
+
+impl Drop for Alone {
+    fn drop(&mut self) {
+        let lease = Arc::clone(&self.lease);
+        // Whoever has it alone by now is waited for, not by this thread. What cannot be said to others is all that is lost.
+        thread::spawn(move || drop(lease.share()));
     }
 }
 
@@ -242,7 +272,7 @@ impl Driver for Filesystem {
 
     async fn publish(&self, upload: Writer, digest: &Digest) -> Result<(), Error> {
         let target = Key::Blob(digest).to_string();
-        let Progress { sink, offset, .. } = upload.finish().await?;
+        let Stored { sink, offset } = upload.finish().await?;
         match sink {
             Sink::File(file) => self.blocking(move |_| file.publish(&target, offset)).await,
             Sink::Memory(_) => Err(Error::new(Kind::Other, "publish", target)),

@@ -10,7 +10,7 @@ use rustix::{
 };
 
 use super::{folders::parent, stage::remove_tree, staged::write_file, store::Store};
-use crate::{Error, Quarantine, Removed, Restored, RunId, error::Context};
+use crate::{Error, KeptRun, Removed, Restored, RunId, error::Context};
 
 const TRASH: &str = "docker/registry/v2/regctl-trash";
 const TOP: &str = "docker/registry/v2";
@@ -79,14 +79,14 @@ fn take_below(store: &Store, above: &str, folder: &str) -> Result<Removed, Error
 }
 
 /// The quarantines that are there. A run without an index was cut short before it removed anything.
-pub(super) fn list(store: &Store) -> Result<Vec<Quarantine>, Error> {
+pub(super) fn list(store: &Store) -> Result<Vec<KeptRun>, Error> {
     let entries = match store.list(TRASH) {
         Err(error) if error.is_not_found() => return Ok(Vec::new()),
         entries => entries?,
     };
     let runs = entries.into_iter().filter_map(|entry| entry.name.parse::<RunId>().ok());
     let index = |run: &RunId| store.get(&format!("{TRASH}/{run}/{INDEX}"), INDEX_BYTES);
-    Ok(runs.map(|run| Quarantine { index: index(&run), run }).collect())
+    Ok(runs.map(|run| (run.clone(), index(&run))).collect())
 }
 
 /// Brings back what is not there by now.

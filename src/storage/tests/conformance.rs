@@ -1,7 +1,12 @@
 //! One suite for all drivers: what `Driver` promises, asked of each.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use std::{future::poll_fn, path::Path};
+use std::{
+    future::poll_fn,
+    path::Path,
+    pin::pin,
+    task::{Context, Waker},
+};
 
 use bytes::Bytes;
 use oci::{Algorithm, Digest, RepositoryName, Tag};
@@ -44,6 +49,7 @@ conformance! {
     a_deleted_folder_takes_its_content_and_leaves_its_siblings,
     an_upload_becomes_a_blob,
     an_upload_goes_on_where_it_stopped,
+    an_upload_loses_nothing_to_a_future_that_is_dropped,
     an_upload_has_one_writer,
     an_upload_is_free_when_its_writer_is_closed,
     small_pieces_keep_their_order,
@@ -284,6 +290,24 @@ async fn an_upload_goes_on_where_it_stopped(driver: Backend) {
     }
 }
 
+async fn an_upload_loses_nothing_to_a_future_that_is_dropped(driver: Backend) {
+    let repository = name("a");
+    let (_, mut writer) = begin(&driver, &repository).await;
+    writer.hash_with(Algorithm::Sha256).await.unwrap();
+    let bytes = pattern(8_000_000);
+    for (number, chunk) in bytes.chunks(300_000).enumerate() {
+        writer.write(Bytes::copy_from_slice(chunk)).await.unwrap();
+        // Some batches are written by then, some hashed, and some neither.
+        if number % 3 == 0 {
+            let mut context = Context::from_waker(Waker::noop());
+            let _ = pin!(writer.flush()).poll(&mut context);
+        }
+    }
+    let digest = writer.digest(Algorithm::Sha256).await.unwrap();
+    assert_eq!(digest, Digest::of(Algorithm::Sha256, &bytes));
+    assert_eq!(writer.offset().await.unwrap(), 8_000_000);
+}
+
 async fn an_upload_has_one_writer(driver: Backend) {
     let repository = name("a");
     let (id, writer) = begin(&driver, &repository).await;
@@ -428,4 +452,25 @@ async fn what_another_program_appended_is_not_published() {
     let error = driver.publish(writer, &digest).await.unwrap_err();
     assert_eq!(error.kind(), Kind::Busy);
     assert!(driver.stat(Key::Blob(&digest)).await.unwrap_err().is_not_found());
+}
+
+#[tokio::test]
+async fn no_hash_speaks_for_what_the_disk_did_not_take() {
+    let scratch = tempfile::tempdir().unwrap();
+    let driver = filesystem_at(scratch.path());
+    let repository = name("a");
+    let (id, writer) = begin(&driver, &repository).await;
+    drop(writer);
+    let path = scratch.path().join(Key::UploadData(&repository, &id).to_string());
+    std::fs::remove_file(&path).unwrap();
+    std::os::unix::fs::symlink("/dev/full", &path).unwrap();
+
+    let mut writer = driver.append(&repository, id).await.unwrap();
+    writer.hash_with(Algorithm::Sha256).await.unwrap();
+    let batch = pattern(1024 * 1024);
+    writer.write(batch.clone()).await.unwrap();
+    let error = writer.write(batch).await.unwrap_err();
+    assert_eq!(error.kind(), Kind::NoSpace);
+    let (length, digester) = writer.close().await.unwrap();
+    assert_eq!((length, digester.is_none()), (0, true));
 }

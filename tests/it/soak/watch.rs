@@ -12,8 +12,9 @@ use super::site::{self, Site};
 
 const INTERVAL: Duration = Duration::from_millis(200);
 
-/// The windows whose medians are compared, in hundredths of a process's time: what comes before is its warming up.
-const EARLY: (usize, usize) = (25, 50);
+/// The windows whose medians are compared, in hundredths of a process's time: what comes before is its warming up, in which what
+/// is remembered of leases, uploads and folders comes near its bounds and every thread has got its memory.
+const EARLY: (usize, usize) = (50, 75);
 const LATE: (usize, usize) = (75, 100);
 
 /// How many lines a curve is shown in.

@@ -12,7 +12,7 @@ use storage::{Access, Disposal, Filesystem, FilesystemConfig};
 use tempfile::TempDir;
 use walkdir::WalkDir;
 
-use crate::collect::{Empty, Options, Plan, Swept, Untagged, survey, sweep};
+use crate::collect::{Beside, Empty, Options, Plan, Swept, Untagged, survey, sweep};
 
 pub(super) const IMAGE: &str = "application/vnd.oci.image.manifest.v1+json";
 pub(super) const INDEX: &str = "application/vnd.oci.image.index.v1+json";
@@ -172,7 +172,7 @@ impl Folder {
 }
 
 pub(super) fn options(untagged: Untagged) -> Options {
-    Options { untagged, empty: Empty::Keep, grace: None, cache: None }
+    Options { untagged, empty: Empty::Keep, beside: Beside::Nobody, grace: None, cache: None }
 }
 
 pub(super) fn image(config: &Digest, layers: &[Digest]) -> Value {

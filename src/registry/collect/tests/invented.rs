@@ -6,7 +6,7 @@ use oci::{Digest, Referred, RepositoryName};
 use storage::{Found, Page};
 
 use crate::collect::{
-    mark::{Ages, Rules, Untagged, mark},
+    mark::{Ages, Beside, Marked, Rules, Untagged, mark},
     plan::{Empty, Plan, Step},
     references::References,
     snapshot::{Link, Snapshot},
@@ -135,8 +135,17 @@ impl World {
 
     pub(super) fn plan(&self, untagged: Untagged) -> Plan {
         let (snapshot, references) = self.snapshot();
-        let rules = Rules { untagged, empty: Empty::Keep, grace: None, leased: &|_| false };
-        mark(&snapshot, &references, rules, &Ages::new()).unwrap()
+        let rules = Rules {
+            untagged,
+            empty: Empty::Keep,
+            beside: Beside::Nobody,
+            grace: None,
+            leased: &|_| false,
+        };
+        match mark(&snapshot, &references, rules, &Ages::new()) {
+            Marked::Plan(plan) => *plan,
+            Marked::Asks(asked) => panic!("nobody needs these ages: {asked:?}"),
+        }
     }
 }
 

@@ -11,8 +11,7 @@ use std::{
 
 use bytes::Bytes;
 use storage::{
-    Bulk, Disposal, Error, Filesystem, Item, Kind, Quarantine, Removed, Restored, RunId, Stat,
-    Survey,
+    Bulk, Disposal, Error, Filesystem, Item, KeptRun, Kind, Removed, Restored, RunId, Stat, Survey,
 };
 
 use super::folder::{Folder, blob, options, revision};
@@ -79,7 +78,7 @@ impl Bulk for Stopping {
         self.store.begin_quarantine(run, index).await
     }
 
-    async fn quarantines(&self) -> Result<Vec<Quarantine>, Error> {
+    async fn quarantines(&self) -> Result<Vec<KeptRun>, Error> {
         self.store.quarantines().await
     }
 

@@ -9,6 +9,7 @@
 mod admin;
 mod authority;
 mod client;
+mod collection;
 mod debug;
 mod drain;
 mod events;
@@ -26,6 +27,7 @@ mod redis_server;
 mod referrers;
 mod schema1;
 mod sendfile;
+mod sending;
 mod server;
 mod tags;
 mod tls;

@@ -1,0 +1,222 @@
+//! A collector's end of the admin socket: the registry removes what it is asked to, if nobody relies on it.
+
+use std::{
+    io,
+    path::Path,
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
+
+use bytes::Bytes;
+use http::{Request, StatusCode, header::HOST};
+use http_body_util::{BodyExt, Full, Limited};
+use hyper::client::conn::http1::{self, SendRequest};
+use hyper_util::rt::TokioIo;
+use oci::Digest;
+use serde::{Serialize, de::DeserializeOwned};
+use storage::{Disposal, Item, Removed};
+use tokio::{
+    net::UnixStream,
+    sync::Mutex,
+    task::AbortHandle,
+    time::{sleep, timeout},
+};
+
+use super::words::{
+    Begun, ItemText, Promised, PromisedAnswer, Remove, RemovedAnswer, Step, meaning,
+};
+
+/// How long the registry may take for a batch: it waits for pushes that are about to end.
+const PATIENCE: Duration = Duration::from_secs(120);
+
+/// Longer than any answer.
+const ANSWER_BYTES: usize = 16 << 20;
+
+/// Items, and digests, that are sent at once.
+const BATCH: usize = 500;
+
+/// A registry closes a connection on which nothing is asked for longer than this, three times over.
+const SILENCE: Duration = Duration::from_secs(3);
+
+/// A collection beside a running registry, until it is dropped.
+#[derive(Debug)]
+pub struct Line {
+    wire: Arc<Mutex<Wire>>,
+    /// Asks for nothing while nobody asks, so that the connection stays.
+    humming: AbortHandle,
+}
+
+/// The connection.
+#[derive(Debug)]
+struct Wire {
+    sender: SendRequest<Full<Bytes>>,
+}
+
+/// Why a collection does not begin or go on.
+#[derive(Debug, thiserror::Error)]
+pub enum LineError {
+    /// Nobody answers.
+    #[error("the running registry cannot be asked")]
+    Socket(#[source] io::Error),
+    /// It does not answer in time.
+    #[error("the running registry has not answered for {} s", PATIENCE.as_secs())]
+    Silent,
+    /// It refuses, and says why.
+    #[error("{0}")]
+    Refused(String),
+    /// It does not speak as it should.
+    #[error("the running registry answered {status}: {body}")]
+    Strange {
+        /// The status.
+        status: u16,
+        /// The beginning of the body.
+        body: String,
+    },
+}
+
+impl Line {
+    /// Begins a collection beside the registry that listens on the socket.
+    ///
+    /// # Errors
+    /// It is not there, or refuses.
+    pub async fn begin(socket: &Path) -> Result<Self, LineError> {
+        let stream = UnixStream::connect(socket).await.map_err(LineError::Socket)?;
+        let made = http1::handshake(TokioIo::new(stream)).await;
+        let (sender, connection) = made.map_err(broken)?;
+        // It ends when the sender is dropped; what went wrong there is said by the sender.
+        tokio::spawn(async move { drop(connection.await) });
+        let mut wire = Wire { sender };
+        wire.ask::<_, serde_json::Value>(Step::Begin, &Begun::new()).await?;
+        let wire = Arc::new(Mutex::new(wire));
+        let humming = tokio::spawn(hum(Arc::clone(&wire))).abort_handle();
+        Ok(Self { wire, humming })
+    }
+
+    /// Which of these were promised to somebody lately.
+    ///
+    /// # Errors
+    /// The registry does not say.
+    pub async fn promised(&self, digests: &[Digest]) -> Result<Vec<bool>, LineError> {
+        let mut promised = Vec::with_capacity(digests.len());
+        for batch in digests.chunks(BATCH) {
+            let digests = batch.iter().map(ToString::to_string).collect();
+            let answer: PromisedAnswer = self.ask(Step::Promised, &Promised { digests }).await?;
+            if answer.promised.len() != batch.len() {
+                return Err(short(batch.len(), answer.promised.len()));
+            }
+            promised.extend(answer.promised);
+        }
+        Ok(promised)
+    }
+
+    /// Has items removed that were not written since `before`; the answers stand in their order. An error of one is a sentence.
+    ///
+    /// # Errors
+    /// The collection has come to an end. Some of the items may be gone.
+    pub async fn remove(
+        &self,
+        items: &[Item],
+        disposal: &Disposal,
+        before: SystemTime,
+    ) -> Result<Vec<Result<Removed, String>>, LineError> {
+        let before = before.duration_since(SystemTime::UNIX_EPOCH).map_or(0, |age| age.as_secs());
+        let quarantine = match disposal {
+            Disposal::Delete => None,
+            Disposal::Quarantine(run) => Some(run.to_string()),
+        };
+        let mut removed = Vec::with_capacity(items.len());
+        for batch in items.chunks(BATCH) {
+            let texts: Option<Vec<_>> = batch.iter().map(ItemText::of).collect();
+            let items = texts.ok_or_else(|| {
+                LineError::Refused("only links and blobs go while a registry serves".to_owned())
+            })?;
+            let asked = Remove { before, quarantine: quarantine.clone(), items };
+            let answer: RemovedAnswer = self.ask(Step::Remove, &asked).await?;
+            if answer.answers.len() != batch.len() {
+                return Err(short(batch.len(), answer.answers.len()));
+            }
+            removed.extend(answer.answers.iter().map(|answer| meaning(answer)));
+        }
+        Ok(removed)
+    }
+
+    /// Makes durable what was removed.
+    ///
+    /// # Errors
+    /// It may not be.
+    pub async fn sync(&self) -> Result<(), LineError> {
+        self.ask::<_, serde_json::Value>(Step::Sync, &Begun::new()).await.map(drop)
+    }
+
+    async fn ask<Q: Serialize, A: DeserializeOwned>(
+        &self,
+        step: Step,
+        question: &Q,
+    ) -> Result<A, LineError> {
+        self.wire.lock().await.ask(step, question).await
+    }
+}
+
+impl Drop for Line {
+    fn drop(&mut self) {
+        self.humming.abort();
+    }
+}
+
+async fn hum(wire: Arc<Mutex<Wire>>) {
+    loop {
+        sleep(SILENCE).await;
+        // Who is asking keeps the connection by that; what is wrong with it is said to who asks next.
+        if let Ok(mut wire) = wire.try_lock() {
+            let nothing = Promised { digests: Vec::new() };
+            let _: Result<PromisedAnswer, _> = wire.ask(Step::Promised, &nothing).await;
+        }
+    }
+}
+
+impl Wire {
+    async fn ask<Q: Serialize, A: DeserializeOwned>(
+        &mut self,
+        step: Step,
+        question: &Q,
+    ) -> Result<A, LineError> {
+        let text = serde_json::to_vec(question).expect("texts and lists are always JSON");
+        let request = Request::post(step.path()).header(HOST, "registry").body(Full::from(text));
+        let request = request.expect("a path and a host are a request");
+        let asked = async {
+            self.sender.ready().await.map_err(broken)?;
+            let response = self.sender.send_request(request).await.map_err(broken)?;
+            let status = response.status();
+            let body = Limited::new(response.into_body(), ANSWER_BYTES).collect().await;
+            let body = body.map_err(|error| LineError::Socket(io::Error::other(error)))?;
+            Ok((status, body.to_bytes()))
+        };
+        let (status, body) = timeout(PATIENCE, asked).await.map_err(|_| LineError::Silent)??;
+        match (status, serde_json::from_slice(&body)) {
+            (StatusCode::OK, Ok(answer)) => Ok(answer),
+            (StatusCode::CONFLICT, _) => Err(LineError::Refused(reason(&body))),
+            (status, _) => {
+                let body = String::from_utf8_lossy(&body).chars().take(200).collect();
+                Err(LineError::Strange { status: status.as_u16(), body })
+            }
+        }
+    }
+}
+
+fn reason(body: &[u8]) -> String {
+    #[derive(serde::Deserialize)]
+    struct Failed {
+        error: String,
+    }
+    let failed: Result<Failed, _> = serde_json::from_slice(body);
+    failed.map_or_else(|_| "the running registry refuses".to_owned(), |failed| failed.error)
+}
+
+fn broken(error: hyper::Error) -> LineError {
+    LineError::Socket(io::Error::other(error))
+}
+
+fn short(asked: usize, answered: usize) -> LineError {
+    let body = format!("{answered} answers for {asked} questions");
+    LineError::Strange { status: 200, body }
+}
