@@ -195,6 +195,7 @@ fn words(
 fn ended(ended: Ended) -> Result<Report, Failure> {
     match ended {
         Ended::Code(0) => Ok(Report::silent()),
+        Ended::Code(1) => Ok(Report::silent_with(Verdict::NotDone)),
         Ended::Code(5) => Ok(Report::silent_with(Verdict::Findings)),
         ended => Err(Failure::Worker(ended)),
     }
