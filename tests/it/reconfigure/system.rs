@@ -94,7 +94,7 @@ fn a_schedule_becomes_a_line_of_cron_and_goes_with_it() {
     let refused = world.run(&["reconfigure"]);
     assert_eq!(refused.exit, 78);
     assert!(
-        refused.stderr.contains("line 4") && refused.stderr.contains("five fields"),
+        refused.stderr.contains(":4:12:") && refused.stderr.contains("five fields"),
         "{}",
         refused.stderr
     );
