@@ -40,6 +40,8 @@ pub(crate) fn client(terms: Terms) -> Result<reqwest::Client, Fault> {
         .user_agent(concat!("regctl/", env!("CARGO_PKG_VERSION")))
         .tls_backend_preconfigured(roots::trusting_the_system())
         .redirect(terms.redirects.policy())
+        // It would tell whoever a redirect leads to what the URL before it has to hide.
+        .referer(false)
         .connect_timeout(terms.whole.unwrap_or(CONNECT).min(CONNECT))
         .read_timeout(terms.silence)
         .pool_idle_timeout(KEPT);
