@@ -77,6 +77,9 @@ struct Upstream {
     /// Print the version
     #[arg(long, short = 'v', action = clap::ArgAction::Version)]
     version: Option<bool>,
+    /// Say nothing unless something needs a look
+    #[arg(long, short, global = true)]
+    quiet: bool,
     #[command(subcommand)]
     command: commands::registry::Command,
 }
@@ -121,8 +124,8 @@ fn is_upstream(arguments: &[OsString]) -> bool {
     name == Some(OsStr::new("registry"))
 }
 
-fn upstream(Upstream { version: _, command }: Upstream) -> (Global, Command) {
-    let global = Global { root: None, json: false, quiet: false };
+fn upstream(Upstream { version: _, quiet, command }: Upstream) -> (Global, Command) {
+    let global = Global { root: None, json: false, quiet };
     (global, Command::Registry(commands::registry::Args { command }))
 }
 

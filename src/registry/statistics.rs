@@ -44,6 +44,8 @@ pub struct Statistics {
     pub bytes_received: u64,
     /// Bytes written to connections, headers included.
     pub bytes_sent: u64,
+    /// Those among them that the kernel has sent of files.
+    pub bytes_sent_of_files: u64,
 }
 
 /// The numbers, as they change.
@@ -56,6 +58,7 @@ pub(crate) struct Counters {
     metrics: Option<Requests>,
     received: AtomicU64,
     sent: AtomicU64,
+    sent_of_files: AtomicU64,
 }
 
 /// How many have begun, and how many have ended.
@@ -96,6 +99,7 @@ impl Counters {
             metrics: with_metrics.then(Requests::new),
             received: AtomicU64::default(),
             sent: AtomicU64::default(),
+            sent_of_files: AtomicU64::default(),
         }
     }
 
@@ -122,6 +126,10 @@ impl Counters {
         self.sent.fetch_add(bytes as u64, Ordering::Relaxed);
     }
 
+    pub(crate) fn sent_of_files(&self, bytes: usize) {
+        self.sent_of_files.fetch_add(bytes as u64, Ordering::Relaxed);
+    }
+
     pub(crate) fn read(&self, writes_in_flight: u64, leases: Held) -> Statistics {
         let (connections_accepted, connections_open, _) = self.connections.read();
         let (_, requests_in_flight, requests_served) = self.requests.read();
@@ -138,6 +146,7 @@ impl Counters {
             leases_complete: leases.is_complete,
             bytes_received: self.received.load(Ordering::Relaxed),
             bytes_sent: self.sent.load(Ordering::Relaxed),
+            bytes_sent_of_files: self.sent_of_files.load(Ordering::Relaxed),
         }
     }
 }

@@ -1,11 +1,9 @@
 //! An object that is open for reading.
 
 use std::{
-    fs::File,
     future::Future,
     io,
     ops::Range,
-    os::unix::fs::FileExt,
     pin::Pin,
     sync::Arc,
     task::{Context, Poll, ready},
@@ -14,11 +12,10 @@ use std::{
 use bytes::Bytes;
 use tokio::task::{JoinHandle, spawn_blocking};
 
-use crate::{
-    Error, Kind, Stat,
-    buffer::{BUFFER_BYTES, Pool},
-    caches::Caches,
-};
+use crate::{Error, Kind, Outlet, Stat, reader::Reader};
+
+/// Less than that leaves faster together with what stands before it, in one write.
+const SMALLEST_SENT: u64 = 64 * 1024;
 
 /// An object that is open for reading: it stays readable when it is deleted meanwhile.
 #[derive(Clone, Debug)]
@@ -31,15 +28,6 @@ pub struct Object {
 enum Source {
     Memory(Bytes),
     File(Arc<Reader>),
-}
-
-/// An open file, with what reading it takes.
-#[derive(Debug)]
-pub(crate) struct Reader {
-    pub(crate) file: File,
-    pub(crate) key: String,
-    pub(crate) pool: Arc<Pool>,
-    pub(crate) caches: Arc<Caches>,
 }
 
 impl Object {
@@ -76,11 +64,12 @@ impl Object {
     #[must_use]
     pub fn chunks(&self, range: Range<u64>) -> Chunks {
         let end = range.end.min(self.stat.size);
-        Chunks { source: self.source.clone(), next: range.start.min(end), end, reading: None }
+        let next = range.start.min(end);
+        Chunks { source: self.source.clone(), next, end, reading: None, outlet: None }
     }
 }
 
-/// The bytes of a range of an object, in pieces of at most 256 KiB from a file.
+/// The bytes of a range of an object, in pieces of at most 256 KiB from a file, or 1 MiB where the kernel sends it.
 ///
 /// Memory does not grow with the range: one piece is in hand at a time.
 #[derive(Debug)]
@@ -90,6 +79,8 @@ pub struct Chunks {
     end: u64,
     /// A read that the page cache could not answer at once.
     reading: Option<JoinHandle<io::Result<Bytes>>>,
+    /// Where the kernel sends the file, so that no buffer is filled with it.
+    outlet: Option<Arc<Outlet>>,
 }
 
 impl Chunks {
@@ -99,6 +90,13 @@ impl Chunks {
         self.end - self.next
     }
 
+    /// Has the kernel send what is left, if it is enough and the file's system can: stand-ins come instead of bytes
+    /// then, for the stream that has this outlet and no other.
+    pub fn leave_by(&mut self, outlet: &Arc<Outlet>) {
+        let is_file = matches!(self.source, Source::File(_));
+        self.outlet = (is_file && self.remaining() >= SMALLEST_SENT).then(|| Arc::clone(outlet));
+    }
+
     /// The next piece; none at the end.
     ///
     /// # Errors
@@ -106,6 +104,10 @@ impl Chunks {
     pub fn poll_next(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<Bytes, Error>>> {
         if self.remaining() == 0 {
             return Poll::Ready(None);
+        }
+        if let Some(stand_in) = self.stand_in() {
+            self.next += stand_in.len() as u64;
+            return Poll::Ready(Some(Ok(stand_in)));
         }
         let bytes = match ready!(self.poll_read(context)) {
             Ok(bytes) if bytes.is_empty() => {
@@ -119,6 +121,16 @@ impl Chunks {
         };
         self.next += bytes.len() as u64;
         Poll::Ready(Some(Ok(bytes)))
+    }
+
+    /// What stands for the next piece; none if that is read.
+    fn stand_in(&self) -> Option<Bytes> {
+        let (Some(outlet), Source::File(reader), None) =
+            (&self.outlet, &self.source, &self.reading)
+        else {
+            return None;
+        };
+        outlet.take(reader, self.next..self.end)
     }
 
     fn poll_read(&mut self, context: &mut Context<'_>) -> Poll<io::Result<Bytes>> {
@@ -152,32 +164,6 @@ impl Source {
         match self {
             Self::Memory(_) => "object in memory",
             Self::File(reader) => &reader.key,
-        }
-    }
-}
-
-impl Reader {
-    /// Reads what the page cache holds; none if that would wait for the disk.
-    fn read_cached(&self, at: u64, wanted: usize) -> Option<Bytes> {
-        if !self.caches.can_read() {
-            return None;
-        }
-        let mut buffer = self.pool.take(wanted);
-        let limit = wanted.min(BUFFER_BYTES);
-        let read = self.caches.read(&self.file, &mut buffer.space()[..limit], at)?;
-        // Nothing can be the end, or a kernel that does not tell it from an empty cache.
-        (read > 0).then(|| buffer.into_bytes(read))
-    }
-
-    fn read(&self, at: u64, wanted: usize) -> io::Result<Bytes> {
-        let mut buffer = self.pool.take(wanted);
-        let limit = wanted.min(BUFFER_BYTES);
-        loop {
-            match self.file.read_at(&mut buffer.space()[..limit], at) {
-                Ok(read) => return Ok(buffer.into_bytes(read)),
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => return Err(error),
-            }
         }
     }
 }

@@ -5,6 +5,7 @@ mod bench;
 mod docs;
 mod failure;
 mod packages;
+mod store;
 mod sys;
 mod test;
 
@@ -33,6 +34,11 @@ Usage: cargo xtask CHORE [OPTION]...
         --calibrate    docker-registry on both sides: what differs then is noise
       Rows: @ROWS@
 
+  generate-store [--wide] [--repositories N] FOLDER
+      Writes a storage folder with much to collect: 100 repositories with 100 tags and 66 untagged manifests each.
+        --wide            one repository with 1,000 tags and 1,000 stale manifests
+        --repositories N  so many of them
+
   docs
       Rewrites the generated files: runs the tests named `generated` with REGCTL_REGENERATE=1.
 ";
@@ -60,12 +66,15 @@ fn dispatch(arguments: &[String]) -> Result<(), Failure> {
     match chore.as_str() {
         "test" => test::run(&test::Options::parse(rest)?),
         "bench" => bench::run(&bench::Options::parse(rest)?),
+        "generate-store" => store::run(&store::Options::parse(rest)?),
         "docs" => docs::run(rest),
         "help" | "--help" | "-h" => {
             terminal::data(&help());
             Ok(())
         }
-        other => Err(Failure::Usage(format!("no chore `{other}`: test, bench or docs"))),
+        other => {
+            Err(Failure::Usage(format!("no chore `{other}`: test, bench, generate-store or docs")))
+        }
     }
 }
 
@@ -91,7 +100,7 @@ mod tests {
     fn an_unknown_chore_is_a_usage_error() {
         let failure = dispatch(&["paint".to_owned()]).unwrap_err();
         assert_eq!(failure.exit_code(), 2);
-        assert_eq!(failure.to_string(), "no chore `paint`: test, bench or docs");
+        assert_eq!(failure.to_string(), "no chore `paint`: test, bench, generate-store or docs");
     }
 
     #[test]

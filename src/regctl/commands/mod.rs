@@ -2,10 +2,12 @@
 //! other.
 
 pub(crate) mod check_config;
+mod collection;
 pub(crate) mod completions;
 pub(crate) mod diff_config;
 pub(crate) mod events;
 mod facts;
+mod garbage_collect;
 pub(crate) mod generate_secrets;
 pub(crate) mod graceful_kill;
 mod held;

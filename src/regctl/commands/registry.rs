@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use clap::Subcommand;
 use registry::{Config, config::Parsed};
 
-use super::Context;
+use super::{Context, garbage_collect};
 use crate::{
     exit::Failure,
     output::{Printer, Report},
@@ -44,25 +44,27 @@ Examples:
         #[arg(help = "The registry's config.yml [env: REGISTRY_CONFIGURATION_PATH]")]
         config: Option<PathBuf>,
     },
+    GarbageCollect(garbage_collect::Args),
 }
 
 pub(crate) fn run(args: Args, context: &Context) -> Result<Report, Failure> {
-    let Args { command: Command::Serve { config } } = args;
-    let environment = &context.environment;
-    let path = config.or_else(|| environment.registry_configuration.clone()).ok_or_else(|| {
-        Failure::Usage(
-            "a config.yml is needed: name one, or set REGISTRY_CONFIGURATION_PATH".to_owned(),
-        )
-    })?;
-    let parsed = Config::load(&path, &environment.registry)
-        .map_err(|error| supervise::Error::Config(Box::new(error)))?;
+    match args.command {
+        Command::Serve { config } => serve(config, context),
+        Command::GarbageCollect(mut args) => {
+            let (_, parsed) = load(args.config.take(), context)?;
+            garbage_collect::run(&args, &parsed.config, context)
+        }
+    }
+}
+
+fn serve(config: Option<PathBuf>, context: &Context) -> Result<Report, Failure> {
+    let (path, parsed) = load(config, context)?;
     let printer = context.printer;
-    warn(printer, &path, &parsed);
     let key = format!("`http.addr` in `{}`", path.display());
     let listener = supervise::bind(&parsed.config, &key)?;
     let address = listener.address();
     let ready = || printer.say(format!("listening on {address}"));
-    let variables = environment.registry.clone();
+    let variables = context.environment.registry.clone();
     let read = move || {
         let parsed =
             Config::load(&path, &variables).map_err(|error| supervise::problems(&error))?;
@@ -71,6 +73,20 @@ pub(crate) fn run(args: Args, context: &Context) -> Result<Report, Failure> {
     };
     supervise::serve(&parsed.config, listener, read, ready)?;
     Ok(Report::silent())
+}
+
+/// Reads the config.yml that is named, here or in the environment.
+fn load(config: Option<PathBuf>, context: &Context) -> Result<(PathBuf, Parsed), Failure> {
+    let environment = &context.environment;
+    let path = config.or_else(|| environment.registry_configuration.clone()).ok_or_else(|| {
+        Failure::Usage(
+            "a config.yml is needed: name one, or set REGISTRY_CONFIGURATION_PATH".to_owned(),
+        )
+    })?;
+    let parsed = Config::load(&path, &environment.registry)
+        .map_err(|error| supervise::Error::Config(Box::new(error)))?;
+    warn(context.printer, &path, &parsed);
+    Ok((path, parsed))
 }
 
 fn warn(printer: Printer, path: &Path, parsed: &Parsed) {

@@ -5,7 +5,10 @@ use std::{
     io::{self, ErrorKind},
 };
 
-use registry::OpenError;
+use registry::{
+    OpenError,
+    collect::{Error as CollectError, LineError},
+};
 
 use super::{Exit, Failure};
 use crate::{
@@ -40,6 +43,7 @@ impl Failure {
             Self::UnknownService(_) => Exit::NoService,
             Self::Reload(error) => reload_exit(error),
             Self::Events(error) => events_exit(error),
+            Self::Collect(error) => collect_exit(error),
             Self::Services(error) => services_exit(error),
             Self::Service(error) => service_exit(error),
             Self::Log(error) => caused(error, Exit::Failed),
@@ -256,6 +260,18 @@ fn ask_exit(error: &AskError) -> Exit {
         AskError::NotRunning => Exit::NoService,
         AskError::Socket(error) => denied(error.kind()),
         AskError::Silent | AskError::Answer(_) | AskError::Refused(_) => Exit::Failed,
+    }
+}
+
+fn collect_exit(error: &CollectError) -> Exit {
+    match error {
+        CollectError::Busy(_) => Exit::Locked,
+        CollectError::Line(LineError::Refused(_))
+        | CollectError::Missing(_)
+        | CollectError::Memory
+        | CollectError::Database(_)
+        | CollectError::NoRun(_) => Exit::Failed,
+        CollectError::Line(_) | CollectError::Storage(_) => caused(error, Exit::Failed),
     }
 }
 

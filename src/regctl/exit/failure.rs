@@ -2,6 +2,8 @@
 
 use std::{io, path::PathBuf};
 
+use registry::collect::Error as CollectError;
+
 use crate::{
     config::{Invalid, load},
     reconfigure::{self, ApplyError, DesiredError, GenerateError, InitError, ReadOnlyError},
@@ -62,6 +64,8 @@ pub(crate) enum Failure {
     Events(EventsError),
     /// It is not known which services there are.
     Services(services::Error),
+    /// There is no collection.
+    Collect(CollectError),
     /// The process of a service.
     Service(ServiceError),
     /// The process of a log.
@@ -188,6 +192,12 @@ impl From<SupervisorError> for Failure {
 impl From<AskError> for Failure {
     fn from(error: AskError) -> Self {
         Self::Ask(error)
+    }
+}
+
+impl From<CollectError> for Failure {
+    fn from(error: CollectError) -> Self {
+        Self::Collect(error)
     }
 }
 

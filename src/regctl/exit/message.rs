@@ -47,6 +47,7 @@ impl fmt::Display for Failure {
             }
             Self::Reload(error) => chain(f, error),
             Self::Events(error) => chain(f, error),
+            Self::Collect(error) => chain(f, error),
             Self::Services(error) => chain(f, error),
             Self::Service(error) => chain(f, error),
             Self::Log(error) => chain(f, error),

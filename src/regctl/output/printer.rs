@@ -50,6 +50,21 @@ impl Printer {
         Self { format, volume, color: if colorless { Color::Never } else { Color::Allowed } }
     }
 
+    /// Whether reports are text that somebody wants to read.
+    pub(crate) fn is_read(&self) -> bool {
+        self.format == Format::Text && self.volume == Volume::Normal
+    }
+
+    /// Whether reports are JSON.
+    pub(crate) fn is_json(&self) -> bool {
+        self.format == Format::Json
+    }
+
+    /// Whether talk is wanted, and stderr is a terminal.
+    pub(super) fn talks_to_a_terminal(&self) -> bool {
+        self.volume == Volume::Normal && io::stderr().is_terminal()
+    }
+
     /// Prints a report on stdout.
     pub(crate) fn report(&self, report: &Report) -> io::Result<()> {
         let quiet = self.volume == Volume::Quiet && report.verdict == Verdict::Good;

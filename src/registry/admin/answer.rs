@@ -13,10 +13,11 @@ use serde::Serialize;
 use tokio::time::timeout;
 
 use super::{
-    collection::{self, Begun, Said, Session, Step},
+    collection::{self, Said, Session},
     document::{Done, Events, Failed, ReadOnly, Reload, Status, Switch, Wanted},
 };
 use crate::{
+    collect::words::{Begun, Step},
     config::parse_duration,
     control::{Control, ReloadError, Reloader},
     events::CommandError,

@@ -54,6 +54,7 @@ struct Leases {
 struct Bytes {
     received: u64,
     sent: u64,
+    sent_of_files: u64,
 }
 
 /// What `PUT /v1/read-only` is sent.
@@ -163,7 +164,11 @@ impl Status {
                 full: now.leases_full,
                 complete: now.leases_complete,
             },
-            bytes: Bytes { received: now.bytes_received, sent: now.bytes_sent },
+            bytes: Bytes {
+                received: now.bytes_received,
+                sent: now.bytes_sent,
+                sent_of_files: now.bytes_sent_of_files,
+            },
         }
     }
 }

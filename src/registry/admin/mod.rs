@@ -13,7 +13,7 @@
 //!  "read_only": false, "draining": false, "writes_in_flight": 0, "unhealthy": {},
 //!  "connections": {"open": 3, "accepted": 17}, "requests": {"in_flight": 1, "served": 154},
 //!  "leases": {"digests": 12, "full": false, "complete": true},
-//!  "bytes": {"received": 73120, "sent": 9120433}}
+//!  "bytes": {"received": 73120, "sent": 9120433, "sent_of_files": 8388608}}
 //! ```
 //!
 //! `PUT /v1/read-only` switches. `wait_quiet`, only with `true`, waits up to ten minutes for the writes that began before;
@@ -86,7 +86,6 @@
 //! method, 408 for a body that does not come, 413 for one that is too long.
 
 mod answer;
-mod beside;
 mod collection;
 mod document;
 
@@ -99,7 +98,6 @@ use tokio::{net::UnixStream, sync::Semaphore, task::JoinSet, time::sleep};
 use tokio_io_timeout::TimeoutStream;
 
 use crate::control::Reloader;
-pub use beside::{Beside, BesideError};
 use collection::Session;
 
 /// Connections at once; the next one waits in the kernel's queue.

@@ -3,6 +3,7 @@
 use std::{
     collections::VecDeque,
     pin::Pin,
+    sync::Arc,
     task::{Context, Poll, ready},
 };
 
@@ -10,7 +11,7 @@ use bytes::Bytes;
 use http_body::{Frame, SizeHint};
 
 use crate::{
-    content::Chunks,
+    content::{Chunks, Outlet},
     proxy::{ArrivingChunks, Passing},
 };
 
@@ -32,7 +33,7 @@ enum Pieces {
 pub(super) enum Piece {
     Bytes(Bytes),
     Blob(Chunks),
-    Arriving(ArrivingChunks),
+    Arriving(Box<ArrivingChunks>),
     Passing(Box<Passing>),
 }
 
@@ -52,6 +53,15 @@ impl Body {
     pub(super) fn parts(pieces: VecDeque<Piece>) -> Self {
         Self { pieces: Pieces::Many(pieces) }
     }
+
+    /// Has the kernel send what it can of files, on the connection of this outlet.
+    pub(crate) fn leave_by(&mut self, outlet: &Arc<Outlet>) {
+        match &mut self.pieces {
+            Pieces::None => {}
+            Pieces::One(piece) => piece.leave_by(outlet),
+            Pieces::Many(pieces) => pieces.iter_mut().for_each(|piece| piece.leave_by(outlet)),
+        }
+    }
 }
 
 impl Piece {
@@ -61,6 +71,14 @@ impl Piece {
             Self::Blob(chunks) => chunks.remaining(),
             Self::Arriving(chunks) => chunks.remaining(),
             Self::Passing(passing) => passing.remaining(),
+        }
+    }
+
+    fn leave_by(&mut self, outlet: &Arc<Outlet>) {
+        match self {
+            Self::Bytes(_) | Self::Passing(_) => {}
+            Self::Blob(chunks) => chunks.leave_by(outlet),
+            Self::Arriving(chunks) => chunks.leave_by(outlet),
         }
     }
 

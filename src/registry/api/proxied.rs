@@ -69,7 +69,7 @@ impl Source {
     pub(super) fn part(&self, range: Range<u64>) -> Option<Piece> {
         match self {
             Self::Stored(object) => Some(Piece::Blob(object.chunks(range))),
-            Self::Arriving(arriving) => Some(Piece::Arriving(arriving.chunks(range))),
+            Self::Arriving(arriving) => Some(Piece::Arriving(Box::new(arriving.chunks(range)))),
             Self::Passing(..) | Self::Described(_) => None,
         }
     }

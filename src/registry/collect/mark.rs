@@ -37,11 +37,21 @@ pub enum Untagged {
     Remove,
 }
 
+/// Beside whom a collection is made.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Beside {
+    /// Nobody changes the store meanwhile.
+    Nobody,
+    /// A registry that takes pushes, and is asked before anything goes. Tags and repositories stay: they are its clients'.
+    Registry,
+}
+
 /// What is asked of a collection.
 #[derive(Clone, Copy)]
 pub(crate) struct Rules<'a> {
     pub(crate) untagged: Untagged,
     pub(crate) empty: Empty,
+    pub(crate) beside: Beside,
     /// When the survey began, and how much younger than that what is kept is: none while nobody writes.
     pub(crate) grace: Option<(SystemTime, Duration)>,
     /// Whether somebody was promised a digest lately.
@@ -71,7 +81,7 @@ pub(crate) enum Age {
 /// What came of marking.
 #[derive(Debug)]
 pub(crate) enum Marked {
-    Plan(Plan),
+    Plan(Box<Plan>),
     /// First these ages must be known.
     Asks(Vec<Aged>),
 }
@@ -103,7 +113,7 @@ pub(crate) fn mark(
         plan.kept_for_doubt(&Plan::of(snapshot, &needed, rules));
     }
     plan.notes = notes;
-    Marked::Plan(plan)
+    Marked::Plan(Box::new(plan))
 }
 
 /// What is needed.
@@ -310,6 +320,7 @@ impl<'a> Marking<'a> {
             let manifest = self.references.of(id);
             let is_index = matches!(manifest, Manifest::Refers { is_index: true, .. });
             if self.rules.untagged == Untagged::Remove
+                && self.rules.beside == Beside::Nobody
                 && is_index
                 && subjects.is_gone(self, number, &tag.tag)
             {

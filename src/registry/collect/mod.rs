@@ -9,6 +9,8 @@
 
 mod cache;
 mod digests;
+mod leads;
+mod line;
 mod links;
 mod mark;
 mod note;
@@ -16,25 +18,30 @@ mod plan;
 mod progress;
 mod quarantine;
 mod references;
+mod served;
 mod snapshot;
 mod survey;
 mod sweep;
 #[cfg(test)]
 mod tests;
+pub(crate) mod words;
 
 use std::{
-    path::PathBuf,
+    path::{Path, PathBuf},
+    sync::Arc,
     time::{Duration, SystemTime},
 };
 
 use oci::Digest;
 use storage::{Driver, Filesystem, Key, Kind};
 
-pub use mark::Untagged;
+pub use line::{Line, LineError};
+pub use mark::{Beside, Untagged};
 pub use note::{Note, Notes};
 pub use plan::{Counts, Empty, FoundCounts, Plan, Step};
 pub use progress::{Phase, Progress};
 pub use quarantine::{Expired, Quarantine};
+use served::Served;
 pub use storage::{Access, Disposal, Item, Restored, RunId, RunIdError};
 pub use sweep::Swept;
 
@@ -45,16 +52,26 @@ pub struct Options {
     pub untagged: Untagged,
     /// What becomes of repositories that are empty then.
     pub empty: Empty,
+    /// Who else changes the store.
+    pub beside: Beside,
     /// Content that is younger than this stays; none while nobody can write.
     pub grace: Option<Duration>,
     /// Where to remember what manifests refer to.
     pub cache: Option<PathBuf>,
 }
 
+/// Where a storage on a filesystem itself has what manifests refer to, for collections without an instance.
+#[must_use]
+pub fn cache_in(root_directory: &Path) -> PathBuf {
+    root_directory.join("docker/registry/v2/regctl/references")
+}
+
 /// A store that can be collected.
 #[derive(Clone, Debug)]
 pub struct Store {
     filesystem: Filesystem,
+    /// Who serves it, and since when what is written stays; none where nobody does.
+    served: Option<(Arc<Line>, SystemTime)>,
 }
 
 /// Why there is no collection.
@@ -78,6 +95,9 @@ pub enum Error {
     /// There is no such quarantine.
     #[error("there is no quarantine of a run `{0}`")]
     NoRun(RunId),
+    /// The registry lets no collection begin beside it.
+    #[error(transparent)]
+    Line(#[from] LineError),
     /// The storage fails.
     #[error("the storage failed")]
     Storage(#[from] storage::Error),
@@ -98,9 +118,25 @@ impl Store {
             })?;
         match filesystem.stat(Key::DatabaseInUse).await {
             Ok(_) => Err(Error::Database(config.to_string())),
-            Err(error) if error.is_not_found() => Ok(Self { filesystem }),
+            Err(error) if error.is_not_found() => Ok(Self { filesystem, served: None }),
             Err(error) => Err(error.into()),
         }
+    }
+
+    /// Opens the storage of the registry that listens on the socket: nothing goes but by it, and nothing that is younger than
+    /// the grace.
+    ///
+    /// # Errors
+    /// As [`Store::open`]'s, or the registry lets no collection begin.
+    pub async fn open_beside(
+        config: &storage::Config,
+        socket: &Path,
+        grace: Duration,
+    ) -> Result<Self, Error> {
+        let line = Line::begin(socket).await?;
+        let before = SystemTime::now().checked_sub(grace).unwrap_or(SystemTime::UNIX_EPOCH);
+        let store = Self::open(config, Access::Guest).await?;
+        Ok(Self { served: Some((Arc::new(line), before)), ..store })
     }
 
     /// Plans a collection; `leased` are digests that clients were promised.
@@ -126,7 +162,15 @@ impl Store {
         disposal: &Disposal,
         watch: &mut dyn FnMut(Progress),
     ) -> Result<Swept, Error> {
-        Ok(sweep::sweep(&self.filesystem, plan, disposal, watch).await?)
+        let store = self.filesystem.clone();
+        let swept = match &self.served {
+            None => sweep::sweep(&store, plan, disposal, watch).await,
+            Some((line, before)) => {
+                let served = Served { store, line: Arc::clone(line), before: *before };
+                sweep::sweep(&served, plan, disposal, watch).await
+            }
+        };
+        Ok(swept?)
     }
 
     /// Makes a quarantine for what is swept next; it is kept for `age`.

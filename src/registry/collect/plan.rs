@@ -7,7 +7,8 @@ use serde::Serialize;
 use storage::Item;
 
 use super::{
-    mark::{Needed, Rules, Untagged},
+    leads::Leads,
+    mark::{Beside, Needed, Rules, Untagged},
     note::Notes,
     snapshot::{Link, Repository, Snapshot},
 };
@@ -70,6 +71,8 @@ pub struct Plan {
     /// Sizes of the blobs, in their order; none before they were asked for.
     pub(crate) sizes: Vec<u64>,
     leftovers: Vec<(u32, Digest)>,
+    /// What the manifests lead to; unknown where all of them go.
+    pub(crate) leads: Leads,
     emptied: Vec<u32>,
     /// What there is and what stays.
     pub(crate) found: FoundCounts,
@@ -190,7 +193,9 @@ impl Plan {
         let is_pushed = rules.grace.is_some() && left > 0
             || repository.hides_uploads
             || !repository.uploads.is_empty();
-        let may_go = rules.empty == Empty::Remove && repository.is_listed();
+        let may_go = rules.empty == Empty::Remove
+            && rules.beside == Beside::Nobody
+            && repository.is_listed();
         if is_emptied && may_go && !is_pushed && !needed.doubtful[number] {
             self.emptied.push(own);
         }

@@ -8,8 +8,9 @@ use storage::{Bulk, Error, Item};
 use super::{
     Options,
     cache::Cache,
+    leads::Leads,
     links,
-    mark::{Age, Aged, Ages, Marked, Rules, mark},
+    mark::{Age, Aged, Ages, Beside, Marked, Rules, mark},
     note::{Note, told},
     plan::{Plan, Step},
     progress::{Phase, Progress},
@@ -49,8 +50,12 @@ pub(crate) async fn plan<S: Bulk>(
     }
     watch(Progress::Begun(Phase::Marking, None));
     let grace = options.grace.map(|grace| (begun, grace));
-    let rules = Rules { untagged: options.untagged, empty: options.empty, grace, leased };
+    let Options { untagged, empty, beside, .. } = *options;
+    let rules = Rules { untagged, empty, beside, grace, leased };
     let mut plan = decide(store, &mut snapshot, &references, rules).await?;
+    if beside == Beside::Registry {
+        plan.leads = Leads::of(&plan, &snapshot, &references);
+    }
     drop((snapshot, references));
     watch(Progress::Begun(Phase::Sizes, Some(plan.len(Step::Blobs) as u64)));
     measure(store, &mut plan, watch).await?;
@@ -78,7 +83,7 @@ async fn decide<S: Bulk>(
     let mut ages = Ages::new();
     loop {
         let asked = match mark(snapshot, references, rules, &ages) {
-            Marked::Plan(plan) => return Ok(plan),
+            Marked::Plan(plan) => return Ok(*plan),
             Marked::Asks(asked) => asked,
         };
         for some in asked.chunks(BATCH) {

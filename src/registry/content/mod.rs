@@ -42,7 +42,7 @@ pub(crate) use manifest::{Needs, Push, Pushed, StoredManifest};
 pub(crate) use purge::{Purge, before};
 pub(crate) use referrers::Listing;
 pub(crate) use storage::{
-    Chunks, Disposal, Item, Kind as StorageKind, Object, Reason, Removed, RunId, UploadId,
+    Chunks, Disposal, Item, Kind as StorageKind, Object, Outlet, RunId, Socket, Unsent, UploadId,
 };
 pub(crate) use upload::{Position, Session};
 pub(crate) use writes::{Quiet, Writing};

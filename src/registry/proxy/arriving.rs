@@ -8,6 +8,7 @@ use std::{
     fmt, io,
     ops::Range,
     pin::Pin,
+    sync::Arc,
     task::{Context, Poll, ready},
     time::Duration,
 };
@@ -20,7 +21,7 @@ use tokio::{
 };
 
 use super::flight::Progress;
-use crate::content::{Chunks, Content, UploadId};
+use crate::content::{Chunks, Content, Outlet, UploadId};
 
 /// What is worth looking for: as much as a session writes at a time.
 const STEP: u64 = 512 * 1024;
@@ -47,6 +48,7 @@ pub(crate) struct ArrivingChunks {
     next: u64,
     end: u64,
     reading: Option<Chunks>,
+    outlet: Option<Arc<Outlet>>,
     finding: Option<Finding>,
 }
 
@@ -70,7 +72,7 @@ impl Arriving {
     pub(crate) fn chunks(&self, range: Range<u64>) -> ArrivingChunks {
         let end = range.end.min(self.size);
         let next = range.start.min(end);
-        ArrivingChunks { blob: self.clone(), next, end, reading: None, finding: None }
+        ArrivingChunks { blob: self.clone(), next, end, reading: None, outlet: None, finding: None }
     }
 
     /// Waits until some of the range can be read.
@@ -119,6 +121,11 @@ impl ArrivingChunks {
         self.end - self.next
     }
 
+    /// Has the kernel send what there is of the file.
+    pub(crate) fn leave_by(&mut self, outlet: &Arc<Outlet>) {
+        self.outlet = Some(Arc::clone(outlet));
+    }
+
     /// The next piece; none at the end.
     pub(crate) fn poll_next(
         &mut self,
@@ -145,7 +152,12 @@ impl ArrivingChunks {
             let found = ready!(finding.as_mut().poll(context));
             self.finding = None;
             match found {
-                Ok(chunks) => self.reading = Some(chunks),
+                Ok(mut chunks) => {
+                    if let Some(outlet) = &self.outlet {
+                        chunks.leave_by(outlet);
+                    }
+                    self.reading = Some(chunks);
+                }
                 Err(error) => return Poll::Ready(Some(Err(error))),
             }
         }

@@ -33,11 +33,13 @@ use tokio_io_timeout::TimeoutStream;
 use super::{
     protocols::{HEADER_TIMEOUT, Protocols},
     room::Room,
+    sending::Sending,
 };
 use crate::{
     access::{self, Logged},
     api::{Body, Secured},
     auth::Remote,
+    content::{Outlet, Socket},
     control::{Phase, Shared},
     events::Peer,
     listener::Accepted,
@@ -73,6 +75,8 @@ pub(super) struct Connection {
     /// The same with its port.
     peer: Peer,
     is_secured: bool,
+    /// Where files leave, on HTTP/1 without TLS.
+    outlet: Arc<Outlet>,
     /// Whether a request has come in, and who waits for the first one.
     is_used: AtomicBool,
     used: Notify,
@@ -80,7 +84,7 @@ pub(super) struct Connection {
     ended: AtomicU64,
     /// Answers that have begun and not ended.
     answers: AtomicU64,
-    /// Pieces of answers that the client has made room for.
+    /// Pieces of answers, and parts of them, that the client has made room for.
     taken: AtomicU64,
     /// Lets requests in that come beside others.
     beside: Arc<Semaphore>,
@@ -146,6 +150,7 @@ impl Connection {
             remote: accepted.remote().into(),
             peer: Peer(accepted.peer().into()),
             is_secured: shared.tls.is_some(),
+            outlet: Arc::default(),
             is_used: AtomicBool::new(false),
             used: Notify::new(),
             begun: AtomicU64::new(0),
@@ -157,9 +162,19 @@ impl Connection {
         }
     }
 
+    pub(super) fn outlet(&self) -> &Outlet {
+        &self.outlet
+    }
+
+    /// Counts what the client has made room for of a file.
+    pub(super) fn sent_of_file(&self, bytes: usize) {
+        self.shared.counters.sent_of_files(bytes);
+        self.taken.fetch_add(1, Ordering::Relaxed);
+    }
+
     async fn attend<S: Stream>(self: &Arc<Self>, protocols: &Protocols, stream: S) -> Ended {
         let Some(tls) = &self.shared.tls else {
-            let stream = self.guarded(stream);
+            let stream = self.guarded(Sending::new(stream, Arc::clone(self)));
             return self.speak(protocols.plain(), stream).await;
         };
         let setting_up = timeout(HANDSHAKE_TIMEOUT, self.secure(tls, stream));
@@ -188,7 +203,7 @@ impl Connection {
     }
 
     /// Counts what goes over a stream, and gives up a client that takes nothing.
-    fn guarded<S: Stream>(&self, stream: S) -> Guarded<S> {
+    fn guarded<S: AsyncRead + AsyncWrite + Unpin>(&self, stream: S) -> Guarded<S> {
         let stream = Metered::new(stream, Arc::clone(&self.shared.counters));
         let mut stream = TimeoutStream::new(stream);
         stream.set_write_timeout(Some(WRITE_TIMEOUT));
@@ -257,6 +272,9 @@ impl Connection {
         under_way.is_answer = true;
         self.answers.fetch_add(1, Ordering::Relaxed);
         under_way.request.answered(response.status());
+        if version <= Version::HTTP_11 && !self.is_secured {
+            response.body_mut().leave_by(&self.outlet);
+        }
         // HTTP/2 has a frame for it.
         if self.shared.is_draining() && version <= Version::HTTP_11 {
             response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
@@ -332,7 +350,7 @@ impl Connection {
 type Guarded<S> = Pin<Box<TimeoutStream<Metered<S>>>>;
 
 /// A connection that was accepted.
-trait Stream: AsyncRead + AsyncWrite + Send + Unpin + 'static {
+trait Stream: AsyncRead + AsyncWrite + Socket + Send + Unpin + 'static {
     /// Waits for the first byte, and leaves it where it is; none if the stream has ended, or cannot tell.
     fn first_byte(&self) -> impl Future<Output = io::Result<Option<u8>>> + Send;
 }

@@ -9,6 +9,7 @@ mod connection;
 mod debug;
 mod protocols;
 mod room;
+mod sending;
 
 use std::{
     future::{Future, pending},

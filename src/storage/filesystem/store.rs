@@ -4,7 +4,7 @@ use std::{
     fs::File,
     io::{self, Read},
     os::fd::OwnedFd,
-    sync::{Arc, Mutex},
+    sync::{Arc, Mutex, atomic::AtomicU64},
     time::{Duration, SystemTime},
 };
 
@@ -16,7 +16,7 @@ use super::{
     stage::{Stage, remove_tree},
 };
 use crate::{
-    Entry, Error, Kind, Object, Stat, buffer::Pool, caches::Caches, error::Context, object::Reader,
+    Entry, Error, Kind, Object, Stat, buffer::Pool, caches::Caches, error::Context, reader::Reader,
 };
 
 /// As Distribution: readable by the group and others where the umask lets them.
@@ -170,6 +170,7 @@ pub(super) fn object(store: &Store, file: File, key: &str) -> Result<Object, Err
         key: key.into(),
         pool: Arc::clone(&store.buffers),
         caches: Arc::clone(&store.caches),
+        asked: AtomicU64::default(),
     };
     Ok(Object::of_file(reader, to_stat(&stat)))
 }

@@ -4,7 +4,6 @@
 //! Folders go there and come back by renames that replace nothing. They come back in the order of writes, with a sync
 //! between: bytes, links to blobs, manifests, histories, tags.
 
-use bytes::Bytes;
 use rustix::{
     fs::{AtFlags, RenameFlags, renameat, renameat_with, statat, syncfs},
     io::Errno,

@@ -1,1 +1,8 @@
+//! Collections: of invented stores against an oracle, and of real folders.
 
+mod folder;
+mod invented;
+mod oracle;
+mod properties;
+mod sweeps;
+mod traps;

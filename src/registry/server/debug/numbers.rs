@@ -30,7 +30,7 @@ pub(super) fn variables(shared: &Shared, control: &Control) -> Value {
             "requests": { "in_flight": now.requests_in_flight, "served": now.requests_served },
             "writes": { "in_flight": now.writes_in_flight },
             "redis": control.redis().map(|redis| json!({ "waiting": redis.waiting, "told": redis.told, "failures": redis.failures })),
-            "bytes": { "received": now.bytes_received, "sent": now.bytes_sent },
+            "bytes": { "received": now.bytes_received, "sent": now.bytes_sent, "sent_of_files": now.bytes_sent_of_files },
         },
     })
 }
@@ -88,6 +88,11 @@ fn of_registry(page: &mut Page, shared: &Shared, control: &Control) {
         ("registry_connections_total", "Connections that were accepted.", now.connections_accepted),
         ("registry_received_bytes_total", "Bytes read from connections.", now.bytes_received),
         ("registry_sent_bytes_total", "Bytes written to connections.", now.bytes_sent),
+        (
+            "registry_sent_of_files_bytes_total",
+            "Those among them that the kernel has sent of files.",
+            now.bytes_sent_of_files,
+        ),
     ] {
         page.single(name, "counter", help, value);
     }

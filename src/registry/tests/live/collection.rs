@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant, SystemTime};
 
 use oci::Digest;
-use registry::admin::{Beside, BesideError};
+use registry::collect::{Line, LineError};
 use storage::{Disposal, Item, Reason, Removed};
 
 use crate::{
@@ -17,18 +17,18 @@ fn later() -> SystemTime {
 }
 
 /// A registry whose promises hold for so long, and a collection beside it as soon as it may begin.
-async fn collected(lease: &str) -> (Running, Beside) {
+async fn collected(lease: &str) -> (Running, Line) {
     let running = Running::deleting(&format!("regctl: {{lease: {lease}}}\n"));
     let beside = begin(&running).await;
     (running, beside)
 }
 
-async fn begin(running: &Running) -> Beside {
+async fn begin(running: &Running) -> Line {
     let until = Instant::now() + Duration::from_secs(15);
     while Instant::now() < until {
-        match Beside::begin(&running.admin_socket()).await {
+        match Line::begin(&running.admin_socket()).await {
             Ok(beside) => return beside,
-            Err(BesideError::Refused(reason)) => {
+            Err(LineError::Refused(reason)) => {
                 let is_passing = reason.contains("has been up") || reason.contains("another");
                 assert!(is_passing, "{reason}");
             }
@@ -38,7 +38,7 @@ async fn begin(running: &Running) -> Beside {
     panic!("no collection may begin");
 }
 
-async fn remove(beside: &Beside, item: Item, before: SystemTime) -> Removed {
+async fn remove(beside: &Line, item: Item, before: SystemTime) -> Removed {
     let removed = beside.remove(&[item], &Disposal::Delete, before).await.unwrap();
     removed.into_iter().next().unwrap().unwrap()
 }
@@ -108,7 +108,7 @@ async fn what_is_young_stays_and_so_does_what_makes_a_repository() {
         Item::Tag("app".parse().unwrap(), "v1".parse().unwrap()),
     ] {
         let refused = beside.remove(&[item], &Disposal::Delete, later()).await.unwrap_err();
-        assert!(matches!(refused, BesideError::Refused(_)), "{refused}");
+        assert!(matches!(refused, LineError::Refused(_)), "{refused}");
     }
     assert_eq!(remove(&beside, revision, later()).await, Removed::Gone);
 }
@@ -116,7 +116,7 @@ async fn what_is_young_stays_and_so_does_what_makes_a_repository() {
 #[tokio::test(flavor = "multi_thread")]
 async fn there_is_one_collection_and_it_ends_with_its_connection() {
     let (running, first) = collected("1ms").await;
-    let refused = Beside::begin(&running.admin_socket()).await.unwrap_err();
+    let refused = Line::begin(&running.admin_socket()).await.unwrap_err();
     assert!(refused.to_string().contains("another collection"), "{refused}");
     // Nobody else opens the folder meanwhile.
     let config =
@@ -132,7 +132,7 @@ async fn there_is_one_collection_and_it_ends_with_its_connection() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_registry_that_has_just_begun_or_is_shared_lets_none_begin() {
     let young = Running::start();
-    let refused = Beside::begin(&young.admin_socket()).await.unwrap_err();
+    let refused = Line::begin(&young.admin_socket()).await.unwrap_err();
     let text = refused.to_string();
     assert!(text.contains("promised content for 3600 s: begin in 3"), "{text}");
 
@@ -142,7 +142,7 @@ async fn a_registry_that_has_just_begun_or_is_shared_lets_none_begin() {
         storage::FilesystemConfig { root_directory: running.folder().join("data"), max_threads: 4 };
     eventually("the folder is shared again", || storage::Filesystem::open(&config).is_ok()).await;
     let _other = storage::Filesystem::open(&config).unwrap();
-    let refused = Beside::begin(&running.admin_socket()).await.unwrap_err();
+    let refused = Line::begin(&running.admin_socket()).await.unwrap_err();
     assert!(refused.to_string().contains("another process uses the storage"), "{refused}");
 }
 
@@ -161,7 +161,6 @@ async fn a_registry_that_stops_or_becomes_read_only_ends_the_collection() {
     let beside = begin(&running).await;
     running.stop().await;
     let ended = beside.remove(&[layer(digest)], &Disposal::Delete, later()).await.unwrap_err();
-    let is_over =
-        matches!(&ended, BesideError::Refused(reason) if reason.contains("about to stop"));
-    assert!(is_over || matches!(ended, BesideError::Socket(_)), "{ended}");
+    let is_over = matches!(&ended, LineError::Refused(reason) if reason.contains("about to stop"));
+    assert!(is_over || matches!(ended, LineError::Socket(_)), "{ended}");
 }

@@ -11,7 +11,7 @@ use tokio::{
 use crate::{
     client::Client,
     pusher::{push_blob, sha256},
-    server::Running,
+    server::{Running, eventually},
 };
 
 /// The beginning of a connection of HTTP/2, with empty settings.
@@ -193,4 +193,32 @@ async fn requests_that_there_are_no_open_files_for_are_told_to_come_back() {
     assert!(refused > 0);
     // Everybody else is served.
     running.client().await.ask("GET", "/v2/", "").await.expect(200);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_client_of_http2_gets_the_bytes_of_a_blob_that_the_kernel_sends_to_others() {
+    let running = Running::with("h2c: {enabled: true}");
+    let text: String = ('a'..='w').cycle().take(500_000).collect();
+    push_blob(&mut running.client().await, "app", &text).await;
+    let path = format!("/v2/app/blobs/{}", sha256(&text));
+    let mut stream = TcpStream::connect(&running.address).await.unwrap();
+    let room = 1_u32 << 20;
+    let settings = frame(4, 0, 0, &[&[0, 4][..], &room.to_be_bytes()].concat());
+    let update = frame(8, 0, 0, &room.to_be_bytes());
+    let beginning = [b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", &settings[..], &update, &get(1, &path)];
+    stream.write_all(&beginning.concat()).await.unwrap();
+    let mut body = Vec::new();
+    while body.len() < text.len() {
+        let (kind, payload) = next(&mut stream).await.unwrap();
+        if kind == 0 {
+            body.extend(payload);
+        }
+    }
+    assert!(body == text.as_bytes());
+    assert_eq!(running.control.statistics().bytes_sent_of_files, 0);
+    // Who begins with HTTP/1 on the same listener is another matter.
+    let answer = running.client().await.ask("GET", &path, "").await.expect(200);
+    assert!(answer.body == text.as_bytes());
+    let sent = || running.control.statistics().bytes_sent_of_files == 500_000;
+    eventually("the kernel has sent it", sent).await;
 }

@@ -27,6 +27,7 @@ mod redis_server;
 mod referrers;
 mod schema1;
 mod sendfile;
+mod sending;
 mod server;
 mod tags;
 mod tls;

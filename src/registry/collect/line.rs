@@ -14,6 +14,7 @@ use hyper::client::conn::http1::{self, SendRequest};
 use hyper_util::rt::TokioIo;
 use oci::Digest;
 use serde::{Serialize, de::DeserializeOwned};
+use storage::{Disposal, Item, Removed};
 use tokio::{
     net::UnixStream,
     sync::Mutex,
@@ -21,10 +22,9 @@ use tokio::{
     time::{sleep, timeout},
 };
 
-use super::collection::{
+use super::words::{
     Begun, ItemText, Promised, PromisedAnswer, Remove, RemovedAnswer, Step, meaning,
 };
-use crate::content::{Disposal, Item, Removed};
 
 /// How long the registry may take for a batch: it waits for pushes that are about to end.
 const PATIENCE: Duration = Duration::from_secs(120);
@@ -40,21 +40,21 @@ const SILENCE: Duration = Duration::from_secs(3);
 
 /// A collection beside a running registry, until it is dropped.
 #[derive(Debug)]
-pub struct Beside {
-    line: Arc<Mutex<Line>>,
+pub struct Line {
+    wire: Arc<Mutex<Wire>>,
     /// Asks for nothing while nobody asks, so that the connection stays.
     humming: AbortHandle,
 }
 
 /// The connection.
 #[derive(Debug)]
-struct Line {
+struct Wire {
     sender: SendRequest<Full<Bytes>>,
 }
 
 /// Why a collection does not begin or go on.
 #[derive(Debug, thiserror::Error)]
-pub enum BesideError {
+pub enum LineError {
     /// Nobody answers.
     #[error("the running registry cannot be asked")]
     Socket(#[source] io::Error),
@@ -74,29 +74,29 @@ pub enum BesideError {
     },
 }
 
-impl Beside {
+impl Line {
     /// Begins a collection beside the registry that listens on the socket.
     ///
     /// # Errors
     /// It is not there, or refuses.
-    pub async fn begin(socket: &Path) -> Result<Self, BesideError> {
-        let stream = UnixStream::connect(socket).await.map_err(BesideError::Socket)?;
+    pub async fn begin(socket: &Path) -> Result<Self, LineError> {
+        let stream = UnixStream::connect(socket).await.map_err(LineError::Socket)?;
         let made = http1::handshake(TokioIo::new(stream)).await;
         let (sender, connection) = made.map_err(broken)?;
         // It ends when the sender is dropped; what went wrong there is said by the sender.
         tokio::spawn(async move { drop(connection.await) });
-        let mut line = Line { sender };
-        line.ask::<_, serde_json::Value>(Step::Begin, &Begun::new()).await?;
-        let line = Arc::new(Mutex::new(line));
-        let humming = tokio::spawn(hum(Arc::clone(&line))).abort_handle();
-        Ok(Self { line, humming })
+        let mut wire = Wire { sender };
+        wire.ask::<_, serde_json::Value>(Step::Begin, &Begun::new()).await?;
+        let wire = Arc::new(Mutex::new(wire));
+        let humming = tokio::spawn(hum(Arc::clone(&wire))).abort_handle();
+        Ok(Self { wire, humming })
     }
 
     /// Which of these were promised to somebody lately.
     ///
     /// # Errors
     /// The registry does not say.
-    pub async fn promised(&self, digests: &[Digest]) -> Result<Vec<bool>, BesideError> {
+    pub async fn promised(&self, digests: &[Digest]) -> Result<Vec<bool>, LineError> {
         let mut promised = Vec::with_capacity(digests.len());
         for batch in digests.chunks(BATCH) {
             let digests = batch.iter().map(ToString::to_string).collect();
@@ -118,7 +118,7 @@ impl Beside {
         items: &[Item],
         disposal: &Disposal,
         before: SystemTime,
-    ) -> Result<Vec<Result<Removed, String>>, BesideError> {
+    ) -> Result<Vec<Result<Removed, String>>, LineError> {
         let before = before.duration_since(SystemTime::UNIX_EPOCH).map_or(0, |age| age.as_secs());
         let quarantine = match disposal {
             Disposal::Delete => None,
@@ -128,7 +128,7 @@ impl Beside {
         for batch in items.chunks(BATCH) {
             let texts: Option<Vec<_>> = batch.iter().map(ItemText::of).collect();
             let items = texts.ok_or_else(|| {
-                BesideError::Refused("only links and blobs go while a registry serves".to_owned())
+                LineError::Refused("only links and blobs go while a registry serves".to_owned())
             })?;
             let asked = Remove { before, quarantine: quarantine.clone(), items };
             let answer: RemovedAnswer = self.ask(Step::Remove, &asked).await?;
@@ -144,7 +144,7 @@ impl Beside {
     ///
     /// # Errors
     /// It may not be.
-    pub async fn sync(&self) -> Result<(), BesideError> {
+    pub async fn sync(&self) -> Result<(), LineError> {
         self.ask::<_, serde_json::Value>(Step::Sync, &Begun::new()).await.map(drop)
     }
 
@@ -152,34 +152,34 @@ impl Beside {
         &self,
         step: Step,
         question: &Q,
-    ) -> Result<A, BesideError> {
-        self.line.lock().await.ask(step, question).await
+    ) -> Result<A, LineError> {
+        self.wire.lock().await.ask(step, question).await
     }
 }
 
-impl Drop for Beside {
+impl Drop for Line {
     fn drop(&mut self) {
         self.humming.abort();
     }
 }
 
-async fn hum(line: Arc<Mutex<Line>>) {
+async fn hum(wire: Arc<Mutex<Wire>>) {
     loop {
         sleep(SILENCE).await;
         // Who is asking keeps the connection by that; what is wrong with it is said to who asks next.
-        if let Ok(mut line) = line.try_lock() {
+        if let Ok(mut wire) = wire.try_lock() {
             let nothing = Promised { digests: Vec::new() };
-            let _: Result<PromisedAnswer, _> = line.ask(Step::Promised, &nothing).await;
+            let _: Result<PromisedAnswer, _> = wire.ask(Step::Promised, &nothing).await;
         }
     }
 }
 
-impl Line {
+impl Wire {
     async fn ask<Q: Serialize, A: DeserializeOwned>(
         &mut self,
         step: Step,
         question: &Q,
-    ) -> Result<A, BesideError> {
+    ) -> Result<A, LineError> {
         let text = serde_json::to_vec(question).expect("texts and lists are always JSON");
         let request = Request::post(step.path()).header(HOST, "registry").body(Full::from(text));
         let request = request.expect("a path and a host are a request");
@@ -188,16 +188,16 @@ impl Line {
             let response = self.sender.send_request(request).await.map_err(broken)?;
             let status = response.status();
             let body = Limited::new(response.into_body(), ANSWER_BYTES).collect().await;
-            let body = body.map_err(|error| BesideError::Socket(io::Error::other(error)))?;
+            let body = body.map_err(|error| LineError::Socket(io::Error::other(error)))?;
             Ok((status, body.to_bytes()))
         };
-        let (status, body) = timeout(PATIENCE, asked).await.map_err(|_| BesideError::Silent)??;
+        let (status, body) = timeout(PATIENCE, asked).await.map_err(|_| LineError::Silent)??;
         match (status, serde_json::from_slice(&body)) {
             (StatusCode::OK, Ok(answer)) => Ok(answer),
-            (StatusCode::CONFLICT, _) => Err(BesideError::Refused(reason(&body))),
+            (StatusCode::CONFLICT, _) => Err(LineError::Refused(reason(&body))),
             (status, _) => {
                 let body = String::from_utf8_lossy(&body).chars().take(200).collect();
-                Err(BesideError::Strange { status: status.as_u16(), body })
+                Err(LineError::Strange { status: status.as_u16(), body })
             }
         }
     }
@@ -212,11 +212,11 @@ fn reason(body: &[u8]) -> String {
     failed.map_or_else(|_| "the running registry refuses".to_owned(), |failed| failed.error)
 }
 
-fn broken(error: hyper::Error) -> BesideError {
-    BesideError::Socket(io::Error::other(error))
+fn broken(error: hyper::Error) -> LineError {
+    LineError::Socket(io::Error::other(error))
 }
 
-fn short(asked: usize, answered: usize) -> BesideError {
+fn short(asked: usize, answered: usize) -> LineError {
     let body = format!("{answered} answers for {asked} questions");
-    BesideError::Strange { status: 200, body }
+    LineError::Strange { status: 200, body }
 }

@@ -1,0 +1,163 @@
+//! The report of a garbage collection: what it found, what goes or went, what it kept for doubt.
+
+use std::fmt;
+
+use registry::collect::{Counts, FoundCounts, Item, Note, Plan, Step, Swept};
+use serde::Serialize;
+
+use crate::output::{Document, Printer, Report, Table, Verdict, size};
+
+/// A collection, planned or carried out.
+#[derive(Debug, Serialize)]
+pub(super) struct Collected {
+    dry_run: bool,
+    /// The quarantine, by which it can be undone.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) run: Option<String>,
+    found: FoundCounts,
+    eligible: Counts,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    removed: Option<Counts>,
+    kept_for_doubt: Counts,
+    notes: Vec<Note>,
+    /// How many there are; at most a thousand are listed.
+    notes_total: u64,
+    failures: Vec<String>,
+    /// How many; at most a hundred are listed.
+    failed: u64,
+    /// What goes or went, step by step.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    deletions: Vec<Deletion>,
+    #[serde(skip)]
+    needs_a_look: bool,
+}
+
+/// Something that goes.
+#[derive(Debug, Serialize)]
+struct Deletion {
+    step: Step,
+    path: String,
+    reason: &'static str,
+}
+
+impl Collected {
+    /// Reports a plan, and what was done of it. JSON lists everything that goes.
+    pub(super) fn of(plan: &Plan, swept: Option<&Swept>, printer: Printer) -> Self {
+        let deletions = match printer.is_json() {
+            true => Step::ALL.into_iter().flat_map(|step| deletions(plan, step)).collect(),
+            false => Vec::new(),
+        };
+        let notes = plan.notes();
+        let crooked = |note: &Note| matches!(note, Note::Crooked { .. });
+        Self {
+            dry_run: swept.is_none(),
+            run: None,
+            found: plan.found(),
+            eligible: plan.counts(),
+            removed: swept.map(|swept| swept.removed),
+            kept_for_doubt: plan.kept(),
+            notes: notes.listed().to_vec(),
+            notes_total: notes.total(),
+            failures: swept.map_or(Vec::new(), |swept| swept.failures.clone()),
+            failed: swept.map_or(0, |swept| swept.failed),
+            deletions,
+            needs_a_look: notes.keeping() > 0 || notes.listed().iter().any(crooked),
+        }
+    }
+
+    pub(super) fn report(&self) -> Report {
+        let verdict = match (self.failed, self.needs_a_look) {
+            (0, false) => Verdict::Good,
+            (0, true) => Verdict::Findings,
+            (_, _) => Verdict::NotDone,
+        };
+        Report::of(self, verdict)
+    }
+}
+
+fn deletions(plan: &Plan, step: Step) -> impl Iterator<Item = Deletion> {
+    plan.items(step).map(move |item| Deletion {
+        step,
+        path: item.to_string(),
+        reason: step.reason(),
+    })
+}
+
+/// Says what goes, in upstream's words where it has some.
+pub(super) fn list(plan: &Plan, mut line: impl FnMut(&str)) {
+    for step in Step::ALL {
+        for item in plan.items(step) {
+            line(&listed(&item, step));
+        }
+    }
+}
+
+fn listed(item: &Item, step: Step) -> String {
+    let reason = step.reason();
+    match item {
+        Item::Revision(name, digest) if step == Step::Revisions => {
+            format!("manifest eligible for deletion: {digest} ({name}: {reason})")
+        }
+        Item::Blob(digest) => format!("blob eligible for deletion: {digest} ({reason})"),
+        Item::Layer(name, digest) => {
+            format!("layer link eligible for deletion: {digest} ({name}: {reason})")
+        }
+        Item::Tag(name, tag) => format!("tag eligible for deletion: {name}:{tag} ({reason})"),
+        Item::TagIndex(name, tag, digest) => {
+            format!("tag index eligible for deletion: {digest} ({name}:{tag}: {reason})")
+        }
+        Item::Repository(name) => format!("repository eligible for deletion: {name} ({reason})"),
+        Item::Revision(..) | Item::UploadStartedAt(..) => {
+            format!("folder eligible for deletion: {item} ({reason})")
+        }
+    }
+}
+
+impl Document for Collected {
+    const SCHEMA: u32 = 1;
+}
+
+impl fmt::Display for Collected {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { found, eligible, kept_for_doubt: kept, .. } = self;
+        for note in &self.notes {
+            writeln!(f, "{note}")?;
+        }
+        if self.notes_total > self.notes.len() as u64 {
+            writeln!(f, "… and {} more", self.notes_total - self.notes.len() as u64)?;
+        }
+        for failure in &self.failures {
+            writeln!(f, "not removed: {failure}")?;
+        }
+        // The line that programs read.
+        writeln!(
+            f,
+            "{} blobs marked, {} blobs and {} manifests eligible for deletion",
+            found.marked, eligible.blobs, eligible.manifests
+        )?;
+        let what = if self.dry_run { "would go" } else { "gone" };
+        let gone = self.removed.as_ref().unwrap_or(eligible);
+        let mut table = Table::new(&["", "found", what, "kept for doubt"]);
+        let rows = [
+            ("repositories", found.repositories, gone.repositories, kept.repositories),
+            ("tags", found.tags, gone.tags, kept.tags),
+            ("manifests", found.manifests, gone.manifests, kept.manifests),
+            ("links to blobs", found.layers, gone.layers, kept.layers),
+            ("blobs", found.blobs, gone.blobs, kept.blobs),
+        ];
+        for (name, found, gone, kept) in rows {
+            let numbers = [found, gone, kept].map(|number| number.to_string());
+            table.row(&[&[name.to_owned()], numbers.as_slice()].concat());
+        }
+        let bytes = size(gone.bytes);
+        table.row(&["bytes".to_owned(), String::new(), bytes, String::new()]);
+        table.fmt(f)?;
+        match &self.run {
+            None => Ok(()),
+            Some(run) => writeln!(
+                f,
+                "all of it waits in the quarantine `{run}`; --undo {run} brings it back"
+            ),
+        }
+    }
+}

@@ -1,0 +1,155 @@
+//! `regctl registry garbage-collect`: collects the storage of a config.yml that nobody serves.
+
+use std::{fmt, io::ErrorKind, path::PathBuf, time::Duration};
+
+use registry::{
+    Config,
+    collect::{self, Access, Beside, Disposal, Empty, Options, RunId, Store, Untagged},
+};
+use serde::Serialize;
+
+use super::{
+    Context,
+    collection::{self, Collected},
+    waiting,
+};
+use crate::{
+    exit::Failure,
+    output::{Document, Printer, Progress, Report, Verdict},
+    sys::runtime,
+};
+
+/// Remove from a storage what nothing in it needs
+///
+/// The registry that serves it must be stopped: this refuses (75) while a registry of regctl's has the storage open, but cannot see
+/// others. Blobs that no manifest refers to go; with -m also manifests that no tag leads to, neither directly, nor by an
+/// index, nor as a referrer. Whatever cannot be read or understood is kept with all that may depend on it, and the exit code is 5.
+///
+/// It may be interrupted at any time: what is left is a whole registry, and the next run does the rest.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  regctl registry garbage-collect --dry-run /etc/docker/registry/config.yml
+  regctl registry garbage-collect -m /etc/docker/registry/config.yml
+  regctl registry garbage-collect -m --quarantine 7d config.yml
+  regctl registry garbage-collect --undo 20261123T015500Z-0a1b2c3d config.yml")]
+pub(crate) struct Args {
+    #[arg(help = "The registry's config.yml [env: REGISTRY_CONFIGURATION_PATH]")]
+    pub(super) config: Option<PathBuf>,
+    /// Remove manifests that no tag leads to
+    #[arg(long, short = 'm', alias = "delete-manifests")]
+    delete_untagged: bool,
+    /// Say what would go, and why; change nothing. The registry may run
+    #[arg(long, short)]
+    dry_run: bool,
+    /// Move what goes to a quarantine that is emptied by the first run after this time
+    #[arg(long, value_name = "AGE", value_parser = waiting::duration)]
+    quarantine: Option<Duration>,
+    /// Bring back what a run has put into quarantine
+    #[arg(long, value_name = "RUN", conflicts_with_all = ["delete_untagged", "dry_run", "quarantine", "prune_empty_repositories"])]
+    undo: Option<RunId>,
+    /// Remove repositories that have neither tags nor manifests any more, whole or not at all
+    #[arg(long)]
+    prune_empty_repositories: bool,
+}
+
+/// What came back.
+#[derive(Debug, Serialize)]
+struct Undone {
+    run: String,
+    restored: u64,
+    /// What was there by then, and stays in the quarantine.
+    kept: Vec<String>,
+}
+
+pub(super) fn run(args: &Args, config: &Config, context: &Context) -> Result<Report, Failure> {
+    let work = async {
+        match &args.undo {
+            Some(run) => undo(config, run).await,
+            None => collect(args, config, context.printer).await,
+        }
+    };
+    runtime::block_on(work).map_err(Failure::Input)?
+}
+
+async fn collect(args: &Args, config: &Config, printer: Printer) -> Result<Report, Failure> {
+    let access = if args.dry_run { Access::Shared } else { Access::Alone };
+    let store = Store::open(&config.storage.driver, access).await?;
+    printer.say(format!("collecting {}", config.storage.driver));
+    let mut progress = Progress::new(printer);
+    let mut watch = |news| match news {
+        collect::Progress::Begun(phase, total) => progress.begin(phase.as_str(), total),
+        collect::Progress::Advanced(count) => progress.advance(count),
+    };
+    let plan = store.plan(&options(args, config), &|_| false, &mut watch).await?;
+    if printer.is_read() {
+        print(printer, &plan)?;
+    }
+    if args.dry_run {
+        progress.end();
+        return Ok(Collected::of(&plan, None, printer).report());
+    }
+    for run in store.expire().await?.emptied {
+        printer.say(format!("emptied the quarantine `{run}`, whose time was over"));
+    }
+    let run = match args.quarantine.filter(|_| !plan.is_empty()) {
+        Some(age) => Some(store.quarantine(age).await?),
+        None => None,
+    };
+    let disposal = run.clone().map_or(Disposal::Delete, Disposal::Quarantine);
+    let swept = store.sweep(&plan, &disposal, &mut watch).await?;
+    progress.end();
+    let mut collected = Collected::of(&plan, Some(&swept), printer);
+    collected.run = run.map(|run| run.to_string());
+    Ok(collected.report())
+}
+
+fn options(args: &Args, config: &Config) -> Options {
+    Options {
+        untagged: if args.delete_untagged { Untagged::Remove } else { Untagged::Keep },
+        empty: if args.prune_empty_repositories { Empty::Remove } else { Empty::Keep },
+        beside: Beside::Nobody,
+        grace: None,
+        cache: config.storage.folder().map(collect::cache_in),
+    }
+}
+
+/// Lists what goes, as it comes: there may be a million of it.
+fn print(printer: Printer, plan: &collect::Plan) -> Result<(), Failure> {
+    let mut lines = String::new();
+    let mut written = Ok(());
+    collection::list(plan, |line| {
+        lines.push_str(line);
+        lines.push('\n');
+        if lines.len() > 64 * 1024 && written.is_ok() {
+            written = printer.stream(lines.as_bytes());
+            lines.clear();
+        }
+    });
+    match written.and_then(|()| printer.stream(lines.as_bytes())) {
+        // Whoever read it has seen enough; the work goes on.
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
+        written => written.map_err(Failure::Output),
+    }
+}
+
+async fn undo(config: &Config, run: &RunId) -> Result<Report, Failure> {
+    let store = Store::open(&config.storage.driver, Access::Alone).await?;
+    let restored = store.undo(run).await?;
+    let verdict = if restored.kept.is_empty() { Verdict::Good } else { Verdict::Findings };
+    let undone = Undone { run: run.to_string(), restored: restored.objects, kept: restored.kept };
+    Ok(Report::of(&undone, verdict))
+}
+
+impl Document for Undone {
+    const SCHEMA: u32 = 1;
+}
+
+impl fmt::Display for Undone {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for path in &self.kept {
+            writeln!(f, "`{path}` is there by now, and stays as it is")?;
+        }
+        writeln!(f, "{}: {} objects are back", self.run, self.restored)
+    }
+}
