@@ -90,7 +90,7 @@ impl Content {
 }
 
 /// Reads a list; none if it is something else.
-fn read(bytes: &[u8]) -> Option<Referrers> {
+pub(crate) fn read(bytes: &[u8]) -> Option<Referrers> {
     let kind = Manifest::sniff(bytes).ok()?;
     (kind == ManifestType::OciIndex).then(|| Referrers::from_stored(bytes).ok()).flatten()
 }

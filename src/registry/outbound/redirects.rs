@@ -12,8 +12,6 @@ const MOST: usize = 10;
 /// Whom a redirect may send a request to. A redirect that is not followed is the answer.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Redirects {
-    /// Nowhere: it is the answer.
-    Nowhere,
     /// The host that was asked, at the same port, or at HTTPS instead of HTTP.
     SameHost,
     /// The same as that, where a request stays what it is: a POST would become a GET otherwise.
@@ -47,7 +45,6 @@ impl Redirects {
             return false;
         }
         match self {
-            Self::Nowhere => false,
             Self::Anywhere => true,
             Self::SameHost | Self::SameHostUnchanged => {
                 let same_port = from.port_or_known_default() == to.port_or_known_default();
