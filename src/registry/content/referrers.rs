@@ -59,7 +59,7 @@ impl Content {
     }
 
     /// Read, a list takes many times its bytes: only a few are in memory at once.
-    async fn permit_list(&self) -> SemaphorePermit<'_> {
+    pub(crate) async fn permit_list(&self) -> SemaphorePermit<'_> {
         self.shared.referrer_lists.acquire().await.expect("nobody closes it")
     }
 

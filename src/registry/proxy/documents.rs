@@ -7,7 +7,7 @@ use http::{
     StatusCode,
     header::{CONTENT_TYPE, LINK},
 };
-use oci::{Algorithm, Digest, Manifest, ManifestType, Reference, Referrers, RepositoryName, Tag};
+use oci::{Algorithm, Digest, Manifest, ManifestType, Reference, RepositoryName, Tag};
 use reqwest::{Response, Url};
 use serde::Deserialize;
 use tokio::task::spawn_blocking;
@@ -116,24 +116,24 @@ impl Upstream {
         Err(Error::Unusable("it has more pages of tags than anybody reads"))
     }
 
-    /// All referrers of a manifest; none where there is no such API.
+    /// All referrers of a manifest, in the pages that they come in; none where there is no such API.
     pub(super) async fn referrers(
         &self,
         name: &RepositoryName,
         subject: &Digest,
-    ) -> Result<Option<Referrers>, Error> {
+    ) -> Result<Option<Vec<Bytes>>, Error> {
         self.silence.check(name)?;
-        let mut all: Option<Referrers> = None;
+        let mut pages = Vec::new();
         let mut bytes_left = MANIFEST_BYTES;
         let mut next = self.url(&format!("{name}/referrers/{subject}"))?;
         for _ in 0..REFERRERS_PAGES {
             let response = match self.ask_at(name, next.clone(), &Asking::small()).await {
                 Ok(response) => response,
-                Err(error) if all.is_none() && is_unknown(&error) => return Ok(None),
+                Err(error) if pages.is_empty() && is_unknown(&error) => return Ok(None),
                 Err(error) => return Err(error),
             };
             let kind = Described::of(response.headers()).media_type;
-            if all.is_none() && kind != Some(ManifestType::OciIndex) {
+            if pages.is_empty() && kind != Some(ManifestType::OciIndex) {
                 // A page for people, or of whatever stands before it.
                 tracing::debug!(repository = %name, content_type = ?response.headers().get(CONTENT_TYPE), "there is no API for referrers");
                 return Ok(None);
@@ -141,14 +141,10 @@ impl Upstream {
             let following = self.following(&response, &next);
             let bytes = bounded(response, bytes_left).await?;
             bytes_left -= bytes.len();
-            let page = Referrers::from_stored(&bytes)?;
-            match &mut all {
-                None => all = Some(page),
-                Some(all) => all.append(page),
-            }
+            pages.push(bytes);
             match following {
                 Some(following) => next = following,
-                None => return Ok(all),
+                None => return Ok(Some(pages)),
             }
         }
         Err(Error::Unusable("it has more pages of referrers than anybody reads"))
