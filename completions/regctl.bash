@@ -211,6 +211,9 @@ _regctl() {
             regctl__subcmd__help__subcmd__events,replay)
                 cmd="regctl__subcmd__help__subcmd__events__subcmd__replay"
                 ;;
+            regctl__subcmd__help__subcmd__registry,garbage-collect)
+                cmd="regctl__subcmd__help__subcmd__registry__subcmd__garbage__subcmd__collect"
+                ;;
             regctl__subcmd__help__subcmd__registry,serve)
                 cmd="regctl__subcmd__help__subcmd__registry__subcmd__serve"
                 ;;
@@ -226,11 +229,17 @@ _regctl() {
             regctl__subcmd__help__subcmd__user,remove)
                 cmd="regctl__subcmd__help__subcmd__user__subcmd__remove"
                 ;;
+            regctl__subcmd__registry,garbage-collect)
+                cmd="regctl__subcmd__registry__subcmd__garbage__subcmd__collect"
+                ;;
             regctl__subcmd__registry,help)
                 cmd="regctl__subcmd__registry__subcmd__help"
                 ;;
             regctl__subcmd__registry,serve)
                 cmd="regctl__subcmd__registry__subcmd__serve"
+                ;;
+            regctl__subcmd__registry__subcmd__help,garbage-collect)
+                cmd="regctl__subcmd__registry__subcmd__help__subcmd__garbage__subcmd__collect"
                 ;;
             regctl__subcmd__registry__subcmd__help,help)
                 cmd="regctl__subcmd__registry__subcmd__help__subcmd__help"
@@ -793,8 +802,22 @@ _regctl() {
             return 0
             ;;
         regctl__subcmd__help__subcmd__registry)
-            opts="serve"
+            opts="serve garbage-collect"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        regctl__subcmd__help__subcmd__registry__subcmd__garbage__subcmd__collect)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
@@ -1203,7 +1226,7 @@ _regctl() {
             return 0
             ;;
         regctl__subcmd__registry)
-            opts="-q -h --root --json --quiet --help serve help"
+            opts="-q -h --root --json --quiet --help serve garbage-collect help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1220,9 +1243,49 @@ _regctl() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
-        regctl__subcmd__registry__subcmd__help)
-            opts="serve help"
+        regctl__subcmd__registry__subcmd__garbage__subcmd__collect)
+            opts="-m -d -q -h --delete-untagged --dry-run --quarantine --undo --prune-empty-repositories --root --json --quiet --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --quarantine)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --undo)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --root)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        regctl__subcmd__registry__subcmd__help)
+            opts="serve garbage-collect help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        regctl__subcmd__registry__subcmd__help__subcmd__garbage__subcmd__collect)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi

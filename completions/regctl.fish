@@ -240,17 +240,28 @@ complete -c regctl -n "__fish_regctl_using_subcommand diff-config" -l root -d 'T
 complete -c regctl -n "__fish_regctl_using_subcommand diff-config" -l json -d 'Print one JSON document instead of text'
 complete -c regctl -n "__fish_regctl_using_subcommand diff-config" -s q -l quiet -d 'Say nothing unless something needs a look'
 complete -c regctl -n "__fish_regctl_using_subcommand diff-config" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c regctl -n "__fish_regctl_using_subcommand registry; and not __fish_seen_subcommand_from serve help" -l root -d 'The folder of the whole instance [env: REGCTL_ROOT] [default: /]' -r -F
-complete -c regctl -n "__fish_regctl_using_subcommand registry; and not __fish_seen_subcommand_from serve help" -l json -d 'Print one JSON document instead of text'
-complete -c regctl -n "__fish_regctl_using_subcommand registry; and not __fish_seen_subcommand_from serve help" -s q -l quiet -d 'Say nothing unless something needs a look'
-complete -c regctl -n "__fish_regctl_using_subcommand registry; and not __fish_seen_subcommand_from serve help" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c regctl -n "__fish_regctl_using_subcommand registry; and not __fish_seen_subcommand_from serve help" -f -a "serve" -d 'Serve a registry until TERM or Ctrl-C'
-complete -c regctl -n "__fish_regctl_using_subcommand registry; and not __fish_seen_subcommand_from serve help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c regctl -n "__fish_regctl_using_subcommand registry; and not __fish_seen_subcommand_from serve garbage-collect help" -l root -d 'The folder of the whole instance [env: REGCTL_ROOT] [default: /]' -r -F
+complete -c regctl -n "__fish_regctl_using_subcommand registry; and not __fish_seen_subcommand_from serve garbage-collect help" -l json -d 'Print one JSON document instead of text'
+complete -c regctl -n "__fish_regctl_using_subcommand registry; and not __fish_seen_subcommand_from serve garbage-collect help" -s q -l quiet -d 'Say nothing unless something needs a look'
+complete -c regctl -n "__fish_regctl_using_subcommand registry; and not __fish_seen_subcommand_from serve garbage-collect help" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c regctl -n "__fish_regctl_using_subcommand registry; and not __fish_seen_subcommand_from serve garbage-collect help" -f -a "serve" -d 'Serve a registry until TERM or Ctrl-C'
+complete -c regctl -n "__fish_regctl_using_subcommand registry; and not __fish_seen_subcommand_from serve garbage-collect help" -f -a "garbage-collect" -d 'Remove from a storage what nothing in it needs'
+complete -c regctl -n "__fish_regctl_using_subcommand registry; and not __fish_seen_subcommand_from serve garbage-collect help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c regctl -n "__fish_regctl_using_subcommand registry; and __fish_seen_subcommand_from serve" -l root -d 'The folder of the whole instance [env: REGCTL_ROOT] [default: /]' -r -F
 complete -c regctl -n "__fish_regctl_using_subcommand registry; and __fish_seen_subcommand_from serve" -l json -d 'Print one JSON document instead of text'
 complete -c regctl -n "__fish_regctl_using_subcommand registry; and __fish_seen_subcommand_from serve" -s q -l quiet -d 'Say nothing unless something needs a look'
 complete -c regctl -n "__fish_regctl_using_subcommand registry; and __fish_seen_subcommand_from serve" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c regctl -n "__fish_regctl_using_subcommand registry; and __fish_seen_subcommand_from garbage-collect" -l quarantine -d 'Move what goes to a quarantine that is emptied by the first run after this time' -r
+complete -c regctl -n "__fish_regctl_using_subcommand registry; and __fish_seen_subcommand_from garbage-collect" -l undo -d 'Bring back what a run has put into quarantine' -r
+complete -c regctl -n "__fish_regctl_using_subcommand registry; and __fish_seen_subcommand_from garbage-collect" -l root -d 'The folder of the whole instance [env: REGCTL_ROOT] [default: /]' -r -F
+complete -c regctl -n "__fish_regctl_using_subcommand registry; and __fish_seen_subcommand_from garbage-collect" -s m -l delete-untagged -d 'Remove manifests that no tag leads to'
+complete -c regctl -n "__fish_regctl_using_subcommand registry; and __fish_seen_subcommand_from garbage-collect" -s d -l dry-run -d 'Say what would go, and why; change nothing. The registry may run'
+complete -c regctl -n "__fish_regctl_using_subcommand registry; and __fish_seen_subcommand_from garbage-collect" -l prune-empty-repositories -d 'Remove repositories that have neither tags nor manifests any more, whole or not at all'
+complete -c regctl -n "__fish_regctl_using_subcommand registry; and __fish_seen_subcommand_from garbage-collect" -l json -d 'Print one JSON document instead of text'
+complete -c regctl -n "__fish_regctl_using_subcommand registry; and __fish_seen_subcommand_from garbage-collect" -s q -l quiet -d 'Say nothing unless something needs a look'
+complete -c regctl -n "__fish_regctl_using_subcommand registry; and __fish_seen_subcommand_from garbage-collect" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c regctl -n "__fish_regctl_using_subcommand registry; and __fish_seen_subcommand_from help" -f -a "serve" -d 'Serve a registry until TERM or Ctrl-C'
+complete -c regctl -n "__fish_regctl_using_subcommand registry; and __fish_seen_subcommand_from help" -f -a "garbage-collect" -d 'Remove from a storage what nothing in it needs'
 complete -c regctl -n "__fish_regctl_using_subcommand registry; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c regctl -n "__fish_regctl_using_subcommand completions" -l root -d 'The folder of the whole instance [env: REGCTL_ROOT] [default: /]' -r -F
 complete -c regctl -n "__fish_regctl_using_subcommand completions" -l json -d 'Print one JSON document instead of text'
@@ -295,3 +306,4 @@ complete -c regctl -n "__fish_regctl_using_subcommand help; and __fish_seen_subc
 complete -c regctl -n "__fish_regctl_using_subcommand help; and __fish_seen_subcommand_from events" -f -a "replay" -d 'Deliver the events of an endpoint after all that were given up'
 complete -c regctl -n "__fish_regctl_using_subcommand help; and __fish_seen_subcommand_from events" -f -a "drop" -d 'Drop the events of an endpoint that were given up, or those that wait'
 complete -c regctl -n "__fish_regctl_using_subcommand help; and __fish_seen_subcommand_from registry" -f -a "serve" -d 'Serve a registry until TERM or Ctrl-C'
+complete -c regctl -n "__fish_regctl_using_subcommand help; and __fish_seen_subcommand_from registry" -f -a "garbage-collect" -d 'Remove from a storage what nothing in it needs'

@@ -91,6 +91,10 @@ pub(crate) fn command() -> clap::Command {
 
 /// Runs a command line and says how it ended.
 pub(crate) fn main(arguments: Vec<OsString>) -> Exit {
+    let arguments = match internal::take_over(arguments) {
+        Ok(arguments) => arguments,
+        Err(exit) => return exit,
+    };
     let environment = Environment::read();
     if let Some(command) = internal::Command::parse(&arguments, &environment) {
         return internal::run(&command);

@@ -51,6 +51,15 @@ pub(crate) struct Args {
     /// Remove repositories that have neither tags nor manifests any more, whole or not at all
     #[arg(long)]
     prune_empty_repositories: bool,
+    /// The storage is served by a registry that is read-only
+    #[arg(long, hide = true)]
+    shared: bool,
+    /// The storage is served by the registry that listens on this admin socket
+    #[arg(long, hide = true, value_name = "SOCKET")]
+    beside: Option<PathBuf>,
+    /// What is younger stays
+    #[arg(long, hide = true, value_name = "AGE", value_parser = waiting::duration)]
+    grace: Option<Duration>,
 }
 
 /// What came back.
@@ -65,7 +74,7 @@ struct Undone {
 pub(super) fn run(args: &Args, config: &Config, context: &Context) -> Result<Report, Failure> {
     let work = async {
         match &args.undo {
-            Some(run) => undo(config, run).await,
+            Some(run) => undo(config, run, access(args)).await,
             None => collect(args, config, context.printer).await,
         }
     };
@@ -73,8 +82,14 @@ pub(super) fn run(args: &Args, config: &Config, context: &Context) -> Result<Rep
 }
 
 async fn collect(args: &Args, config: &Config, printer: Printer) -> Result<Report, Failure> {
-    let access = if args.dry_run { Access::Shared } else { Access::Alone };
-    let store = Store::open(&config.storage.driver, access).await?;
+    let driver = &config.storage.driver;
+    let store = match &args.beside {
+        Some(socket) if !args.dry_run => {
+            let grace = args.grace.unwrap_or_default();
+            Store::open_beside(driver, socket, grace).await?
+        }
+        _ => Store::open(driver, access(args)).await?,
+    };
     printer.say(format!("collecting {}", config.storage.driver));
     let mut progress = Progress::new(printer);
     let mut watch = |news| match news {
@@ -104,12 +119,16 @@ async fn collect(args: &Args, config: &Config, printer: Printer) -> Result<Repor
     Ok(collected.report())
 }
 
+fn access(args: &Args) -> Access {
+    if args.dry_run || args.shared { Access::Shared } else { Access::Alone }
+}
+
 fn options(args: &Args, config: &Config) -> Options {
     Options {
         untagged: if args.delete_untagged { Untagged::Remove } else { Untagged::Keep },
         empty: if args.prune_empty_repositories { Empty::Remove } else { Empty::Keep },
-        beside: Beside::Nobody,
-        grace: None,
+        beside: if args.beside.is_some() { Beside::Registry } else { Beside::Nobody },
+        grace: args.grace,
         cache: config.storage.folder().map(collect::cache_in),
     }
 }
@@ -133,8 +152,8 @@ fn print(printer: Printer, plan: &collect::Plan) -> Result<(), Failure> {
     }
 }
 
-async fn undo(config: &Config, run: &RunId) -> Result<Report, Failure> {
-    let store = Store::open(&config.storage.driver, Access::Alone).await?;
+async fn undo(config: &Config, run: &RunId, access: Access) -> Result<Report, Failure> {
+    let store = Store::open(&config.storage.driver, access).await?;
     let restored = store.undo(run).await?;
     let verdict = if restored.kept.is_empty() { Verdict::Good } else { Verdict::Findings };
     let undone = Undone { run: run.to_string(), restored: restored.objects, kept: restored.kept };

@@ -69,6 +69,27 @@ fn supervised(words: &[&OsStr], environment: &Environment) -> Option<PathBuf> {
     (root.is_absolute() && root.to_str().is_some()).then_some(root)
 }
 
+/// The words before those of a command that is to run as the registry's user: `__as-registry --root DIR --parent PID`.
+pub(super) const AS_REGISTRY: &str = "__as-registry";
+
+/// Becomes the registry's user, if the command line says so; returns the command line that is left.
+///
+/// Call it before there are threads, and before the environment is read.
+pub(crate) fn take_over(arguments: Vec<OsString>) -> Result<Vec<OsString>, Exit> {
+    let [_, command, _, root, _, parent, ..] = &arguments[..] else { return Ok(arguments) };
+    if command != AS_REGISTRY {
+        return Ok(arguments);
+    }
+    let layout = Layout::new(PathBuf::from(root));
+    let parent = parent.to_str().and_then(|parent| parent.parse().ok()).unwrap_or_default();
+    if let Err(error) = supervise::become_registry(&layout, parent) {
+        return Err(failed(&Failure::from(error)));
+    }
+    let mut left = arguments;
+    left.drain(1..6);
+    Ok(left)
+}
+
 /// Becomes what was asked for.
 pub(crate) fn run(command: &Command) -> Exit {
     let ended: Result<(), Failure> = match command {
@@ -85,13 +106,15 @@ pub(crate) fn run(command: &Command) -> Exit {
     };
     match ended {
         Ok(()) => Exit::Done,
-        Err(failure) => {
-            // Into a log: without color.
-            let hint = failure.hint();
-            Printer::new(Format::Text, Volume::Normal, true).error(&failure, hint.as_deref());
-            failure.exit()
-        }
+        Err(failure) => failed(&failure),
     }
+}
+
+fn failed(failure: &Failure) -> Exit {
+    // Into a log: without color.
+    let hint = failure.hint();
+    Printer::new(Format::Text, Volume::Normal, true).error(failure, hint.as_deref());
+    failure.exit()
 }
 
 #[cfg(test)]

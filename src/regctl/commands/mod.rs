@@ -21,6 +21,7 @@ pub(crate) mod man;
 pub(crate) mod once;
 pub(crate) mod reconfigure;
 pub(crate) mod registry;
+pub(crate) mod registry_garbage_collect;
 pub(crate) mod restart;
 pub(crate) mod run;
 mod selection;
@@ -75,6 +76,7 @@ pub(crate) enum Command {
     Tail(tail::Args),
     Reconfigure(reconfigure::Args),
     SetReadonly(set_readonly::Args),
+    RegistryGarbageCollect(registry_garbage_collect::Args),
     User(user::Args),
     Events(events::Args),
     GenerateSecrets(generate_secrets::Args),
@@ -106,6 +108,7 @@ pub(crate) fn run(command: Command, context: &Context) -> Result<Report, Failure
         Command::Tail(args) => tail::run(args, context),
         Command::Reconfigure(args) => reconfigure::run(args, context),
         Command::SetReadonly(args) => set_readonly::run(args, context),
+        Command::RegistryGarbageCollect(args) => registry_garbage_collect::run(args, context),
         Command::User(args) => user::run(args, context),
         Command::Events(args) => events::run(args, context),
         Command::GenerateSecrets(args) => generate_secrets::run(args, context),

@@ -6,18 +6,23 @@ use std::{
     time::{Duration, Instant},
 };
 
+use super::waiting;
 use crate::{
+    collect::Registry,
     config::{Instance, vhost::Vhost},
-    reconfigure::{Desired, Services, Supervision},
-    state::{Layout, ServiceName},
-    supervise::{self, Act, ActError, Outdated, Request},
+    output::Printer,
+    reconfigure::{self, Claim, Desired, ReadOnlyError, Services as ServicesOf, Supervision},
+    state::{Layout, ServiceName, Services, services},
+    supervise::{
+        self, Act, ActError, AskError, Change, Line, Outdated, Request, ServiceStatus, Wanted,
+    },
 };
 
 /// The services of an instance, by way of its supervisor.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Supervised<'a>(pub(super) &'a Layout);
 
-impl Services for Supervised<'_> {
+impl ServicesOf for Supervised<'_> {
     /// None: nothing is running.
     type Acted = Option<Vec<Act>>;
     type Error = ActError;
@@ -45,7 +50,7 @@ const START_PATIENCE: Duration = Duration::from_secs(10);
 
 impl Supervision for Supervised<'_> {
     fn is_current(&self) -> bool {
-        let of_registry = |status: &supervise::ServiceStatus| {
+        let of_registry = |status: &ServiceStatus| {
             status.name == ServiceName::Registry && status.outdated == Outdated::No
         };
         supervise::ask(self.0, &Request::Status)
@@ -53,9 +58,8 @@ impl Supervision for Supervised<'_> {
     }
 
     fn is_there(&self) -> bool {
-        let runs = |status: &supervise::ServiceStatus| {
-            status.name == ServiceName::Registry && status.pid.is_some()
-        };
+        let runs =
+            |status: &ServiceStatus| status.name == ServiceName::Registry && status.pid.is_some();
         match supervise::ask(self.0, &Request::Status) {
             Ok(overview) => overview.services.iter().any(runs),
             // Then it is its socket that says so.
@@ -66,6 +70,79 @@ impl Supervision for Supervised<'_> {
     fn took(&self) {
         // A supervisor that is gone by now has nothing to note.
         let _ = supervise::ask(self.0, &Request::Current { service: ServiceName::Registry });
+    }
+}
+
+/// How long the kernel may take to end what was killed, and a registry to serve that was started.
+const KILLED: Duration = Duration::from_secs(5);
+const SERVES: Duration = Duration::from_secs(60);
+
+/// The registry of an instance, as a command reaches it that works on its storage.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct TheRegistry<'a> {
+    pub(super) layout: &'a Layout,
+    pub(super) claim: Claim<'a>,
+    pub(super) printer: Printer,
+}
+
+/// Why the registry is not as it was told to be.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum RegistryError {
+    #[error(transparent)]
+    Ask(#[from] AskError),
+    #[error(transparent)]
+    ReadOnly(#[from] ReadOnlyError),
+    #[error(transparent)]
+    Services(#[from] services::Error),
+    #[error("{0}")]
+    NotSo(String),
+}
+
+impl TheRegistry<'_> {
+    fn tell(&self, change: Change, patience: Duration) -> Result<(), RegistryError> {
+        let told = match supervise::tell(self.layout, change, &[ServiceName::Registry]) {
+            // What nobody supervises is not there; its storage says if that is wrong.
+            Err(AskError::NotRunning) => return Ok(()),
+            told => told?,
+        };
+        let printer = self.printer;
+        let changed = supervise::wait_for(self.layout, &told, patience, |text| printer.say(text))?;
+        match changed.iter().find(|changed| !changed.is_so) {
+            None => Ok(()),
+            Some(changed) => Err(RegistryError::NotSo(Line(&changed.status).to_string())),
+        }
+    }
+}
+
+impl Registry for TheRegistry<'_> {
+    type Error = RegistryError;
+
+    fn is_up(&self) -> Result<bool, RegistryError> {
+        let overview = match supervise::ask(self.layout, &Request::Status) {
+            Err(AskError::NotRunning) => return Ok(false),
+            overview => overview?,
+        };
+        let is_up = |status: &ServiceStatus| {
+            status.name == ServiceName::Registry
+                && (status.pid.is_some() || status.wanted == Wanted::Up)
+        };
+        Ok(overview.services.iter().any(is_up))
+    }
+
+    fn stop(&self) -> Result<(), RegistryError> {
+        let grace = Services::load(self.layout)?.registry.grace();
+        self.tell(Change::Stop, grace.saturating_add(KILLED))
+    }
+
+    fn start(&self) -> Result<(), RegistryError> {
+        self.tell(Change::Start, SERVES)
+    }
+
+    fn follow_holds(&self) -> Result<(), RegistryError> {
+        let Self { layout, claim, printer } = *self;
+        let waits = |reason: &str| waiting::announce(printer)(reason);
+        reconfigure::follow_holds(layout, claim, waits, &Supervised(layout))?;
+        Ok(())
     }
 }
 

@@ -19,6 +19,7 @@ use crate::{
     },
     state::{holds, journal, lock, secrets, services, users},
     supervise::{self, AskError, EventsError, ReloadError, ServiceError, SupervisorError},
+    sys::worker::Ended,
 };
 
 impl Failure {
@@ -44,6 +45,9 @@ impl Failure {
             Self::Reload(error) => reload_exit(error),
             Self::Events(error) => events_exit(error),
             Self::Collect(error) => collect_exit(error),
+            Self::Pause(error) => caused(error, Exit::Failed),
+            Self::Work(error) => caused(error, Exit::Failed),
+            Self::Worker(ended) => worker_exit(*ended),
             Self::Services(error) => services_exit(error),
             Self::Service(error) => service_exit(error),
             Self::Log(error) => caused(error, Exit::Failed),
@@ -198,6 +202,7 @@ fn read_only_exit(error: &ReadOnlyError) -> Exit {
         | ReadOnlyError::Lock(_)
         | ReadOnlyError::Apply(_)
         | ReadOnlyError::Held(_)
+        | ReadOnlyError::Writing { .. }
         | ReadOnlyError::Unpatchable(_) => Exit::Failed,
     }
 }
@@ -272,6 +277,17 @@ fn collect_exit(error: &CollectError) -> Exit {
         | CollectError::Database(_)
         | CollectError::NoRun(_) => Exit::Failed,
         CollectError::Line(_) | CollectError::Storage(_) => caused(error, Exit::Failed),
+    }
+}
+
+/// The code that the work itself has chosen.
+fn worker_exit(ended: Ended) -> Exit {
+    match ended {
+        Ended::Code(2) => Exit::Usage,
+        Ended::Code(75) => Exit::Locked,
+        Ended::Code(77) => Exit::Permission,
+        Ended::Code(78) => Exit::ConfigInvalid,
+        Ended::Code(_) | Ended::Interrupted(_) | Ended::Killed(_) => Exit::Failed,
     }
 }
 

@@ -5,13 +5,17 @@ use std::{io, path::PathBuf};
 use registry::collect::Error as CollectError;
 
 use crate::{
+    collect::{BringBackError, PauseError},
     config::{Invalid, load},
     reconfigure::{self, ApplyError, DesiredError, GenerateError, InitError, ReadOnlyError},
     state::{ServiceName, lock, secrets, services, users},
     supervise::{
         self, ActError, AskError, EventsError, LogError, ReloadError, ServiceError, SupervisorError,
     },
-    sys::fs,
+    sys::{
+        fs,
+        worker::{Ended, Error as WorkerError},
+    },
 };
 
 /// Why a command did not do what it was asked.
@@ -62,6 +66,12 @@ pub(crate) enum Failure {
     Reload(ReloadError),
     /// The running registry's events.
     Events(EventsError),
+    /// The registry is not in the state in which its storage is worked on, or not back from there.
+    Pause(PauseError),
+    /// What works on the storage could not be run.
+    Work(WorkerError),
+    /// What works on the storage has not done it, and has said why.
+    Worker(Ended),
     /// It is not known which services there are.
     Services(services::Error),
     /// There is no collection.
@@ -186,6 +196,27 @@ impl From<GenerateError> for Failure {
 impl From<SupervisorError> for Failure {
     fn from(error: SupervisorError) -> Self {
         Self::Supervisor(error)
+    }
+}
+
+impl From<PauseError> for Failure {
+    fn from(error: PauseError) -> Self {
+        Self::Pause(error)
+    }
+}
+
+impl From<BringBackError> for Failure {
+    fn from(error: BringBackError) -> Self {
+        match error {
+            BringBackError::Lock(error) => error.into(),
+            BringBackError::Pause(error) => error.into(),
+        }
+    }
+}
+
+impl From<WorkerError> for Failure {
+    fn from(error: WorkerError) -> Self {
+        Self::Work(error)
     }
 }
 

@@ -3,6 +3,7 @@
 use std::{error::Error as StdError, fmt};
 
 use super::Failure;
+use crate::sys::worker::Ended;
 
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -48,6 +49,20 @@ impl fmt::Display for Failure {
             Self::Reload(error) => chain(f, error),
             Self::Events(error) => chain(f, error),
             Self::Collect(error) => chain(f, error),
+            Self::Pause(error) => chain(f, error),
+            Self::Work(error) => chain(f, error),
+            Self::Worker(ended) => match ended {
+                Ended::Code(code) => {
+                    write!(f, "the work ended with exit code {code}; it is said above why")
+                }
+                Ended::Interrupted(signal) => {
+                    write!(f, "interrupted by {signal}: the next run does the rest")
+                }
+                Ended::Killed(signal) => write!(
+                    f,
+                    "somebody has killed the work with {signal}: the next run does the rest"
+                ),
+            },
             Self::Services(error) => chain(f, error),
             Self::Service(error) => chain(f, error),
             Self::Log(error) => chain(f, error),

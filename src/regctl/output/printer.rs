@@ -65,6 +65,14 @@ impl Printer {
         self.volume == Volume::Normal && io::stderr().is_terminal()
     }
 
+    pub(crate) fn format(&self) -> Format {
+        self.format
+    }
+
+    pub(crate) fn volume(&self) -> Volume {
+        self.volume
+    }
+
     /// Prints a report on stdout.
     pub(crate) fn report(&self, report: &Report) -> io::Result<()> {
         let quiet = self.volume == Volume::Quiet && report.verdict == Verdict::Good;

@@ -69,6 +69,11 @@ impl Report {
         Self { body: Body::Nothing, verdict: Verdict::Good }
     }
 
+    /// A command that has said everything, and what of it needs a look.
+    pub(crate) fn silent_with(verdict: Verdict) -> Self {
+        Self { body: Body::Nothing, verdict }
+    }
+
     /// A file that is written to stdout as it is, whatever the format.
     pub(crate) fn file(text: String) -> Self {
         Self { body: Body::File(text), verdict: Verdict::Good }

@@ -35,7 +35,8 @@ pub(crate) use init::{InitError, Initialized, Request, init};
 pub(crate) use nginx::Error as NginxError;
 pub(crate) use plan::{Change, FolderChange, Plan};
 pub(crate) use read_only::{
-    Error as ReadOnlyError, Pending, Reach, Supervision, Switched, read_only_status, set_read_only,
+    Error as ReadOnlyError, Pending, Reach, Supervision, Switched, follow_holds, read_only_status,
+    set_read_only,
 };
 pub(crate) use storage_folder::Error as StorageFolderError;
 pub(crate) use system::{Activation, Error as SystemError};

@@ -36,6 +36,9 @@ const KEY: &str = "registry.storage.maintenance.readonly.enabled";
 /// How long a registry may take to switch.
 const TELL_PATIENCE: Duration = Duration::from_secs(20);
 
+/// How long it may take until writes that began before have ended, and a margin.
+const QUIET_PATIENCE: Duration = Duration::from_secs(130);
+
 /// The running registry, as whoever supervises it sees it.
 pub(crate) trait Supervision {
     /// Whether it runs on its files as they are.
@@ -112,6 +115,8 @@ pub(crate) enum Error {
     Held(Box<Hold>),
     #[error("`{}` has no line for read-only that could be changed by itself; nothing was changed", .0.display())]
     Unpatchable(PathBuf),
+    #[error("the registry is read-only, and still writes what was begun before; `{}` says what", socket.display())]
+    Writing { socket: PathBuf },
     #[error(
         "read-only is {} in the files, and the running registry could not be told through `{}`",
         if *enabled { "on" } else { "off" }, socket.display()
@@ -175,6 +180,39 @@ pub(crate) fn set_read_only(
     }
     let pending = if is_applied { pending(layout) } else { Pending::Files(Vec::new()) };
     Ok(Switched { is_changed, effective, reach, pending, cleared })
+}
+
+/// Has `config.yml` and the running registry be what the setting and the holds say; returns how far that has come.
+///
+/// For whoever has taken a hold, or released one. A registry that runs is read-only only when it writes nothing any more.
+pub(crate) fn follow_holds(
+    layout: &Layout,
+    claim: Claim<'_>,
+    waits: impl FnOnce(&str),
+    registry: &impl Supervision,
+) -> Result<Reach, Error> {
+    let _lock = Lock::Instance.acquire(layout, claim.command, claim.patience, waits)?;
+    apply::complete(layout)?;
+    let instance = load::load(&layout.instance_toml())?.instance;
+    let effective = instance.registry.storage.read_only || Holds::load(layout)?.are_read_only();
+    let Some(found) = managed::read(&layout.config_yml())? else {
+        return Ok(Reach::NextReconfigure);
+    };
+    let changes = config(layout, found, effective)?.into_iter().collect();
+    let was_current = registry.is_current();
+    apply::apply(layout, &Plan { changes, ..Plan::default() })?;
+    if !registry.is_there() {
+        return Ok(Reach::NextStart);
+    }
+    let wanted = match effective {
+        true => serde_json::json!({ "enabled": true, "wait_quiet": "2m" }),
+        false => serde_json::json!({ "enabled": false }),
+    };
+    let reach = tell(layout, effective, &wanted, QUIET_PATIENCE)?;
+    if was_current && reach == Reach::Live {
+        registry.took();
+    }
+    Ok(reach)
 }
 
 /// Removes the holds of dead owners, if there are any that keep the registry read-only.
@@ -243,13 +281,26 @@ fn pending(layout: &Layout) -> Pending {
 
 /// Tells the running registry, if there is one.
 pub(crate) fn tell_running(layout: &Layout, enabled: bool) -> Result<Reach, Error> {
+    tell(layout, enabled, &serde_json::json!({ "enabled": enabled }), TELL_PATIENCE)
+}
+
+fn tell(
+    layout: &Layout,
+    enabled: bool,
+    wanted: &serde_json::Value,
+    patience: Duration,
+) -> Result<Reach, Error> {
     let socket = layout.registry_socket();
-    let document = serde_json::json!({ "enabled": enabled }).to_string();
     let peer = Peer::Unix(socket.clone());
-    let answer =
-        local::request(&peer, &Method::PUT, "/v1/read-only", Some(document), TELL_PATIENCE);
+    let document = Some(wanted.to_string());
+    let answer = local::request(&peer, &Method::PUT, "/v1/read-only", document, patience);
     let told = match answer {
-        Ok(answer) if (200..300).contains(&answer.status) => return Ok(Reach::Live),
+        Ok(answer) if (200..300).contains(&answer.status) => {
+            return match is_quiet(&answer.body) {
+                false if wanted["wait_quiet"].is_string() => Err(Error::Writing { socket }),
+                _ => Ok(Reach::Live),
+            };
+        }
         Ok(answer) => {
             let said = answer.body.trim();
             io::Error::other(format!("it answered {}: {said}", answer.status))
@@ -263,4 +314,10 @@ pub(crate) fn tell_running(layout: &Layout, enabled: bool) -> Result<Reach, Erro
         Err(error) => error,
     };
     Err(Error::Tell { enabled, socket, source: told })
+}
+
+/// Whether a registry says that nothing is written any more.
+fn is_quiet(answer: &str) -> bool {
+    let answer: Result<serde_json::Value, _> = serde_json::from_str(answer);
+    answer.is_ok_and(|answer| answer["quiet"] == true)
 }

@@ -117,6 +117,11 @@ impl Holds {
         self.all.iter().find(|hold| hold.kind == Kind::ReadOnly && !hold.is_stale())
     }
 
+    /// Returns the first that keeps the registry stopped, its owner dead or alive.
+    pub(crate) fn stopped(&self) -> Option<&Hold> {
+        self.all.iter().find(|hold| hold.kind == Kind::Stop)
+    }
+
     /// Removes the holds of dead owners, and returns them.
     ///
     /// Whoever holds the storage lock knows that nobody works on the storage.
@@ -148,7 +153,6 @@ impl Holds {
     }
 }
 
-#[cfg_attr(not(test), expect(dead_code, reason = "what takes holds is still to come"))]
 impl Hold {
     /// Takes a hold for this process; it stays until it is released.
     pub(crate) fn take(

@@ -5,6 +5,7 @@
 
 use std::{
     fmt,
+    os::fd::OwnedFd,
     path::{Path, PathBuf},
     process,
     time::Duration,
@@ -35,7 +36,7 @@ pub(crate) enum Lock {
 /// A lock that is held until dropped.
 #[derive(Debug)]
 pub(crate) struct Held {
-    _lock: FileLock,
+    lock: FileLock,
 }
 
 /// Who holds the lock, as the lock file says.
@@ -83,7 +84,19 @@ impl Lock {
         let text = serde_json::to_string(&holder).expect("numbers and strings are always JSON");
         // On a full disk whoever waits learns less; services can still be restarted.
         let _ = lock.record(&format!("{text}\n"));
-        Ok(Held { _lock: lock })
+        Ok(Held { lock })
+    }
+
+    /// Returns who holds the lock, if anybody does: not everybody says who he is.
+    pub(crate) fn held_by(self, layout: &Layout) -> Result<Option<Option<Holder>>, Error> {
+        let path = self.path(layout);
+        if !layout.run().exists() {
+            return Ok(None);
+        }
+        Ok(match Unlocked::open(&path)?.try_lock()? {
+            Ok(_) => None,
+            Err(_) => Some(holder(&path)),
+        })
     }
 
     fn path(self, layout: &Layout) -> PathBuf {
@@ -98,6 +111,13 @@ impl Lock {
 fn holder(path: &Path) -> Option<Holder> {
     let text = fs::read_to_string(path).ok()??;
     serde_json::from_str(&text).ok()
+}
+
+impl Held {
+    /// The lock once more, for a process that this one makes: it is free when both have let go.
+    pub(crate) fn share(&self) -> Result<OwnedFd, Error> {
+        Ok(self.lock.share()?)
+    }
 }
 
 fn shown(holder: Option<&Holder>) -> String {

@@ -46,6 +46,17 @@ pub(crate) fn run(layout: &Layout, name: ServiceName, parent: u32) -> Result<(),
     }
 }
 
+/// Becomes the registry's user, with less of a claim to the processor than the registry itself; ends with the parent.
+///
+/// For work on the storage besides serving it.
+pub(crate) fn become_registry(layout: &Layout, parent: u32) -> Result<(), Error> {
+    signals::unblock().map_err(Error::Process)?;
+    limits::raise_open_files().map_err(Error::Process)?;
+    limits::be_nice().map_err(Error::Process)?;
+    let services = Services::load(layout)?;
+    prepare(&services.registry, parent, Signal::SIGTERM)
+}
+
 fn prepare(service: &Service, parent: u32, end: Signal) -> Result<(), Error> {
     if let Some(account) = &service.account {
         let (user, group) = (account.user.clone(), account.group.clone());

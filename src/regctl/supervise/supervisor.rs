@@ -18,7 +18,7 @@ use super::{
     service::{Echo, Supervised},
 };
 use crate::{
-    state::{Layout, ServiceName, Services, services},
+    state::{Holds, Layout, Lock, ServiceName, Services, services},
     sys::{
         fs,
         lock::{FileLock, Unlocked},
@@ -108,7 +108,10 @@ impl Supervisor {
     /// Keeps the services up until told to stop; returns when everything has ended.
     pub(crate) fn run(mut self) {
         let now = Instant::now();
-        for service in self.services.iter_mut().filter(|service| service.service.enabled) {
+        let held = self.is_held().is_err();
+        let is_free = |name| name != ServiceName::Registry || !held;
+        let enabled = self.services.iter_mut().filter(|service| service.service.enabled);
+        for service in enabled.filter(|service| is_free(service.name)) {
             service.on(Event::Start, &self.layout, now);
         }
         while !self.is_over() {
@@ -226,6 +229,9 @@ impl Supervisor {
         if self.stopping.is_some() {
             return Err("the supervisor is stopping".to_owned());
         }
+        if name == ServiceName::Registry && event != Event::Stop {
+            self.is_held()?;
+        }
         let layout = self.layout.clone();
         let service = self.service(name);
         if !service.service.enabled && event != Event::Stop {
@@ -233,6 +239,17 @@ impl Supervisor {
         }
         service.on(event, &layout, Instant::now());
         Ok(())
+    }
+
+    /// Fails while a command keeps the registry stopped and works on its storage. Of one that has ended, nothing but its hold is left.
+    fn is_held(&self) -> Result<(), String> {
+        let holds = Holds::load(&self.layout).map_err(|error| error.to_string())?;
+        let Some(hold) = holds.stopped() else { return Ok(()) };
+        match Lock::Storage.held_by(&self.layout) {
+            Ok(None) => Ok(()),
+            Ok(Some(_)) => Err(format!("the registry is kept stopped by {hold}")),
+            Err(error) => Err(error.to_string()),
+        }
     }
 
     fn service(&mut self, name: ServiceName) -> &mut Supervised {
@@ -243,13 +260,17 @@ impl Supervisor {
     /// Takes in what `services.json` says now.
     fn refresh(&mut self) -> Result<(), String> {
         let wanted = Services::load(&self.layout).map_err(|error| error.to_string())?;
+        let is_held = self.is_held().is_err();
         let now = Instant::now();
         for service in &mut self.services {
             let was_enabled = service.service.enabled;
             service.service = wanted.get(service.name).clone();
             service.machine.grace = service.service.grace();
             match (was_enabled, service.service.enabled) {
-                (false, true) if self.stopping.is_none() => {
+                (false, true)
+                    if self.stopping.is_none()
+                        && (!is_held || service.name != ServiceName::Registry) =>
+                {
                     service.on(Event::Start, &self.layout, now);
                 }
                 (true, false) => service.on(Event::Stop, &self.layout, now),

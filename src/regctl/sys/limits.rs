@@ -1,8 +1,11 @@
-//! Limits of the process.
+//! Limits of the process, and its place behind others.
 
 use std::io;
 
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
+
+/// As much as `nice` takes without an argument.
+const NICE: i32 = 10;
 
 /// Raises the soft limit of open files to the hard one.
 ///
@@ -12,5 +15,11 @@ pub(crate) fn raise_open_files() -> io::Result<()> {
     if soft < hard {
         setrlimit(Resource::RLIMIT_NOFILE, hard, hard)?;
     }
+    Ok(())
+}
+
+/// Lets others have the processor first.
+pub(crate) fn be_nice() -> io::Result<()> {
+    rustix::process::nice(NICE)?;
     Ok(())
 }

@@ -3,7 +3,7 @@
 use std::{
     fs::{File, OpenOptions, TryLockError},
     io::{self, Seek as _, SeekFrom, Write as _},
-    os::unix::fs::OpenOptionsExt as _,
+    os::{fd::OwnedFd, unix::fs::OpenOptionsExt as _},
     path::{Path, PathBuf},
     sync::mpsc::{self, RecvTimeoutError},
     thread,
@@ -73,6 +73,12 @@ impl Unlocked {
 }
 
 impl FileLock {
+    /// The same open file: whoever has it holds the lock, too.
+    pub(crate) fn share(&self) -> Result<OwnedFd, Error> {
+        let shared = self.file.try_clone().map(OwnedFd::from);
+        shared.map_err(|source| failed(&self.path, source))
+    }
+
     /// Replaces the text in the lock file, by which others learn who holds it.
     pub(crate) fn record(&mut self, text: &str) -> Result<(), Error> {
         let written = self

@@ -26,3 +26,4 @@ pub(crate) mod stage;
 pub(crate) mod stdin;
 pub(crate) mod stdout;
 mod whoever;
+pub(crate) mod worker;
