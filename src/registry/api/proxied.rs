@@ -208,7 +208,7 @@ impl Call<'_> {
         &self,
         name: &RepositoryName,
         subject: &Digest,
-    ) -> Result<Option<Listed>, Failure> {
+    ) -> Result<Option<Listed<'_>>, Failure> {
         match &self.api.proxy {
             None => Ok(None),
             Some(proxy) => proxy.referrers(name, subject).await.map(Some).map_err(failure_of),

@@ -210,15 +210,7 @@ impl Flight {
 
     async fn fetch(&self, upstream: &Upstream, writing: &Writing) -> Result<(), Error> {
         let (name, digest) = &self.sought;
-        let place = self.flights.room.take(TURN, self.progress.closed()).await;
-        let Some(place) = place else {
-            let is_abandoned = self.progress.is_closed();
-            return Err(if is_abandoned {
-                Error::GivenUp
-            } else {
-                Error::Busy { retry_after: None }
-            });
-        };
+        let place = self.place().await?;
         // Who looked before a fetch was over, and asked for another one after it, finds what that one has left.
         if writing.blob(name, digest).await.is_ok() {
             return Ok(());
@@ -263,6 +255,24 @@ impl Flight {
             ContentError::WrongLength { .. } => Error::Unusable("the blob has another length"),
             ContentError::Body(error) => Error::Cut(error),
             error => error.into(),
+        })
+    }
+
+    /// Waits for its turn, as long as anybody waits for this fetch.
+    async fn place(&self) -> Result<Place, Error> {
+        let mut stopped = self.flights.stopped.subscribe();
+        let gone = async {
+            tokio::select! {
+                () = self.progress.closed() => {}
+                // The other end lives as long as the registry does.
+                _ = stopped.wait_for(|stopped| *stopped) => {}
+            }
+        };
+        let place = self.flights.room.take(TURN, gone).await;
+        let is_given_up = self.progress.is_closed() || *self.flights.stopped.borrow();
+        place.ok_or(match is_given_up {
+            true => Error::GivenUp,
+            false => Error::Busy { retry_after: None },
         })
     }
 

@@ -103,7 +103,7 @@ async fn where_there_is_no_api_the_tag_lists_them() {
     let tag = format!("/v2/app/manifests/{}", digest(b"subject").to_string().replace(':', "-"));
     let list = index(&[entry("a", "text/a")]);
     let by_digest = format!("/v2/app/manifests/{}", digest(&list));
-    for missing in [404, 405, 400] {
+    for missing in [404, 405, 400, 403] {
         let upstream = Upstream::start({
             let (tag, list, by_digest) = (tag.clone(), list.clone(), by_digest.clone());
             move |asked: &Asked| match asked.target == tag || asked.target == by_digest {
@@ -117,6 +117,13 @@ async fn where_there_is_no_api_the_tag_lists_them() {
         let proxy = proxy(&upstream.url(), "");
         assert_eq!(listed(&get(&proxy, &target("")).await.expect(200)), digests(&["a"]));
     }
+    // Refused, an empty list would not be true.
+    let upstream = Upstream::start(|asked| {
+        Reply::status(if asked.target.contains("/referrers/") { 403 } else { 404 })
+    })
+    .await;
+    let refused = proxy(&upstream.url(), "");
+    assert_eq!(get(&refused, &target("")).await.status, 403);
     let upstream = Upstream::start(|_| Reply::status(404)).await;
     let proxy = proxy(&upstream.url(), "");
     assert_eq!(listed(&get(&proxy, &target("")).await.expect(200)), Vec::<String>::new());

@@ -142,3 +142,35 @@ async fn fetches_that_nobody_waits_for_make_way_for_one_that_somebody_does() {
     drop(clients.split_off(1));
     assert_eq!(waits.answer().await.unwrap().expect(200).body, wanted.as_bytes());
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn however_clients_come_each_blob_is_fetched_once() {
+    let blobs: Vec<String> = (0..100).map(|index| format!("content {index}")).collect();
+    let target = |blob: &str| format!("/v2/app/blobs/{}", digest(blob.as_bytes()));
+    let upstream = Upstream::start({
+        let known = blobs.iter().map(|blob| (target(blob), blob.clone()));
+        let known: HashMap<_, _> = known.collect();
+        move |asked| Reply::body(known[&asked.target].as_bytes())
+    })
+    .await;
+    let proxy = Arc::new(proxy(&upstream.url(), ""));
+    let mut clients = tokio::task::JoinSet::new();
+    for client in 0..8 {
+        let (proxy, blobs) = (Arc::clone(&proxy), blobs.clone());
+        clients.spawn(async move {
+            let mut connection = proxy.client().await;
+            // Some a little behind the others.
+            for blob in blobs.iter().cycle().skip(client % 3).take(100) {
+                let target = format!("/v2/app/blobs/{}", digest(blob.as_bytes()));
+                let answer = connection.ask("GET", &target, "").await.expect(200);
+                assert_eq!(answer.body, blob.as_bytes());
+            }
+        });
+    }
+    while let Some(ended) = clients.join_next().await {
+        ended.unwrap();
+    }
+    for blob in &blobs {
+        assert_eq!(upstream.asked("GET", &target(blob)).len(), 1, "{blob}");
+    }
+}
