@@ -63,6 +63,11 @@ impl Referrers {
         }
     }
 
+    /// Adds what another page of the list has.
+    pub fn append(&mut self, mut page: Self) {
+        self.listed.append(&mut page.listed);
+    }
+
     /// Removes a referrer. No: it was not listed.
     pub fn remove(&mut self, digest: &Digest) -> bool {
         let before = self.listed.len();
