@@ -75,6 +75,9 @@ pub(crate) async fn sweep<S: Bulk>(
                     if let (Ok(Removed::Kept(_)), Some(digest)) = (&result, digest(item)) {
                         spared.extend(plan.leads.closure(digest));
                     }
+                    if matches!(result, Ok(Removed::Gone)) {
+                        watch(Progress::Gone(item.clone()));
+                    }
                     swept.count(step, is_repository, bytes, result);
                 }
             }
