@@ -1,6 +1,9 @@
 //! `regctl registry-garbage-collect`: collects the instance's storage, and brings the registry back to what it was.
 
-use std::{ffi::OsString, path::PathBuf, process, time::Duration};
+use std::{
+    ffi::OsString, io, io::Write as _, os::unix::net::UnixStream, path::PathBuf, process, thread,
+    time::Duration,
+};
 
 use registry::{Config, collect::RunId};
 
@@ -11,19 +14,22 @@ use super::{
     waiting::{self, Waiting},
 };
 use crate::{
-    collect::{self, Mode},
+    collect::{self, Mode, Outcome, Record},
     config::load,
     exit::Failure,
     output::{Format, Report, Verdict, Volume},
-    state::{Layout, Lock, Services, lock::Held},
-    supervise::Error as ServeError,
+    state::{Layout, Lock, LogPolicy, Services, lock::Held},
+    supervise::{self, Error as ServeError},
     sys::{
         signals::Signals,
-        worker::{self, Ended},
+        worker::{self, Ended, Error as WorkerError, Passed},
     },
 };
 
 const COMMAND: &str = "registry-garbage-collect";
+
+/// The log of what was removed.
+const LOG: &str = "garbage-collect";
 
 /// Remove from the registry's storage what nothing in it needs
 ///
@@ -71,6 +77,9 @@ pub(crate) struct Args {
     /// Remove repositories that have neither tags nor manifests any more, whole or not at all
     #[arg(long, conflicts_with = "online")]
     prune_empty_repositories: bool,
+    /// What is younger stays
+    #[arg(long, hide = true, value_name = "AGE", value_parser = waiting::duration)]
+    grace: Option<Duration>,
     #[command(flatten)]
     waiting: Waiting,
 }
@@ -96,7 +105,6 @@ impl Args {
 }
 
 pub(crate) fn run(args: Args, context: &Context) -> Result<Report, Failure> {
-    let signals = Signals::block().map_err(Failure::Input)?;
     let Context { layout, printer, .. } = context;
     let instance = load::load(&layout.instance_toml())?.instance;
     if !instance.registry.enable {
@@ -109,13 +117,17 @@ pub(crate) fn run(args: Args, context: &Context) -> Result<Report, Failure> {
     let mode = args.mode(&settings.mode);
     if args.dry_run {
         let words = words(&args, &config, context, (None, settings.grace));
+        let signals = Signals::block().map_err(WorkerError::Wait)?;
         return ended(worker::work(signals, words, environment(layout)?, None)?);
     }
     let claim = args.waiting.claim(COMMAND);
     let lock =
         || Lock::Storage.acquire(layout, COMMAND, claim.patience, waiting::announce(*printer));
-    let registry = TheRegistry { layout, claim, printer: *printer };
-    let (storage, left) = collect::bring_back(layout, lock()?, lock, &registry)?;
+    let free = lock()?;
+    // Whoever waits for another command may be sent away; from here on a signal is heard when it does no harm.
+    let signals = Signals::block().map_err(WorkerError::Wait)?;
+    let registry = TheRegistry { layout, claim, printer: *printer, signals };
+    let (storage, left) = collect::bring_back(layout, free, lock, &registry)?;
     for hold in &left {
         printer.say(format!("brought back what the {} hold of {hold} left", hold.kind));
     }
@@ -123,9 +135,14 @@ pub(crate) fn run(args: Args, context: &Context) -> Result<Report, Failure> {
     let paused = collect::pause(layout, mode, (COMMAND, reason), &registry)?;
     let served = paused.was_running().then_some(mode);
     let words = words(&args, &config, context, (served, settings.grace));
-    let worked = work(signals, words, layout, &storage);
+    let record = Record::begin(layout);
+    let worked = match &record {
+        Ok(_) => work(signals, words, context, &storage),
+        Err(_) => Ok(Ended::Code(1)),
+    };
     // Whatever came of it.
     let back = paused.end(layout, Some(storage), &registry);
+    note(record?, &worked, context);
     match (worked, back) {
         (Ok(worked), Ok(())) => ended(worked),
         (Err(failure), Ok(())) => Err(failure),
@@ -137,13 +154,49 @@ pub(crate) fn run(args: Args, context: &Context) -> Result<Report, Failure> {
     }
 }
 
+/// Has the work done, and writes to its log what it removes.
 fn work(
     signals: Signals,
     words: Vec<OsString>,
-    layout: &Layout,
+    context: &Context,
     storage: &Held,
 ) -> Result<Ended, Failure> {
-    Ok(worker::work(signals, words, environment(layout)?, Some(storage.share()?))?)
+    let Context { layout, printer, .. } = context;
+    let environment = environment(layout)?;
+    let policy = Services::load(layout)?.registry.log;
+    let (told, heard) = UnixStream::pair().map_err(WorkerError::Start)?;
+    let folder = layout.log(LOG);
+    let log = thread::spawn(move || {
+        supervise::keep_log(&folder, LogPolicy { timestamps: true, ..policy }, heard)
+    });
+    let mut diary = told.try_clone().map_err(WorkerError::Start)?;
+    // What cannot be written is said below.
+    let _ = writeln!(diary, "a collection begins");
+    let passed = Passed { lock: storage.share()?, told };
+    let ended = worker::work(signals, words, environment, Some(passed));
+    let _ = match &ended {
+        Ok(ended) => writeln!(diary, "the collection has ended: {ended}"),
+        Err(error) => writeln!(diary, "the collection has not begun: {error}"),
+    };
+    drop(diary);
+    let lost = log.join().map_err(|_| WorkerError::Wait(io::Error::other("the log has ended")))?;
+    if let Some(error) = lost {
+        printer.warn(format!("the log of what was removed has gaps: {error}: {}", error.source));
+    }
+    Ok(ended?)
+}
+
+/// Notes what came of it for whoever asks later.
+fn note(record: Record, worked: &Result<Ended, Failure>, context: &Context) {
+    let (outcome, problem) = match worked {
+        Ok(Ended::Code(0)) => (Outcome::Done, None),
+        Ok(Ended::Code(5)) => (Outcome::KeptForDoubt, None),
+        Ok(ended) => (Outcome::Failed, Some(ended.to_string())),
+        Err(failure) => (Outcome::Failed, Some(failure.to_string())),
+    };
+    if let Err(error) = record.end(&context.layout, outcome, problem) {
+        context.printer.warn(format!("what came of it was not noted: {error}"));
+    }
 }
 
 /// The config.yml: the instance's, or another one with the same storage.
@@ -185,6 +238,7 @@ fn words(
     let mut flag = |is_set: bool, word: &str| words.extend(is_set.then(|| word.into()));
     flag(args.delete_untagged, "--delete-untagged");
     flag(args.dry_run, "--dry-run");
+    flag(!args.dry_run, "--told");
     flag(args.prune_empty_repositories, "--prune-empty-repositories");
     flag(printer.format() == Format::Json, "--json");
     flag(printer.volume() == Volume::Quiet, "--quiet");
@@ -199,7 +253,8 @@ fn words(
         Some(Mode::ReadOnly) => words.push("--shared".into()),
         Some(Mode::Online) => words.extend(["--beside".into(), layout.registry_socket().into()]),
     }
-    if args.undo.is_none() && matches!(served, Some(Mode::ReadOnly | Mode::Online)) {
+    let beside = matches!(served, Some(Mode::ReadOnly | Mode::Online)).then_some(grace);
+    if let Some(grace) = args.grace.or(beside).filter(|_| args.undo.is_none()) {
         words.extend(["--grace".into(), format!("{}s", grace.as_secs()).into()]);
     }
     words

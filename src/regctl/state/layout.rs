@@ -203,6 +203,11 @@ impl Layout {
         self.state().join("holds.json")
     }
 
+    /// What came of the last garbage collection.
+    pub(crate) fn last_collection(&self) -> PathBuf {
+        self.state().join("garbage-collect.json")
+    }
+
     pub(crate) fn holds_lock(&self) -> PathBuf {
         self.run().join("holds.lock")
     }
