@@ -51,7 +51,11 @@ pub(crate) fn run(args: Args, context: &Context) -> Result<Report, Failure> {
     match args.command {
         Command::Serve { config } => serve(config, context),
         Command::GarbageCollect(mut args) => {
-            let (_, parsed) = load(args.config.take(), context)?;
+            let (path, mut parsed) = load(args.config.take(), context)?;
+            // What is noticed of serving is said when it is served.
+            let is_about_storage = |key: &str| key.is_empty() || key.starts_with("storage");
+            parsed.warnings.retain(|warning| is_about_storage(&warning.key));
+            warn(context.printer, &path, &parsed);
             garbage_collect::run(&args, &parsed.config, context)
         }
     }
@@ -60,6 +64,7 @@ pub(crate) fn run(args: Args, context: &Context) -> Result<Report, Failure> {
 fn serve(config: Option<PathBuf>, context: &Context) -> Result<Report, Failure> {
     let (path, parsed) = load(config, context)?;
     let printer = context.printer;
+    warn(printer, &path, &parsed);
     let key = format!("`http.addr` in `{}`", path.display());
     let listener = supervise::bind(&parsed.config, &key)?;
     let address = listener.address();
@@ -85,7 +90,6 @@ fn load(config: Option<PathBuf>, context: &Context) -> Result<(PathBuf, Parsed),
     })?;
     let parsed = Config::load(&path, &environment.registry)
         .map_err(|error| supervise::Error::Config(Box::new(error)))?;
-    warn(context.printer, &path, &parsed);
     Ok((path, parsed))
 }
 

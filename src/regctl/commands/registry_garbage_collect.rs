@@ -31,9 +31,6 @@ const COMMAND: &str = "registry-garbage-collect";
 /// The log of what was removed.
 const LOG: &str = "garbage-collect";
 
-/// Beside a registry what is younger than this stays: somebody may still need it for a push.
-const GRACE: Duration = Duration::from_secs(24 * 3600);
-
 /// Remove from the registry's storage what nothing in it needs
 ///
 /// Blobs that no manifest refers to go; with -m also manifests that no tag leads to, neither directly, nor by an index, nor
@@ -60,6 +57,9 @@ pub(crate) struct Args {
     /// Say what would go, and why; change nothing and stop nothing
     #[arg(long, short)]
     dry_run: bool,
+    /// Stop the registry meanwhile, whatever `garbage_collect.mode` says
+    #[arg(long, conflicts_with_all = ["read_only", "online", "dry_run"])]
+    stop: bool,
     /// Leave the registry up, read-only meanwhile; what is younger than 24 h stays
     #[arg(long, conflicts_with_all = ["online", "dry_run"])]
     read_only: bool,
@@ -85,11 +85,21 @@ pub(crate) struct Args {
 }
 
 impl Args {
-    fn mode(&self) -> Mode {
-        match (self.read_only, self.online) {
-            (true, _) => Mode::ReadOnly,
-            (_, true) => Mode::Online,
-            _ => Mode::Stop,
+    /// How the registry is meanwhile; `default` is what the setting says.
+    fn mode(&self, default: &str) -> Mode {
+        match (self.stop, self.read_only, self.online) {
+            (true, _, _) => Mode::Stop,
+            (_, true, _) => Mode::ReadOnly,
+            (_, _, true) => Mode::Online,
+            // What comes back, and repositories that go, are not a registry's that takes pushes.
+            _ if default == "online" && (self.undo.is_some() || self.prune_empty_repositories) => {
+                Mode::ReadOnly
+            }
+            _ => match default {
+                "read-only" => Mode::ReadOnly,
+                "online" => Mode::Online,
+                _ => Mode::Stop,
+            },
         }
     }
 }
@@ -101,33 +111,36 @@ pub(crate) fn run(args: Args, context: &Context) -> Result<Report, Failure> {
         return Err(Failure::Disabled(layout.instance_toml()));
     }
     let config = config(args.config.as_ref(), layout)?;
+    let settings = &instance.collection;
+    let quarantine = args.quarantine.or(settings.quarantine).filter(|_| args.undo.is_none());
+    let args = Args { quarantine, ..args };
+    let mode = args.mode(&settings.mode);
     if args.dry_run {
-        let words = words(&args, &config, context, None);
+        let words = words(&args, &config, context, (None, settings.grace));
         let signals = Signals::block().map_err(WorkerError::Wait)?;
         return ended(worker::work(signals, words, environment(layout)?, None)?);
     }
     let claim = args.waiting.claim(COMMAND);
-    let lock =
-        || Lock::Storage.acquire(layout, COMMAND, claim.patience, waiting::announce(*printer));
-    let free = lock()?;
+    let waits = waiting::announce(*printer);
+    let storage = Lock::Storage.acquire(layout, COMMAND, claim.patience, waits)?;
     // Whoever waits for another command may be sent away; from here on a signal is heard when it does no harm.
     let signals = Signals::block().map_err(WorkerError::Wait)?;
     let registry = TheRegistry { layout, claim, printer: *printer, signals };
-    let (storage, left) = collect::bring_back(layout, free, lock, &registry)?;
+    let left = collect::bring_back(layout, &storage, &registry)?;
     for hold in &left {
         printer.say(format!("brought back what the {} hold of {hold} left", hold.kind));
     }
     let reason = "a garbage collection";
-    let paused = collect::pause(layout, args.mode(), (COMMAND, reason), &registry)?;
-    let served = paused.was_running().then_some(args.mode());
-    let words = words(&args, &config, context, served);
+    let paused = collect::pause(layout, mode, (COMMAND, reason), &registry)?;
+    let served = paused.was_running().then_some(mode);
+    let words = words(&args, &config, context, (served, settings.grace));
     let record = Record::begin(layout);
     let worked = match &record {
         Ok(_) => work(signals, words, context, &storage),
         Err(_) => Ok(Ended::Code(1)),
     };
     // Whatever came of it.
-    let back = paused.end(layout, Some(storage), &registry);
+    let back = paused.end(layout, &registry);
     note(record?, &worked, context);
     match (worked, back) {
         (Ok(worked), Ok(())) => ended(worked),
@@ -215,7 +228,7 @@ fn words(
     args: &Args,
     config: &std::path::Path,
     context: &Context,
-    served: Option<Mode>,
+    (served, grace): (Option<Mode>, Duration),
 ) -> Vec<OsString> {
     let Context { layout, printer, .. } = context;
     let mut words: Vec<OsString> = vec![AS_REGISTRY.into(), "--root".into(), layout.root().into()];
@@ -239,7 +252,7 @@ fn words(
         Some(Mode::ReadOnly) => words.push("--shared".into()),
         Some(Mode::Online) => words.extend(["--beside".into(), layout.registry_socket().into()]),
     }
-    let beside = matches!(served, Some(Mode::ReadOnly | Mode::Online)).then_some(GRACE);
+    let beside = matches!(served, Some(Mode::ReadOnly | Mode::Online)).then_some(grace);
     if let Some(grace) = args.grace.or(beside).filter(|_| args.undo.is_none()) {
         words.extend(["--grace".into(), format!("{}s", grace.as_secs()).into()]);
     }

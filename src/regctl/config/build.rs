@@ -4,8 +4,9 @@ use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 
 use super::{
     instance::{
-        Account, Auth, Driver, Gitlab, Http, Instance, Jwks, LogFiles, Logging, Notifications,
-        Pages, Proxy, Registry, RegistryTls, Schema1, Storage, Token, UploadPurging, Validation,
+        Account, Auth, Collection, Driver, Gitlab, Http, Instance, Jwks, LogFiles, Logging,
+        Notifications, Pages, Proxy, Registry, RegistryTls, Schema1, Storage, Token, UploadPurging,
+        Validation,
     },
     kind::Value,
     notifications::Endpoint,
@@ -26,6 +27,13 @@ pub(super) fn instance(settings: &Settings) -> Instance {
         nginx: nginx(settings),
         logging: logging(settings),
         gitlab: settings.gitlab().map(|_| gitlab(settings)),
+        collection: Collection {
+            schedule: settings.text("garbage_collect.schedule"),
+            mode: text(settings, "garbage_collect.mode"),
+            delete_untagged: flag(settings, "garbage_collect.delete_untagged"),
+            quarantine: settings.duration("garbage_collect.quarantine"),
+            grace: duration(settings, "garbage_collect.grace"),
+        },
         manage_accounts: flag(settings, "manage_accounts.enable"),
         manage_storage_directories: flag(settings, "manage_storage_directories.enable"),
         manage_system_files: settings.flag("manage_system_files.enable"),

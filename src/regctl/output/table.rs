@@ -11,7 +11,7 @@ pub(crate) struct Table(comfy_table::Table);
 impl Table {
     pub(crate) fn new(headers: &[&str]) -> Self {
         let mut table = comfy_table::Table::new();
-        table.load_style(presets::UTF8_HORIZONTAL_ONLY);
+        table.load_style(presets::NOTHING);
         table.set_header(headers);
         for column in table.column_iter_mut().skip(1) {
             column.set_cell_alignment(CellAlignment::Right);

@@ -42,6 +42,11 @@ impl Leads {
         leads
     }
 
+    /// Whether nobody has asked: what is planned goes, or the sweep ends.
+    pub(crate) fn are_unknown(&self) -> bool {
+        self.of.is_empty()
+    }
+
     /// Everything that can be reached from a manifest, itself included.
     pub(crate) fn closure(&self, digest: Digest) -> HashSet<Digest> {
         let (mut reached, mut waiting) = (HashSet::new(), vec![digest]);

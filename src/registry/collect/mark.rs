@@ -317,7 +317,8 @@ impl<'a> Marking<'a> {
         let mut subjects = Subjects::default();
         for tag in &repository.tags {
             let Link::Holds(id) = tag.link else { continue };
-            let manifest = self.references.of(id);
+            let bytes = self.bytes_of(number, id);
+            let manifest = self.references.of(bytes);
             let is_index = matches!(manifest, Manifest::Refers { is_index: true, .. });
             if self.rules.untagged == Untagged::Remove
                 && self.rules.beside == Beside::Nobody
@@ -343,7 +344,7 @@ impl<'a> Marking<'a> {
     fn walk(&mut self) {
         while let Some((number, id)) = self.waiting.pop() {
             self.need(id);
-            let canonical = self.canonical.get(&(number, id)).copied().unwrap_or(id);
+            let canonical = self.bytes_of(number, id);
             self.need(canonical);
             match self.references.of(canonical) {
                 Manifest::Refers { children, blobs, .. } => {
@@ -388,6 +389,11 @@ impl<'a> Marking<'a> {
             self.reach(number, referrer);
             at += 1;
         }
+    }
+
+    /// Under which digest a repository's manifest is stored.
+    fn bytes_of(&self, number: usize, id: DigestId) -> DigestId {
+        self.canonical.get(&(number, id)).copied().unwrap_or(id)
     }
 
     fn has(&self, number: usize, id: DigestId) -> bool {

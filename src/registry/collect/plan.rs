@@ -36,14 +36,23 @@ pub enum Step {
     Layers,
     /// Bytes.
     Blobs,
-    /// Folders of manifests that were deleted before, and repositories that are empty now.
+    /// Folders of manifests that were deleted before.
     Folders,
+    /// Repositories that are empty now; what is within one goes before it.
+    Repositories,
 }
 
 impl Step {
     /// All of them.
-    pub const ALL: [Self; 6] =
-        [Self::Tags, Self::TagIndexes, Self::Revisions, Self::Layers, Self::Blobs, Self::Folders];
+    pub const ALL: [Self; 7] = [
+        Self::Tags,
+        Self::TagIndexes,
+        Self::Revisions,
+        Self::Layers,
+        Self::Blobs,
+        Self::Folders,
+        Self::Repositories,
+    ];
 
     /// Why what goes in it goes.
     #[must_use]
@@ -54,7 +63,8 @@ impl Step {
             Self::Revisions => "no tag, index or subject leads to it",
             Self::Layers => "no manifest of any repository needs the blob",
             Self::Blobs => "no manifest of any repository needs it",
-            Self::Folders => "nothing is in it any more",
+            Self::Folders => "the manifest was deleted",
+            Self::Repositories => "it has neither tags nor manifests",
         }
     }
 }
@@ -235,7 +245,7 @@ impl Plan {
         let layers = self.layers[range(Step::Layers, self.layers.len())].iter();
         let layers = layers.map(move |(number, digest)| Item::Layer(name(*number), *digest));
         let blobs = self.blobs[range(Step::Blobs, self.blobs.len())].iter();
-        let emptied = self.emptied[range(Step::Folders, self.emptied.len())].iter();
+        let emptied = self.emptied[range(Step::Repositories, self.emptied.len())].iter();
         tags.chain(tag_indexes)
             .chain(revisions.map(revision))
             .chain(layers)
@@ -253,7 +263,8 @@ impl Plan {
             Step::Revisions => self.revisions.len(),
             Step::Layers => self.layers.len(),
             Step::Blobs => self.blobs.len(),
-            Step::Folders => self.leftovers.len() + self.emptied.len(),
+            Step::Folders => self.leftovers.len(),
+            Step::Repositories => self.emptied.len(),
         }
     }
 

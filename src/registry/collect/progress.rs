@@ -48,6 +48,7 @@ impl Phase {
             Self::Removing(Step::Layers) => "removing links to blobs",
             Self::Removing(Step::Blobs) => "removing blobs",
             Self::Removing(Step::Folders) => "removing empty folders",
+            Self::Removing(Step::Repositories) => "removing empty repositories",
         }
     }
 }

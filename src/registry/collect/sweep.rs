@@ -3,6 +3,7 @@
 
 use std::collections::HashSet;
 
+use oci::Digest;
 use storage::{Bulk, Disposal, Error, Item, Kind, Removed};
 
 use super::{
@@ -47,68 +48,85 @@ pub(crate) async fn sweep<S: Bulk>(
     disposal: &Disposal,
     watch: &mut dyn FnMut(Progress),
 ) -> Result<Swept, Error> {
-    let mut swept = Swept::default();
-    // What something that stays leads to.
-    let mut spared = HashSet::new();
+    let (swept, spared) = Default::default();
+    let mut sweeping = Sweeping { store, plan, disposal, swept, spared };
     for step in Step::ALL.into_iter().filter(|&step| plan.len(step) > 0) {
         watch(Progress::Begun(Phase::Removing(step), Some(plan.len(step) as u64)));
-        let mut sizes = plan.sizes.iter().copied();
-        let sized = |item| (item, if step == Step::Blobs { sizes.next().unwrap_or(0) } else { 0 });
-        let items: Vec<_> = plan.items(step).map(sized).collect();
-        for wave in waves(plan, step, items) {
-            let mut items = wave.into_iter().peekable();
-            while let Some((first, _)) = items.peek() {
-                // A repository may go once those within it are gone.
-                let is_repository = matches!(first, Item::Repository(_));
-                let most = if is_repository { 1 } else { BATCH };
-                let batch: Vec<_> = items.by_ref().take(most).collect();
-                watch(Progress::Advanced(batch.len() as u64));
-                let before = batch.len();
-                let is_spared =
-                    |item: &Item| digest(item).is_some_and(|digest| spared.contains(&digest));
-                let batch: Vec<_> =
-                    batch.into_iter().filter(|(item, _)| !is_spared(item)).collect();
-                swept.kept += (before - batch.len()) as u64;
-                let (items, sizes): (Vec<Item>, Vec<u64>) = batch.into_iter().unzip();
-                let results = store.remove(items.clone(), disposal.clone()).await?;
-                for ((item, bytes), result) in items.iter().zip(sizes).zip(results) {
-                    if let (Ok(Removed::Kept(_)), Some(digest)) = (&result, digest(item)) {
-                        spared.extend(plan.leads.closure(digest));
-                    }
-                    if matches!(result, Ok(Removed::Gone)) {
-                        watch(Progress::Gone(item.clone()));
-                    }
-                    swept.count(step, is_repository, bytes, result);
-                }
+        if step == Step::Revisions && !plan.leads.are_unknown() {
+            // None comes with or after what it leads to.
+            for wave in plan.leads.waves(plan.items(step).collect()) {
+                sweeping.remove(step, wave.into_iter(), watch).await?;
             }
+        } else {
+            sweeping.remove(step, plan.items(step), watch).await?;
         }
         store.sync().await?;
-        if swept.failed > 0 {
-            swept.stopped = Some(step);
+        if sweeping.swept.failed > 0 {
+            sweeping.swept.stopped = Some(step);
             break;
         }
     }
-    Ok(swept)
+    Ok(sweeping.swept)
 }
 
-/// The items of a step, none with or after what it leads to.
-fn waves(plan: &Plan, step: Step, items: Vec<(Item, u64)>) -> Vec<Vec<(Item, u64)>> {
-    if step != Step::Revisions {
-        return vec![items];
+struct Sweeping<'a, S> {
+    store: &'a S,
+    plan: &'a Plan,
+    disposal: &'a Disposal,
+    swept: Swept,
+    /// What something that stays leads to.
+    spared: HashSet<Digest>,
+}
+
+impl<S: Bulk> Sweeping<'_, S> {
+    async fn remove(
+        &mut self,
+        step: Step,
+        mut items: impl Iterator<Item = Item>,
+        watch: &mut dyn FnMut(Progress),
+    ) -> Result<(), Error> {
+        // A repository may go once those within it are gone.
+        let most = if step == Step::Repositories { 1 } else { BATCH };
+        let sizes: &[u64] = if step == Step::Blobs { &self.plan.sizes } else { &[] };
+        let mut sizes = sizes.iter().copied();
+        loop {
+            let batch = items.by_ref().take(most);
+            let batch: Vec<_> = batch.map(|item| (item, sizes.next().unwrap_or(0))).collect();
+            if batch.is_empty() {
+                return Ok(());
+            }
+            watch(Progress::Advanced(batch.len() as u64));
+            self.remove_batch(step, batch, watch).await?;
+        }
     }
-    // Links have no size that is told.
-    let waves = plan.leads.waves(items.into_iter().map(|(item, _)| item).collect());
-    waves.into_iter().map(|wave| wave.into_iter().map(|item| (item, 0)).collect()).collect()
+
+    async fn remove_batch(
+        &mut self,
+        step: Step,
+        mut batch: Vec<(Item, u64)>,
+        watch: &mut dyn FnMut(Progress),
+    ) -> Result<(), Error> {
+        let before = batch.len();
+        batch.retain(|(item, _)| !digest(item).is_some_and(|it| self.spared.contains(&it)));
+        self.swept.kept += (before - batch.len()) as u64;
+        let items = batch.iter().map(|(item, _)| item.clone()).collect();
+        let results = self.store.remove(items, self.disposal.clone()).await?;
+        for ((item, bytes), result) in batch.into_iter().zip(results) {
+            match (&result, digest(&item)) {
+                (Ok(Removed::Gone), _) => watch(Progress::Gone(item)),
+                (Ok(Removed::Kept(_)), Some(digest)) => {
+                    self.spared.extend(self.plan.leads.closure(digest));
+                }
+                _ => {}
+            }
+            self.swept.count(step, bytes, result);
+        }
+        Ok(())
+    }
 }
 
 impl Swept {
-    fn count(
-        &mut self,
-        step: Step,
-        is_repository: bool,
-        bytes: u64,
-        result: Result<Removed, Error>,
-    ) {
+    fn count(&mut self, step: Step, bytes: u64, result: Result<Removed, Error>) {
         let removed = &mut self.removed;
         let counter = match step {
             Step::Tags => &mut removed.tags,
@@ -116,20 +134,20 @@ impl Swept {
             Step::Revisions => &mut removed.manifests,
             Step::Layers => &mut removed.layers,
             Step::Blobs => &mut removed.blobs,
-            Step::Folders if is_repository => &mut removed.repositories,
             Step::Folders => &mut removed.leftovers,
+            Step::Repositories => &mut removed.repositories,
         };
-        match result {
-            Ok(Removed::Gone) => {
+        match (result, step) {
+            (Ok(Removed::Gone), _) => {
                 *counter += 1;
                 removed.bytes += bytes;
             }
             // Nothing but their folder was left.
-            Ok(Removed::Vanished) if step == Step::Folders && !is_repository => *counter += 1,
-            Ok(Removed::Vanished) => self.vanished += 1,
-            Ok(Removed::Kept(_)) => self.kept += 1,
-            Err(error) if is_repository && error.kind() == Kind::Busy => self.occupied += 1,
-            Err(error) => {
+            (Ok(Removed::Vanished), Step::Folders) => *counter += 1,
+            (Ok(Removed::Vanished), _) => self.vanished += 1,
+            (Ok(Removed::Kept(_)), _) => self.kept += 1,
+            (Err(error), Step::Repositories) if error.kind() == Kind::Busy => self.occupied += 1,
+            (Err(error), _) => {
                 self.failed += 1;
                 if self.failures.len() < FAILURES {
                     self.failures.push(told(&error));

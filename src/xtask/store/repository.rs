@@ -20,8 +20,8 @@ const LAYER: &str = "application/vnd.oci.image.layer.v1.tar+gzip";
 
 /// How many different layers a repository's images share.
 const POOL: usize = 16;
-/// Blobs have one to four of them.
-const KIBIBYTE: usize = 1024;
+/// A kibibyte of them.
+const WORDS: u64 = 128;
 
 /// What was written.
 #[derive(Debug, Clone, Copy, Default)]
@@ -114,8 +114,8 @@ impl Writer {
 
     /// 1 to 4 KiB that nobody has seen.
     fn noise(&mut self) -> Vec<u8> {
-        let len = KIBIBYTE + (self.next() % (3 * KIBIBYTE as u64 / 8)) as usize * 8;
-        (0..len / 8).flat_map(|_| self.next().to_le_bytes()).collect()
+        let words = WORDS + self.next() % (3 * WORDS);
+        (0..words).flat_map(|_| self.next().to_le_bytes()).collect()
     }
 
     /// Marsaglia's xorshift.

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use oci::{Algorithm, Digest, Referred, RepositoryName};
+use oci::{Digest, Referred, RepositoryName};
 use storage::{Found, Page};
 
 use crate::collect::{
@@ -51,48 +51,8 @@ pub(super) struct Gone {
     pub(super) blobs: BTreeSet<Digest>,
 }
 
-pub(super) fn digest(name: &str) -> Digest {
-    Digest::of(Algorithm::Sha256, name.as_bytes())
-}
-
-pub(super) fn image(blobs: &[Digest]) -> Body {
-    Body::Good(Referred { blobs: blobs.to_vec(), ..Referred::default() })
-}
-
-pub(super) fn index(children: &[Digest]) -> Body {
-    Body::Good(Referred { children: children.to_vec(), is_index: true, ..Referred::default() })
-}
-
-pub(super) fn about(subject: Digest, blobs: &[Digest]) -> Body {
-    Body::Good(Referred { blobs: blobs.to_vec(), subject: Some(subject), ..Referred::default() })
-}
-
 impl World {
-    pub(super) fn repository(&mut self, name: &str) -> &mut Repository {
-        self.repositories.entry(name.to_owned()).or_default()
-    }
-
-    /// A blob of a repository.
-    pub(super) fn layer(&mut self, repository: &str, name: &str) -> Digest {
-        let digest = digest(name);
-        self.blobs.insert(digest);
-        self.repository(repository).layers.insert(digest);
-        digest
-    }
-
-    /// A manifest of a repository.
-    pub(super) fn manifest(&mut self, repository: &str, name: &str, body: Body) -> Digest {
-        let digest = digest(name);
-        self.manifests.insert(digest, body);
-        self.repository(repository).revisions.insert(digest, Holds::Digest(digest));
-        digest
-    }
-
-    pub(super) fn tag(&mut self, repository: &str, tag: &str, digest: Digest) {
-        self.repository(repository).tags.insert(tag.to_owned(), Holds::Digest(digest));
-    }
-
-    pub(super) fn snapshot(&self) -> (Snapshot, References) {
+    fn snapshot(&self) -> (Snapshot, References) {
         let mut snapshot = Snapshot::default();
         let blobs = self.blobs.iter().chain(self.manifests.keys()).copied();
         snapshot.add(Page::Blobs(blobs.collect()));

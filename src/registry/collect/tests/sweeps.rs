@@ -11,7 +11,7 @@ use std::{
 
 use bytes::Bytes;
 use storage::{
-    Bulk, Disposal, Error, Filesystem, Item, Kind, Removed, Restored, RunId, Stat, Survey,
+    Bulk, Disposal, Error, Filesystem, Item, KeptRun, Kind, Removed, Restored, RunId, Stat, Survey,
 };
 
 use super::folder::{Folder, blob, options, revision};
@@ -78,7 +78,7 @@ impl Bulk for Stopping {
         self.store.begin_quarantine(run, index).await
     }
 
-    async fn quarantines(&self) -> Result<Vec<(RunId, Result<Bytes, Error>)>, Error> {
+    async fn quarantines(&self) -> Result<Vec<KeptRun>, Error> {
         self.store.quarantines().await
     }
 
@@ -108,6 +108,11 @@ fn mixed() -> Folder {
     let deleted = folder.image("app", "deleted");
     folder.remove(&revision("app", &deleted));
     folder
+}
+
+async fn begin_quarantine(folder: &Folder) -> RunId {
+    let minute = Duration::from_secs(60);
+    quarantine::begin(&folder.open(), SystemTime::now(), minute).await.unwrap()
 }
 
 fn all() -> Options {
@@ -175,8 +180,7 @@ async fn what_cannot_be_removed_stops_what_comes_later() {
 async fn what_went_into_quarantine_comes_back_as_it_was() {
     let folder = mixed();
     let (files, folders) = (folder.files(), folder.folders());
-    let run = quarantine::begin(&folder.open(), SystemTime::now(), Duration::from_secs(60));
-    let run = run.await.unwrap();
+    let run = begin_quarantine(&folder).await;
     let (_, swept) = folder.collect_with(&all(), &Disposal::Quarantine(run.clone())).await;
     assert_eq!(swept.vanished, 0);
     let deleted = mixed();
@@ -195,8 +199,7 @@ async fn what_went_into_quarantine_comes_back_as_it_was() {
 #[tokio::test]
 async fn undo_never_replaces_what_is_there_by_then() {
     let folder = mixed();
-    let run = quarantine::begin(&folder.open(), SystemTime::now(), Duration::from_secs(60));
-    let run = run.await.unwrap();
+    let run = begin_quarantine(&folder).await;
     folder.collect_with(&all(), &Disposal::Quarantine(run.clone())).await;
     let gone = oci::Digest::of(oci::Algorithm::Sha256, b"gone");
     let tag = oci::Tag::of_referrers(&gone);

@@ -7,7 +7,7 @@ use serde_json::json;
 use storage::Disposal;
 
 use super::folder::{Folder, IMAGE, blob, descriptor, image, layer, options, revision};
-use crate::collect::{Empty, Note, Options, Step, Untagged};
+use crate::collect::{Empty, Note, Options, Step, Untagged, survey};
 
 const REMOVE: Untagged = Untagged::Remove;
 const KEEP: Untagged = Untagged::Keep;
@@ -362,8 +362,8 @@ async fn what_is_leased_stays_with_all_that_it_leads_to() {
     let loose = folder.layer("app", "loose");
     let is_leased = |digest: &Digest| *digest == leased || *digest == loose;
     let store = folder.open();
-    let plan = crate::collect::survey::plan(&store, &options(REMOVE), &is_leased, &mut |_| ());
-    let plan = plan.await.unwrap();
+    let options = options(REMOVE);
+    let plan = survey::plan(&store, &options, &is_leased, &mut |_| ()).await.unwrap();
     let blobs: Vec<_> = plan.items(Step::Blobs).collect();
     assert_eq!(blobs.len(), 3);
     assert!(blobs.contains(&storage::Item::Blob(other)));
