@@ -22,6 +22,7 @@ mod instance_toml_auth;
 mod instance_toml_gitlab;
 mod instance_toml_good;
 mod instance_toml_network;
+mod instance_toml_outside;
 mod instance_toml_values;
 mod interop;
 mod live;

@@ -5,6 +5,8 @@
 use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 
 use super::{
+    health::Health,
+    middleware::Middleware,
     notifications::Endpoint,
     redis::Redis,
     values::{ExternalUrl, ListenAddress},
@@ -57,6 +59,8 @@ pub(crate) struct Registry {
     /// Fields of every log line, the default ones included.
     pub(crate) log_fields: BTreeMap<String, String>,
     pub(crate) access_log: bool,
+    /// `text` or `json`.
+    pub(crate) access_format: String,
     /// The registry's environment; `REGISTRY_*` variables change its configuration.
     pub(crate) env: BTreeMap<String, String>,
     pub(crate) account: Account,
@@ -73,8 +77,9 @@ pub(crate) struct Registry {
     pub(crate) redis: Option<Redis>,
     /// How long promises hold. Unset: as the registry has it.
     pub(crate) lease: Option<Duration>,
-    /// Whether the registry is out of service while its storage does not answer.
-    pub(crate) probes_storage: bool,
+    pub(crate) health: Health,
+    /// Where clients are sent for blobs.
+    pub(crate) middleware: Vec<Middleware>,
 }
 
 /// Which manifests are taken; unset: as the registry has it.
@@ -91,6 +96,8 @@ pub(crate) struct Validation {
     pub(crate) deny: Option<Vec<String>>,
     /// Which manifests of an index must be there.
     pub(crate) platforms: Option<String>,
+    /// Architecture and system of each, for `list`.
+    pub(crate) platform_list: Vec<(String, String)>,
     /// What repositories may hold.
     pub(crate) classes: Option<Vec<String>>,
 }
@@ -160,7 +167,16 @@ pub(crate) struct Http {
     /// HTTP/2 without TLS, by prior knowledge.
     pub(crate) h2c: bool,
     /// Where health and metrics are served.
-    pub(crate) debug: Option<ListenAddress>,
+    pub(crate) debug: Option<Debug>,
+}
+
+/// The second listener.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(crate) struct Debug {
+    pub(crate) address: ListenAddress,
+    /// The path of metrics. None: there are none.
+    pub(crate) metrics: Option<String>,
+    pub(crate) tls: Option<RegistryTls>,
 }
 
 /// TLS ended by the registry itself; what is unset is as the registry has it.
@@ -190,6 +206,8 @@ pub(crate) struct Storage {
     pub(crate) delete: bool,
     pub(crate) read_only: bool,
     pub(crate) upload_purging: UploadPurging,
+    /// Whether blobs never come from elsewhere. Unset: as the registry has it.
+    pub(crate) no_redirect: Option<bool>,
     /// `inmemory` or `redis`, and how many Distribution 3 keeps in memory.
     pub(crate) cache: (Option<String>, Option<u64>),
 }

@@ -2,7 +2,10 @@
 
 use serde::Serialize;
 
-use super::table::{self, Change, Key, Kind, Section, Support};
+use super::{
+    table::{self, Change, Key, Kind, Section, Support},
+    tables,
+};
 
 /// One table of the file.
 #[derive(Clone, Debug, Serialize)]
@@ -117,6 +120,10 @@ fn takes(kind: Kind) -> String {
         Kind::Notifications => {
             "tables of name, url, timeout, maxretries, backoff, headers, ignoredmediatypes and ignore"
         }
+        Kind::Tables(parts) => return format!("tables of {}", tables::names(parts)),
+        Kind::Record(parts) => return format!("a table of {}", tables::names(parts)),
+        Kind::Status => "a status from 100 to 999",
+        Kind::Endpoint => "http:// or https://, with whatever a URL has",
         Kind::Table => "a table",
     };
     text.to_owned()

@@ -146,6 +146,7 @@ fn desired_exit(error: &DesiredError) -> Exit {
             StorageFolderError::Groups { .. }
             | StorageFolderError::Closed { .. }
             | StorageFolderError::OutOfReach { .. }
+            | StorageFolderError::Unreadable { .. }
             | StorageFolderError::Unmanaged { .. } => Exit::Failed,
         },
         DesiredError::Nginx(NginxError::Run { .. })

@@ -112,12 +112,11 @@ impl<S: Bulk> Sweeping<'_, S> {
         let items = batch.iter().map(|(item, _)| item.clone()).collect();
         let results = self.store.remove(items, self.disposal.clone()).await?;
         for ((item, bytes), result) in batch.into_iter().zip(results) {
-            match (&result, digest(&item)) {
-                (Ok(Removed::Gone), _) => watch(Progress::Gone(item)),
-                (Ok(Removed::Kept(_)), Some(digest)) => {
-                    self.spared.extend(self.plan.leads.closure(digest));
-                }
-                _ => {}
+            if let (Ok(Removed::Kept(_)), Some(digest)) = (&result, digest(&item)) {
+                self.spared.extend(self.plan.leads.closure(digest));
+            }
+            if matches!(result, Ok(Removed::Gone)) {
+                watch(Progress::Gone(item));
             }
             self.swept.count(step, bytes, result);
         }

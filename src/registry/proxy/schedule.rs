@@ -242,3 +242,38 @@ impl State {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use oci::Algorithm;
+
+    use super::*;
+
+    #[test]
+    fn who_else_has_something_is_known_without_asking_repositories() {
+        let schedule = Schedule::new(Some(Duration::from_secs(60)));
+        let digest = Digest::of(Algorithm::Sha256, b"");
+        let [one, other] = ["one", "other"].map(|name| name.parse::<RepositoryName>().unwrap());
+        for _ in 0..2 {
+            schedule.note(&one, &digest, Kind::Blob);
+        }
+        let is_held = |name: &RepositoryName| schedule.is_held_elsewhere(&(name.clone(), digest));
+        assert!(is_held(&one), "nobody has looked for what was pushed");
+        schedule.foreign.set(HashSet::new()).unwrap();
+        assert!(!is_held(&one) && is_held(&other));
+        schedule.note(&other, &digest, Kind::Manifest);
+        assert!(is_held(&one) && is_held(&other));
+        schedule.state().remove(&(one.clone(), digest));
+        assert!(is_held(&one) && !is_held(&other));
+        schedule.state().remove(&(other.clone(), digest));
+        assert!(schedule.state().repositories.is_empty());
+    }
+
+    #[test]
+    fn what_was_pushed_is_held_for_ever() {
+        let schedule = Schedule::new(Some(Duration::from_secs(60)));
+        let digest = Digest::of(Algorithm::Sha256, b"");
+        schedule.foreign.set(HashSet::from([digest])).unwrap();
+        assert!(schedule.is_held_elsewhere(&("one".parse().unwrap(), digest)));
+    }
+}

@@ -9,6 +9,7 @@ mod bulk;
 mod cached;
 mod folders;
 mod lease;
+mod near;
 mod stage;
 mod staged;
 mod store;
