@@ -1180,7 +1180,7 @@ _regctl() {
             return 0
             ;;
         regctl__subcmd__man)
-            opts="-q -h --root --json --quiet --help init run supervise status service-list start stop restart once hup term int kill graceful-kill tail reconfigure set-readonly user user-add user-remove user-list user-check events events-list events-replay events-drop generate-secrets check-config show-config diff-config registry registry-serve completions man instance.toml"
+            opts="-q -h --root --json --quiet --help init run supervise status service-list start stop restart once hup term int kill graceful-kill tail reconfigure set-readonly user user-add user-remove user-list user-check events events-list events-replay events-drop generate-secrets check-config show-config diff-config registry-garbage-collect registry registry.serve registry.garbage-collect completions man instance.toml"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1227,7 +1227,7 @@ _regctl() {
             fi
             case "${prev}" in
                 --print-template)
-                    COMPREPLY=($(compgen -W "config.yml.j2 nginx.conf.j2 registry.conf.j2 regctl.service.j2 logrotate.j2 tmpfiles.conf.j2" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "config.yml.j2 nginx.conf.j2 registry.conf.j2 regctl.service.j2 logrotate.j2 tmpfiles.conf.j2 cron.j2" -- "${cur}"))
                     return 0
                     ;;
                 --wait)
@@ -1264,7 +1264,7 @@ _regctl() {
             return 0
             ;;
         regctl__subcmd__registry__subcmd__garbage__subcmd__collect)
-            opts="-m -d -q -h --delete-untagged --dry-run --read-only --online --quarantine --undo --prune-empty-repositories --wait --no-wait --root --json --quiet --help"
+            opts="-m -d -q -h --delete-untagged --dry-run --stop --read-only --online --quarantine --undo --prune-empty-repositories --wait --no-wait --root --json --quiet --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

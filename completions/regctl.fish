@@ -142,7 +142,8 @@ nginx.conf.j2\t''
 registry.conf.j2\t''
 regctl.service.j2\t''
 logrotate.j2\t''
-tmpfiles.conf.j2\t''"
+tmpfiles.conf.j2\t''
+cron.j2\t''"
 complete -c regctl -n "__fish_regctl_using_subcommand reconfigure" -l wait -d 'Wait this long for another command that is changing the instance' -r
 complete -c regctl -n "__fish_regctl_using_subcommand reconfigure" -l root -d 'The folder of the whole instance [env: REGCTL_ROOT] [default: /]' -r -F
 complete -c regctl -n "__fish_regctl_using_subcommand reconfigure" -s n -l dry-run -d 'Show what would change as a unified diff, and change nothing'
@@ -163,6 +164,7 @@ complete -c regctl -n "__fish_regctl_using_subcommand registry-garbage-collect" 
 complete -c regctl -n "__fish_regctl_using_subcommand registry-garbage-collect" -l root -d 'The folder of the whole instance [env: REGCTL_ROOT] [default: /]' -r -F
 complete -c regctl -n "__fish_regctl_using_subcommand registry-garbage-collect" -s m -l delete-untagged -d 'Remove manifests that no tag leads to'
 complete -c regctl -n "__fish_regctl_using_subcommand registry-garbage-collect" -s d -l dry-run -d 'Say what would go, and why; change nothing and stop nothing'
+complete -c regctl -n "__fish_regctl_using_subcommand registry-garbage-collect" -l stop -d 'Stop the registry meanwhile, whatever `garbage_collect.mode` says'
 complete -c regctl -n "__fish_regctl_using_subcommand registry-garbage-collect" -l read-only -d 'Leave the registry up, read-only meanwhile; what is younger than 24 h stays'
 complete -c regctl -n "__fish_regctl_using_subcommand registry-garbage-collect" -l online -d 'Leave the registry up for pulls and pushes; what is younger than 24 h stays, and what it has promised to clients'
 complete -c regctl -n "__fish_regctl_using_subcommand registry-garbage-collect" -l prune-empty-repositories -d 'Remove repositories that have neither tags nor manifests any more, whole or not at all'

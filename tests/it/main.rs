@@ -15,6 +15,7 @@ mod diff_config;
 mod documents;
 mod events;
 mod faults;
+mod garbage_collect;
 mod init;
 mod instance_toml;
 mod instance_toml_auth;

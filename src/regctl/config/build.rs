@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 use super::{
     health,
     instance::{
-        Account, Auth, Debug, Driver, Gitlab, Http, Instance, Jwks, LogFiles, Logging,
+        Account, Auth, Collection, Debug, Driver, Gitlab, Http, Instance, Jwks, LogFiles, Logging,
         Notifications, Pages, Proxy, Registry, RegistryTls, Schema1, Storage, Token, UploadPurging,
         Validation,
     },
@@ -30,6 +30,13 @@ pub(super) fn instance(settings: &Settings) -> Instance {
         nginx: nginx(settings),
         logging: logging(settings),
         gitlab: settings.gitlab().map(|_| gitlab(settings)),
+        collection: Collection {
+            schedule: settings.text("garbage_collect.schedule"),
+            mode: text(settings, "garbage_collect.mode"),
+            delete_untagged: flag(settings, "garbage_collect.delete_untagged"),
+            quarantine: settings.duration("garbage_collect.quarantine"),
+            grace: duration(settings, "garbage_collect.grace"),
+        },
         manage_accounts: flag(settings, "manage_accounts.enable"),
         manage_storage_directories: flag(settings, "manage_storage_directories.enable"),
         manage_system_files: settings.flag("manage_system_files.enable"),

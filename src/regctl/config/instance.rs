@@ -25,12 +25,28 @@ pub(crate) struct Instance {
     pub(crate) logging: Logging,
     /// None: GitLab issues no tokens for this registry.
     pub(crate) gitlab: Option<Gitlab>,
+    pub(crate) collection: Collection,
     /// Whether reconfigure creates the service's account, when it is root.
     pub(crate) manage_accounts: bool,
     /// Whether reconfigure creates the storage folder.
     pub(crate) manage_storage_directories: bool,
     /// Whether reconfigure writes the systemd unit and what belongs to it. Unset: where systemd runs.
     pub(crate) manage_system_files: Option<bool>,
+}
+
+/// `[garbage_collect]`.
+#[derive(Clone, Debug)]
+pub(crate) struct Collection {
+    /// As cron has it. Unset: when somebody asks for it.
+    pub(crate) schedule: Option<String>,
+    /// `stop`, `read-only` or `online`.
+    pub(crate) mode: String,
+    /// Whether the scheduled one removes manifests that no tag leads to.
+    pub(crate) delete_untagged: bool,
+    /// How long what goes can be brought back.
+    pub(crate) quarantine: Option<Duration>,
+    /// What is younger stays when the registry is not stopped.
+    pub(crate) grace: Duration,
 }
 
 /// `[registry]` and its tables.

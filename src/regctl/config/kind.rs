@@ -101,6 +101,7 @@ pub(super) fn check(kind: Kind, value: &Spanned<DeValue<'_>>) -> Result<Value, V
         Kind::Path => one(parsed(value, |text| values::path(text).map(Value::Path))),
         Kind::PathOrUrl => one(parsed(value, path_or_url)),
         Kind::Prefix => one(parsed(value, prefix)),
+        Kind::Schedule => one(parsed(value, |text| schedule(text).map(Value::Text))),
         Kind::List => list(value, "a list of texts", item).map(Value::List),
         // No supported key has this kind yet, and an unsupported key is refused before its value is read.
         Kind::Table => Err(vec![Misfit::new(value, "left out")]),
@@ -134,6 +135,13 @@ fn label(text: &str) -> Result<Value, Expected> {
         true => Ok(Value::Text(text.to_owned())),
         false => Err(Expected("visible ASCII on one line, and not empty")),
     }
+}
+
+fn schedule(text: &str) -> Result<String, Expected> {
+    values::schedule(text).ok_or(Expected(
+        "five fields as cron has them (minute, hour, day of the month, month, day of the week), such as \"5 4 * * 0\", or @hourly, \
+         @daily, @weekly, @monthly or @yearly",
+    ))
 }
 
 fn prefix(text: &str) -> Result<Value, Expected> {

@@ -94,6 +94,7 @@ fn takes(kind: Kind) -> String {
         Kind::Secret => "a secret of at least 16 characters",
         Kind::Password => "a password of any length",
         Kind::Flag => "true or false",
+        Kind::Schedule => "five fields as in a crontab, or `@weekly` and the like",
         Kind::Duration => "a duration such as \"30s\", \"1h30m\" or \"7d\"",
         Kind::Size => "a size in bytes, or such as \"25MB\" or \"25MiB\"",
         Kind::Port => "a port from 1 to 65535",

@@ -11,16 +11,13 @@ use std::{
 };
 
 use bytes::Bytes;
-use rustix::{
-    fs::{AtFlags, fstat, statat, syncfs, unlinkat},
-    io::Errno,
-};
+use rustix::fs::{AtFlags, fstat, syncfs, unlinkat};
 
 use super::{
     Filesystem,
     folders::parent,
-    stage::remove_tree,
-    store::{Store, to_stat},
+    near::{Near, folder},
+    store::Store,
     survey, trash,
 };
 use crate::{
@@ -33,7 +30,7 @@ const MOST_THREADS: usize = 8;
 /// Two of them, so that one can wait for the disk.
 const LEAST_THREADS: usize = 2;
 /// How many items a thread takes at once: neighbours in a folder.
-const STRIDE: usize = 32;
+const STRIDE: usize = 128;
 
 /// The folders of a repository's own.
 const PARTS: [&str; 3] = ["_layers", "_manifests", "_uploads"];
@@ -57,23 +54,11 @@ impl Bulk for Filesystem {
         T: Send + 'static,
         F: Fn(&Item, Result<Bytes, Error>) -> T + Send + Sync + 'static,
     {
-        let read = move |store: &Store, item: &Item| {
-            let bytes = match item.key() {
-                Some(key) => store.get(&key.to_string(), limit),
-                None => Err(Error::new(Kind::NotFound, "read", item)),
-            };
-            map(item, bytes)
-        };
-        self.each(items, read).await
+        self.each(items, move |near, item| map(item, near.read(item, limit))).await
     }
 
     async fn stat(&self, items: Vec<Item>) -> Result<Vec<Result<Stat, Error>>, Error> {
-        let look = |store: &Store, item: &Item| {
-            let path = item.to_string();
-            let stat = statat(&store.root, &path, AtFlags::SYMLINK_NOFOLLOW);
-            Ok(to_stat(&stat.during("stat", path)?))
-        };
-        self.each(items, look).await
+        self.each(items, |near, item| near.stat(item)).await
     }
 
     async fn remove(
@@ -81,10 +66,12 @@ impl Bulk for Filesystem {
         items: Vec<Item>,
         disposal: Disposal,
     ) -> Result<Vec<Result<Removed, Error>>, Error> {
-        self.each(items, move |store, item| match (item, &disposal) {
-            (Item::Repository(_), _) => remove_repository(store, item, &disposal),
-            (_, Disposal::Delete) => delete(store, item),
-            (_, Disposal::Quarantine(run)) => trash::take(store, run, &folder(item)),
+        self.each(items, move |near, item| match (item, &disposal) {
+            (Item::Repository(_), _) => remove_repository(near.store, item, &disposal),
+            (_, Disposal::Delete) => near.delete(item),
+            (_, Disposal::Quarantine(run)) => {
+                trash::take(near.store, run, folder(item, &item.to_string()))
+            }
         })
         .await
     }
@@ -118,9 +105,9 @@ impl Filesystem {
     async fn each<T: Send + 'static>(
         &self,
         items: Vec<Item>,
-        work: impl Fn(&Store, &Item) -> T + Send + Sync + 'static,
+        work: impl Fn(&mut Near<'_>, &Item) -> T + Send + Sync + 'static,
     ) -> Result<Vec<T>, Error> {
-        self.blocking(move |store| Ok(side_by_side(&items, |item| work(store, item)))).await
+        self.blocking(move |store| Ok(side_by_side(store, &items, work))).await
     }
 }
 
@@ -128,15 +115,19 @@ fn threads() -> usize {
     thread::available_parallelism().map_or(1, NonZero::get).clamp(LEAST_THREADS, MOST_THREADS)
 }
 
-fn side_by_side<T: Send>(items: &[Item], work: impl Fn(&Item) -> T + Sync) -> Vec<T> {
+fn side_by_side<T: Send>(
+    store: &Store,
+    items: &[Item],
+    work: impl Fn(&mut Near<'_>, &Item) -> T + Sync,
+) -> Vec<T> {
     let strides: Vec<&[Item]> = items.chunks(STRIDE).collect();
     let next = AtomicUsize::new(0);
     let take = || {
-        let mut done = Vec::new();
+        let (mut done, mut near) = (Vec::new(), Near::new(store));
         loop {
             let index = next.fetch_add(1, Ordering::Relaxed);
             let Some(stride) = strides.get(index) else { return done };
-            done.push((index, stride.iter().map(&work).collect::<Vec<T>>()));
+            done.push((index, stride.iter().map(|item| work(&mut near, item)).collect::<Vec<T>>()));
         }
     };
     let mut answers = thread::scope(|scope| {
@@ -152,42 +143,11 @@ fn side_by_side<T: Send>(items: &[Item], work: impl Fn(&Item) -> T + Sync) -> Ve
     answers.into_iter().flat_map(|(_, answers)| answers).collect()
 }
 
-/// The folder that an item has for itself.
-fn folder(item: &Item) -> String {
-    match item {
-        Item::Tag(name, tag) => Folder::Tag(name, tag).to_string(),
-        Item::Repository(name) => Folder::Repository(name).to_string(),
-        Item::UploadStartedAt(name, id) => Folder::Upload(name, id).to_string(),
-        Item::TagIndex(..) | Item::Revision(..) | Item::Layer(..) | Item::Blob(_) => {
-            parent(&item.to_string()).to_owned()
-        }
-    }
-}
-
-/// Removes a file and its folder. What others have left beside it is of no use without it.
-fn delete(store: &Store, item: &Item) -> Result<Removed, Error> {
-    let path = item.to_string();
-    let removed = match unlinkat(&store.root, &path, AtFlags::empty()) {
-        Ok(()) => Removed::Gone,
-        Err(Errno::NOENT | Errno::NOTDIR) => Removed::Vanished,
-        Err(error) => return Err(Error::io("delete", path, error.into())),
-    };
-    let folder = folder(item);
-    match unlinkat(&store.root, &folder, AtFlags::REMOVEDIR) {
-        Ok(()) | Err(Errno::NOENT | Errno::NOTDIR) => Ok(removed),
-        Err(Errno::NOTEMPTY | Errno::EXIST) => {
-            remove_tree(&store.root, &folder).during("delete", &folder)?;
-            Ok(removed)
-        }
-        Err(error) => Err(Error::io("delete", folder, error.into())),
-    }
-}
-
 /// Takes a repository away by one rename, and the folders above it that are empty then.
 ///
 /// One that holds other repositories, or what nobody knows, stays whole.
 fn remove_repository(store: &Store, item: &Item, disposal: &Disposal) -> Result<Removed, Error> {
-    let folder = folder(item);
+    let folder = item.to_string();
     let entries = match store.list(&folder) {
         Err(error) if error.is_not_found() => return Ok(Removed::Vanished),
         entries => entries?,

@@ -9,7 +9,10 @@ use std::{
 };
 
 use bytes::Bytes;
-use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags, openat, renameat, statat, unlinkat};
+use rustix::{
+    fs::{AtFlags, Dir, FileType, Mode, OFlags, openat, renameat, statat, unlinkat},
+    io::retry_on_intr,
+};
 
 use super::{
     folders::{Folders, parent},
@@ -21,6 +24,9 @@ use crate::{
 
 /// As Distribution: readable by the group and others where the umask lets them.
 pub(super) const FILE_MODE: Mode = Mode::from_raw_mode(0o644);
+
+/// Links and most manifests are not longer.
+const FRONT_BYTES: usize = 4096;
 
 /// The open root folder and what is known about it.
 #[derive(Debug)]
@@ -47,17 +53,7 @@ impl Store {
     }
 
     pub(super) fn get(&self, key: &str, limit: usize) -> Result<Bytes, Error> {
-        let file = self.open_file(key).during("read", key)?;
-        let size = file.metadata().during("read", key)?.len();
-        if size > limit as u64 {
-            return Err(Error::new(Kind::TooLarge, "read", key));
-        }
-        let mut bytes = Vec::with_capacity(usize::try_from(size).unwrap_or(limit) + 1);
-        file.take(limit as u64 + 1).read_to_end(&mut bytes).during("read", key)?;
-        if bytes.len() > limit {
-            return Err(Error::new(Kind::TooLarge, "read", key));
-        }
-        Ok(bytes.into())
+        read_whole(self.open_file(key).during("read", key)?, key, limit)
     }
 
     pub(super) fn open(&self, key: &str) -> Result<Object, Error> {
@@ -157,6 +153,28 @@ impl Store {
         let flags = OFlags::RDONLY | OFlags::CLOEXEC;
         Ok(File::from(openat(&self.root, key, flags, Mode::empty())?))
     }
+}
+
+/// Reads a file of at most `limit` bytes; a small one by one call.
+pub(super) fn read_whole(file: File, key: &str, limit: usize) -> Result<Bytes, Error> {
+    let mut front = [0; FRONT_BYTES];
+    let length = retry_on_intr(|| rustix::io::read(&file, &mut front)).during("read", key)?;
+    let front = &front[..length];
+    // Files give less than they are asked for at their end only.
+    if length < FRONT_BYTES && length <= limit {
+        return Ok(Bytes::copy_from_slice(front));
+    }
+    let size = file.metadata().during("read", key)?.len();
+    if size > limit as u64 || length > limit {
+        return Err(Error::new(Kind::TooLarge, "read", key));
+    }
+    let mut bytes = Vec::with_capacity(usize::try_from(size).unwrap_or(limit).max(length) + 1);
+    bytes.extend_from_slice(front);
+    file.take((limit - length) as u64 + 1).read_to_end(&mut bytes).during("read", key)?;
+    if bytes.len() > limit {
+        return Err(Error::new(Kind::TooLarge, "read", key));
+    }
+    Ok(bytes.into())
 }
 
 /// An open file as an object; a folder is none.

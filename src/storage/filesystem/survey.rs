@@ -6,6 +6,7 @@
 
 use std::{
     io,
+    mem::MaybeUninit,
     os::fd::OwnedFd,
     str::FromStr,
     sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
@@ -14,7 +15,7 @@ use std::{
 
 use oci::{Algorithm, Digest, RepositoryName, Tag};
 use rustix::{
-    fs::{AtFlags, Dir, FileType, Mode, OFlags, openat, statat},
+    fs::{AtFlags, FileType, Mode, OFlags, RawDir, openat, statat},
     io::Errno,
 };
 
@@ -32,6 +33,8 @@ const REPOSITORIES: &str = "docker/registry/v2/repositories";
 const PAGE: usize = 1024;
 /// How many tags' histories one thread takes at once.
 const TAGS: usize = 256;
+/// Some hundred names.
+const BUFFER_BYTES: usize = 64 * 1024;
 /// No repository is deeper, and no stranger is followed further.
 const DEPTH: usize = 128;
 
@@ -71,12 +74,7 @@ struct State {
 
 /// Lists everything on `threads` threads, and says when it is all.
 pub(super) fn run(store: &Store, sink: &Sink, threads: usize) {
-    let waiting = vec![
-        Task::Namespace(REPOSITORIES.to_owned()),
-        Task::Algorithm(Algorithm::Sha512),
-        Task::Algorithm(Algorithm::Sha256),
-        Task::Top,
-    ];
+    let waiting = vec![Task::Namespace(REPOSITORIES.to_owned()), Task::Top];
     let state = State { waiting, busy: 0, stopped: false };
     let work = Work { state: Mutex::new(state), changed: Condvar::new() };
     thread::scope(|scope| {
@@ -91,8 +89,9 @@ pub(super) fn run(store: &Store, sink: &Sink, threads: usize) {
 }
 
 fn work_off(store: &Store, sink: &Sink, work: &Work) {
+    let buffer = vec![MaybeUninit::uninit(); BUFFER_BYTES];
+    let mut lister = Lister { store, sink, work, wanted: true, buffer };
     while let Some(task) = work.next() {
-        let mut lister = Lister { store, sink, work, wanted: true };
         lister.list(task);
         work.done(lister.wanted);
     }
@@ -148,6 +147,8 @@ struct Lister<'a> {
     work: &'a Work,
     /// Whether somebody takes the pages.
     wanted: bool,
+    /// What the kernel writes names to.
+    buffer: Vec<MaybeUninit<u8>>,
 }
 
 impl Lister<'_> {
@@ -178,18 +179,22 @@ impl Lister<'_> {
         for (name, is) in seen.into_iter().take_while(|_| listed) {
             let path = format!("{TOP}/{name}");
             match (name.as_str(), is) {
-                ("blobs" | "repositories" | "regctl" | "regctl-trash", Is::Folder) => {}
-                ("repositories", Is::Link) => self.link(place.clone(), &path),
+                ("blobs", Is::Folder) => self.blobs(),
+                ("regctl" | "regctl-trash", Is::Folder) => {}
+                // Whoever lists repositories tells of a link.
+                ("repositories", Is::Folder | Is::Link) => {}
                 ("blobs", Is::Link) => self.link(Place::Blobs, &path),
                 _ => self.put(Page::Stranger(path)),
             }
         }
+    }
+
+    fn blobs(&mut self) {
         let mut others = Vec::new();
-        self.entries(BLOBS, &Place::Blobs, |name, is| {
-            let is_known = is == Is::Folder && Algorithm::from_str(name).is_ok();
-            if !is_known {
-                others.push((format!("{BLOBS}/{name}"), is));
-            }
+        let work = self.work;
+        self.entries(BLOBS, &Place::Blobs, |name, is| match (Algorithm::from_str(name), is) {
+            (Ok(algorithm), Is::Folder) => work.add(Task::Algorithm(algorithm)),
+            (_, is) => others.push((format!("{BLOBS}/{name}"), is)),
         });
         self.others(others, &Place::Blobs);
     }
@@ -347,14 +352,24 @@ impl Lister<'_> {
     fn histories(&mut self, name: &RepositoryName, tags: &[Tag]) {
         let place = Place::Tags(name.clone());
         let (mut found, mut others) = (Vec::new(), Vec::new());
-        for tag in tags {
-            for algorithm in Algorithm::ALL {
-                let folder = format!("{}/index/{algorithm}", Folder::Tag(name, tag));
-                self.entries(&folder, &place, |child, is| match (digest(algorithm, child), is) {
-                    (Some(digest), Is::Folder) => found.push(Found::TagIndex(tag.clone(), digest)),
-                    (_, is) => others.push((format!("{folder}/{child}"), is)),
-                });
+        let above = Folder::Tags(name).to_string();
+        let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC | OFlags::NOFOLLOW;
+        let open = match openat(&self.store.root, &above, flags, Mode::empty()) {
+            Ok(open) => open,
+            Err(error) => {
+                self.is_listed(Err(error), &above, &place);
+                return;
             }
+        };
+        for (tag, algorithm) in tags.iter().flat_map(|tag| Algorithm::ALL.map(|it| (tag, it))) {
+            let folder = format!("{tag}/index/{algorithm}");
+            let listed = entries(&open, &folder, &mut self.buffer, |child, is| {
+                match (digest(algorithm, child), is) {
+                    (Some(digest), Is::Folder) => found.push(Found::TagIndex(tag.clone(), digest)),
+                    (_, is) => others.push((format!("{above}/{folder}/{child}"), is)),
+                }
+            });
+            self.is_listed(listed, &format!("{above}/{folder}"), &place);
         }
         self.found(name, found);
         self.others(others, &place);
@@ -374,7 +389,13 @@ impl Lister<'_> {
 
     /// Lists a folder; one that is not there is empty. No: it could not be listed, which is told.
     fn entries(&mut self, folder: &str, place: &Place, each: impl FnMut(&str, Is)) -> bool {
-        let Err(error) = entries(&self.store.root, folder, each) else { return true };
+        let listed = entries(&self.store.root, folder, &mut self.buffer, each);
+        self.is_listed(listed, folder, place)
+    }
+
+    /// What became of a listing.
+    fn is_listed(&mut self, listed: Result<(), Errno>, folder: &str, place: &Place) -> bool {
+        let Err(error) = listed else { return true };
         if error == Errno::NOENT {
             return true;
         }
@@ -413,10 +434,16 @@ impl Lister<'_> {
 }
 
 /// Lists a folder; a name that is no text is told with replacements, and is nobody's.
-fn entries(root: &OwnedFd, folder: &str, mut each: impl FnMut(&str, Is)) -> Result<(), Errno> {
+fn entries(
+    above: &OwnedFd,
+    folder: &str,
+    buffer: &mut [MaybeUninit<u8>],
+    mut each: impl FnMut(&str, Is),
+) -> Result<(), Errno> {
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC | OFlags::NOFOLLOW;
-    let folder = openat(root, folder, flags, Mode::empty())?;
-    for entry in Dir::read_from(&folder)? {
+    let folder = openat(above, folder, flags, Mode::empty())?;
+    let mut all = RawDir::new(&folder, buffer);
+    while let Some(entry) = all.next() {
         let entry = entry?;
         let name = entry.file_name();
         if name == c"." || name == c".." {

@@ -104,6 +104,8 @@ pub enum Kind {
     PathOrUrl,
     /// A path on the web that starts with a slash.
     Prefix,
+    /// When something is done, as cron has it.
+    Schedule,
     /// A list of texts.
     List,
     /// Environment variables: names to texts, booleans or integers.
