@@ -61,6 +61,9 @@ _regctl() {
             regctl,registry)
                 cmd="regctl__subcmd__registry"
                 ;;
+            regctl,registry-garbage-collect)
+                cmd="regctl__subcmd__registry__subcmd__garbage__subcmd__collect"
+                ;;
             regctl,restart)
                 cmd="regctl__subcmd__restart"
                 ;;
@@ -165,6 +168,9 @@ _regctl() {
                 ;;
             regctl__subcmd__help,registry)
                 cmd="regctl__subcmd__help__subcmd__registry"
+                ;;
+            regctl__subcmd__help,registry-garbage-collect)
+                cmd="regctl__subcmd__help__subcmd__registry__subcmd__garbage__subcmd__collect"
                 ;;
             regctl__subcmd__help,restart)
                 cmd="regctl__subcmd__help__subcmd__restart"
@@ -284,7 +290,7 @@ _regctl() {
 
     case "${cmd}" in
         regctl)
-            opts="-q -h -V --root --json --quiet --help --version init run supervise status service-list start stop restart once hup term int kill graceful-kill tail reconfigure set-readonly user events generate-secrets check-config show-config diff-config registry completions man help"
+            opts="-q -h -V --root --json --quiet --help --version init run supervise status service-list start stop restart once hup term int kill graceful-kill tail reconfigure set-readonly registry-garbage-collect user events generate-secrets check-config show-config diff-config registry completions man help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -550,7 +556,7 @@ _regctl() {
             return 0
             ;;
         regctl__subcmd__help)
-            opts="init run supervise status service-list start stop restart once hup term int kill graceful-kill tail reconfigure set-readonly user events generate-secrets check-config show-config diff-config registry completions man help"
+            opts="init run supervise status service-list start stop restart once hup term int kill graceful-kill tail reconfigure set-readonly registry-garbage-collect user events generate-secrets check-config show-config diff-config registry completions man help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -803,6 +809,20 @@ _regctl() {
             ;;
         regctl__subcmd__help__subcmd__registry)
             opts="serve garbage-collect"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        regctl__subcmd__help__subcmd__registry__subcmd__garbage__subcmd__collect)
+            opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1160,7 +1180,7 @@ _regctl() {
             return 0
             ;;
         regctl__subcmd__man)
-            opts="-q -h --root --json --quiet --help init run supervise status service-list start stop restart once hup term int kill graceful-kill tail reconfigure set-readonly user user-add user-remove user-list user-check events events-list events-replay events-drop generate-secrets check-config show-config diff-config registry registry-serve completions man instance.toml"
+            opts="-q -h --root --json --quiet --help init run supervise status service-list start stop restart once hup term int kill graceful-kill tail reconfigure set-readonly user user-add user-remove user-list user-check events events-list events-replay events-drop generate-secrets check-config show-config diff-config registry-garbage-collect registry registry.serve registry.garbage-collect completions man instance.toml"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1207,7 +1227,7 @@ _regctl() {
             fi
             case "${prev}" in
                 --print-template)
-                    COMPREPLY=($(compgen -W "config.yml.j2 nginx.conf.j2 registry.conf.j2 regctl.service.j2 logrotate.j2 tmpfiles.conf.j2" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "config.yml.j2 nginx.conf.j2 registry.conf.j2 regctl.service.j2 logrotate.j2 tmpfiles.conf.j2 cron.j2" -- "${cur}"))
                     return 0
                     ;;
                 --wait)
@@ -1244,7 +1264,37 @@ _regctl() {
             return 0
             ;;
         regctl__subcmd__registry__subcmd__garbage__subcmd__collect)
-            opts="-m -d -q -h --delete-untagged --dry-run --quarantine --undo --prune-empty-repositories --root --json --quiet --help"
+            opts="-m -d -q -h --delete-untagged --dry-run --stop --read-only --online --quarantine --undo --prune-empty-repositories --wait --no-wait --root --json --quiet --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --quarantine)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --undo)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --wait)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --root)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        regctl__subcmd__registry__subcmd__garbage__subcmd__collect)
+            opts="-m -d -q -h --delete-untagged --dry-run --quarantine --undo --prune-empty-repositories --shared --beside --grace --root --json --quiet --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1255,6 +1305,14 @@ _regctl() {
                     return 0
                     ;;
                 --undo)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --beside)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --grace)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

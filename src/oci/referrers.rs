@@ -42,6 +42,8 @@ impl Referrers {
         for (key, value) in std::mem::take(&mut rest) {
             match value {
                 Value::Array(entries) if is_key(&key, MANIFESTS) => listed = entries,
+                // Something else under that name is nothing that an index could have.
+                _ if is_key(&key, MANIFESTS) => {}
                 value => drop(kept.insert(key, value)),
             }
         }
@@ -59,6 +61,11 @@ impl Referrers {
                 true
             }
         }
+    }
+
+    /// Adds what another page of the list has.
+    pub fn append(&mut self, mut page: Self) {
+        self.listed.append(&mut page.listed);
     }
 
     /// Removes a referrer. No: it was not listed.
@@ -163,6 +170,18 @@ mod tests {
 
     fn read(document: &Value) -> Referrers {
         Referrers::from_stored(document.to_string().as_bytes()).unwrap()
+    }
+
+    #[test]
+    fn what_is_read_is_written_again_whatever_else_is_called_manifests() {
+        for odd in [
+            r#"{"schemaVersion":2,"manifests":"x","Manifests":[{"size":1}]}"#,
+            r#"{"schemaVersion":2,"manifests":[{"size":1}],"MANIFESTS":null}"#,
+            r#"{"schemaVersion":2,"manifests":{"a":"b"}}"#,
+        ] {
+            let referrers = Referrers::from_stored(odd.as_bytes()).unwrap();
+            assert_eq!(Referrers::from_stored(&referrers.to_bytes()).unwrap(), referrers, "{odd}");
+        }
     }
 
     #[test]

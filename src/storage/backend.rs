@@ -40,6 +40,17 @@ impl Backend {
         }
     }
 
+    /// How many bytes there is still room for; none where nobody knows. Others may take it at any time.
+    ///
+    /// # Errors
+    /// The filesystem does not say.
+    pub async fn room(&self) -> Result<Option<u64>, Error> {
+        match self {
+            Self::Filesystem(filesystem) => filesystem.room().await.map(Some),
+            Self::InMemory(_) => Ok(None),
+        }
+    }
+
     /// What the driver is called in a configuration.
     #[must_use]
     pub fn name(&self) -> &'static str {

@@ -117,12 +117,19 @@ rootdirectory = "/var/lib/registry"
 [registry.storage.redirect]
 disable = true
 "#;
-    rendered(text, &["    rootdirectory: \"/var/lib/registry\""]);
-    refused(
-        "[registry.storage.redirect]\ndisable = false\n",
-        r#"2:1: `registry.storage.redirect.disable = false` (blobs come through the registry) is not supported yet
-  hint: write `disable = true`, or remove it"#,
+    rendered(
+        text,
+        &["    rootdirectory: \"/var/lib/registry\"", "  redirect:", "    disable: true"],
     );
+}
+
+#[test]
+fn blobs_come_from_cloudfront() {
+    // registry['middleware'] = { 'storage' => [{ 'name' => 'cloudfront', 'options' => { … } }] }
+    let text = r#"[registry.middleware]
+storage = [{ name = "cloudfront", options = { baseurl = "https://d1.example.com", privatekey = "/etc/cdn.pem", keypairid = "APKA1" } }]
+"#;
+    rendered(text, &["    - name: \"cloudfront\""]);
 }
 
 #[test]

@@ -334,16 +334,6 @@ validation_enabled = "false"
 }
 
 #[test]
-fn health_checks_are_not_supported_yet() {
-    refused(
-        r#"[registry.health]
-storagedriver = { enabled = true }
-"#,
-        r#"2:1: `registry.health.storagedriver` (a probe of the storage) is not supported yet"#,
-    );
-}
-
-#[test]
 fn an_endpoint_of_notifications_has_a_name_a_url_and_known_keys() {
     refused(
         r#"[[registry.notifications]]

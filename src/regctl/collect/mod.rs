@@ -5,5 +5,7 @@
 //! brings it back.
 
 mod pause;
+mod record;
 
 pub(crate) use pause::{BringBackError, Error as PauseError, Mode, Registry, bring_back, pause};
+pub(crate) use record::{Error as RecordError, Outcome, Record};

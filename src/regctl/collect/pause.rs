@@ -131,6 +131,8 @@ pub(crate) fn pause<R: Registry>(
     let running = is_held || registry.is_up().map_err(What::Look.failed())?;
     let before = Before { running, read_only: held.are_read_only() };
     let kind = match mode {
+        // Nobody is to start it meanwhile: the storage belongs to the collection alone.
+        _ if !running => Kind::Stop,
         Mode::Stop => Kind::Stop,
         Mode::ReadOnly => Kind::ReadOnly,
         Mode::Online => return Ok(Paused { hold: None, before }),

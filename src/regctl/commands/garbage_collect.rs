@@ -1,6 +1,11 @@
 //! `regctl registry garbage-collect`: collects the storage of a config.yml that nobody serves.
 
-use std::{fmt, io::ErrorKind, path::PathBuf, time::Duration};
+use std::{
+    fmt,
+    io::{ErrorKind, Write as _},
+    path::PathBuf,
+    time::Duration,
+};
 
 use registry::{
     Config,
@@ -16,7 +21,7 @@ use super::{
 use crate::{
     exit::Failure,
     output::{Document, Printer, Progress, Report, Verdict},
-    sys::runtime,
+    sys::{runtime, worker},
 };
 
 /// Remove from a storage what nothing in it needs
@@ -57,6 +62,9 @@ pub(crate) struct Args {
     /// The storage is served by the registry that listens on this admin socket
     #[arg(long, hide = true, value_name = "SOCKET")]
     beside: Option<PathBuf>,
+    /// Who started this wants to hear of each deletion
+    #[arg(long, hide = true)]
+    told: bool,
     /// What is younger stays
     #[arg(long, hide = true, value_name = "AGE", value_parser = waiting::duration)]
     grace: Option<Duration>,
@@ -92,9 +100,14 @@ async fn collect(args: &Args, config: &Config, printer: Printer) -> Result<Repor
     };
     printer.say(format!("collecting {}", config.storage.driver));
     let mut progress = Progress::new(printer);
+    let mut told = if args.told { worker::listener().map_err(Failure::Input)? } else { None };
     let mut watch = |news| match news {
         collect::Progress::Begun(phase, total) => progress.begin(phase.as_str(), total),
         collect::Progress::Advanced(count) => progress.advance(count),
+        collect::Progress::Gone(item) => {
+            // Who listened may be gone; so will be this process, in a moment.
+            let _ = told.as_mut().map(|told| writeln!(told, "removed {item}"));
+        }
     };
     let plan = store.plan(&options(args, config), &|_| false, &mut watch).await?;
     if printer.is_read() {

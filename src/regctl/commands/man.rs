@@ -55,8 +55,12 @@ enum Page {
     CheckConfig,
     ShowConfig,
     DiffConfig,
+    RegistryGarbageCollect,
     Registry,
+    #[value(name = "registry.serve", alias = "registry-serve")]
     RegistryServe,
+    #[value(name = "registry.garbage-collect")]
+    UpstreamGarbageCollect,
     Completions,
     Man,
     #[value(name = "instance.toml")]
@@ -98,7 +102,13 @@ impl Page {
             Self::DiffConfig => include_str!("../../../man/regctl-diff-config.1"),
             Self::InstanceToml => include_str!("../../../man/instance.toml.5"),
             Self::Registry => include_str!("../../../man/regctl-registry.1"),
-            Self::RegistryServe => include_str!("../../../man/regctl-registry-serve.1"),
+            Self::RegistryGarbageCollect => {
+                include_str!("../../../man/regctl-registry-garbage-collect.1")
+            }
+            Self::RegistryServe => include_str!("../../../man/regctl-registry.serve.1"),
+            Self::UpstreamGarbageCollect => {
+                include_str!("../../../man/regctl-registry.garbage-collect.1")
+            }
             Self::Completions => include_str!("../../../man/regctl-completions.1"),
             Self::Man => include_str!("../../../man/regctl-man.1"),
         }
@@ -163,6 +173,10 @@ const EXITS: [(&str, &str); 9] = [
     ("78", "The configuration is invalid, or there is none."),
 ];
 
+/// The page of upstream's program, and how those of its commands begin.
+const UPSTREAM: &str = "regctl-registry";
+const UPSTREAM_COMMAND: &str = "regctl-registry.";
+
 /// Why no writer here returns an error.
 pub(super) const NEVER: &str = "writing to memory cannot fail";
 
@@ -179,8 +193,14 @@ fn add_pages(command: &Command, name: &str, pages: &mut Vec<(String, Vec<u8>)>) 
     pages.push((format!("{name}.1"), page(command, name)));
     let is_shown = |child: &&Command| child.get_name() != "help" && !child.is_hide_set();
     for child in command.get_subcommands().filter(is_shown) {
-        add_pages(child, &format!("{name}-{}", child.get_name()), pages);
+        add_pages(child, &page_name(name, child), pages);
     }
+}
+
+/// The name of a command's page. Commands of upstream's program may be called as some of regctl's own are.
+fn page_name(parent: &str, child: &Command) -> String {
+    let between = if parent == UPSTREAM { '.' } else { '-' };
+    format!("{parent}{between}{}", child.get_name())
 }
 
 fn page(command: &Command, name: &str) -> Vec<u8> {
@@ -197,7 +217,7 @@ fn page(command: &Command, name: &str) -> Vec<u8> {
     man.render_options_section(&mut page).expect(NEVER);
     page.extend(commands.into_bytes());
     page.extend(examples_section(&examples).into_bytes());
-    let (lead, files): (_, &[_]) = if name.starts_with("regctl-registry") {
+    let (lead, files): (_, &[_]) = if name == UPSTREAM || name.starts_with(UPSTREAM_COMMAND) {
         ("No file of an instance is read.", &UPSTREAM_FILES)
     } else {
         ("All of them are under the root that --root names.", &FILES)
@@ -213,7 +233,7 @@ fn commands_section(command: &Command) -> String {
     let name = command.get_name();
     let row = |child: &Command| {
         let about = child.get_about().map(ToString::to_string).unwrap_or_default();
-        (format!("{name}-{}(1)", child.get_name()), about)
+        (format!("{}(1)", page_name(name, child)), about)
     };
     let children = command.get_subcommands().filter(|child| child.get_name() != "help");
     let rows: Vec<_> = children.map(row).collect();

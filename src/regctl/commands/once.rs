@@ -36,5 +36,6 @@ pub(crate) fn run(args: Args, context: &Context) -> Result<Report, Failure> {
     let claim = waiting.claim("once");
     let waits = waiting::announce(*printer);
     let _lock = Lock::Instance.acquire(layout, claim.command, claim.patience, waits)?;
+    telling::forget_stops(claim.command, context)?;
     telling::send(&selection, context, |service| Request::Once { service })
 }

@@ -59,6 +59,8 @@ enum Template {
     Logrotate,
     #[value(name = "tmpfiles.conf.j2")]
     Tmpfiles,
+    #[value(name = "cron.j2")]
+    Cron,
 }
 
 /// What changed, or would change.
@@ -202,6 +204,7 @@ impl From<Template> for Name {
             Template::SystemdUnit => Self::SystemdUnit,
             Template::Logrotate => Self::Logrotate,
             Template::Tmpfiles => Self::Tmpfiles,
+            Template::Cron => Self::Cron,
         }
     }
 }

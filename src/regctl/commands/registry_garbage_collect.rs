@@ -1,6 +1,9 @@
 //! `regctl registry-garbage-collect`: collects the instance's storage, and brings the registry back to what it was.
 
-use std::{ffi::OsString, path::PathBuf, process, time::Duration};
+use std::{
+    ffi::OsString, io, io::Write as _, os::unix::net::UnixStream, path::PathBuf, process, thread,
+    time::Duration,
+};
 
 use registry::{Config, collect::RunId};
 
@@ -11,22 +14,22 @@ use super::{
     waiting::{self, Waiting},
 };
 use crate::{
-    collect::{self, Mode},
+    collect::{self, Mode, Outcome, Record},
     config::load,
     exit::Failure,
     output::{Format, Report, Verdict, Volume},
-    state::{Layout, Lock, Services, lock::Held},
-    supervise::Error as ServeError,
+    state::{Layout, Lock, LogPolicy, Services, lock::Held},
+    supervise::{self, Error as ServeError},
     sys::{
         signals::Signals,
-        worker::{self, Ended},
+        worker::{self, Ended, Error as WorkerError, Passed},
     },
 };
 
 const COMMAND: &str = "registry-garbage-collect";
 
-/// Beside a registry, and after one that took pushes a moment ago, what is younger than this stays.
-const GRACE: &str = "24h";
+/// The log of what was removed.
+const LOG: &str = "garbage-collect";
 
 /// Remove from the registry's storage what nothing in it needs
 ///
@@ -54,6 +57,9 @@ pub(crate) struct Args {
     /// Say what would go, and why; change nothing and stop nothing
     #[arg(long, short)]
     dry_run: bool,
+    /// Stop the registry meanwhile, whatever `garbage_collect.mode` says
+    #[arg(long, conflicts_with_all = ["read_only", "online", "dry_run"])]
+    stop: bool,
     /// Leave the registry up, read-only meanwhile; what is younger than 24 h stays
     #[arg(long, conflicts_with_all = ["online", "dry_run"])]
     read_only: bool,
@@ -71,47 +77,72 @@ pub(crate) struct Args {
     /// Remove repositories that have neither tags nor manifests any more, whole or not at all
     #[arg(long, conflicts_with = "online")]
     prune_empty_repositories: bool,
+    /// What is younger stays
+    #[arg(long, hide = true, value_name = "AGE", value_parser = waiting::duration)]
+    grace: Option<Duration>,
     #[command(flatten)]
     waiting: Waiting,
 }
 
 impl Args {
-    fn mode(&self) -> Mode {
-        match (self.read_only, self.online) {
-            (true, _) => Mode::ReadOnly,
-            (_, true) => Mode::Online,
-            _ => Mode::Stop,
+    /// How the registry is meanwhile; `default` is what the setting says.
+    fn mode(&self, default: &str) -> Mode {
+        match (self.stop, self.read_only, self.online) {
+            (true, _, _) => Mode::Stop,
+            (_, true, _) => Mode::ReadOnly,
+            (_, _, true) => Mode::Online,
+            // What comes back, and repositories that go, are not a registry's that takes pushes.
+            _ if default == "online" && (self.undo.is_some() || self.prune_empty_repositories) => {
+                Mode::ReadOnly
+            }
+            _ => match default {
+                "read-only" => Mode::ReadOnly,
+                "online" => Mode::Online,
+                _ => Mode::Stop,
+            },
         }
     }
 }
 
 pub(crate) fn run(args: Args, context: &Context) -> Result<Report, Failure> {
-    let signals = Signals::block().map_err(Failure::Input)?;
     let Context { layout, printer, .. } = context;
     let instance = load::load(&layout.instance_toml())?.instance;
     if !instance.registry.enable {
         return Err(Failure::Disabled(layout.instance_toml()));
     }
     let config = config(args.config.as_ref(), layout)?;
+    let settings = &instance.collection;
+    let quarantine = args.quarantine.or(settings.quarantine).filter(|_| args.undo.is_none());
+    let args = Args { quarantine, ..args };
+    let mode = args.mode(&settings.mode);
     if args.dry_run {
-        let words = words(&args, &config, context, None);
+        let words = words(&args, &config, context, (None, settings.grace));
+        let signals = Signals::block().map_err(WorkerError::Wait)?;
         return ended(worker::work(signals, words, environment(layout)?, None)?);
     }
     let claim = args.waiting.claim(COMMAND);
     let lock =
         || Lock::Storage.acquire(layout, COMMAND, claim.patience, waiting::announce(*printer));
-    let registry = TheRegistry { layout, claim, printer: *printer };
-    let (storage, left) = collect::bring_back(layout, lock()?, lock, &registry)?;
+    let free = lock()?;
+    // Whoever waits for another command may be sent away; from here on a signal is heard when it does no harm.
+    let signals = Signals::block().map_err(WorkerError::Wait)?;
+    let registry = TheRegistry { layout, claim, printer: *printer, signals };
+    let (storage, left) = collect::bring_back(layout, free, lock, &registry)?;
     for hold in &left {
         printer.say(format!("brought back what the {} hold of {hold} left", hold.kind));
     }
     let reason = "a garbage collection";
-    let paused = collect::pause(layout, args.mode(), (COMMAND, reason), &registry)?;
-    let served = paused.was_running().then_some(args.mode());
-    let words = words(&args, &config, context, served);
-    let worked = work(signals, words, layout, &storage);
+    let paused = collect::pause(layout, mode, (COMMAND, reason), &registry)?;
+    let served = paused.was_running().then_some(mode);
+    let words = words(&args, &config, context, (served, settings.grace));
+    let record = Record::begin(layout);
+    let worked = match &record {
+        Ok(_) => work(signals, words, context, &storage),
+        Err(_) => Ok(Ended::Code(1)),
+    };
     // Whatever came of it.
     let back = paused.end(layout, Some(storage), &registry);
+    note(record?, &worked, context);
     match (worked, back) {
         (Ok(worked), Ok(())) => ended(worked),
         (Err(failure), Ok(())) => Err(failure),
@@ -123,13 +154,49 @@ pub(crate) fn run(args: Args, context: &Context) -> Result<Report, Failure> {
     }
 }
 
+/// Has the work done, and writes to its log what it removes.
 fn work(
     signals: Signals,
     words: Vec<OsString>,
-    layout: &Layout,
+    context: &Context,
     storage: &Held,
 ) -> Result<Ended, Failure> {
-    Ok(worker::work(signals, words, environment(layout)?, Some(storage.share()?))?)
+    let Context { layout, printer, .. } = context;
+    let environment = environment(layout)?;
+    let policy = Services::load(layout)?.registry.log;
+    let (told, heard) = UnixStream::pair().map_err(WorkerError::Start)?;
+    let folder = layout.log(LOG);
+    let log = thread::spawn(move || {
+        supervise::keep_log(&folder, LogPolicy { timestamps: true, ..policy }, heard)
+    });
+    let mut diary = told.try_clone().map_err(WorkerError::Start)?;
+    // What cannot be written is said below.
+    let _ = writeln!(diary, "a collection begins");
+    let passed = Passed { lock: storage.share()?, told };
+    let ended = worker::work(signals, words, environment, Some(passed));
+    let _ = match &ended {
+        Ok(ended) => writeln!(diary, "the collection has ended: {ended}"),
+        Err(error) => writeln!(diary, "the collection has not begun: {error}"),
+    };
+    drop(diary);
+    let lost = log.join().map_err(|_| WorkerError::Wait(io::Error::other("the log has ended")))?;
+    if let Some(error) = lost {
+        printer.warn(format!("the log of what was removed has gaps: {error}: {}", error.source));
+    }
+    Ok(ended?)
+}
+
+/// Notes what came of it for whoever asks later.
+fn note(record: Record, worked: &Result<Ended, Failure>, context: &Context) {
+    let (outcome, problem) = match worked {
+        Ok(Ended::Code(0)) => (Outcome::Done, None),
+        Ok(Ended::Code(5)) => (Outcome::KeptForDoubt, None),
+        Ok(ended) => (Outcome::Failed, Some(ended.to_string())),
+        Err(failure) => (Outcome::Failed, Some(failure.to_string())),
+    };
+    if let Err(error) = record.end(&context.layout, outcome, problem) {
+        context.printer.warn(format!("what came of it was not noted: {error}"));
+    }
 }
 
 /// The config.yml: the instance's, or another one with the same storage.
@@ -162,7 +229,7 @@ fn words(
     args: &Args,
     config: &std::path::Path,
     context: &Context,
-    served: Option<Mode>,
+    (served, grace): (Option<Mode>, Duration),
 ) -> Vec<OsString> {
     let Context { layout, printer, .. } = context;
     let mut words: Vec<OsString> = vec![AS_REGISTRY.into(), "--root".into(), layout.root().into()];
@@ -171,6 +238,7 @@ fn words(
     let mut flag = |is_set: bool, word: &str| words.extend(is_set.then(|| word.into()));
     flag(args.delete_untagged, "--delete-untagged");
     flag(args.dry_run, "--dry-run");
+    flag(!args.dry_run, "--told");
     flag(args.prune_empty_repositories, "--prune-empty-repositories");
     flag(printer.format() == Format::Json, "--json");
     flag(printer.volume() == Volume::Quiet, "--quiet");
@@ -185,8 +253,9 @@ fn words(
         Some(Mode::ReadOnly) => words.push("--shared".into()),
         Some(Mode::Online) => words.extend(["--beside".into(), layout.registry_socket().into()]),
     }
-    if args.undo.is_none() && matches!(served, Some(Mode::ReadOnly | Mode::Online)) {
-        words.extend(["--grace".into(), GRACE.into()]);
+    let beside = matches!(served, Some(Mode::ReadOnly | Mode::Online)).then_some(grace);
+    if let Some(grace) = args.grace.or(beside).filter(|_| args.undo.is_none()) {
+        words.extend(["--grace".into(), format!("{}s", grace.as_secs()).into()]);
     }
     words
 }

@@ -1,6 +1,7 @@
 //! The running services, as whoever changes their files reaches them.
 
 use std::{
+    io,
     net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
     thread,
     time::{Duration, Instant},
@@ -16,6 +17,7 @@ use crate::{
     supervise::{
         self, Act, ActError, AskError, Change, Line, Outdated, Request, ServiceStatus, Wanted,
     },
+    sys::signals::Signals,
 };
 
 /// The services of an instance, by way of its supervisor.
@@ -77,12 +79,17 @@ impl Supervision for Supervised<'_> {
 const KILLED: Duration = Duration::from_secs(5);
 const SERVES: Duration = Duration::from_secs(60);
 
+/// How often it is looked whether somebody wants the command to end.
+const LISTEN: Duration = Duration::from_millis(200);
+
 /// The registry of an instance, as a command reaches it that works on its storage.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct TheRegistry<'a> {
     pub(super) layout: &'a Layout,
     pub(super) claim: Claim<'a>,
     pub(super) printer: Printer,
+    /// What ends the wait for its end.
+    pub(super) signals: Signals,
 }
 
 /// Why the registry is not as it was told to be.
@@ -96,20 +103,44 @@ pub(crate) enum RegistryError {
     Services(#[from] services::Error),
     #[error("{0}")]
     NotSo(String),
+    #[error("interrupted by {0}")]
+    Interrupted(&'static str),
+    #[error("failed to hear of signals")]
+    Signals(#[source] io::Error),
 }
 
 impl TheRegistry<'_> {
-    fn tell(&self, change: Change, patience: Duration) -> Result<(), RegistryError> {
+    /// Tells it, and looks until it is so, time is over or `is_over` says so.
+    fn tell(
+        &self,
+        change: Change,
+        patience: Duration,
+        is_over: impl Fn() -> Result<(), RegistryError>,
+    ) -> Result<(), RegistryError> {
         let told = match supervise::tell(self.layout, change, &[ServiceName::Registry]) {
             // What nobody supervises is not there; its storage says if that is wrong.
             Err(AskError::NotRunning) => return Ok(()),
             told => told?,
         };
-        let printer = self.printer;
-        let changed = supervise::wait_for(self.layout, &told, patience, |text| printer.say(text))?;
-        match changed.iter().find(|changed| !changed.is_so) {
+        let (printer, until) = (self.printer, Instant::now() + patience);
+        loop {
+            let left = until.saturating_duration_since(Instant::now());
+            let say = |text: &str| printer.say(text);
+            let changed = supervise::wait_for(self.layout, &told, left.min(LISTEN), say)?;
+            match changed.iter().find(|changed| !changed.is_so) {
+                None => return Ok(()),
+                Some(changed) if left.is_zero() => {
+                    return Err(RegistryError::NotSo(Line(&changed.status).to_string()));
+                }
+                Some(_) => is_over()?,
+            }
+        }
+    }
+
+    fn is_interrupted(&self) -> Result<(), RegistryError> {
+        match self.signals.come().map_err(RegistryError::Signals)? {
             None => Ok(()),
-            Some(changed) => Err(RegistryError::NotSo(Line(&changed.status).to_string())),
+            Some(signal) => Err(RegistryError::Interrupted(signal.as_str())),
         }
     }
 }
@@ -131,15 +162,15 @@ impl Registry for TheRegistry<'_> {
 
     fn stop(&self) -> Result<(), RegistryError> {
         let grace = Services::load(self.layout)?.registry.grace();
-        self.tell(Change::Stop, grace.saturating_add(KILLED))
+        self.tell(Change::Stop, grace.saturating_add(KILLED), || self.is_interrupted())
     }
 
     fn start(&self) -> Result<(), RegistryError> {
-        self.tell(Change::Start, SERVES)
+        self.tell(Change::Start, SERVES, || Ok(()))
     }
 
     fn follow_holds(&self) -> Result<(), RegistryError> {
-        let Self { layout, claim, printer } = *self;
+        let Self { layout, claim, printer, signals: _ } = *self;
         let waits = |reason: &str| waiting::announce(printer)(reason);
         reconfigure::follow_holds(layout, claim, waits, &Supervised(layout))?;
         Ok(())

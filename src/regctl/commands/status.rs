@@ -10,6 +10,7 @@ use super::{
     selection::Selection,
 };
 use crate::{
+    collect::Record,
     exit::Failure,
     output::{Document, Report, Verdict},
     state::{Layout, ServiceName, Services},
@@ -54,6 +55,9 @@ struct Status {
     certificate: Option<Expiry>,
     /// Why nginx does not send blobs itself; null when it does, when it is not to, or when it was not asked for.
     no_sendfile: Option<String>,
+    /// The last garbage collection; left out when there was none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    garbage_collection: Option<Record>,
 }
 
 /// One service.
@@ -88,7 +92,17 @@ pub(crate) fn run(args: Args, context: &Context) -> Result<Report, Failure> {
     let services = overview.services.into_iter().map(|status| Service::of(layout, status));
     let services = services.collect();
     let supervisor = overview.pid;
-    let status = Status { supervisor, services, health, read_only, certificate, no_sendfile };
+    // A record that cannot be read is said by the next collection.
+    let garbage_collection = Record::load(layout).ok().flatten();
+    let status = Status {
+        supervisor,
+        services,
+        health,
+        read_only,
+        certificate,
+        no_sendfile,
+        garbage_collection,
+    };
     Ok(Report::of(&status, verdict))
 }
 
@@ -147,7 +161,9 @@ impl Status {
                 let problem = self.health.as_ref().and_then(|health| health.problem.as_ref());
                 let unhealthy = problem.map(|problem| format!("unhealthy: {problem}"));
                 let read_only = self.read_only.as_ref().map(ReadOnly::lines).unwrap_or_default();
-                unhealthy.into_iter().chain(read_only).collect()
+                let last = self.garbage_collection.as_ref();
+                let last = last.map(|record| format!("garbage collection: {record}"));
+                unhealthy.into_iter().chain(read_only).chain(last).collect()
             }
             ServiceName::Nginx => {
                 let certificate = self.certificate.as_ref().and_then(Expiry::line);

@@ -15,7 +15,11 @@ use super::{
 use crate::{
     exit::Failure,
     output::{Document, Report, Verdict},
-    state::{Lock, Patience, ServiceName, Services},
+    state::{
+        Holds, Lock, Patience, ServiceName, Services,
+        holds::{Hold, Kind},
+        lock,
+    },
     supervise::{Change, Changed, Line, Request, Sent, ServiceStatus, ask, tell, wait_for},
 };
 
@@ -121,6 +125,9 @@ pub(crate) fn change(
         let patience = patience.map_or(Patience::None, Patience::AtMost);
         let _lock =
             Lock::Instance.acquire(layout, command, patience, waiting::announce(*printer))?;
+        if names.contains(&ServiceName::Registry) {
+            forget_stops(command, context)?;
+        }
         tell(layout, change, &names)?
     };
     let Some(patience) = patience else {
@@ -139,6 +146,26 @@ pub(crate) fn change(
         changed = wait_for(layout, &told, KILLED, |text| printer.say(text))?;
     }
     Ok(report(changed.into_iter().map(Outcome::of).collect()))
+}
+
+/// Clears what commands that are gone have left behind: whether the registry is to run, somebody says now.
+pub(crate) fn forget_stops(command: &str, context: &Context) -> Result<(), Failure> {
+    let Context { layout, printer, .. } = context;
+    let is_left = |hold: &Hold| hold.kind == Kind::Stop && hold.is_stale();
+    // Holds that cannot be read are the supervisor's to refuse a start for; a stop is not.
+    if !Holds::load(layout).is_ok_and(|holds| holds.all.iter().any(is_left)) {
+        return Ok(());
+    }
+    let storage = match Lock::Storage.acquire(layout, command, Patience::None, |_| {}) {
+        Ok(storage) => storage,
+        // Then the supervisor says who keeps it.
+        Err(lock::Error::Held { .. }) => return Ok(()),
+        Err(error) => return Err(error.into()),
+    };
+    for hold in Holds::clear_stale_stops(layout, &storage)? {
+        printer.say(format!("cleared the {} hold of {hold}", hold.kind));
+    }
+    Ok(())
 }
 
 /// Sends services a signal, or has them run once, and says nothing, as runit does not.

@@ -3,14 +3,18 @@
 use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 
 use super::{
+    health,
     instance::{
-        Account, Auth, Driver, Gitlab, Http, Instance, Jwks, LogFiles, Logging, Notifications,
-        Pages, Proxy, Registry, RegistryTls, Schema1, Storage, Token, UploadPurging, Validation,
+        Account, Auth, Collection, Debug, Driver, Gitlab, Http, Instance, Jwks, LogFiles, Logging,
+        Notifications, Pages, Proxy, Registry, RegistryTls, Schema1, Storage, Token, UploadPurging,
+        Validation,
     },
     kind::Value,
+    middleware,
     notifications::Endpoint,
     redis,
     settings::Settings,
+    tables::Record,
     values::ExternalUrl,
     vhost::{Hsts, Nginx, RealIp, Tls, Vhost},
 };
@@ -26,6 +30,13 @@ pub(super) fn instance(settings: &Settings) -> Instance {
         nginx: nginx(settings),
         logging: logging(settings),
         gitlab: settings.gitlab().map(|_| gitlab(settings)),
+        collection: Collection {
+            schedule: settings.text("garbage_collect.schedule"),
+            mode: text(settings, "garbage_collect.mode"),
+            delete_untagged: flag(settings, "garbage_collect.delete_untagged"),
+            quarantine: settings.duration("garbage_collect.quarantine"),
+            grace: duration(settings, "garbage_collect.grace"),
+        },
         manage_accounts: flag(settings, "manage_accounts.enable"),
         manage_storage_directories: flag(settings, "manage_storage_directories.enable"),
         manage_system_files: settings.flag("manage_system_files.enable"),
@@ -72,6 +83,7 @@ fn registry(settings: &Settings) -> Registry {
         log_formatter: text(settings, "registry.log_formatter"),
         log_fields: fields.into_iter().filter_map(|(name, value)| Some((name, value?))).collect(),
         access_log: !flag(settings, "registry.log.accesslog.disabled"),
+        access_format: text(settings, "registry.log.accesslog.formatter"),
         env: settings.environment("registry.env").unwrap_or_default(),
         account: account(settings),
         http: http(settings),
@@ -90,7 +102,8 @@ fn registry(settings: &Settings) -> Registry {
         proxy: proxy(settings),
         redis: redis::redis(settings),
         lease: settings.duration("registry.lease"),
-        probes_storage: flag(settings, "registry.health_storagedriver_enabled"),
+        health: health::health(settings),
+        middleware: middleware::middleware(settings),
     }
 }
 
@@ -98,6 +111,12 @@ fn validation(settings: &Settings) -> Validation {
     const MANIFESTS: &str = "registry.validation.manifests";
     let count = |name| settings.count(&format!("{MANIFESTS}.{name}"));
     let list = |name| settings.list(&format!("{MANIFESTS}.{name}"));
+    let platforms = settings.tables_of(&format!("{MANIFESTS}.indexes.platformlist"));
+    let platforms = platforms.unwrap_or_default();
+    let platform = |record: &Record| {
+        let text = |name| record.text(name).expect("the key table requires it");
+        (text("architecture"), text("os"))
+    };
     Validation {
         disabled: flag(settings, "registry.validation.disabled"),
         references: count("referencelimit"),
@@ -105,6 +124,7 @@ fn validation(settings: &Settings) -> Validation {
         allow: list("urls.allow"),
         deny: list("urls.deny"),
         platforms: settings.text(&format!("{MANIFESTS}.indexes.platforms")),
+        platform_list: platforms.iter().map(platform).collect(),
         classes: settings.list("registry.policy.repository.classes"),
     }
 }
@@ -172,15 +192,24 @@ fn http(settings: &Settings) -> Http {
         prefix: settings.text("registry.http.prefix"),
         headers: settings.headers("registry.http.headers").unwrap_or_default(),
         drain_timeout: duration(settings, "registry.http_draintimeout"),
-        tls: registry_tls(settings),
+        tls: registry_tls(settings, "registry.http.tls"),
         http2: !flag(settings, "registry.http.http2.disabled"),
         h2c: flag(settings, "registry.http.h2c.enabled"),
-        debug: settings.address("registry.debug_addr"),
+        debug: debug(settings),
     }
 }
 
-fn registry_tls(settings: &Settings) -> Option<RegistryTls> {
-    let key = |name: &str| format!("registry.http.tls.{name}");
+fn debug(settings: &Settings) -> Option<Debug> {
+    let has_metrics = flag(settings, "registry.http.debug.prometheus.enabled");
+    Some(Debug {
+        address: settings.address("registry.http.debug.addr")?,
+        metrics: has_metrics.then(|| text(settings, "registry.http.debug.prometheus.path")),
+        tls: registry_tls(settings, "registry.http.debug.tls"),
+    })
+}
+
+fn registry_tls(settings: &Settings, table: &str) -> Option<RegistryTls> {
+    let key = |name: &str| format!("{table}.{name}");
     let authorities = settings.list(&key("clientcas")).unwrap_or_default();
     Some(RegistryTls {
         certificate: settings.path(&key("certificate"))?,
@@ -198,6 +227,7 @@ fn storage(settings: &Settings) -> Storage {
         delete: flag(settings, "registry.storage.delete.enabled"),
         read_only: flag(settings, "registry.storage.maintenance.readonly.enabled"),
         upload_purging: upload_purging(settings),
+        no_redirect: settings.flag("registry.storage.redirect.disable"),
         cache: (
             settings.text(redis::CACHE),
             settings.count("registry.storage.cache.blobdescriptorsize"),

@@ -19,7 +19,7 @@ pub(crate) fn default_settings() -> Settings {
 
 /// Fills in everything that follows from what is written.
 pub(super) fn derive(settings: &mut Settings) {
-    storage(settings);
+    gitlabs_names(settings);
     response_headers(settings);
     log_fields(settings);
     tokens(settings);
@@ -33,14 +33,17 @@ pub(super) fn derive(settings: &mut Settings) {
     request_headers(settings);
 }
 
-fn storage(settings: &mut Settings) {
-    if let Some(delete) = settings.get("registry.storage_delete_enabled") {
-        let from = "registry.storage_delete_enabled";
-        settings.derive("registry.storage.delete.enabled", delete, from);
-    }
-    if let Some(folder) = settings.get("gitlab_rails.registry_path") {
-        let from = "gitlab_rails.registry_path";
-        settings.derive("registry.storage.filesystem.rootdirectory", folder, from);
+/// What gitlab.rb calls otherwise than Distribution.
+fn gitlabs_names(settings: &mut Settings) {
+    for (from, key) in [
+        ("registry.storage_delete_enabled", "registry.storage.delete.enabled"),
+        ("gitlab_rails.registry_path", "registry.storage.filesystem.rootdirectory"),
+        ("registry.health_storagedriver_enabled", "registry.health.storagedriver.enabled"),
+        ("registry.debug_addr", "registry.http.debug.addr"),
+    ] {
+        if let Some(value) = settings.get(from) {
+            settings.derive(key, value, from);
+        }
     }
 }
 

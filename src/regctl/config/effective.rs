@@ -11,6 +11,7 @@ use super::{
     kind::Value,
     settings::{Origin, Settings},
     table::{self, Section, Support},
+    tables::Record,
     values::duration_text,
 };
 use crate::{
@@ -99,6 +100,13 @@ fn as_json(value: Value, secrets: Secrets) -> Json {
                 false => (name, Json::from(values)),
             })
             .collect(),
+        Value::Endpoint(url) if secrets == Secrets::Shown => url.reveal().into(),
+        Value::Endpoint(url) => url.shown().into(),
+        Value::Record(record) => record.to_json(|value| as_json(value, secrets)),
+        Value::Tables(records) => {
+            let record = |record: &Record| record.to_json(|value| as_json(value, secrets));
+            records.iter().map(record).collect()
+        }
         Value::Notifications(endpoints) => {
             let is_revealed = secrets == Secrets::Shown;
             endpoints.iter().map(|endpoint| endpoint.to_json(is_revealed)).collect()

@@ -5,6 +5,8 @@
 use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 
 use super::{
+    health::Health,
+    middleware::Middleware,
     notifications::Endpoint,
     redis::Redis,
     values::{ExternalUrl, ListenAddress},
@@ -23,12 +25,28 @@ pub(crate) struct Instance {
     pub(crate) logging: Logging,
     /// None: GitLab issues no tokens for this registry.
     pub(crate) gitlab: Option<Gitlab>,
+    pub(crate) collection: Collection,
     /// Whether reconfigure creates the service's account, when it is root.
     pub(crate) manage_accounts: bool,
     /// Whether reconfigure creates the storage folder.
     pub(crate) manage_storage_directories: bool,
     /// Whether reconfigure writes the systemd unit and what belongs to it. Unset: where systemd runs.
     pub(crate) manage_system_files: Option<bool>,
+}
+
+/// `[garbage_collect]`.
+#[derive(Clone, Debug)]
+pub(crate) struct Collection {
+    /// As cron has it. Unset: when somebody asks for it.
+    pub(crate) schedule: Option<String>,
+    /// `stop`, `read-only` or `online`.
+    pub(crate) mode: String,
+    /// Whether the scheduled one removes manifests that no tag leads to.
+    pub(crate) delete_untagged: bool,
+    /// How long what goes can be brought back.
+    pub(crate) quarantine: Option<Duration>,
+    /// What is younger stays when the registry is not stopped.
+    pub(crate) grace: Duration,
 }
 
 /// `[registry]` and its tables.
@@ -41,6 +59,8 @@ pub(crate) struct Registry {
     /// Fields of every log line, the default ones included.
     pub(crate) log_fields: BTreeMap<String, String>,
     pub(crate) access_log: bool,
+    /// `text` or `json`.
+    pub(crate) access_format: String,
     /// The registry's environment; `REGISTRY_*` variables change its configuration.
     pub(crate) env: BTreeMap<String, String>,
     pub(crate) account: Account,
@@ -57,8 +77,9 @@ pub(crate) struct Registry {
     pub(crate) redis: Option<Redis>,
     /// How long promises hold. Unset: as the registry has it.
     pub(crate) lease: Option<Duration>,
-    /// Whether the registry is out of service while its storage does not answer.
-    pub(crate) probes_storage: bool,
+    pub(crate) health: Health,
+    /// Where clients are sent for blobs.
+    pub(crate) middleware: Vec<Middleware>,
 }
 
 /// Which manifests are taken; unset: as the registry has it.
@@ -75,6 +96,8 @@ pub(crate) struct Validation {
     pub(crate) deny: Option<Vec<String>>,
     /// Which manifests of an index must be there.
     pub(crate) platforms: Option<String>,
+    /// Architecture and system of each, for `list`.
+    pub(crate) platform_list: Vec<(String, String)>,
     /// What repositories may hold.
     pub(crate) classes: Option<Vec<String>>,
 }
@@ -144,7 +167,16 @@ pub(crate) struct Http {
     /// HTTP/2 without TLS, by prior knowledge.
     pub(crate) h2c: bool,
     /// Where health and metrics are served.
-    pub(crate) debug: Option<ListenAddress>,
+    pub(crate) debug: Option<Debug>,
+}
+
+/// The second listener.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(crate) struct Debug {
+    pub(crate) address: ListenAddress,
+    /// The path of metrics. None: there are none.
+    pub(crate) metrics: Option<String>,
+    pub(crate) tls: Option<RegistryTls>,
 }
 
 /// TLS ended by the registry itself; what is unset is as the registry has it.
@@ -174,6 +206,8 @@ pub(crate) struct Storage {
     pub(crate) delete: bool,
     pub(crate) read_only: bool,
     pub(crate) upload_purging: UploadPurging,
+    /// Whether blobs never come from elsewhere. Unset: as the registry has it.
+    pub(crate) no_redirect: Option<bool>,
     /// `inmemory` or `redis`, and how many Distribution 3 keeps in memory.
     pub(crate) cache: (Option<String>, Option<u64>),
 }

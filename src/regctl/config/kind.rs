@@ -11,6 +11,7 @@ use super::{
     composite::{entries, field, header, hosts, list, variable},
     notifications,
     table::Kind,
+    tables::{self, Record},
     values::{self, Expected, ExternalUrl, Host, ListenAddress},
     web_url::WebUrl,
 };
@@ -36,6 +37,9 @@ pub(super) enum Value {
     Fields(BTreeMap<String, Option<String>>),
     Headers(BTreeMap<String, Vec<String>>),
     Notifications(Vec<notifications::Endpoint>),
+    Endpoint(notifications::EndpointUrl),
+    Tables(Vec<Record>),
+    Record(Record),
 }
 
 /// Why a value does not fit, and which part of it.
@@ -66,6 +70,8 @@ pub(super) fn check(kind: Kind, value: &Spanned<DeValue<'_>>) -> Result<Value, V
         Kind::Directives => {
             list(value, "a string or a list of strings", directive).map(Value::List)
         }
+        Kind::Tables(parts) => tables::list(value, parts).map(Value::Tables),
+        Kind::Record(parts) => tables::record(value, parts).map(Value::Record),
         Kind::Networks => list(value, "a list of addresses", network).map(Value::List),
         Kind::Hosts => hosts(value),
         Kind::Choices(allowed) => choices(value, allowed).map(Value::List),
@@ -82,6 +88,8 @@ pub(super) fn check(kind: Kind, value: &Spanned<DeValue<'_>>) -> Result<Value, V
         Kind::Duration => one(duration(value)),
         Kind::Flag => one(flag(value)),
         Kind::Count(least) => one(count(value, least)),
+        Kind::Status => one(status(value)),
+        Kind::Endpoint => one(endpoint(value)),
         Kind::Secret => one(secret(value)),
         Kind::Password => one(password(value)),
         Kind::Choice(allowed) => one(choice(value, allowed)),
@@ -93,6 +101,7 @@ pub(super) fn check(kind: Kind, value: &Spanned<DeValue<'_>>) -> Result<Value, V
         Kind::Path => one(parsed(value, |text| values::path(text).map(Value::Path))),
         Kind::PathOrUrl => one(parsed(value, path_or_url)),
         Kind::Prefix => one(parsed(value, prefix)),
+        Kind::Schedule => one(parsed(value, |text| schedule(text).map(Value::Text))),
         Kind::List => list(value, "a list of texts", item).map(Value::List),
         // No supported key has this kind yet, and an unsupported key is refused before its value is read.
         Kind::Table => Err(vec![Misfit::new(value, "left out")]),
@@ -126,6 +135,13 @@ fn label(text: &str) -> Result<Value, Expected> {
         true => Ok(Value::Text(text.to_owned())),
         false => Err(Expected("visible ASCII on one line, and not empty")),
     }
+}
+
+fn schedule(text: &str) -> Result<String, Expected> {
+    values::schedule(text).ok_or(Expected(
+        "five fields as cron has them (minute, hour, day of the month, month, day of the week), such as \"5 4 * * 0\", or @hourly, \
+         @daily, @weekly, @monthly or @yearly",
+    ))
 }
 
 fn prefix(text: &str) -> Result<Value, Expected> {
@@ -260,6 +276,19 @@ fn count(value: &Spanned<DeValue<'_>>, least: i64) -> Result<Value, Misfit> {
     };
     let number = number.filter(|number| *number >= least);
     number.and_then(|number| u64::try_from(number).ok()).map(Value::Count).ok_or_else(misfit)
+}
+
+/// The status of an answer.
+fn status(value: &Spanned<DeValue<'_>>) -> Result<Value, Misfit> {
+    match count(value, 100) {
+        Ok(Value::Count(status)) if status <= 999 => Ok(Value::Count(status)),
+        _ => Err(Misfit::new(value, "a status from 100 to 999")),
+    }
+}
+
+fn endpoint(value: &Spanned<DeValue<'_>>) -> Result<Value, Misfit> {
+    let misfit = |Expected(expected)| Misfit::new(value, expected);
+    notifications::url(value.get_ref()).map(Value::Endpoint).map_err(misfit)
 }
 
 fn id(value: &Spanned<DeValue<'_>>) -> Result<Value, Misfit> {

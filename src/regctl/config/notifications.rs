@@ -284,7 +284,7 @@ fn name(value: &DeValue<'_>) -> Result<String, Expected> {
     name.ok_or(Expected("a name of at most 80 bytes on one line"))
 }
 
-fn url(value: &DeValue<'_>) -> Result<EndpointUrl, Expected> {
+pub(super) fn url(value: &DeValue<'_>) -> Result<EndpointUrl, Expected> {
     let is_web =
         |text: &&str| text.chars().all(|c| c.is_ascii_graphic()) && text.parse::<WebUrl>().is_ok();
     let url = value.as_str().filter(is_web);

@@ -2,7 +2,10 @@
 
 use serde::Serialize;
 
-use super::table::{self, Change, Key, Kind, Section, Support};
+use super::{
+    table::{self, Change, Key, Kind, Section, Support},
+    tables,
+};
 
 /// One table of the file.
 #[derive(Clone, Debug, Serialize)]
@@ -91,6 +94,7 @@ fn takes(kind: Kind) -> String {
         Kind::Secret => "a secret of at least 16 characters",
         Kind::Password => "a password of any length",
         Kind::Flag => "true or false",
+        Kind::Schedule => "five fields as in a crontab, or `@weekly` and the like",
         Kind::Duration => "a duration such as \"30s\", \"1h30m\" or \"7d\"",
         Kind::Size => "a size in bytes, or such as \"25MB\" or \"25MiB\"",
         Kind::Port => "a port from 1 to 65535",
@@ -116,6 +120,10 @@ fn takes(kind: Kind) -> String {
         Kind::Notifications => {
             "tables of name, url, timeout, maxretries, backoff, headers, ignoredmediatypes and ignore"
         }
+        Kind::Tables(parts) => return format!("tables of {}", tables::names(parts)),
+        Kind::Record(parts) => return format!("a table of {}", tables::names(parts)),
+        Kind::Status => "a status from 100 to 999",
+        Kind::Endpoint => "http:// or https://, with whatever a URL has",
         Kind::Table => "a table",
     };
     text.to_owned()

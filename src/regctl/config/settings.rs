@@ -14,6 +14,7 @@ use super::{
     kind::{self, Value},
     notifications::Endpoint,
     table,
+    tables::Record,
     values::{ExternalUrl, Host, ListenAddress},
     web_url::WebUrl,
 };
@@ -158,14 +159,6 @@ impl Settings {
 
     /// Returns a written key whose value nobody else should know.
     pub(super) fn first_secret(&self) -> Option<String> {
-        let is_secret = |value: &Value| match value {
-            Value::Secret(_) => true,
-            Value::Headers(headers) => {
-                headers.iter().any(|(name, values)| !values.is_empty() && is_secret_header(name))
-            }
-            Value::Notifications(endpoints) => endpoints.iter().any(Endpoint::is_secret),
-            _ => false,
-        };
         let found = self
             .keys
             .iter()
@@ -177,11 +170,22 @@ impl Settings {
     pub(crate) fn named(&self) -> Vec<Named> {
         let keys = table::sections()
             .flat_map(|section| section.keys.iter().map(|row| section.path_of(row.name)));
-        let path = |key: String| match self.get(&key) {
-            Some(Value::Path(path)) => Some(Named { key, path }),
+        keys.flat_map(|key| self.named_by(&key)).collect()
+    }
+
+    fn named_by(&self, key: &str) -> Vec<Named> {
+        let path = |value: &Value| match value {
+            Value::Path(path) => Some(Named { key: key.to_owned(), path: path.clone() }),
             _ => None,
         };
-        keys.filter_map(path).collect()
+        match self.get(key) {
+            // What must not be there is no file that is read.
+            Some(Value::Tables(_)) if key == "registry.health.file" => Vec::new(),
+            Some(Value::Tables(records)) => {
+                records.iter().flat_map(Record::values).filter_map(path).collect()
+            }
+            value => value.iter().filter_map(path).collect(),
+        }
     }
 
     /// Returns the GitLab that issues tokens, with the key that names it.
@@ -235,6 +239,21 @@ getters! {
     fields: Fields -> BTreeMap<String, Option<String>>;
     headers: Headers -> BTreeMap<String, Vec<String>>;
     notifications: Notifications -> Vec<Endpoint>;
+    tables_of: Tables -> Vec<Record>;
+}
+
+/// Whether nobody else should know a value.
+fn is_secret(value: &Value) -> bool {
+    match value {
+        Value::Secret(_) => true,
+        Value::Headers(headers) => {
+            headers.iter().any(|(name, values)| !values.is_empty() && is_secret_header(name))
+        }
+        Value::Notifications(endpoints) => endpoints.iter().any(Endpoint::is_secret),
+        Value::Endpoint(url) => url.shown() != url.reveal(),
+        Value::Tables(records) => records.iter().flat_map(Record::values).any(is_secret),
+        _ => false,
+    }
 }
 
 /// Reads a key's default as if it were written in the file.

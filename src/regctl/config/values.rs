@@ -239,6 +239,56 @@ pub(crate) fn duration(text: &str) -> Option<Duration> {
     (!text.is_empty() && total <= MILLISECONDS_MAX).then(|| Duration::from_millis(total))
 }
 
+/// Reads when something is done, as cron has it, and spells it with single spaces.
+pub(crate) fn schedule(text: &str) -> Option<String> {
+    const NAMES: [&str; 7] =
+        ["@hourly", "@daily", "@midnight", "@weekly", "@monthly", "@yearly", "@annually"];
+    const MONTHS: &[&str] =
+        &["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"];
+    const DAYS: &[&str] = &["sun", "mon", "tue", "wed", "thu", "fri", "sat"];
+    const FIELDS: [(u32, u32, &[&str]); 5] =
+        [(0, 59, &[]), (0, 23, &[]), (1, 31, &[]), (1, 12, MONTHS), (0, 7, DAYS)];
+    let words: Vec<&str> = text.split_ascii_whitespace().collect();
+    if let [name] = words[..] {
+        return NAMES.contains(&name).then(|| name.to_owned());
+    }
+    let is_field = |(word, field): (&&str, &(u32, u32, &[&str]))| {
+        word.split(',').all(|part| is_part(part, *field))
+    };
+    let is_good = words.len() == FIELDS.len() && words.iter().zip(&FIELDS).all(is_field);
+    is_good.then(|| words.join(" "))
+}
+
+/// Whether cron understands one part of a field's list.
+fn is_part(part: &str, (least, most, names): (u32, u32, &[&str])) -> bool {
+    let (range, step) = match part.split_once('/') {
+        Some((range, step)) => (range, Some(step)),
+        None => (part, None),
+    };
+    let is_step = |step: &str| {
+        step.parse::<u32>().is_ok_and(|number| number > 0 && number <= most)
+            && step.bytes().all(|c| c.is_ascii_digit())
+    };
+    let number = |word: &str| {
+        let by_name = names.iter().position(|name| name.eq_ignore_ascii_case(word));
+        let by_name =
+            by_name.and_then(|index| u32::try_from(index).ok()).map(|index| index + least);
+        let digits = word.bytes().all(|c| c.is_ascii_digit());
+        by_name
+            .or_else(|| word.parse().ok().filter(|_| digits))
+            .filter(|number| (least..=most).contains(number))
+    };
+    let is_range = match range.split_once('-') {
+        Some((from, to)) => match (number(from), number(to)) {
+            (Some(from), Some(to)) => from <= to,
+            _ => false,
+        },
+        // A step counts from somewhere to somewhere.
+        None => range == "*" || (step.is_none() && number(range).is_some()),
+    };
+    is_range && step.is_none_or(is_step)
+}
+
 /// Spells a duration as settings do: `1h30m`.
 pub(super) fn duration_text(duration: Duration) -> String {
     const UNITS: [(&str, u128); 5] =
@@ -286,6 +336,41 @@ pub(super) fn path(text: &str) -> Result<PathBuf, Expected> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_schedule_is_what_cron_understands() {
+        for good in
+            ["5 4 * * 0", "*/5 * * * *", "0 0-6/2 1,15 jan-mar mon", "59 23 31 12 7", "@weekly"]
+        {
+            assert_eq!(schedule(good).as_deref(), Some(good), "{good}");
+        }
+        assert_eq!(schedule(" 5\t4  * * 0 ").as_deref(), Some("5 4 * * 0"));
+        let bad = [
+            "",
+            "5 4 * *",
+            "5 4 * * 0 0",
+            "60 4 * * *",
+            "* 24 * * *",
+            "* * 0 * *",
+            "* * * 13 *",
+            "* * * * 8",
+            "5/2 * * * *",
+            "6-2 * * * *",
+            "*/0 * * * *",
+            "*/x * * * *",
+            "a * * * *",
+            "* * * foo *",
+            "@reboot",
+            "@often",
+            "+5 * * * *",
+            "5 4 * * 0\nx",
+            "5, * * * *",
+            "5 4 * * $(x)",
+        ];
+        for bad in bad {
+            assert_eq!(schedule(bad), None, "{bad}");
+        }
+    }
 
     #[test]
     fn an_address_displays_as_it_was_written() {

@@ -16,6 +16,7 @@ use super::{
     settings::Settings,
     source::Source,
     table::{self, Key, Kind, Section, Support},
+    tables,
 };
 use crate::secret::{REDACTED, is_secret_header};
 
@@ -172,6 +173,11 @@ impl Walk<'_> {
                 if misfit.entry.as_deref().is_none_or(|entry| {
                     entry.starts_with("url") || entry.starts_with("headers")
                 }) =>
+            {
+                REDACTED.to_owned()
+            }
+            Kind::Tables(parts)
+                if misfit.entry.as_deref().is_none_or(|entry| tables::is_secret(parts, entry)) =>
             {
                 REDACTED.to_owned()
             }

@@ -33,6 +33,7 @@ impl Failure {
             Self::Secrets(error) => secrets_exit(error),
             Self::Lock(lock::Error::Held { .. }) => Exit::Locked,
             Self::Lock(lock::Error::File(error)) => denied(error.kind()),
+            Self::Holds(error) => holds_exit(error),
             Self::Desired(error) => desired_exit(error),
             Self::Apply(error) => apply_exit(error),
             Self::ReadOnly(error) => read_only_exit(error),
@@ -46,6 +47,7 @@ impl Failure {
             Self::Events(error) => events_exit(error),
             Self::Collect(error) => collect_exit(error),
             Self::Pause(error) => caused(error, Exit::Failed),
+            Self::Record(error) => caused(error, Exit::Failed),
             Self::Work(error) => caused(error, Exit::Failed),
             Self::Worker(ended) => worker_exit(*ended),
             Self::Services(error) => services_exit(error),
@@ -144,6 +146,7 @@ fn desired_exit(error: &DesiredError) -> Exit {
             StorageFolderError::Groups { .. }
             | StorageFolderError::Closed { .. }
             | StorageFolderError::OutOfReach { .. }
+            | StorageFolderError::Unreadable { .. }
             | StorageFolderError::Unmanaged { .. } => Exit::Failed,
         },
         DesiredError::Nginx(NginxError::Run { .. })

@@ -5,10 +5,10 @@ use std::{io, path::PathBuf};
 use registry::collect::Error as CollectError;
 
 use crate::{
-    collect::{BringBackError, PauseError},
+    collect::{BringBackError, PauseError, RecordError},
     config::{Invalid, load},
     reconfigure::{self, ApplyError, DesiredError, GenerateError, InitError, ReadOnlyError},
-    state::{ServiceName, lock, secrets, services, users},
+    state::{ServiceName, holds, lock, secrets, services, users},
     supervise::{
         self, ActError, AskError, EventsError, LogError, ReloadError, ServiceError, SupervisorError,
     },
@@ -38,6 +38,7 @@ pub(crate) enum Failure {
     File(fs::Error),
     Secrets(secrets::Error),
     Lock(lock::Error),
+    Holds(holds::Error),
     /// `secrets.json` is there and must not be overwritten.
     SecretsExist(PathBuf),
     /// It is not known what the files should be.
@@ -68,6 +69,8 @@ pub(crate) enum Failure {
     Events(EventsError),
     /// The registry is not in the state in which its storage is worked on, or not back from there.
     Pause(PauseError),
+    /// What came of a collection cannot be written down.
+    Record(RecordError),
     /// What works on the storage could not be run.
     Work(WorkerError),
     /// What works on the storage has not done it, and has said why.
@@ -122,6 +125,12 @@ impl From<users::Error> for Failure {
 impl From<lock::Error> for Failure {
     fn from(error: lock::Error) -> Self {
         Self::Lock(error)
+    }
+}
+
+impl From<holds::Error> for Failure {
+    fn from(error: holds::Error) -> Self {
+        Self::Holds(error)
     }
 }
 
@@ -211,6 +220,12 @@ impl From<BringBackError> for Failure {
             BringBackError::Lock(error) => error.into(),
             BringBackError::Pause(error) => error.into(),
         }
+    }
+}
+
+impl From<RecordError> for Failure {
+    fn from(error: RecordError) -> Self {
+        Self::Record(error)
     }
 }
 

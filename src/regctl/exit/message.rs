@@ -50,6 +50,8 @@ impl fmt::Display for Failure {
             Self::Events(error) => chain(f, error),
             Self::Collect(error) => chain(f, error),
             Self::Pause(error) => chain(f, error),
+            Self::Holds(error) => chain(f, error),
+            Self::Record(error) => chain(f, error),
             Self::Work(error) => chain(f, error),
             Self::Worker(ended) => match ended {
                 Ended::Code(code) => {

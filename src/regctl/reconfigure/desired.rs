@@ -13,7 +13,7 @@ use super::{
     key_place,
     nginx::{self, Nginx},
     plan::{Access, Plan, UsersFile},
-    storage_folder,
+    readable, storage_folder,
     system::{self, Host},
     trust,
 };
@@ -175,6 +175,10 @@ impl Desired {
         seen.add(Some(key_place::KEY), Handover::plan(&inputs, &named));
         let storage = storage_folder::check(layout, &self.instance, inputs.owners);
         seen.add(Some(STORAGE), storage.map_err(Box::new));
+        let closed = readable::check(layout, &self.instance, inputs.owners).map_err(Box::new);
+        for (key, error) in seen.add(None, closed).unwrap_or_default() {
+            seen.refused.push((Some(key), Box::new(error).into()));
+        }
         // The warnings of the registry come last.
         let others = self.warnings.len() - self.registry.warnings.len();
         let (others, of_registry) = self.warnings.split_at(others);
@@ -221,6 +225,10 @@ impl Desired {
         let Self { instance, files, folders, circumstances, .. } = self;
         let Circumstances { nginx, owners, creations, host, .. } = circumstances;
         storage_folder::check(layout, instance, owners).map_err(Box::new)?;
+        let closed = readable::check(layout, instance, owners).map_err(Box::new)?;
+        if let Some((_, error)) = closed.into_iter().next() {
+            return Err(Box::new(error).into());
+        }
         let mut disk = Disk::read(layout, files, folders)?;
         system::spare(layout, host, &mut disk)?;
         let mut plan = Plan::new(files, folders, &disk, owners);

@@ -19,6 +19,7 @@ mod key_place;
 mod nginx;
 mod plan;
 mod read_only;
+mod readable;
 mod storage_folder;
 mod system;
 mod trust;

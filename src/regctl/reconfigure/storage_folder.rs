@@ -52,6 +52,11 @@ pub(crate) enum Error {
     )]
     OutOfReach { user: String, path: PathBuf, closed: PathBuf, owner: String, mode: u32 },
     #[error(
+        "the registry's account `{user}` cannot read `{}`: it is {owner}'s with mode {mode:04o}",
+        file.display()
+    )]
+    Unreadable { user: String, group: String, file: PathBuf, owner: String, mode: u32 },
+    #[error(
         "there is no storage folder `{}`, and `manage_storage_directories.enable = false` keeps regctl from creating it",
         storage.display()
     )]
@@ -60,12 +65,7 @@ pub(crate) enum Error {
 
 /// Makes sure that the registry's account can use the storage, and reach its configuration, as soon as it exists.
 pub(super) fn check(layout: &Layout, instance: &Instance, owners: &Owners) -> Result<(), Error> {
-    let Some(service) = &owners.service else { return Ok(()) };
-    let (Some(uid), Some(gid)) = (service.user.id, service.group.id) else { return Ok(()) };
-    let user = &service.user.name;
-    let who = account::identity(user, uid, gid)
-        .map_err(|source| Error::Groups { user: user.clone(), source })?;
-    let account = Account { who, service };
+    let Some(account) = Account::find(owners)? else { return Ok(()) };
     account.reaches(layout.root(), layout.root())?;
     match &instance.registry.storage.driver {
         Driver::Filesystem { root_directory, .. } => {
@@ -111,12 +111,33 @@ fn repositories(storage: &Path) -> usize {
 }
 
 /// The registry's account, by name and to the kernel.
-struct Account<'a> {
+pub(super) struct Account<'a> {
     who: Identity,
     service: &'a Service,
 }
 
-impl Account<'_> {
+impl<'a> Account<'a> {
+    /// None where services have no account, or one that is yet to be created.
+    pub(super) fn find(owners: &'a Owners) -> Result<Option<Self>, Error> {
+        let Some(service) = &owners.service else { return Ok(None) };
+        let (Some(uid), Some(gid)) = (service.user.id, service.group.id) else { return Ok(None) };
+        let user = &service.user.name;
+        let who = account::identity(user, uid, gid)
+            .map_err(|source| Error::Groups { user: user.clone(), source })?;
+        Ok(Some(Self { who, service }))
+    }
+
+    /// Makes sure that the account can read a file, if there is one.
+    pub(super) fn reads(&self, file: &Path) -> Result<(), Error> {
+        let Some(found) = folder::look_at_file(file)? else { return Ok(()) };
+        self.reaches(file, file.parent().unwrap_or(file))?;
+        if folder::is_readable(&self.who, file, found) {
+            return Ok(());
+        }
+        let ((user, group), file) = (self.names(), file.to_owned());
+        Err(Error::Unreadable { user, group, file, owner: owner(found), mode: found.mode })
+    }
+
     /// Makes sure that the account can write to the storage, or will be able to once that is created.
     fn uses(&self, storage: &Path, is_created: bool) -> Result<(), Error> {
         let (user, group) = self.names();
@@ -167,6 +188,10 @@ impl Error {
                 Some(format!("chown -R {user}:{group} {}", storage.display()))
             }
             Self::OutOfReach { closed, .. } => Some(format!("chmod o+x {}", closed.display())),
+            Self::Unreadable { group, file, .. } => {
+                let file = file.display();
+                Some(format!("chgrp {group} {file} && chmod g+r {file}"))
+            }
             Self::Unmanaged { user, group, storage } => {
                 Some(format!("install -d -m 0750 -o {user} -g {group} {}", storage.display()))
             }

@@ -12,13 +12,13 @@ use serde_json::{Map, Value, json};
 use super::{
     engine::{self, Error},
     file::{Inputs, View},
-    sendfile,
+    outside, sendfile,
     template::Name,
 };
 use crate::{
     config::{
         instance::{
-            self, Auth, Driver, Jwks, Proxy, RegistryTls, Token, UploadPurging, Validation,
+            self, Auth, Debug, Driver, Jwks, Proxy, RegistryTls, Token, UploadPurging, Validation,
         },
         notifications::Endpoint,
         redis::Redis,
@@ -34,6 +34,7 @@ struct Context<'a> {
     log_formatter: &'a str,
     log_fields: &'a BTreeMap<String, String>,
     access_log: bool,
+    access_format: &'a str,
     /// The driver's name.
     driver: &'static str,
     /// The driver's options.
@@ -48,8 +49,11 @@ struct Context<'a> {
     tls: Option<Vec<(&'static str, String)>>,
     http2: bool,
     h2c: bool,
-    debug: Option<String>,
-    probes_storage: bool,
+    debug: Option<DebugContext<'a>>,
+    health: outside::Health,
+    /// Each as its options in JSON.
+    middleware: Vec<Vec<(&'static str, String)>>,
+    no_redirect: Option<bool>,
     host: Option<String>,
     prefix: Option<&'a str>,
     drain_timeout: String,
@@ -99,6 +103,14 @@ struct ProxyContext<'a> {
     cache_write_timeout: String,
 }
 
+/// The second listener.
+#[derive(Serialize)]
+struct DebugContext<'a> {
+    address: String,
+    metrics: Option<&'a str>,
+    tls: Option<Vec<(&'static str, String)>>,
+}
+
 /// The one way in, and its options as JSON, which is YAML.
 #[derive(Serialize)]
 struct AuthContext {
@@ -126,6 +138,7 @@ pub(crate) fn config_yml(inputs: &Inputs<'_>, view: View) -> Result<String, Erro
         log_formatter: &registry.log_formatter,
         log_fields: &registry.log_fields,
         access_log: registry.access_log,
+        access_format: &registry.access_format,
         driver,
         options,
         delete: registry.storage.delete,
@@ -137,8 +150,14 @@ pub(crate) fn config_yml(inputs: &Inputs<'_>, view: View) -> Result<String, Erro
         tls: registry.http.tls.as_ref().map(|tls| tls_options(tls, layout)),
         http2: registry.http.http2,
         h2c: registry.http.h2c,
-        debug: registry.http.debug.as_ref().map(ToString::to_string),
-        probes_storage: registry.probes_storage,
+        debug: registry.http.debug.as_ref().map(|found| debug(found, layout)),
+        health: outside::health(&registry.health, layout, view),
+        middleware: registry
+            .middleware
+            .iter()
+            .map(|found| outside::middleware(found, layout))
+            .collect(),
+        no_redirect: registry.storage.no_redirect,
         host: registry.http.host.as_ref().map(ToString::to_string),
         prefix: registry.http.prefix.as_deref(),
         drain_timeout: go_duration(registry.http.drain_timeout),
@@ -159,6 +178,14 @@ pub(crate) fn config_yml(inputs: &Inputs<'_>, view: View) -> Result<String, Erro
     };
     let (name, text) = templates.get(Name::ConfigYml);
     engine::render(name, text, context)
+}
+
+fn debug<'a>(debug: &'a Debug, layout: &Layout) -> DebugContext<'a> {
+    DebugContext {
+        address: debug.address.to_string(),
+        metrics: debug.metrics.as_deref(),
+        tls: debug.tls.as_ref().map(|tls| tls_options(tls, layout)),
+    }
 }
 
 fn cache((kind, size): &(Option<String>, Option<u64>)) -> Vec<(&'static str, String)> {
@@ -199,7 +226,10 @@ fn proxy(proxy: &Proxy, view: View) -> ProxyContext<'_> {
 }
 
 /// Returns what is sent with every answer, as the view shows it.
-fn headers(headers: &BTreeMap<String, Vec<String>>, view: View) -> BTreeMap<&str, Vec<&str>> {
+pub(super) fn headers(
+    headers: &BTreeMap<String, Vec<String>>,
+    view: View,
+) -> BTreeMap<&str, Vec<&str>> {
     headers
         .iter()
         .map(|(name, values)| {
@@ -211,8 +241,16 @@ fn headers(headers: &BTreeMap<String, Vec<String>>, view: View) -> BTreeMap<&str
 
 /// The section as JSON, which is YAML, with what was set and nothing else.
 fn validation(validation: &Validation) -> Option<String> {
-    let Validation { disabled, references, payload, allow, deny, platforms, classes: _ } =
-        validation;
+    let Validation {
+        disabled,
+        references,
+        payload,
+        allow,
+        deny,
+        platforms,
+        platform_list,
+        classes: _,
+    } = validation;
     let set = |fields: &[(&str, Option<Value>)]| {
         let set =
             fields.iter().filter_map(|(name, value)| Some(((*name).to_owned(), value.clone()?)));
@@ -222,9 +260,11 @@ fn validation(validation: &Validation) -> Option<String> {
     let list = |list: &Option<Vec<String>>| list.as_ref().map(|list| json!(list));
     let urls = set(&[("allow", list(allow)), ("deny", list(deny))]);
     let platforms = platforms.as_ref().map(|platforms| json!(platforms));
+    let each = platform_list.iter().map(|(of, os)| json!({ "architecture": of, "os": os }));
+    let platform_list = (!platform_list.is_empty()).then(|| each.collect());
     let manifests = set(&[
         ("urls", urls),
-        ("indexes", set(&[("platforms", platforms)])),
+        ("indexes", set(&[("platforms", platforms), ("platformlist", platform_list)])),
         ("referencelimit", references.map(Value::from)),
         ("payloadsizelimit", payload.map(Value::from)),
     ]);
@@ -249,10 +289,7 @@ fn notifications(
 }
 
 fn endpoint_options(endpoint: &Endpoint, view: View) -> Vec<(&'static str, String)> {
-    let url = match view {
-        View::File => endpoint.url.reveal().to_owned(),
-        View::Redacted => endpoint.url.shown(),
-    };
+    let url = outside::url(&endpoint.url, view);
     let mut options = vec![("name", json(&endpoint.name)), ("url", json(url))];
     if endpoint.is_disabled {
         options.push(("disabled", json(true)));
@@ -335,7 +372,7 @@ fn token_options(token: &Token, path: &dyn Fn(&Path) -> String) -> Vec<(&'static
 }
 
 /// JSON values are YAML values.
-fn json(value: impl Serialize) -> String {
+pub(super) fn json(value: impl Serialize) -> String {
     serde_json::to_string(&value).expect("texts, lists of texts and flags are always JSON")
 }
 
@@ -349,7 +386,7 @@ fn purging(purging: UploadPurging) -> Purging {
 }
 
 /// Spells a duration for Go, which knows no days.
-fn go_duration(duration: Duration) -> String {
+pub(super) fn go_duration(duration: Duration) -> String {
     let milliseconds = duration.as_millis();
     match milliseconds {
         0 => "0s".to_owned(),

@@ -5,6 +5,7 @@ mod engine;
 mod file;
 mod gitlab_rb;
 mod nginx;
+mod outside;
 mod read_only;
 mod sendfile;
 mod services;

@@ -51,6 +51,12 @@ struct Logrotate<'a> {
 }
 
 #[derive(Serialize)]
+struct Cron<'a> {
+    schedule: &'a str,
+    command: String,
+}
+
+#[derive(Serialize)]
 struct Tmpfiles {
     run: String,
 }
@@ -58,12 +64,13 @@ struct Tmpfiles {
 /// Renders those files, in the order in which they are replaced.
 pub(super) fn files(inputs: &Inputs<'_>) -> Result<Vec<File>, Error> {
     let layout = inputs.layout;
-    let (unit, logrotate, tmpfiles) = match &inputs.system {
+    let (unit, logrotate, tmpfiles, cron) = match &inputs.system {
         None => return Ok(Vec::new()),
-        Some(System::Unwanted) => (None, None, None),
+        Some(System::Unwanted) => (None, None, None, None),
         Some(System::Wanted { program }) => {
             let logrotate = inputs.instance.nginx.enable.then(|| logrotate(inputs)).transpose()?;
-            (Some(unit(inputs, program)?), logrotate, Some(tmpfiles(inputs)?))
+            let cron = cron(inputs, program)?;
+            (Some(unit(inputs, program)?), logrotate, Some(tmpfiles(inputs)?), cron)
         }
     };
     let first =
@@ -76,6 +83,7 @@ pub(super) fn files(inputs: &Inputs<'_>) -> Result<Vec<File>, Error> {
     Ok(vec![
         file(layout.tmpfiles_conf(), tmpfiles),
         file(layout.logrotate_conf(), logrotate),
+        file(layout.cron_file(), cron),
         file(layout.systemd_unit(), unit),
     ])
 }
@@ -118,6 +126,33 @@ fn logs(inputs: &Inputs<'_>, layout: &Layout) -> Vec<String> {
             .map(|name| places.log(layout, &vhost.log_directory, name))
     });
     [process].into_iter().chain(vhost).collect()
+}
+
+/// What cron runs; none without a schedule.
+fn cron(inputs: &Inputs<'_>, program: &Path) -> Result<Option<String>, Error> {
+    let Inputs { instance, layout, templates, .. } = inputs;
+    let Some(schedule) = &instance.collection.schedule else { return Ok(None) };
+    let mut words = vec![program.display().to_string()];
+    if !layout.is_system_wide() {
+        words.extend(["--root".to_owned(), layout.root().display().to_string()]);
+    }
+    words.extend(["--quiet".to_owned(), "registry-garbage-collect".to_owned()]);
+    if instance.collection.delete_untagged {
+        words.push("--delete-untagged".to_owned());
+    }
+    let words: Vec<_> = words.iter().map(|word| cron_word(word)).collect();
+    let (name, template) = templates.get(Name::Cron);
+    engine::render(name, template, Cron { schedule, command: words.join(" ") }).map(Some)
+}
+
+/// One word of a command in a crontab: the shell's, with `%` quoted once more, which cron takes for the end of a line.
+fn cron_word(word: &str) -> String {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "/-._=:".contains(c);
+    let quoted = match !word.is_empty() && word.chars().all(is_plain) {
+        true => word.to_owned(),
+        false => format!("'{}'", word.replace('\'', "'\\''")),
+    };
+    quoted.replace('%', "\\%")
 }
 
 fn tmpfiles(inputs: &Inputs<'_>) -> Result<String, Error> {

@@ -14,16 +14,18 @@ pub(crate) enum Name {
     SystemdUnit,
     Logrotate,
     Tmpfiles,
+    Cron,
 }
 
 impl Name {
-    pub(crate) const ALL: [Self; 6] = [
+    pub(crate) const ALL: [Self; 7] = [
         Self::ConfigYml,
         Self::NginxConf,
         Self::RegistryConf,
         Self::SystemdUnit,
         Self::Logrotate,
         Self::Tmpfiles,
+        Self::Cron,
     ];
 
     /// Returns the template's file name.
@@ -35,6 +37,7 @@ impl Name {
             Self::SystemdUnit => "regctl.service.j2",
             Self::Logrotate => "logrotate.j2",
             Self::Tmpfiles => "tmpfiles.conf.j2",
+            Self::Cron => "cron.j2",
         }
     }
 
@@ -46,6 +49,7 @@ impl Name {
             Self::SystemdUnit => include_str!("../../../templates/regctl.service.j2"),
             Self::Logrotate => include_str!("../../../templates/logrotate.j2"),
             Self::Tmpfiles => include_str!("../../../templates/tmpfiles.conf.j2"),
+            Self::Cron => include_str!("../../../templates/cron.j2"),
         }
     }
 

@@ -126,10 +126,19 @@ impl Holds {
     ///
     /// Whoever holds the storage lock knows that nobody works on the storage.
     pub(crate) fn clear_stale(layout: &Layout, _storage: &Held) -> Result<Vec<Hold>, Error> {
+        Self::take_out(layout, Hold::is_stale)
+    }
+
+    /// Removes the holds of dead owners that keep the registry stopped, and returns them.
+    pub(crate) fn clear_stale_stops(layout: &Layout, _storage: &Held) -> Result<Vec<Hold>, Error> {
+        Self::take_out(layout, |hold| hold.kind == Kind::Stop && hold.is_stale())
+    }
+
+    fn take_out(layout: &Layout, which: impl Fn(&Hold) -> bool) -> Result<Vec<Hold>, Error> {
         Self::change(layout, |holds| {
-            let (stale, alive) = holds.all.drain(..).partition(Hold::is_stale);
-            holds.all = alive;
-            stale
+            let (out, left) = holds.all.drain(..).partition(which);
+            holds.all = left;
+            out
         })
     }
 

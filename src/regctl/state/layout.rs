@@ -111,8 +111,8 @@ impl Layout {
     }
 
     /// The files that the system's own services read.
-    pub(crate) fn system_files(&self) -> [PathBuf; 3] {
-        [self.tmpfiles_conf(), self.logrotate_conf(), self.systemd_unit()]
+    pub(crate) fn system_files(&self) -> [PathBuf; 4] {
+        [self.tmpfiles_conf(), self.logrotate_conf(), self.cron_file(), self.systemd_unit()]
     }
 
     /// The folders of those files, which are the system's.
@@ -134,6 +134,10 @@ impl Layout {
 
     pub(crate) fn tmpfiles_conf(&self) -> PathBuf {
         self.root.join("etc/tmpfiles.d/regctl.conf")
+    }
+
+    pub(crate) fn cron_file(&self) -> PathBuf {
+        self.root.join("etc/cron.d/regctl")
     }
 
     /// What systemd is still to be told.
@@ -197,6 +201,11 @@ impl Layout {
     /// The holds on the registry, and the lock of whoever changes them.
     pub(crate) fn holds(&self) -> PathBuf {
         self.state().join("holds.json")
+    }
+
+    /// What came of the last garbage collection.
+    pub(crate) fn last_collection(&self) -> PathBuf {
+        self.state().join("garbage-collect.json")
     }
 
     pub(crate) fn holds_lock(&self) -> PathBuf {

@@ -31,7 +31,7 @@ pub(crate) use follow::{FollowError, Following, More};
 pub(crate) use foreground::{Error, bind, problems, serve};
 pub(crate) use health::{Health, ask as ask_health};
 pub(crate) use line::{Line, LineWithLog};
-pub(crate) use log::{Error as LogError, run as write_log};
+pub(crate) use log::{Error as LogError, keep as keep_log, run as write_log};
 pub(crate) use reload::{ReloadError, Reloaded, failing_checks, is_read_only, reload};
 pub(crate) use service::{Echo, LOG_COMMAND, SERVICE_COMMAND};
 pub(crate) use shim::{Error as ServiceError, become_registry, run as become_service};

@@ -30,6 +30,9 @@ use crate::{
 /// How long the loop sleeps when nothing is due.
 const LONG: Duration = Duration::from_secs(3600);
 
+/// How often it is looked whether the registry may be started that a command keeps stopped.
+const LOOK: Duration = Duration::from_secs(1);
+
 /// How long the processes of logs may take to write what is left.
 const LOG_GRACE: Duration = Duration::from_secs(10);
 
@@ -64,6 +67,8 @@ pub(crate) struct Supervisor {
     /// Kept so that the loop never finds itself without anybody to listen to.
     _sender: Sender<Happened>,
     stopping: Option<Stopping>,
+    /// Whether the registry is to be started when nobody keeps it stopped any more.
+    is_start_due: bool,
     echo: Echo,
     _lock: FileLock,
 }
@@ -100,6 +105,7 @@ impl Supervisor {
             happenings,
             _sender: sender,
             stopping: None,
+            is_start_due: false,
             echo,
             _lock: lock,
         })
@@ -111,8 +117,11 @@ impl Supervisor {
         let held = self.is_held().is_err();
         let is_free = |name| name != ServiceName::Registry || !held;
         let enabled = self.services.iter_mut().filter(|service| service.service.enabled);
-        for service in enabled.filter(|service| is_free(service.name)) {
-            service.on(Event::Start, &self.layout, now);
+        for service in enabled {
+            match is_free(service.name) {
+                true => service.on(Event::Start, &self.layout, now),
+                false => self.is_start_due = true,
+            }
         }
         while !self.is_over() {
             match self.happenings.recv_timeout(self.pause()) {
@@ -125,12 +134,21 @@ impl Supervisor {
                 Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => {}
             }
             self.reap();
+            self.start_what_is_due();
             let now = Instant::now();
             self.services.iter_mut().for_each(|service| service.tick(&self.layout, now));
         }
         // The socket of one who has gone would only puzzle the next one who asks.
         let _ = fs::remove(&self.layout.supervisor_socket());
         let _ = fs::remove(&self.layout.registry_socket());
+    }
+
+    /// Starts the registry if it was to be started while a command kept it stopped that has ended.
+    fn start_what_is_due(&mut self) {
+        if self.is_start_due && self.is_held().is_ok() {
+            // What refuses it now has been said to whoever wanted that.
+            let _ = self.tell(ServiceName::Registry, Event::Start);
+        }
     }
 
     /// How long nothing is due.
@@ -140,7 +158,8 @@ impl Supervisor {
             _ => None,
         };
         let due = self.services.iter().filter_map(Supervised::deadline).chain(logs).min();
-        due.map_or(LONG, |due| due.saturating_duration_since(Instant::now()))
+        let pause = due.map_or(LONG, |due| due.saturating_duration_since(Instant::now()));
+        if self.is_start_due { pause.min(LOOK) } else { pause }
     }
 
     /// Whether everything has ended; the end goes on from services to logs on the way.
@@ -175,6 +194,7 @@ impl Supervisor {
 
     fn stop(&mut self) {
         self.stopping = Some(Stopping::Services);
+        self.is_start_due = false;
         let now = Instant::now();
         // Who is in front goes first.
         for service in self.services.iter_mut().rev() {
@@ -232,6 +252,9 @@ impl Supervisor {
         if name == ServiceName::Registry && event != Event::Stop {
             self.is_held()?;
         }
+        if name == ServiceName::Registry {
+            self.is_start_due = false;
+        }
         let layout = self.layout.clone();
         let service = self.service(name);
         if !service.service.enabled && event != Event::Stop {
@@ -267,12 +290,11 @@ impl Supervisor {
             service.service = wanted.get(service.name).clone();
             service.machine.grace = service.service.grace();
             match (was_enabled, service.service.enabled) {
-                (false, true)
-                    if self.stopping.is_none()
-                        && (!is_held || service.name != ServiceName::Registry) =>
-                {
-                    service.on(Event::Start, &self.layout, now);
+                (false, true) if self.stopping.is_some() => {}
+                (false, true) if is_held && service.name == ServiceName::Registry => {
+                    self.is_start_due = true;
                 }
+                (false, true) => service.on(Event::Start, &self.layout, now),
                 (true, false) => service.on(Event::Stop, &self.layout, now),
                 _ => {}
             }

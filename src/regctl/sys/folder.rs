@@ -27,7 +27,10 @@ pub(crate) const ALL: u32 = 0o7;
 /// The permission to pass through a folder.
 pub(crate) const ENTER: u32 = 0o1;
 
-/// A folder as it is on disk.
+/// The permission to read a file.
+const READ: u32 = 0o4;
+
+/// A folder or a file as it is on disk.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) struct Found {
     /// The permission bits.
@@ -47,6 +50,22 @@ pub(crate) fn look(path: &Path) -> Result<Option<Found>, Error> {
         }
         Err(source) => Err(Error { operation: "look at", path: path.to_owned(), source }),
     }
+}
+
+/// Returns how a file is, behind links too; `None` when there is none.
+pub(crate) fn look_at_file(path: &Path) -> Result<Option<Found>, Error> {
+    match fs::metadata(path) {
+        Ok(metadata) => Ok(metadata.is_file().then(|| found(&metadata))),
+        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
+            Ok(None)
+        }
+        Err(source) => Err(Error { operation: "look at", path: path.to_owned(), source }),
+    }
+}
+
+/// Whether somebody may read a file that looks so.
+pub(crate) fn is_readable(who: &Identity, path: &Path, found: Found) -> bool {
+    allows(who, found, READ) || passes(who, Command::new("test").arg("-r").arg(path))
 }
 
 fn found(metadata: &Metadata) -> Found {
@@ -128,6 +147,11 @@ fn is_allowed_otherwise(who: &Identity, folder: &Path, wanted: u32) -> bool {
     if wanted != ENTER {
         test.arg("-a").arg("-w").arg(folder);
     }
+    passes(who, &mut test)
+}
+
+/// Whether a test succeeds as somebody.
+fn passes(who: &Identity, test: &mut Command) -> bool {
     test.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
     test.uid(who.uid).gid(who.gid).status().is_ok_and(|status| status.success())
 }

@@ -2,7 +2,10 @@
 
 use std::io;
 
-use nix::sys::signal::{SigSet, Signal};
+use nix::sys::{
+    signal::{SigSet, Signal},
+    signalfd::{SfdFlags, SignalFd},
+};
 
 /// What a supervisor hears of.
 const HEARD: [Signal; 5] =
@@ -25,6 +28,15 @@ impl Signals {
         let set = HEARD.into_iter().collect::<SigSet>();
         set.thread_block()?;
         Ok(Self { set })
+    }
+
+    /// Returns one that has come, and does not wait. None of children: call it while there are none.
+    pub(crate) fn come(&self) -> io::Result<Option<Signal>> {
+        let signals =
+            SignalFd::with_flags(&self.set, SfdFlags::SFD_NONBLOCK | SfdFlags::SFD_CLOEXEC)?;
+        let Some(come) = signals.read_signal()? else { return Ok(None) };
+        let number = i32::try_from(come.ssi_signo).map_err(io::Error::other)?;
+        Ok(Some(Signal::try_from(number)?))
     }
 
     /// Waits for the next one.

@@ -1,8 +1,18 @@
 //! A process that works on the storage: this program once more, waited for.
 
-use std::{collections::BTreeMap, ffi::OsString, io, os::fd::OwnedFd};
+use std::{
+    collections::BTreeMap,
+    ffi::OsString,
+    fmt,
+    io::{self, BufWriter},
+    os::{fd::OwnedFd, unix::net::UnixStream},
+};
 
-use nix::sys::signal::Signal;
+use listenfd::ListenFd;
+use nix::sys::{
+    signal::Signal,
+    socket::{AddressFamily, SockType},
+};
 
 use super::{
     signals::Signals,
@@ -20,6 +30,36 @@ pub(crate) enum Ended {
     Killed(Signal),
 }
 
+impl fmt::Display for Ended {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Code(code) => write!(f, "exit code {code}"),
+            Self::Interrupted(signal) => write!(f, "interrupted by {signal}"),
+            Self::Killed(signal) => write!(f, "killed by {signal}"),
+        }
+    }
+}
+
+/// What it is given.
+#[derive(Debug)]
+pub(crate) struct Passed {
+    /// Held as long as it lives.
+    pub(crate) lock: OwnedFd,
+    /// Where it tells what it does.
+    pub(crate) told: UnixStream,
+}
+
+/// The place of [`Passed::told`] among the descriptors.
+const TOLD: usize = 1;
+
+/// Whom this process, which is such a worker, tells what it does.
+pub(crate) fn listener() -> io::Result<Option<BufWriter<UnixStream>>> {
+    let (family, kind) = (AddressFamily::Unix as i32, SockType::Stream as i32);
+    let passed: Option<UnixStream> =
+        ListenFd::from_env().take_custom(TOLD, family, kind, "unix stream")?;
+    Ok(passed.map(BufWriter::new))
+}
+
 /// Why nothing is known of it.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Error {
@@ -29,19 +69,19 @@ pub(crate) enum Error {
     Wait(#[source] io::Error),
 }
 
-/// Runs this program with the arguments until it ends; a signal to this process ends it first.
+/// Runs this program with the arguments until it ends; a signal to this process ends it first, and a second one at once.
 pub(crate) fn work(
     signals: Signals,
     arguments: Vec<OsString>,
     environment: BTreeMap<String, String>,
-    lock: Option<OwnedFd>,
+    passed: Option<Passed>,
 ) -> Result<Ended, Error> {
     let child = Child {
         arguments,
         environment,
         input: None,
         output: Output::Inherited,
-        descriptors: lock.into_iter().collect(),
+        descriptors: passed.map_or(Vec::new(), |passed| vec![passed.lock, passed.told.into()]),
     };
     let worker = spawn::spawn(child).map_err(Error::Start)?;
     let mut interrupted = None;
@@ -60,8 +100,11 @@ pub(crate) fn work(
                 }
             }
             signal => {
+                let end = interrupted.map_or(Signal::SIGTERM, |_| Signal::SIGKILL);
                 interrupted = Some(signal);
-                spawn::signal_group(worker, Signal::SIGTERM);
+                spawn::signal_group(worker, end);
+                // One that somebody has stopped would not hear of it.
+                spawn::signal_group(worker, Signal::SIGCONT);
             }
         }
     }

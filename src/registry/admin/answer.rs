@@ -128,6 +128,7 @@ async fn wanted_events(control: &Control, body: Incoming) -> Result<Answer, Answ
             let status = match &error {
                 CommandError::Unknown { .. } => StatusCode::NOT_FOUND,
                 CommandError::Elsewhere(_) | CommandError::Ended(_) => StatusCode::CONFLICT,
+                CommandError::Busy(_) => StatusCode::GATEWAY_TIMEOUT,
                 CommandError::Files { .. } => StatusCode::INTERNAL_SERVER_ERROR,
             };
             let source = std::error::Error::source(&error).map(|source| format!(": {source}"));

@@ -33,15 +33,16 @@ const OCTETS: HeaderValue = HeaderValue::from_static("application/octet-stream")
 
 impl Call<'_> {
     pub(super) async fn blob(&self, name: &RepositoryName, digest: &Digest) -> Answer {
-        let (digest, source) = self.find_blob(name, digest).await?;
+        let (digest, source) = self.find_blob(name, digest, self.wanted()).await?;
         let stored = source.stored().cloned();
         if stored.is_some()
             && let Some(elsewhere) = self.elsewhere(&digest)
         {
-            self.tell_blob_pull(name, digest, source.size());
+            self.tell_blob_pull(name, digest, source.size().unwrap_or_default());
             return Ok(elsewhere);
         }
-        let size = source.size();
+        // Of one that passes through, nobody may know it yet.
+        let size = source.size().unwrap_or_default();
         let mut response = self.blob_body(&digest, source)?;
         self.tell_blob_pull(name, digest, size);
         self.count_pushed(Kept::Blob, response.body().size_hint().lower());
@@ -100,7 +101,7 @@ impl Call<'_> {
         if matches_etag(headers, digest) {
             return Ok(not_modified());
         }
-        let size = source.size();
+        let size = source.size().unwrap_or_default();
         let wanted = headers.get(RANGE).and_then(|value| value.to_str().ok());
         let ranges = match wanted {
             Some(wanted)
@@ -140,7 +141,7 @@ impl Call<'_> {
 fn multipart(source: &Source, ranges: Vec<std::ops::Range<u64>>) -> Response<Body> {
     // Random, so that no blob can hold it on purpose.
     let boundary = UploadId::random();
-    let size = source.size();
+    let size = source.size().unwrap_or_default();
     let mut pieces = VecDeque::with_capacity(2 * ranges.len() + 1);
     let mut line_break = "";
     for range in ranges {

@@ -65,11 +65,12 @@ impl Body {
 }
 
 impl Piece {
-    fn remaining(&self) -> u64 {
+    /// None: nobody knows before its end.
+    fn remaining(&self) -> Option<u64> {
         match self {
-            Self::Bytes(bytes) => bytes.len() as u64,
-            Self::Blob(chunks) => chunks.remaining(),
-            Self::Arriving(chunks) => chunks.remaining(),
+            Self::Bytes(bytes) => Some(bytes.len() as u64),
+            Self::Blob(chunks) => Some(chunks.remaining()),
+            Self::Arriving(chunks) => Some(chunks.remaining()),
             Self::Passing(passing) => passing.remaining(),
         }
     }
@@ -136,10 +137,11 @@ impl http_body::Body for Body {
     }
 
     fn size_hint(&self) -> SizeHint {
-        SizeHint::with_exact(match &self.pieces {
-            Pieces::None => 0,
+        let remaining = match &self.pieces {
+            Pieces::None => Some(0),
             Pieces::One(piece) => piece.remaining(),
             Pieces::Many(pieces) => pieces.iter().map(Piece::remaining).sum(),
-        })
+        };
+        remaining.map_or_else(SizeHint::default, SizeHint::with_exact)
     }
 }

@@ -66,8 +66,9 @@ impl Call<'_> {
                 (kind, found.bytes) = (ManifestType::DockerSchema1Signed, self.signed(&found)?);
             }
             let told = (found.digest, reference.tag());
-            self.tell_manifest_pull(name, told, kind.as_str(), &found.bytes);
-            self.count_pushed(metrics::Kept::Manifest, found.bytes.len() as u64);
+            let size = found.bytes.len() as u64;
+            self.tell_manifest_pull(name, told, (kind.as_str(), size), Some(&found.bytes));
+            self.count_pushed(metrics::Kept::Manifest, size);
             let mut response = Response::new(Body::full(found.bytes));
             let content_type = HeaderValue::from_static(kind.as_str());
             response.headers_mut().insert(CONTENT_TYPE, content_type);
@@ -87,6 +88,15 @@ impl Call<'_> {
     fn depends_on_client(&self, reference: &Reference, kind: ManifestType) -> bool {
         let is_converted = self.settings.schema1 && kind == ManifestType::DockerManifest;
         matches!(reference, Reference::Tag(_)) && (kind == ManifestType::DockerList || is_converted)
+    }
+
+    /// Whether this client may get another manifest than the one that a tag points to.
+    pub(super) fn gets_another(&self, reference: &Reference, kind: Option<ManifestType>) -> bool {
+        let is_list_refused = |kind| {
+            kind == ManifestType::DockerList && !negotiation::reads_lists(&self.parts.headers)
+        };
+        matches!(reference, Reference::Tag(_))
+            && kind.is_some_and(|kind| is_list_refused(kind) || self.is_too_new(kind))
     }
 
     /// What a client wants instead of what a tag points to; none if it takes that, or the other is not there.
@@ -113,9 +123,8 @@ impl Call<'_> {
         name: &RepositoryName,
         digest: Digest,
     ) -> Result<Option<StoredManifest>, Failure> {
-        match self.find_manifest(name, &digest.into()).await {
-            Ok(Answered::Kept(Kept { manifest, .. })) => Ok(Some(manifest)),
-            Ok(Answered::Described(_)) => Ok(None),
+        match self.find_content(name, &digest.into()).await {
+            Ok(Kept { manifest, .. }) => Ok(Some(manifest)),
             Err(failure) if failure.is_not_found() => Ok(None),
             Err(failure) => Err(failure),
         }

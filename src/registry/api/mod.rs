@@ -161,6 +161,9 @@ impl Api {
     /// Takes the settings of a configuration; requests that have begun keep theirs.
     pub(crate) fn reconfigure(&self, config: &Config) {
         self.settings.replace(Settings::new(config));
+        if let Some(proxy) = &self.proxy {
+            proxy.take_schema1(config.schema1.enabled);
+        }
     }
 
     /// Answers a request that there is no room for.

@@ -26,7 +26,7 @@ pub(super) fn of_common_platform(list: &[u8]) -> Option<Digest> {
 }
 
 /// Whether a list is welcome: it is named, or so is everything, or nothing that stands for it is.
-fn reads_lists(headers: &HeaderMap) -> bool {
+pub(super) fn reads_lists(headers: &HeaderMap) -> bool {
     let mut names_image = false;
     for value in headers.get_all(ACCEPT).iter().filter_map(|value| value.to_str().ok()) {
         for range in value.split(',') {

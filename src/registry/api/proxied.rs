@@ -2,10 +2,12 @@
 
 use std::{ops::Range, sync::Arc};
 
+use bytes::Bytes;
 use http::{
     HeaderValue, Method, Response, StatusCode,
     header::{CONTENT_LENGTH, CONTENT_TYPE, ETAG, RETRY_AFTER},
 };
+use http_body_util::{BodyExt as _, Limited};
 use oci::{Digest, ErrorCode, Reference, RepositoryName, Tag};
 
 use super::{
@@ -18,7 +20,7 @@ use super::{
 use crate::{
     content::{Blob, Error, Object},
     metrics,
-    proxy::{self, Arriving, Described, Found, Kept, Manifest, Passing, Wanted},
+    proxy::{self, Arriving, Described, Found, Kept, Listed, Manifest, Passing, Wanted},
 };
 
 /// For people: clients print it.
@@ -31,7 +33,7 @@ pub(super) enum Source {
     /// From the other registry, by way of the storage.
     Arriving(Arriving),
     /// From the other registry, as a whole.
-    Passing(u64, Passing),
+    Passing(Passing),
     /// From nowhere: only its length is wanted.
     Described(u64),
 }
@@ -44,11 +46,13 @@ pub(super) enum Answered {
 }
 
 impl Source {
-    pub(super) fn size(&self) -> u64 {
+    /// None: nobody knows before its end.
+    pub(super) fn size(&self) -> Option<u64> {
         match self {
-            Self::Stored(object) => object.size(),
-            Self::Arriving(arriving) => arriving.size(),
-            Self::Passing(size, _) | Self::Described(size) => *size,
+            Self::Stored(object) => Some(object.size()),
+            Self::Arriving(arriving) => Some(arriving.size()),
+            Self::Passing(passing) => passing.remaining(),
+            Self::Described(size) => Some(*size),
         }
     }
 
@@ -56,7 +60,7 @@ impl Source {
     pub(super) fn stored(&self) -> Option<&Object> {
         match self {
             Self::Stored(object) => Some(object),
-            Self::Arriving(_) | Self::Passing(..) | Self::Described(_) => None,
+            Self::Arriving(_) | Self::Passing(_) | Self::Described(_) => None,
         }
     }
 
@@ -70,18 +74,23 @@ impl Source {
         match self {
             Self::Stored(object) => Some(Piece::Blob(object.chunks(range))),
             Self::Arriving(arriving) => Some(Piece::Arriving(Box::new(arriving.chunks(range)))),
-            Self::Passing(..) | Self::Described(_) => None,
+            Self::Passing(_) | Self::Described(_) => None,
         }
     }
 
     pub(super) fn whole(self) -> Response<Body> {
         let size = self.size();
         let body = match self {
-            Self::Passing(_, passing) => Body::one(Piece::Passing(Box::new(passing))),
-            source => source.part(0..size).map_or_else(Body::empty, Body::one),
+            Self::Passing(passing) => Body::one(Piece::Passing(Box::new(passing))),
+            source => {
+                let part = size.and_then(|size| source.part(0..size));
+                part.map_or_else(Body::empty, Body::one)
+            }
         };
         let mut response = Response::new(body);
-        response.headers_mut().insert(CONTENT_LENGTH, HeaderValue::from(size));
+        if let Some(size) = size {
+            response.headers_mut().insert(CONTENT_LENGTH, HeaderValue::from(size));
+        }
         response
     }
 }
@@ -92,6 +101,7 @@ impl Call<'_> {
         &self,
         name: &RepositoryName,
         digest: &Digest,
+        wanted: Wanted,
     ) -> Result<(Digest, Source), Failure> {
         let unknown = match self.api.content.blob(name, digest).await {
             Ok(Blob { digest, object }) => {
@@ -102,9 +112,9 @@ impl Call<'_> {
             Err(error) => return Err(error.into()),
         };
         let Some(proxy) = &self.api.proxy else { return Err(unknown.into()) };
-        match proxy.blob(name, digest, self.wanted()).await {
+        match proxy.blob(name, digest, wanted).await {
             Ok(Found::Arriving(arriving)) => Ok((*digest, Source::Arriving(arriving))),
-            Ok(Found::Passing(size, passing)) => Ok((*digest, Source::Passing(size, passing))),
+            Ok(Found::Passing(passing)) => Ok((*digest, Source::Passing(passing))),
             Ok(Found::Described(said)) => {
                 let size = said.size.ok_or_else(|| failure(&nothing_said()))?;
                 Ok((*digest, Source::Described(size)))
@@ -114,20 +124,71 @@ impl Call<'_> {
         }
     }
 
-    /// The manifest there, as it is kept here.
+    /// The manifest there, as it is kept here; what is said of it, where no more is asked for.
     pub(super) async fn find_manifest(
         &self,
         name: &RepositoryName,
         reference: &Reference,
     ) -> Result<Answered, Failure> {
+        if self.wanted() == Wanted::Description
+            && let Some(proxy) = &self.api.proxy
+        {
+            let found = proxy.manifest(name, reference, Wanted::Description).await;
+            match found.map_err(failure_of)? {
+                Manifest::Kept(kept) => return Ok(Answered::Kept(kept)),
+                // A HEAD says what a GET gets.
+                Manifest::Described(said) if self.gets_another(reference, said.media_type) => {}
+                Manifest::Described(said) => {
+                    let response = self.described(name, reference, &said)?;
+                    return Ok(Answered::Described(Box::new(response)));
+                }
+            }
+        }
+        self.find_content(name, reference).await.map(Answered::Kept)
+    }
+
+    /// The manifest there, as it is kept here.
+    pub(super) async fn find_content(
+        &self,
+        name: &RepositoryName,
+        reference: &Reference,
+    ) -> Result<Kept, Failure> {
         let Some(proxy) = &self.api.proxy else {
             let manifest = self.api.content.manifest(name, reference).await?;
-            return Ok(Answered::Kept(Kept { manifest, is_stale: false }));
+            return Ok(Kept { manifest, is_stale: false });
         };
-        match proxy.manifest(name, reference, self.wanted()).await.map_err(failure_of)? {
-            Manifest::Kept(kept) => Ok(Answered::Kept(kept)),
-            Manifest::Described(said) => {
-                self.described(&said).map(|response| Answered::Described(Box::new(response)))
+        match proxy.manifest(name, reference, Wanted::Content).await.map_err(failure_of)? {
+            Manifest::Kept(kept) => Ok(kept),
+            Manifest::Described(_) => Err(failure(&nothing_said())),
+        }
+    }
+
+    /// Reads a blob here, or else there; none if there is none that is so small.
+    pub(super) async fn find_small_blob(
+        &self,
+        name: &RepositoryName,
+        digest: &Digest,
+        most: usize,
+    ) -> Result<Option<Bytes>, Failure> {
+        if let Some(bytes) = self.api.content.small_blob(name, digest, most).await? {
+            return Ok(Some(bytes));
+        }
+        if self.api.proxy.is_none() {
+            return Ok(None);
+        }
+        let source = match self.find_blob(name, digest, Wanted::Content).await {
+            Ok((_, source)) => source,
+            Err(failure) if failure.is_not_found() => return Ok(None),
+            Err(failure) => return Err(failure),
+        };
+        if source.size().is_some_and(|size| size > most as u64) {
+            return Ok(None);
+        }
+        match Limited::new(source.whole().into_body(), most).collect().await {
+            Ok(collected) => Ok(Some(collected.to_bytes())),
+            Err(error) => {
+                tracing::warn!(repository = %name, %digest, error, "blob could not be read");
+                Ok(None)
             }
         }
     }
@@ -142,17 +203,15 @@ impl Call<'_> {
         }
     }
 
-    /// Sees to it that the list of referrers is the one there: it stands under a tag.
+    /// The list of referrers there; none for a registry that has its own.
     pub(super) async fn find_referrers(
         &self,
         name: &RepositoryName,
         subject: &Digest,
-    ) -> Result<(), Failure> {
-        let Some(proxy) = &self.api.proxy else { return Ok(()) };
-        match proxy.manifest(name, &Tag::of_referrers(subject).into(), Wanted::Content).await {
-            Ok(_) => Ok(()),
-            Err(proxy::Error::Content(Error::ManifestUnknown(_))) => Ok(()),
-            Err(error) => Err(failure_of(error)),
+    ) -> Result<Option<Listed<'_>>, Failure> {
+        match &self.api.proxy {
+            None => Ok(None),
+            Some(proxy) => proxy.referrers(name, subject).await.map(Some).map_err(failure_of),
         }
     }
 
@@ -170,7 +229,7 @@ impl Call<'_> {
         }
     }
 
-    fn wanted(&self) -> Wanted {
+    pub(super) fn wanted(&self) -> Wanted {
         match self.parts.method {
             Method::HEAD => Wanted::Description,
             _ => Wanted::Content,
@@ -178,7 +237,12 @@ impl Call<'_> {
     }
 
     /// What a HEAD of a manifest says that only the other registry has.
-    fn described(&self, said: &Described) -> Result<Response<Body>, Failure> {
+    fn described(
+        &self,
+        name: &RepositoryName,
+        reference: &Reference,
+        said: &Described,
+    ) -> Result<Response<Body>, Failure> {
         let (Some(size), Some(media_type)) = (said.size, said.media_type) else {
             return Err(failure(&nothing_said()));
         };
@@ -186,6 +250,10 @@ impl Call<'_> {
             let mut response = not_modified();
             response.headers_mut().insert(ETAG, etag(&digest));
             return Ok(response);
+        }
+        if let Some(digest) = said.digest {
+            let told = (digest, reference.tag());
+            self.tell_manifest_pull(name, told, (media_type.as_str(), size), None);
         }
         let mut response = Response::new(Body::empty());
         let headers = response.headers_mut();
@@ -236,7 +304,7 @@ fn failure(error: &proxy::Error) -> Failure {
         Error::Unreachable(fault) if fault.is_timeout() => {
             bad_gateway().with_status(StatusCode::GATEWAY_TIMEOUT)
         }
-        Error::GivenUp => Failure::new(ErrorCode::Unavailable).because(error),
+        Error::GivenUp | Error::NotKept(_) => Failure::new(ErrorCode::Unavailable).because(error),
         // What went wrong here is in the log.
         Error::Content(_) => Failure::new(ErrorCode::Unknown),
         Error::Silent

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use super::{
     Answer, Call, document,
     page::{self, Page, query},
+    proxied::warn_of_age,
     warning::warn,
 };
 
@@ -25,11 +26,15 @@ impl Call<'_> {
     /// 404 means that there is no such API.
     pub(super) async fn referrers(&self, name: &RepositoryName, subject: &Digest) -> Answer {
         let page = Page::of(self.parts)?;
-        self.find_referrers(name, subject).await?;
+        let there = self.find_referrers(name, subject).await?;
+        let is_stale = there.as_ref().is_some_and(|there| there.is_stale);
         let wanted = query(self.parts, "artifactType").filter(|wanted| !wanted.is_empty());
         let wanted = wanted.as_deref();
         let show = |referrers: &Referrers| Shown::of(referrers, &page, wanted);
-        let found = self.api.content.referrers(name, subject, show).await?;
+        let found = match there {
+            Some(there) => there.referrers.as_ref().map(show),
+            None => self.api.content.referrers(name, subject, show).await?,
+        };
         let is_readable = found.is_some();
         let Shown { index, last } = found.unwrap_or_else(|| show(&Referrers::default()));
         let mut response = document::answer(self.parts, INDEX, index);
@@ -46,6 +51,7 @@ impl Call<'_> {
             parameters.extend(wanted.map(|wanted| ("artifactType", wanted)));
             response.headers_mut().insert(LINK, page::link(&path, &parameters));
         }
+        warn_of_age(&mut response, is_stale);
         if !is_readable {
             warn(
                 &mut response,

@@ -71,6 +71,18 @@ impl Call<'_> {
         })
     }
 
+    /// Whether something is newer than what this client knows, and is made older for it.
+    pub(super) fn is_too_new(&self, kind: ManifestType) -> bool {
+        let reads = Reads::of(&self.parts.headers);
+        let is_older_known = self.settings.schema1 && !reads.images;
+        is_older_known
+            && match kind {
+                ManifestType::DockerManifest => true,
+                ManifestType::DockerList => !reads.lists,
+                _ => false,
+            }
+    }
+
     /// What a client that knows schema 1 alone can read of an image or a list; none, if it knows more, or there is
     /// nothing.
     pub(super) async fn for_old_client(
@@ -80,13 +92,12 @@ impl Call<'_> {
         kind: ManifestType,
         found: &StoredManifest,
     ) -> Result<Option<StoredManifest>, Failure> {
-        let reads = Reads::of(&self.parts.headers);
-        if !self.settings.schema1 || reads.images {
+        if !self.is_too_new(kind) {
             return Ok(None);
         }
         match kind {
             ManifestType::DockerManifest => self.in_schema1(name, tag, found).await,
-            ManifestType::DockerList if !reads.lists => {
+            ManifestType::DockerList => {
                 let Some(child) = of_common_platform(&found.bytes) else { return Ok(None) };
                 let Some(child) = self.manifest_if_there(name, child).await? else {
                     return Ok(None);
@@ -111,7 +122,7 @@ impl Call<'_> {
         let image = Manifest::from_stored(&stored.bytes).map_err(Error::from)?;
         let config = match &image.config {
             Some(config) if image.kind == ManifestType::DockerManifest => {
-                self.api.content.small_blob(name, &config.digest, CONFIG_BYTES).await?
+                self.find_small_blob(name, &config.digest, CONFIG_BYTES).await?
             }
             _ => None,
         };

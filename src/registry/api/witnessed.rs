@@ -33,21 +33,20 @@ impl Call<'_> {
         });
     }
 
-    /// Tells of a manifest that is read, or asked after. `bytes` are those that are stored.
+    /// Tells of a manifest that is read, or asked after. `stored` are its bytes, where they are here.
     pub(super) fn tell_manifest_pull(
         &self,
         repository: &RepositoryName,
         (digest, tag): (Digest, Option<&Tag>),
-        media_type: &'static str,
-        bytes: &[u8],
+        (media_type, size): (&'static str, u64),
+        stored: Option<&[u8]>,
     ) {
         let Some(witness) = self.witness() else { return };
-        let references = match witness.wants_references() {
-            // What it cannot be read for is served all the same.
-            true => Manifest::from_stored(bytes).as_ref().map(references).unwrap_or_default(),
-            false => Vec::new(),
-        };
-        let (size, tag) = (bytes.len() as u64, tag.cloned());
+        // What it cannot be read for is served all the same.
+        let stored = stored.filter(|_| witness.wants_references());
+        let manifest = stored.and_then(|bytes| Manifest::from_stored(bytes).ok());
+        let references = manifest.as_ref().map(references).unwrap_or_default();
+        let tag = tag.cloned();
         let facts = ManifestFacts { digest, media_type, size, tag, references };
         let (action, repository) = (EventAction::Pull, repository.clone());
         witness.tell(&Happened { action, repository, what: What::Manifest(facts) });

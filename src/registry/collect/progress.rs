@@ -1,14 +1,18 @@
 //! How far a collection is.
 
+use storage::Item;
+
 use super::plan::Step;
 
 /// A piece of news.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(Clone, Debug, Eq, PartialEq)]
 pub enum Progress {
     /// A phase begins; how much there is to do, where that is known.
     Begun(Phase, Option<u64>),
     /// So much more of it is done.
     Advanced(u64),
+    /// This has just gone.
+    Gone(Item),
 }
 
 /// What is being done.

@@ -96,20 +96,27 @@ impl<S: Bulk> Sweeping<'_, S> {
                 return Ok(());
             }
             watch(Progress::Advanced(batch.len() as u64));
-            self.remove_batch(step, batch).await?;
+            self.remove_batch(step, batch, watch).await?;
         }
     }
 
-    async fn remove_batch(&mut self, step: Step, mut batch: Vec<(Item, u64)>) -> Result<(), Error> {
+    async fn remove_batch(
+        &mut self,
+        step: Step,
+        mut batch: Vec<(Item, u64)>,
+        watch: &mut dyn FnMut(Progress),
+    ) -> Result<(), Error> {
         let before = batch.len();
         batch.retain(|(item, _)| !digest(item).is_some_and(|it| self.spared.contains(&it)));
         self.swept.kept += (before - batch.len()) as u64;
-        let about: Vec<_> = batch.iter().map(|(item, size)| (digest(item), *size)).collect();
-        let items = batch.into_iter().map(|(item, _)| item).collect();
+        let items = batch.iter().map(|(item, _)| item.clone()).collect();
         let results = self.store.remove(items, self.disposal.clone()).await?;
-        for ((digest, bytes), result) in about.into_iter().zip(results) {
-            if let (Ok(Removed::Kept(_)), Some(digest)) = (&result, digest) {
+        for ((item, bytes), result) in batch.into_iter().zip(results) {
+            if let (Ok(Removed::Kept(_)), Some(digest)) = (&result, digest(&item)) {
                 self.spared.extend(self.plan.leads.closure(digest));
+            }
+            if matches!(result, Ok(Removed::Gone)) {
+                watch(Progress::Gone(item));
             }
             self.swept.count(step, bytes, result);
         }

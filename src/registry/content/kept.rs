@@ -2,7 +2,7 @@
 //! while they are written. What has been kept for long enough goes again.
 
 use bytes::Bytes;
-use oci::{Digest, RepositoryName, Tag};
+use oci::{Algorithm, Digest, RepositoryName, Tag};
 use storage::{Driver, Folder, Key, Object};
 
 use super::{
@@ -27,6 +27,11 @@ impl Content {
         }
     }
 
+    /// How many bytes there is still room for, where that is known.
+    pub(crate) async fn room(&self) -> Result<Option<u64>, Error> {
+        Ok(self.backend().room().await?)
+    }
+
     /// The digest that a tag points to, whether or not it is here.
     pub(crate) async fn tag(
         &self,
@@ -34,6 +39,23 @@ impl Content {
         tag: &Tag,
     ) -> Result<Option<Digest>, Error> {
         self.read_link(Key::TagLink(repository, tag)).await
+    }
+
+    /// All blobs and manifests that a repository has links to.
+    pub(crate) async fn held(&self, repository: &RepositoryName) -> Result<Vec<Digest>, Error> {
+        let mut held = Vec::new();
+        for algorithm in Algorithm::ALL {
+            let layers = Folder::LayersOf(repository, algorithm);
+            for folder in [layers, Folder::RevisionsOf(repository, algorithm)] {
+                let entries = match self.backend().list(folder).await {
+                    Err(error) if error.is_not_found() => continue,
+                    entries => entries?,
+                };
+                let digests = entries.iter().map(|entry| format!("{algorithm}:{}", entry.name));
+                held.extend(digests.filter_map(|digest| digest.parse::<Digest>().ok()));
+            }
+        }
+        Ok(held)
     }
 
     /// The record of what was fetched, and until when it is kept.
@@ -82,17 +104,16 @@ impl Writing {
     }
 
     /// Takes content out of a repository, whatever it is there, with the tags that point to it; its bytes go
-    /// when no other repository has it.
+    /// when no other repository has it, which is asked under its lock.
     ///
     /// What was promised of it still holds: it can be had again from where it was fetched.
     pub(crate) async fn expire(
         &self,
         repository: &RepositoryName,
         digest: &Digest,
-        others: &[RepositoryName],
+        is_held_elsewhere: impl FnOnce() -> bool + Send + 'static,
     ) -> Result<(), Error> {
         let (repository, digest) = (repository.clone(), *digest);
-        let others: Vec<_> = others.iter().filter(|other| **other != repository).cloned().collect();
         self.shielded(move |content| async move {
             let subjects = [
                 (Subject::Tags(&repository), Mode::Exclusive),
@@ -111,12 +132,8 @@ impl Writing {
             }
             content.forget_elsewhere(&repository, &digest);
             deleted?;
-            for other in &others {
-                for key in [Key::RevisionLink(other, &digest), Key::LayerLink(other, &digest)] {
-                    if content.exists(key).await? {
-                        return Ok(());
-                    }
-                }
+            if is_held_elsewhere() {
+                return Ok(());
             }
             let deleted = content.delete_if_there(Key::Blob(&digest)).await;
             content.forget_elsewhere(&repository, &digest);

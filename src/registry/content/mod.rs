@@ -40,7 +40,7 @@ pub(crate) use error::{BodyError, Error};
 pub(crate) use leases::Held;
 pub(crate) use manifest::{Needs, Push, Pushed, StoredManifest};
 pub(crate) use purge::{Purge, before};
-pub(crate) use referrers::Listing;
+pub(crate) use referrers::{Listing, read as read_referrers};
 pub(crate) use storage::{
     Chunks, Disposal, Item, Kind as StorageKind, Object, Outlet, RunId, Socket, Unsent, UploadId,
 };

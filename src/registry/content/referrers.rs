@@ -59,7 +59,7 @@ impl Content {
     }
 
     /// Read, a list takes many times its bytes: only a few are in memory at once.
-    async fn permit_list(&self) -> SemaphorePermit<'_> {
+    pub(crate) async fn permit_list(&self) -> SemaphorePermit<'_> {
         self.shared.referrer_lists.acquire().await.expect("nobody closes it")
     }
 
@@ -90,7 +90,7 @@ impl Content {
 }
 
 /// Reads a list; none if it is something else.
-fn read(bytes: &[u8]) -> Option<Referrers> {
+pub(crate) fn read(bytes: &[u8]) -> Option<Referrers> {
     let kind = Manifest::sniff(bytes).ok()?;
     (kind == ManifestType::OciIndex).then(|| Referrers::from_stored(bytes).ok()).flatten()
 }

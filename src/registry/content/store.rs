@@ -37,6 +37,11 @@ impl Store {
         self.backend.collected()
     }
 
+    /// How many bytes there is still room for, where that is known.
+    pub(super) async fn room(&self) -> Result<Option<u64>, Error> {
+        self.backend.room().await
+    }
+
     /// Counts from now on.
     pub(super) fn count(&self) {
         self.actions.get_or_init(Actions::new);

@@ -24,7 +24,7 @@ use http::request::Parts;
 use tokio::{
     sync::{mpsc, oneshot},
     task::AbortHandle,
-    time::{Instant, sleep},
+    time::{Instant, sleep, timeout},
 };
 
 use crate::{
@@ -41,6 +41,12 @@ pub use worker::{CommandError, Wish};
 
 /// How long a stopping process goes on delivering what would be gone with it.
 const LAST_EVENTS: Duration = Duration::from_secs(5);
+
+/// Wishes that wait for their turn; more of them wait to be heard.
+const COMMANDS: usize = 16;
+
+/// How long somebody waits for what is to become of events: files that are sick may never answer.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// An event that is longer would not be read back.
 const LONGEST: usize = 8 * 1024 * 1024;
@@ -187,9 +193,12 @@ impl Events {
         };
         let ended = || CommandError::Ended(name.to_owned());
         let (answer, answered) = oneshot::channel();
-        let sent = endpoint.commands.send(Command { what, answer }).await;
-        sent.map_err(|_| ended())?;
-        answered.await.map_err(|_| ended())?
+        let obeyed = timeout(PATIENCE, async {
+            let sent = endpoint.commands.send(Command { what, answer }).await;
+            sent.map_err(|_| ended())?;
+            answered.await.map_err(|_| ended())?
+        });
+        obeyed.await.unwrap_or_else(|_| Err(CommandError::Busy(name.to_owned())))
     }
 
     /// The numbers of each endpoint.
@@ -226,7 +235,7 @@ impl Events {
     }
 
     fn add(&self, settings: Settings, queue: Queue) -> Arc<Endpoint> {
-        let (commands, obeyed) = mpsc::channel(1);
+        let (commands, obeyed) = mpsc::channel(COMMANDS);
         let endpoint = Arc::new(Endpoint::new(settings, queue, commands));
         self.workers().waiting.push((Arc::clone(&endpoint), obeyed));
         endpoint

@@ -34,15 +34,14 @@ pub(super) struct Client {
 pub(super) enum Trouble {
     Unreachable(Fault),
     Status(u16),
-    /// It wants another URL to be asked, which nobody configured.
+    /// It leads to another host, which nobody configured, or to a GET, whose success would mean nothing.
     Redirects(u16),
 }
 
 impl Client {
     pub(super) fn new(settings: &Settings) -> Self {
         let timeout = settings.endpoint.timeout;
-        // A redirect of a POST may become a GET, whose success would mean nothing.
-        let redirects = Redirects::Nowhere;
+        let redirects = Redirects::SameHostUnchanged;
         let client = outbound::client(Terms { whole: Some(timeout), silence: timeout, redirects });
         let mut headers = HeaderMap::new();
         let format = match settings.format {

@@ -9,6 +9,7 @@ use std::{
 };
 
 use tokio::{
+    pin,
     sync::{mpsc, oneshot},
     task,
     time::{sleep, timeout},
@@ -67,6 +68,11 @@ pub enum CommandError {
         "the registry's former process still delivers the events of `{0}`; try again when it has ended"
     )]
     Elsewhere(String),
+    /// Its files do not answer.
+    #[error(
+        "the queue of `{0}` does nothing: its disk may be slow; look at `regctl events` before it is tried again"
+    )]
+    Busy(String),
     /// The registry is stopping, or the endpoint has just been removed.
     #[error("nobody delivers the events of `{0}` any more")]
     Ended(String),
@@ -110,7 +116,7 @@ pub(super) async fn deliver(endpoint: Arc<Endpoint>, commands: mpsc::Receiver<Co
     let Waiting { endpoint, commands } = waiting;
     endpoint.numbers.is_delivering.store(true, Ordering::Relaxed);
     let settings = endpoint.settings();
-    let client = Client::new(&settings);
+    let client = Arc::new(Client::new(&settings));
     let outlet = Some(outlet);
     Worker { endpoint, commands, outlet, settings, client, failures: 0, is_cleared: false }
         .run()
@@ -155,7 +161,7 @@ struct Worker {
     /// None only while a blocking thread has it.
     outlet: Option<Outlet>,
     settings: Arc<Settings>,
-    client: Client,
+    client: Arc<Client>,
     /// In a row.
     failures: u32,
     /// Whether the events of the batch are no longer wanted.
@@ -217,7 +223,8 @@ impl Worker {
         loop {
             self.renew();
             attempts += 1;
-            let trouble = match self.client.post(&self.settings, &line.event).await {
+            let Some(posted) = self.post(line).await else { return false };
+            let trouble = match posted {
                 Ok(status) => {
                     self.endpoint.numbers.answered(status);
                     self.delivered();
@@ -241,11 +248,32 @@ impl Worker {
         }
     }
 
+    /// Sends an event, and does meanwhile what administrators want: an endpoint may take its time for each of many. None:
+    /// the event is no longer wanted.
+    async fn post(&mut self, line: &Line) -> Option<Result<u16, post::Trouble>> {
+        let (client, settings) = (Arc::clone(&self.client), Arc::clone(&self.settings));
+        let posted = client.post(&settings, &line.event);
+        pin!(posted);
+        loop {
+            tokio::select! {
+                // A wish goes first: answers may come without end.
+                biased;
+                Some(command) = self.commands.recv() => {
+                    self.obey(command).await;
+                    if self.is_cleared {
+                        return None;
+                    }
+                }
+                posted = &mut posted => return Some(posted),
+            }
+        }
+    }
+
     /// Takes the settings of a reload.
     fn renew(&mut self) {
         let settings = self.endpoint.settings();
         if !Arc::ptr_eq(&settings, &self.settings) {
-            self.client = Client::new(&settings);
+            self.client = Arc::new(Client::new(&settings));
             self.settings = settings;
         }
     }
@@ -334,6 +362,10 @@ impl Worker {
     }
 
     async fn obey(&mut self, Command { what, answer }: Command) {
+        // Whoever has given up on it may want something else by now.
+        if answer.is_closed() {
+            return;
+        }
         let done = self.with_files(move |endpoint, outlet| match what {
             Wish::Replay => endpoint.queue.replay(outlet),
             Wish::ForgetDead => endpoint.queue.forget_dead(outlet),
@@ -385,4 +417,54 @@ fn age(line: &Line) -> Duration {
 fn chance() -> f64 {
     let [byte, ..] = *uuid::Uuid::new_v4().as_bytes();
     f64::from(byte) / 255.0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        config::{self, EventFormat},
+        events::queue::{Queue, write},
+    };
+
+    fn worker() -> Worker {
+        let limit = config::Queue {
+            folder: None,
+            max_events: 10,
+            max_bytes: 1000,
+            max_age: Duration::from_secs(60),
+        };
+        let endpoint = config::Endpoint {
+            name: "one".parse().unwrap(),
+            url: "http://127.0.0.1/".parse().unwrap(),
+            headers: Vec::new(),
+            timeout: Duration::from_secs(1),
+            threshold: 1,
+            backoff: Duration::from_secs(1),
+            max_retries: None,
+            ignored_media_types: Default::default(),
+            ignored_actions: Default::default(),
+        };
+        let queue = Queue::in_memory(&limit);
+        let settings = Settings { endpoint, format: EventFormat::V1, queue: limit };
+        let client = Arc::new(Client::new(&settings));
+        let (sender, commands) = mpsc::channel(1);
+        let endpoint = Arc::new(Endpoint::new(settings, queue, sender));
+        let (settings, outlet) = (endpoint.settings(), endpoint.queue.outlet().unwrap());
+        Worker { endpoint, commands, outlet, settings, client, failures: 0, is_cleared: false }
+    }
+
+    #[tokio::test]
+    async fn a_wish_whose_author_has_gone_is_not_fulfilled() {
+        let mut worker = worker();
+        worker.endpoint.queue.push(&write(0, "{}")).unwrap();
+        let (answer, answered) = oneshot::channel();
+        drop(answered);
+        worker.obey(Command { what: Wish::ForgetPending, answer }).await;
+        assert_eq!((worker.endpoint.queue.size().events, worker.is_cleared), (1, false));
+        let (answer, answered) = oneshot::channel();
+        worker.obey(Command { what: Wish::ForgetPending, answer }).await;
+        assert_eq!(answered.await.unwrap().unwrap(), 1);
+        assert_eq!((worker.endpoint.queue.size().events, worker.is_cleared), (0, true));
+    }
 }

@@ -17,8 +17,8 @@ pub(crate) use roots::trusted_by_the_system;
 /// How long a connection may take to be there, its TLS included.
 const CONNECT: Duration = Duration::from_secs(10);
 
-/// How long a connection is kept for the next request.
-const KEPT: Duration = Duration::from_secs(60);
+/// How long a connection is kept for the next request: less than servers keep theirs, so that few end while they are used.
+const KEPT: Duration = Duration::from_secs(20);
 
 /// What a client of one purpose may take.
 #[derive(Clone, Copy, Debug)]
@@ -36,16 +36,26 @@ pub(crate) struct Terms {
 /// The certificates of other hosts are held against those that the system trusts (`SSL_CERT_FILE` and
 /// `SSL_CERT_DIR` name others).
 pub(crate) fn client(terms: Terms) -> Result<reqwest::Client, Fault> {
+    builder(terms).build().map_err(Fault::from)
+}
+
+/// Makes a client whose requests each have a connection of their own.
+pub(crate) fn unpooled_client(terms: Terms) -> Result<reqwest::Client, Fault> {
+    builder(terms).pool_max_idle_per_host(0).build().map_err(Fault::from)
+}
+
+fn builder(terms: Terms) -> reqwest::ClientBuilder {
     let builder = reqwest::Client::builder()
         .user_agent(concat!("regctl/", env!("CARGO_PKG_VERSION")))
         .tls_backend_preconfigured(roots::trusting_the_system())
         .redirect(terms.redirects.policy())
+        // It would tell whoever a redirect leads to what the URL before it has to hide.
+        .referer(false)
         .connect_timeout(terms.whole.unwrap_or(CONNECT).min(CONNECT))
         .read_timeout(terms.silence)
         .pool_idle_timeout(KEPT);
-    let builder = match terms.whole {
+    match terms.whole {
         Some(whole) => builder.timeout(whole),
         None => builder,
-    };
-    builder.build().map_err(Fault::from)
+    }
 }

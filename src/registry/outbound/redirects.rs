@@ -1,5 +1,6 @@
 //! Where a redirect may lead.
 
+use http::StatusCode;
 use reqwest::{
     Url,
     redirect::{Attempt, Policy},
@@ -11,10 +12,10 @@ const MOST: usize = 10;
 /// Whom a redirect may send a request to. A redirect that is not followed is the answer.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Redirects {
-    /// Nowhere: it is the answer.
-    Nowhere,
     /// The host that was asked, at the same port, or at HTTPS instead of HTTP.
     SameHost,
+    /// The same as that, where a request stays what it is: a POST would become a GET otherwise.
+    SameHostUnchanged,
     /// Any host, never from HTTPS to HTTP. No `Authorization` and no cookie goes along to another.
     Anywhere,
 }
@@ -23,9 +24,20 @@ impl Redirects {
     pub(super) fn policy(self) -> Policy {
         Policy::custom(move |attempt: Attempt<'_>| {
             let followed = attempt.previous();
+            let stays = self.is_followed(attempt.status());
             let leads_there = followed.last().is_some_and(|from| self.allows(from, attempt.url()));
-            if leads_there && followed.len() <= MOST { attempt.follow() } else { attempt.stop() }
+            if stays && leads_there && followed.len() <= MOST {
+                attempt.follow()
+            } else {
+                attempt.stop()
+            }
         })
+    }
+
+    fn is_followed(self, status: StatusCode) -> bool {
+        let stays =
+            matches!(status, StatusCode::TEMPORARY_REDIRECT | StatusCode::PERMANENT_REDIRECT);
+        stays || self != Self::SameHostUnchanged
     }
 
     fn allows(self, from: &Url, to: &Url) -> bool {
@@ -33,9 +45,8 @@ impl Redirects {
             return false;
         }
         match self {
-            Self::Nowhere => false,
             Self::Anywhere => true,
-            Self::SameHost => {
+            Self::SameHost | Self::SameHostUnchanged => {
                 let same_port = from.port_or_known_default() == to.port_or_known_default();
                 let secured =
                     from.scheme() != to.scheme() && from.port().is_none() && to.port().is_none();

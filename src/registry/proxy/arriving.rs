@@ -3,9 +3,14 @@
 //! Its digest is known only at its end, so the last byte is held back until it is right: a client of a blob that
 //! is wrong, or is cut off, is left with less than it was told it would get. Parts that lie before the end could
 //! not be told from wrong ones at all, and wait for it.
+//!
+//! When what arrives cannot be kept to its end, who is at the end of it goes on without the storage: the rest is asked for
+//! again, and the digest is that of what the client has and of the rest.
 
 use std::{
-    fmt, io,
+    fmt,
+    future::poll_fn,
+    io,
     ops::Range,
     pin::Pin,
     sync::Arc,
@@ -14,14 +19,15 @@ use std::{
 };
 
 use bytes::Bytes;
-use oci::{Digest, RepositoryName};
+use oci::{Digest, Digester, RepositoryName};
 use tokio::{
     sync::watch,
+    task::consume_budget,
     time::{sleep, timeout},
 };
 
-use super::flight::Progress;
-use crate::content::{Chunks, Content, Outlet, UploadId};
+use super::{error::Error, flight::Progress, passing::Passing, upstream::Upstream};
+use crate::content::{Chunks, Content, Object, Outlet, UploadId};
 
 /// What is worth looking for: as much as a session writes at a time.
 const STEP: u64 = 512 * 1024;
@@ -36,6 +42,7 @@ const LOOK: Duration = Duration::from_millis(1100);
 #[derive(Clone)]
 pub(crate) struct Arriving {
     content: Content,
+    upstream: Arc<Upstream>,
     sought: (RepositoryName, Digest),
     session: UploadId,
     size: u64,
@@ -50,19 +57,30 @@ pub(crate) struct ArrivingChunks {
     reading: Option<Chunks>,
     outlet: Option<Arc<Outlet>>,
     finding: Option<Finding>,
+    /// What the session held when it was last looked at: readable also when that one has been given up.
+    session: Option<Object>,
+    passing: Option<Box<Passing>>,
 }
 
 /// Opens what there is by now.
-type Finding = Pin<Box<dyn Future<Output = Result<Chunks, storage::Error>> + Send>>;
+type Finding = Pin<Box<dyn Future<Output = Result<Next, storage::Error>> + Send>>;
+
+/// Where the next bytes come from.
+enum Next {
+    Kept(Chunks),
+    Session(Chunks, Object),
+    /// All that is left, from the other registry.
+    Passing(Box<Passing>),
+}
 
 impl Arriving {
     pub(super) fn new(
-        content: Content,
+        (content, upstream): (Content, Arc<Upstream>),
         sought: (RepositoryName, Digest),
         (session, size): (UploadId, u64),
         progress: watch::Receiver<Progress>,
     ) -> Self {
-        Self { content, sought, session, size, progress }
+        Self { content, upstream, sought, session, size, progress }
     }
 
     pub(crate) fn size(&self) -> u64 {
@@ -72,21 +90,37 @@ impl Arriving {
     pub(crate) fn chunks(&self, range: Range<u64>) -> ArrivingChunks {
         let end = range.end.min(self.size);
         let next = range.start.min(end);
-        ArrivingChunks { blob: self.clone(), next, end, reading: None, outlet: None, finding: None }
+        ArrivingChunks {
+            blob: self.clone(),
+            next,
+            end,
+            reading: None,
+            outlet: None,
+            finding: None,
+            session: None,
+            passing: None,
+        }
     }
 
     /// Waits until some of the range can be read.
-    async fn find(mut self, range: Range<u64>) -> Result<Chunks, storage::Error> {
+    async fn find(
+        mut self,
+        range: Range<u64>,
+        session: Option<Object>,
+    ) -> Result<Next, storage::Error> {
         let (name, digest) = self.sought.clone();
-        let broken = |error: &dyn fmt::Display| {
-            storage::Error::io("fetch", digest, io::Error::other(error.to_string()))
-        };
+        let broken = |error: &dyn fmt::Display| broken(&digest, error);
         loop {
             let state = self.progress.borrow_and_update().clone();
             match state {
                 Progress::Kept => {
                     let blob = self.content.blob(&name, &digest).await;
-                    return Ok(blob.map_err(|error| broken(&error))?.object.chunks(range));
+                    let object = blob.map_err(|error| broken(&error))?.object;
+                    return Ok(Next::Kept(object.chunks(range)));
+                }
+                Progress::Failed(error) if error.is_storage_failure() && range.end == self.size => {
+                    let rest = self.rest(range.start, session).await?;
+                    return Ok(Next::Passing(Box::new(rest)));
                 }
                 Progress::Failed(error) => return Err(broken(&error)),
                 Progress::Asking | Progress::Receiving { .. } => {}
@@ -97,7 +131,7 @@ impl Arriving {
                 let most = self.size.saturating_sub(1);
                 let limit = arrived.as_ref().map_or(0, |object| object.size().min(most));
                 if let Some(object) = arrived.filter(|_| limit > range.start) {
-                    return Ok(object.chunks(range.start..limit));
+                    return Ok(Next::Session(object.chunks(range.start..limit), object));
                 }
             }
             let worthwhile = |state: &Progress| match state {
@@ -113,6 +147,30 @@ impl Arriving {
                 Err(_) => {}
             }
         }
+    }
+}
+
+impl Arriving {
+    /// What is left of it, for a client that has all before it from what the session held.
+    async fn rest(&self, next: u64, session: Option<Object>) -> Result<Passing, storage::Error> {
+        let (name, digest) = &self.sought;
+        let mut digester = Digester::new(digest.algorithm());
+        if let Some(session) = session {
+            let mut had = session.chunks(0..next);
+            while let Some(bytes) = poll_fn(|context| had.poll_next(context)).await {
+                digester.update(&bytes?);
+                consume_budget().await;
+            }
+        } else if next > 0 {
+            return Err(broken(digest, &"nobody knows its beginning any more"));
+        }
+        let opened = self.upstream.blob(name, digest, next).await;
+        let opened = opened.map_err(|error: Error| broken(digest, &error))?;
+        if opened.size.is_some_and(|size| size != self.size) {
+            return Err(broken(digest, &"it has another length than before"));
+        }
+        let pulls = Arc::clone(&self.upstream.pulls);
+        Ok(Passing::rest(*digest, (opened, self.size), (next, digester), pulls))
     }
 }
 
@@ -135,6 +193,13 @@ impl ArrivingChunks {
             if self.remaining() == 0 {
                 return Poll::Ready(None);
             }
+            if let Some(passing) = &mut self.passing {
+                let piece = ready!(passing.poll_next(context));
+                if let Some(Ok(bytes)) = &piece {
+                    self.next += bytes.len() as u64;
+                }
+                return Poll::Ready(piece);
+            }
             if let Some(reading) = &mut self.reading {
                 match ready!(reading.poll_next(context)) {
                     Some(Ok(bytes)) => {
@@ -147,21 +212,33 @@ impl ArrivingChunks {
                 continue;
             }
             let rest = self.next..self.end;
-            let blob = &self.blob;
-            let finding = self.finding.get_or_insert_with(|| Box::pin(blob.clone().find(rest)));
+            let (blob, session) = (&self.blob, &self.session);
+            let finding = self
+                .finding
+                .get_or_insert_with(|| Box::pin(blob.clone().find(rest, session.clone())));
             let found = ready!(finding.as_mut().poll(context));
             self.finding = None;
-            match found {
-                Ok(mut chunks) => {
-                    if let Some(outlet) = &self.outlet {
-                        chunks.leave_by(outlet);
-                    }
-                    self.reading = Some(chunks);
+            let mut chunks = match found? {
+                Next::Kept(chunks) => chunks,
+                Next::Session(chunks, session) => {
+                    self.session = Some(session);
+                    chunks
                 }
-                Err(error) => return Poll::Ready(Some(Err(error))),
+                Next::Passing(passing) => {
+                    self.passing = Some(passing);
+                    continue;
+                }
+            };
+            if let Some(outlet) = &self.outlet {
+                chunks.leave_by(outlet);
             }
+            self.reading = Some(chunks);
         }
     }
+}
+
+fn broken(digest: &Digest, reason: &dyn fmt::Display) -> storage::Error {
+    storage::Error::io("fetch", digest, io::Error::other(reason.to_string()))
 }
 
 impl fmt::Debug for Arriving {

@@ -6,7 +6,7 @@ use http::{HeaderValue, StatusCode};
 use oci::{Digest, ManifestError};
 
 use crate::{
-    content::{self, BodyError},
+    content::{self, BodyError, StorageKind},
     outbound::Fault,
 };
 
@@ -37,6 +37,9 @@ pub(crate) enum Error {
     /// The connection broke, fell silent or was given up.
     #[error("the upstream registry's blob did not come to its end")]
     Cut(#[source] BodyError),
+    /// It can only pass through.
+    #[error("the blob cannot be kept: {0}")]
+    NotKept(&'static str),
     /// The fetch was ended from this side.
     #[error("the blob is no longer fetched")]
     GivenUp,
@@ -56,11 +59,32 @@ impl Error {
         }
     }
 
+    /// Whether this side could not keep something; a blob that is not there is no such thing.
+    pub(super) fn is_storage_failure(&self) -> bool {
+        match self {
+            Self::Shared(error) => error.is_storage_failure(),
+            Self::NotKept(_) => true,
+            Self::Content(content::Error::Storage(error)) => matches!(
+                error.kind(),
+                StorageKind::NoSpace | StorageKind::Denied | StorageKind::Other
+            ),
+            _ => false,
+        }
+    }
+
+    /// Whether there was no room for something.
+    pub(super) fn is_full(&self) -> bool {
+        match self {
+            Self::Content(content::Error::Storage(error)) => error.kind() == StorageKind::NoSpace,
+            _ => false,
+        }
+    }
+
     /// Whether what is at hand here may stand in for what could not be had.
     pub(super) fn is_upstreams(&self) -> bool {
         match self {
             Self::Shared(error) => error.is_upstreams(),
-            Self::Missing | Self::Content(_) | Self::GivenUp => false,
+            Self::Missing | Self::Content(_) | Self::NotKept(_) | Self::GivenUp => false,
             Self::Denied(_)
             | Self::Busy { .. }
             | Self::Status(_)

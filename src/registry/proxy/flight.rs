@@ -15,15 +15,16 @@ use std::{
 use bytes::Bytes;
 use http_body::{Body, Frame};
 use oci::{Digest, RepositoryName};
-use tokio::{
-    sync::{Semaphore, watch},
-    time::{sleep, timeout},
-};
+use tokio::{sync::watch, time::sleep};
 
 use super::{
     arriving::Arriving,
+    blobs::Opened,
     error::Error,
-    schedule::{Kind, Schedule},
+    misfits::Misfits,
+    record::Kind,
+    room::{Place, Room},
+    schedule::Schedule,
     upstream::Upstream,
 };
 use crate::{
@@ -37,6 +38,9 @@ const FETCHES: usize = 100;
 
 /// How long one waits for its turn.
 const TURN: Duration = Duration::from_secs(30);
+
+/// What is left free beside what is fetched: links, records and folders need some.
+const SPARE: u64 = 1024 * 1024;
 
 /// How far a fetch has come.
 #[derive(Clone, Debug)]
@@ -59,7 +63,8 @@ type Sought = (RepositoryName, Digest);
 #[derive(Debug)]
 pub(super) struct Flights {
     running: Mutex<HashMap<Sought, Weak<watch::Sender<Progress>>>>,
-    room: Semaphore,
+    room: Arc<Room>,
+    misfits: Misfits,
     /// How long a fetch goes on that nobody waits for.
     patience: Duration,
     stopped: watch::Sender<bool>,
@@ -78,7 +83,8 @@ impl Flights {
     pub(super) fn new(patience: Duration, (schedule, pulls): (Arc<Schedule>, Arc<Pulls>)) -> Self {
         Self {
             running: Mutex::default(),
-            room: Semaphore::new(FETCHES),
+            room: Arc::new(Room::new(FETCHES)),
+            misfits: Misfits::default(),
             patience,
             stopped: watch::Sender::new(false),
             schedule,
@@ -91,6 +97,23 @@ impl Flights {
         self.stopped.send_replace(true);
     }
 
+    /// Whether a blob did not fit lately, so that it is not worth a try.
+    pub(super) fn are_hopeless(&self, digest: &Digest) -> bool {
+        self.misfits.include(digest)
+    }
+
+    /// What the fetches that go on will still take, this one left out.
+    fn reserved(&self, own: &watch::Sender<Progress>) -> u64 {
+        let running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
+        let others = running.values().filter_map(Weak::upgrade);
+        let others = others.filter(|other| !std::ptr::eq(&raw const **other, own));
+        let missing = others.map(|other| match &*other.borrow() {
+            Progress::Receiving { size, received, .. } => size.saturating_sub(*received),
+            Progress::Asking | Progress::Kept | Progress::Failed(_) => 0,
+        });
+        missing.fold(0, u64::saturating_add)
+    }
+
     /// Joins the fetch of a blob, or begins it, and returns when its length is known.
     pub(super) async fn join(
         self: &Arc<Self>,
@@ -99,24 +122,34 @@ impl Flights {
         (name, digest): (&RepositoryName, &Digest),
     ) -> Result<Arriving, Error> {
         let content = Content::clone(&writing);
-        let mut progress = self.begin_or_join(upstream, writing, (name.clone(), *digest));
+        let begin = || self.begin_or_join(upstream, writing.clone(), (name.clone(), *digest));
+        let mut progress = begin();
+        let mut is_second = false;
+        let arriving = |session, size, progress| {
+            let sought = (name.clone(), *digest);
+            Arriving::new(
+                (content.clone(), Arc::clone(upstream)),
+                sought,
+                (session, size),
+                progress,
+            )
+        };
         loop {
             let state = progress.borrow_and_update().clone();
             match state {
                 Progress::Asking => {}
                 Progress::Receiving { session, size, .. } => {
-                    let sought = (name.clone(), *digest);
-                    return Ok(Arriving::new(content, sought, (session, size), progress));
+                    return Ok(arriving(session, size, progress));
                 }
                 Progress::Kept => {
                     let size = content.blob(name, digest).await?.object.size();
-                    let sought = (name.clone(), *digest);
-                    return Ok(Arriving::new(
-                        content,
-                        sought,
-                        (UploadId::random(), size),
-                        progress,
-                    ));
+                    return Ok(arriving(UploadId::random(), size, progress));
+                }
+                // Nobody wanted it any more just when this one came.
+                Progress::Failed(error) if !is_second && matches!(*error, Error::GivenUp) => {
+                    is_second = true;
+                    progress = begin();
+                    continue;
                 }
                 Progress::Failed(error) => return Err(Error::Shared(error)),
             }
@@ -152,10 +185,17 @@ impl Flight {
         if let Err(error) = &fetched {
             let (name, digest) = &self.sought;
             match error {
+                Error::NotKept(reason) => {
+                    self.flights.misfits.note(digest);
+                    tracing::warn!(repository = %name, %digest, reason, "blob only passes through for a while");
+                }
                 Error::Missing | Error::GivenUp => {
                     tracing::debug!(repository = %name, %digest, %error, "blob is not fetched");
                 }
                 error => {
+                    if error.is_full() {
+                        self.flights.misfits.note(digest);
+                    }
                     tracing::warn!(repository = %name, %digest, %error, "blob could not be fetched");
                 }
             }
@@ -170,9 +210,27 @@ impl Flight {
 
     async fn fetch(&self, upstream: &Upstream, writing: &Writing) -> Result<(), Error> {
         let (name, digest) = &self.sought;
-        let turn = timeout(TURN, self.flights.room.acquire()).await;
-        let _turn = turn.map_err(|_| Error::Busy { retry_after: None })?;
-        let (size, body) = upstream.blob(name, digest).await?;
+        let place = self.place().await?;
+        // Who looked before a fetch was over, and asked for another one after it, finds what that one has left.
+        if writing.blob(name, digest).await.is_ok() {
+            return Ok(());
+        }
+        let mut given_up = Box::pin(given_up(
+            Arc::clone(&self.progress),
+            self.flights.stopped.subscribe(),
+            self.flights.patience,
+            place,
+        ));
+        let Opened { size, body, .. } = tokio::select! {
+            opened = upstream.blob(name, digest, 0) => opened?,
+            () = &mut given_up => return Err(Error::GivenUp),
+        };
+        let size = size.ok_or(Error::NotKept("nobody says how long it is"))?;
+        let room = writing.room().await?.unwrap_or(u64::MAX);
+        let needed = size.saturating_add(self.flights.reserved(&self.progress));
+        if needed.saturating_add(SPARE) > room {
+            return Err(Error::NotKept("there is no room for it"));
+        }
         let session = writing.begin_upload(name).await?.id;
         // Noted first: what is here and not in the record is never removed.
         self.flights.schedule.note(name, digest, Kind::Blob);
@@ -181,11 +239,7 @@ impl Flight {
             body,
             pulls: Arc::clone(&self.flights.pulls),
             progress: Arc::clone(&self.progress),
-            given_up: Box::pin(given_up(
-                Arc::clone(&self.progress),
-                self.flights.stopped.subscribe(),
-                self.flights.patience,
-            )),
+            given_up,
         };
         let range = Position::Range { start: 0, length: size };
         let committed = writing.commit(name, session, range, body, digest).await;
@@ -204,6 +258,24 @@ impl Flight {
         })
     }
 
+    /// Waits for its turn, as long as anybody waits for this fetch.
+    async fn place(&self) -> Result<Place, Error> {
+        let mut stopped = self.flights.stopped.subscribe();
+        let gone = async {
+            tokio::select! {
+                () = self.progress.closed() => {}
+                // The other end lives as long as the registry does.
+                _ = stopped.wait_for(|stopped| *stopped) => {}
+            }
+        };
+        let place = self.flights.room.take(TURN, gone).await;
+        let is_given_up = self.progress.is_closed() || *self.flights.stopped.borrow();
+        place.ok_or(match is_given_up {
+            true => Error::GivenUp,
+            false => Error::Busy { retry_after: None },
+        })
+    }
+
     fn leave(&self) {
         let mut running = self.flights.running.lock().unwrap_or_else(PoisonError::into_inner);
         let own = Arc::downgrade(&self.progress);
@@ -219,17 +291,22 @@ impl Drop for Flight {
     }
 }
 
-/// Returns when a fetch should end: the registry stops, or nobody has waited for it for long.
+/// Returns when a fetch should end: the registry stops, or nobody waits for it, and has not for long or somebody waits
+/// for its place.
 async fn given_up(
     progress: Arc<watch::Sender<Progress>>,
     mut stopped: watch::Receiver<bool>,
     patience: Duration,
+    mut place: Place,
 ) {
     let abandoned = async {
         loop {
             progress.closed().await;
-            sleep(patience).await;
-            if progress.is_closed() {
+            let is_wanted = tokio::select! {
+                () = sleep(patience) => false,
+                () = place.wanted() => true,
+            };
+            if progress.is_closed() && (!is_wanted || place.leave()) {
                 return;
             }
         }

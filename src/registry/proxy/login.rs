@@ -67,7 +67,8 @@ impl Login {
         let redirects = Redirects::SameHost;
         let terms = Terms { whole: Some(PATIENCE), silence: PATIENCE, redirects };
         Ok(Self {
-            client: outbound::client(terms)?,
+            // A token is wanted so seldom that a connection which was kept has been ended by then.
+            client: outbound::unpooled_client(terms)?,
             registry,
             credentials: config.credentials.clone(),
             wants_basic: AtomicBool::new(false),

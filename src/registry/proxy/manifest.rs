@@ -5,7 +5,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use bytes::Bytes;
 use oci::{Digest, Reference, RepositoryName, Tag};
 
-use super::{Described, Error, Kind, MANIFESTS, Proxy, Wanted};
+use super::{Described, Error, MANIFESTS, Proxy, Wanted, record::Kind};
 use crate::{
     content::{self, StoredManifest},
     metrics,
@@ -36,7 +36,7 @@ impl Proxy {
         let tag = match reference {
             Reference::Tag(tag) => tag,
             Reference::Digest(digest) => {
-                let found = self.revision(name, digest, None, wanted).await;
+                let found = self.revision(name, digest, (None, None), wanted).await;
                 return found.map_err(|error| missing(error, reference));
             }
         };
@@ -66,16 +66,10 @@ impl Proxy {
         let said = self.upstream.describe_manifest(name, &reference).await?;
         match (said.digest, wanted) {
             (Some(digest), _) => {
-                let found = self.revision(name, &digest, Some(tag), wanted).await?;
-                Ok(match found {
-                    // This answer is newer than that by digest would be.
-                    Manifest::Described(_) => Manifest::Described(said),
-                    kept => kept,
-                })
+                self.revision(name, &digest, (Some(tag), Some(said)), wanted).await
             }
-            (None, Wanted::Description) => Ok(Manifest::Described(said)),
             // It does not say which one that is before it is here.
-            (None, Wanted::Content) => {
+            (None, _) => {
                 let (digest, bytes) = self.upstream.manifest(name, &reference).await?;
                 self.keep(name, Some(tag), digest, bytes.clone()).await;
                 Ok(kept(digest, bytes))
@@ -83,12 +77,12 @@ impl Proxy {
         }
     }
 
-    /// A manifest by its digest, which becomes the tag's.
+    /// A manifest by its digest, which becomes the tag's, and of which this may have been said.
     async fn revision(
         &self,
         name: &RepositoryName,
         digest: &Digest,
-        tag: Option<&Tag>,
+        (tag, said): (Option<&Tag>, Option<Described>),
         wanted: Wanted,
     ) -> Result<Manifest, Error> {
         if let Some(found) = self.kept(name, digest, tag).await? {
@@ -97,8 +91,13 @@ impl Proxy {
         }
         let by_digest = Reference::Digest(*digest);
         if wanted == Wanted::Description {
-            let said = self.upstream.describe_manifest(name, &by_digest).await?;
-            return Ok(Manifest::Described(Described { digest: Some(*digest), ..said }));
+            let said = match said {
+                Some(said) => said,
+                None => self.upstream.describe_manifest(name, &by_digest).await?,
+            };
+            if said.is_whole() {
+                return Ok(Manifest::Described(Described { digest: Some(*digest), ..said }));
+            }
         }
         let mut hasher = DefaultHasher::new();
         (name, digest).hash(&mut hasher);
@@ -136,16 +135,29 @@ impl Proxy {
         if let Some(tag) = tag {
             let points_to = self.content.tag(name, tag).await?;
             if points_to != Some(canonical) {
-                self.keep(name, Some(tag), canonical, bytes.clone()).await;
+                // It was not fetched: what was pushed before this became a cache stays for ever.
+                self.store(name, Some(tag), canonical, bytes.clone()).await;
             }
         }
         Ok(Some(kept(canonical, bytes)))
     }
 
-    /// Keeps a manifest where that is possible; who asked for it gets it either way.
-    async fn keep(&self, name: &RepositoryName, tag: Option<&Tag>, digest: Digest, bytes: Bytes) {
-        let Some(writing) = self.content.begin_write() else { return };
+    /// Keeps a manifest that was fetched; who asked for it gets it either way.
+    pub(super) async fn keep(
+        &self,
+        name: &RepositoryName,
+        tag: Option<&Tag>,
+        digest: Digest,
+        bytes: Bytes,
+    ) {
+        // Noted first: what is here and not in the record is never removed.
         self.schedule.note(name, &digest, Kind::Manifest);
+        self.store(name, tag, digest, bytes).await;
+    }
+
+    /// Stores a manifest where that is possible.
+    async fn store(&self, name: &RepositoryName, tag: Option<&Tag>, digest: Digest, bytes: Bytes) {
+        let Some(writing) = self.content.begin_write() else { return };
         if let Err(error) = writing.keep_manifest(name, tag, &digest, bytes).await {
             tracing::error!(repository = %name, %digest, %error, "manifest could not be kept");
         }

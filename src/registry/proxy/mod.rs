@@ -5,17 +5,27 @@
 //! is kept before its digest is right.
 
 mod arriving;
+mod blobs;
 mod challenge;
+mod documents;
 mod error;
 mod flight;
 mod login;
 mod manifest;
+mod misfits;
 mod passing;
 mod read;
+mod record;
+mod referrers;
+mod room;
 mod schedule;
+mod silence;
 mod upstream;
 
-use std::{convert::Infallible, sync::Arc};
+use std::{
+    convert::Infallible,
+    sync::{Arc, atomic::Ordering},
+};
 
 use oci::{Digest, RepositoryName, Tag};
 use tokio::sync::Mutex;
@@ -24,16 +34,17 @@ pub(crate) use arriving::{Arriving, ArrivingChunks};
 pub(crate) use error::Error;
 pub(crate) use manifest::{Kept, Manifest};
 pub(crate) use passing::Passing;
+pub(crate) use referrers::Listed;
 pub(crate) use upstream::Described;
 
 use crate::{
     config,
-    content::{self, Content, StorageKind},
+    content::{self, Content},
     metrics::{self, Pulls},
     outbound::Fault,
 };
 use flight::Flights;
-use schedule::{Kind, Schedule};
+use schedule::Schedule;
 use upstream::Upstream;
 
 /// Manifests that are fetched at once, each once; more of them wait for one another.
@@ -63,25 +74,35 @@ pub(crate) enum Wanted {
 pub(crate) enum Found {
     /// It is fetched, and kept.
     Arriving(Arriving),
-    /// It is fetched for one client, and its length is known.
-    Passing(u64, Passing),
+    /// It is fetched for one client.
+    Passing(Passing),
     /// It is there.
     Described(Described),
 }
 
 impl Proxy {
-    pub(crate) fn open(config: &config::Proxy, content: Content) -> Result<Self, Fault> {
+    /// `schema1`: manifests of Docker's schema 1 are taken, too.
+    pub(crate) fn open(
+        config: &config::Proxy,
+        schema1: bool,
+        content: Content,
+    ) -> Result<Self, Fault> {
         let schedule = Arc::new(Schedule::new(config.ttl));
         let pulls = Arc::<Pulls>::default();
         let flights = (Arc::clone(&schedule), Arc::clone(&pulls));
         Ok(Self {
             content,
-            upstream: Arc::new(Upstream::new(config, Arc::clone(&pulls))?),
+            upstream: Arc::new(Upstream::new(config, schema1, Arc::clone(&pulls))?),
             flights: Arc::new(Flights::new(config.cache_write_timeout, flights)),
             manifests: (0..MANIFESTS).map(|_| Mutex::default()).collect(),
             schedule,
             pulls,
         })
+    }
+
+    /// Whether manifests of Docker's schema 1 are taken from now on.
+    pub(crate) fn take_schema1(&self, is_taken: bool) {
+        self.upstream.schema1.store(is_taken, Ordering::Relaxed);
     }
 
     /// Takes away what was fetched long ago, until dropped.
@@ -111,13 +132,16 @@ impl Proxy {
             return Ok(Found::Described(self.upstream.describe_blob(name, digest).await?));
         }
         self.pulls.missed(metrics::Kept::Blob);
+        if self.flights.are_hopeless(digest) {
+            return self.pass(name, digest).await;
+        }
         let Some(writing) = self.content.begin_write() else {
             return self.pass(name, digest).await;
         };
         match self.flights.join(&self.upstream, writing, (name, digest)).await {
             Ok(arriving) => Ok(Found::Arriving(arriving)),
             Err(error) if error.is_storage_failure() => {
-                tracing::error!(%error, "nothing can be kept: blobs only pass through");
+                tracing::debug!(repository = %name, %digest, %error, "blob only passes through");
                 self.pass(name, digest).await
             }
             Err(error) => Err(error),
@@ -125,8 +149,8 @@ impl Proxy {
     }
 
     async fn pass(&self, name: &RepositoryName, digest: &Digest) -> Result<Found, Error> {
-        let (size, body) = self.upstream.blob(name, digest).await?;
-        Ok(Found::Passing(size, Passing::new(*digest, size, (body, Arc::clone(&self.pulls)))))
+        let opened = self.upstream.blob(name, digest, 0).await?;
+        Ok(Found::Passing(Passing::new(*digest, opened, Arc::clone(&self.pulls))))
     }
 
     /// The tags there; those here, and true, when they cannot be had.
@@ -142,20 +166,6 @@ impl Proxy {
                 Err(content::Error::NameUnknown(_)) => Err(error),
                 Err(error) => Err(error.into()),
             },
-        }
-    }
-}
-
-impl Error {
-    /// Whether this side could not keep something; a blob that is not there is no such thing.
-    fn is_storage_failure(&self) -> bool {
-        match self {
-            Self::Shared(error) => error.is_storage_failure(),
-            Self::Content(content::Error::Storage(error)) => matches!(
-                error.kind(),
-                StorageKind::NoSpace | StorageKind::Denied | StorageKind::Other
-            ),
-            _ => false,
         }
     }
 }

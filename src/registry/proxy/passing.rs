@@ -1,4 +1,4 @@
-//! A blob that only passes through: of a registry that may not write, or cannot.
+//! A blob that only passes through: of a registry that may not write, or cannot, or has no room for it.
 //!
 //! The newest piece is held back until the next one is there, and the last one until the digest is right.
 
@@ -9,10 +9,11 @@ use std::{
     task::{Context, Poll, ready},
 };
 
-use bytes::Bytes;
+use bytes::{Buf as _, Bytes};
 use http_body::Body as _;
 use oci::{Digest, Digester};
 
+use super::blobs::Opened;
 use crate::{
     metrics::{Kept, Pulls},
     outbound::Fault,
@@ -26,21 +27,46 @@ pub(crate) struct Passing {
     /// None once it is finished.
     digester: Option<Digester>,
     held: Bytes,
-    /// How many bytes the client has still to get, those that are held among them.
-    remaining: u64,
+    /// How many bytes the client has still to get, those that are held among them. None: nobody says.
+    remaining: Option<u64>,
+    /// What comes first and the client has already.
+    skipped: u64,
 }
 
 impl Passing {
-    pub(super) fn new(
-        digest: Digest,
-        size: u64,
-        (body, pulls): (reqwest::Body, Arc<Pulls>),
-    ) -> Self {
-        let digester = Some(Digester::new(digest.algorithm()));
-        Self { digest, body, pulls, digester, held: Bytes::new(), remaining: size }
+    pub(super) fn new(digest: Digest, opened: Opened, pulls: Arc<Pulls>) -> Self {
+        let digester = Digester::new(digest.algorithm());
+        Self {
+            digest,
+            remaining: opened.size.map(|size| size.saturating_sub(opened.start)),
+            body: opened.body,
+            pulls,
+            digester: Some(digester),
+            held: Bytes::new(),
+            skipped: 0,
+        }
     }
 
-    pub(crate) fn remaining(&self) -> u64 {
+    /// The rest of a blob for a client that has its beginning, of which the digester has been told.
+    pub(super) fn rest(
+        digest: Digest,
+        (opened, size): (Opened, u64),
+        (had, digester): (u64, Digester),
+        pulls: Arc<Pulls>,
+    ) -> Self {
+        Self {
+            digest,
+            body: opened.body,
+            pulls,
+            digester: Some(digester),
+            held: Bytes::new(),
+            remaining: Some(size.saturating_sub(had)),
+            skipped: had.saturating_sub(opened.start),
+        }
+    }
+
+    /// None: nobody says how much it is.
+    pub(crate) fn remaining(&self) -> Option<u64> {
         self.remaining
     }
 
@@ -53,23 +79,30 @@ impl Passing {
             let Some(digester) = &mut self.digester else { return Poll::Ready(None) };
             let held = self.held.len() as u64;
             let frame = match ready!(Pin::new(&mut self.body).poll_frame(context)) {
-                None if held == self.remaining => return Poll::Ready(self.finish()),
+                None if self.remaining.is_none_or(|remaining| remaining == held) => {
+                    return Poll::Ready(self.finish());
+                }
                 None => return Poll::Ready(Some(Err(self.broken("it ended early")))),
                 Some(Err(error)) => return Poll::Ready(Some(Err(self.broken(Fault::from(error))))),
                 Some(Ok(frame)) => frame,
             };
-            let Ok(bytes) = frame.into_data() else { continue };
+            let Ok(mut bytes) = frame.into_data() else { continue };
+            self.pulls.pulled(Kept::Blob, bytes.len() as u64);
+            let skipped = usize::try_from(self.skipped).unwrap_or(usize::MAX).min(bytes.len());
+            bytes.advance(skipped);
+            self.skipped -= skipped as u64;
             if bytes.is_empty() {
                 continue;
             }
-            self.pulls.pulled(Kept::Blob, bytes.len() as u64);
-            if held + bytes.len() as u64 > self.remaining {
+            let received = held + bytes.len() as u64;
+            if self.remaining.is_some_and(|remaining| received > remaining) {
                 return Poll::Ready(Some(Err(self.broken("it is longer than was said"))));
             }
             digester.update(&bytes);
             let released = std::mem::replace(&mut self.held, bytes);
             if !released.is_empty() {
-                self.remaining -= released.len() as u64;
+                let length = released.len() as u64;
+                self.remaining = self.remaining.map(|remaining| remaining - length);
                 return Poll::Ready(Some(Ok(released)));
             }
         }
@@ -81,7 +114,7 @@ impl Passing {
             return Some(Err(self.broken("it has another digest")));
         }
         let last = std::mem::take(&mut self.held);
-        self.remaining = 0;
+        self.remaining = Some(0);
         (!last.is_empty()).then_some(Ok(last))
     }
 

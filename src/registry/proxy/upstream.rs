@@ -1,37 +1,30 @@
 //! The other registry, as a client of its API.
 
 use std::{
-    collections::BTreeSet,
-    sync::{Arc, Mutex, PoisonError},
-    time::{Duration, Instant},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
 };
 
-use bytes::Bytes;
 use http::{
     HeaderMap, HeaderName, HeaderValue, Method, StatusCode,
     header::{
-        ACCEPT, AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, LINK, RETRY_AFTER, WWW_AUTHENTICATE,
+        ACCEPT, AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, RANGE, RETRY_AFTER, WWW_AUTHENTICATE,
     },
 };
-use oci::{Algorithm, Digest, Manifest, ManifestType, Reference, RepositoryName, Tag};
+use oci::{Digest, ManifestType, RepositoryName};
 use reqwest::{Client, Response, Url};
-use serde::Deserialize;
 
-use super::{challenge::Challenge, error::Error, login::Login, read::bounded};
+use super::{challenge::Challenge, error::Error, login::Login, silence::Silence};
 use crate::{
     config,
-    metrics::{Kept, Pulls},
+    metrics::Pulls,
     outbound::{self, Fault, Redirects, Terms},
 };
 
 const CONTENT_DIGEST: HeaderName = HeaderName::from_static("docker-content-digest");
-
-/// As much as this registry takes itself.
-const MANIFEST_BYTES: usize = 4 * 1024 * 1024;
-
-/// A page of tags, and how many pages are followed: more than any repository has.
-const TAGS_BYTES: usize = 8 * 1024 * 1024;
-const TAGS_PAGES: usize = 200;
 
 /// The other side of a blob may say nothing for so long.
 const SILENCE: Duration = Duration::from_secs(30);
@@ -39,22 +32,22 @@ const SILENCE: Duration = Duration::from_secs(30);
 /// For a request whose answer is small.
 const SMALL: Duration = Duration::from_secs(20);
 
-/// A registry that said nothing in time is not waited for again so soon.
-const PAUSE: Duration = Duration::from_secs(10);
-
 /// The other registry.
 #[derive(Debug)]
 pub(super) struct Upstream {
     client: Client,
-    base: Url,
+    /// Without connections that were used before.
+    fresh: Client,
+    pub(super) base: Url,
     login: Login,
-    pulls: Arc<Pulls>,
-    /// Until when it is taken to be silent.
-    silent_until: Mutex<Option<Instant>>,
+    pub(super) pulls: Arc<Pulls>,
+    pub(super) silence: Silence,
+    /// Whether manifests of Docker's schema 1 are taken.
+    pub(super) schema1: AtomicBool,
 }
 
 /// What an answer says of content without having it.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Described {
     /// None: it does not say.
     pub(crate) digest: Option<Digest>,
@@ -63,164 +56,128 @@ pub(crate) struct Described {
     pub(crate) media_type: Option<ManifestType>,
 }
 
-#[derive(Deserialize)]
-struct TagPage {
-    tags: Option<Vec<String>>,
+/// A request, but for where it goes.
+#[derive(Debug)]
+pub(super) struct Asking {
+    method: Method,
+    /// None for answers of any size.
+    patience: Option<Duration>,
+    /// Where the part of it begins that is wanted; none for all.
+    start: Option<u64>,
+}
+
+impl Asking {
+    /// For what something is.
+    pub(super) fn head() -> Self {
+        Self { method: Method::HEAD, patience: Some(SMALL), start: None }
+    }
+
+    /// For a document.
+    pub(super) fn small() -> Self {
+        Self { method: Method::GET, ..Self::head() }
+    }
+
+    /// For content of any size, from here on.
+    pub(super) fn large(start: Option<u64>) -> Self {
+        Self { method: Method::GET, patience: None, start }
+    }
 }
 
 impl Upstream {
-    pub(super) fn new(config: &config::Proxy, pulls: Arc<Pulls>) -> Result<Self, Fault> {
+    pub(super) fn new(
+        config: &config::Proxy,
+        schema1: bool,
+        pulls: Arc<Pulls>,
+    ) -> Result<Self, Fault> {
         let terms = Terms { whole: None, silence: SILENCE, redirects: Redirects::Anywhere };
         let base: Url =
             format!("{}/v2/", config.remote).parse().expect("the configuration has checked it");
         let login = Login::new(config, base.clone())?;
-        let silent_until = Mutex::default();
-        Ok(Self { client: outbound::client(terms)?, base, login, pulls, silent_until })
+        let (client, fresh) = (outbound::client(terms)?, outbound::unpooled_client(terms)?);
+        let (silence, schema1) = (Silence::default(), AtomicBool::new(schema1));
+        Ok(Self { client, fresh, base, login, pulls, silence, schema1 })
     }
 
-    /// Asks what a manifest is now.
-    pub(super) async fn describe_manifest(
-        &self,
-        name: &RepositoryName,
-        reference: &Reference,
-    ) -> Result<Described, Error> {
-        if self.is_silent() {
-            return Err(Error::Silent);
-        }
-        let path = format!("{name}/manifests/{reference}");
-        let response = self.ask(Method::HEAD, name, &path, Some(SMALL)).await?;
-        Ok(Described::of(response.headers()))
+    pub(super) fn takes_schema1(&self) -> bool {
+        self.schema1.load(Ordering::Relaxed)
     }
 
-    /// Fetches a manifest, which has the digest asked for, and is one.
-    pub(super) async fn manifest(
-        &self,
-        name: &RepositoryName,
-        reference: &Reference,
-    ) -> Result<(Digest, Bytes), Error> {
-        self.pulls.missed(Kept::Manifest);
-        let path = format!("{name}/manifests/{reference}");
-        let response = self.ask(Method::GET, name, &path, Some(SMALL)).await?;
-        let said = Described::of(response.headers());
-        match said.media_type {
-            Some(kind) if !kind.is_schema1() => {}
-            Some(_) => return Err(Error::Unusable("it is a manifest of Docker's schema 1")),
-            None => return Err(Error::Unusable("its Content-Type is no manifest's")),
-        }
-        let bytes = bounded(response, MANIFEST_BYTES).await?;
-        self.pulls.pulled(Kept::Manifest, bytes.len() as u64);
-        Manifest::from_stored(&bytes)?;
-        let asked = match reference {
-            Reference::Digest(digest) => Some(*digest),
-            Reference::Tag(_) => said.digest,
-        };
-        let algorithm = asked.map_or(Algorithm::Sha256, |digest| digest.algorithm());
-        let actual = Digest::of(algorithm, &bytes);
-        match asked {
-            Some(asked) if asked != actual => Err(Error::other_content(&asked, &actual)),
-            _ => Ok((actual, bytes)),
-        }
-    }
-
-    pub(super) async fn describe_blob(
-        &self,
-        name: &RepositoryName,
-        digest: &Digest,
-    ) -> Result<Described, Error> {
-        let path = format!("{name}/blobs/{digest}");
-        let response = self.ask(Method::HEAD, name, &path, Some(SMALL)).await?;
-        Ok(Described { digest: Some(*digest), ..Described::of(response.headers()) })
-    }
-
-    /// Opens a blob, which may be anything as long as its bytes are not looked at. Its length is said.
-    pub(super) async fn blob(
-        &self,
-        name: &RepositoryName,
-        digest: &Digest,
-    ) -> Result<(u64, reqwest::Body), Error> {
-        let path = format!("{name}/blobs/{digest}");
-        let response = self.ask(Method::GET, name, &path, None).await?;
-        let size = Described::of(response.headers()).size;
-        let size = size.ok_or(Error::Unusable("it does not say how long the blob is"))?;
-        Ok((size, response.into()))
-    }
-
-    /// All tags, sorted by their bytes.
-    pub(super) async fn tags(&self, name: &RepositoryName) -> Result<Vec<Tag>, Error> {
-        if self.is_silent() {
-            return Err(Error::Silent);
-        }
-        let mut tags = BTreeSet::new();
-        let mut next = self.url(&format!("{name}/tags/list"))?;
-        for _ in 0..TAGS_PAGES {
-            let response = self.ask_at(Method::GET, name, next.clone(), Some(SMALL)).await?;
-            let link = response.headers().get(LINK).and_then(|value| value.to_str().ok());
-            let following = link.and_then(next_page).and_then(|page| next.join(page).ok());
-            let page: TagPage = serde_json::from_slice(&bounded(response, TAGS_BYTES).await?)
-                .map_err(|_| Error::Unusable("it is no list of tags"))?;
-            tags.extend(page.tags.unwrap_or_default().iter().filter_map(|tag| tag.parse().ok()));
-            match following {
-                Some(following) if following.origin() == self.base.origin() => next = following,
-                Some(_) | None => return Ok(tags.into_iter().collect()),
-            }
-        }
-        Err(Error::Unusable("it has more pages of tags than anybody reads"))
-    }
-
-    fn url(&self, path: &str) -> Result<Url, Error> {
+    pub(super) fn url(&self, path: &str) -> Result<Url, Error> {
         self.base.join(path).map_err(|_| Error::Unusable("its URL cannot be made"))
     }
 
-    async fn ask(
+    pub(super) async fn ask(
         &self,
-        method: Method,
         name: &RepositoryName,
         path: &str,
-        patience: Option<Duration>,
+        asking: &Asking,
     ) -> Result<Response, Error> {
-        self.ask_at(method, name, self.url(path)?, patience).await
+        self.ask_at(name, self.url(path)?, asking).await
     }
 
     /// Asks, and proves itself when that is wanted; returns an answer that has what was asked for.
-    async fn ask_at(
+    pub(super) async fn ask_at(
         &self,
-        method: Method,
         name: &RepositoryName,
         url: Url,
-        patience: Option<Duration>,
+        asking: &Asking,
     ) -> Result<Response, Error> {
         let remembered = self.login.remembered(name);
-        let response = self.send(&method, &url, patience, remembered).await?;
-        let Some(challenge) = self.challenge(&response) else { return judged(response) };
+        let response = self.send(name, &url, asking, remembered).await?;
+        let Some(challenge) = self.challenge(&response) else {
+            return judged(response, asking.start.is_some());
+        };
         self.login.forget(name);
         let proof = self.login.answer(&challenge, name).await?;
-        let response = self.send(&method, &url, patience, Some(proof)).await?;
+        let response = self.send(name, &url, asking, Some(proof)).await?;
         if response.status() == StatusCode::UNAUTHORIZED {
             self.login.forget(name);
         }
-        judged(response)
+        judged(response, asking.start.is_some())
     }
 
     async fn send(
         &self,
-        method: &Method,
+        name: &RepositoryName,
         url: &Url,
-        patience: Option<Duration>,
+        asking: &Asking,
         proof: Option<HeaderValue>,
     ) -> Result<Response, Error> {
-        let mut request = self.client.request(method.clone(), url.clone()).header(ACCEPT, accept());
+        let mut sent = self.send_by(&self.client, url, asking, proof.as_ref()).await;
+        // The other side ends connections that were idle just when they are used again.
+        if sent.as_ref().is_err_and(Fault::is_closed) {
+            sent = self.send_by(&self.fresh, url, asking, proof.as_ref()).await;
+        }
+        match &sent {
+            Ok(_) => self.silence.broken(name),
+            Err(fault) if fault.is_timeout() && fault.is_connect() => self.silence.of_registry(),
+            Err(fault) if fault.is_timeout() && asking.patience.is_some() => {
+                self.silence.of_repository(name);
+            }
+            Err(_) => {}
+        }
+        Ok(sent?)
+    }
+
+    async fn send_by(
+        &self,
+        client: &Client,
+        url: &Url,
+        asking: &Asking,
+        proof: Option<&HeaderValue>,
+    ) -> Result<Response, Fault> {
+        let mut request = client.request(asking.method.clone(), url.clone());
+        request = request.header(ACCEPT, accept(self.takes_schema1()));
+        if let Some(start) = asking.start {
+            request = request.header(RANGE, format!("bytes={start}-"));
+        }
         if let Some(proof) = proof {
             request = request.header(AUTHORIZATION, proof);
         }
-        if let Some(patience) = patience {
+        if let Some(patience) = asking.patience {
             request = request.timeout(patience);
         }
-        let sent = request.send().await.map_err(Fault::from);
-        let is_timeout = sent.as_ref().is_err_and(Fault::is_timeout);
-        let mut silent = self.silent_until.lock().unwrap_or_else(PoisonError::into_inner);
-        *silent = is_timeout.then(|| Instant::now() + PAUSE);
-        drop(silent);
-        Ok(sent?)
+        Ok(request.send().await?)
     }
 
     /// What the registry itself asks for; a host that it has led to has nothing to ask.
@@ -231,15 +188,17 @@ impl Upstream {
         let texts = headers.iter().filter_map(|value| value.to_str().ok());
         is_asked.then(|| Challenge::of(texts)).flatten()
     }
-
-    fn is_silent(&self) -> bool {
-        let silent = self.silent_until.lock().unwrap_or_else(PoisonError::into_inner);
-        silent.is_some_and(|until| until > Instant::now())
-    }
 }
 
 impl Described {
-    fn of(headers: &HeaderMap) -> Self {
+    /// Whether it says of a manifest what an answer to a HEAD has to say. Schema 1 is signed anew here, so its length is
+    /// another.
+    pub(super) fn is_whole(&self) -> bool {
+        let kind = self.media_type.filter(|kind| !kind.is_schema1());
+        self.digest.is_some() && self.size.is_some_and(|size| size > 0) && kind.is_some()
+    }
+
+    pub(super) fn of(headers: &HeaderMap) -> Self {
         let text = |name| headers.get(name).and_then(|value: &HeaderValue| value.to_str().ok());
         Self {
             digest: text(CONTENT_DIGEST).and_then(|text| text.parse().ok()),
@@ -256,15 +215,17 @@ impl Error {
 }
 
 /// Every kind of manifest: who says less gets another one than the tag points to.
-fn accept() -> HeaderValue {
-    let kinds = ManifestType::ACCEPTED.map(ManifestType::as_str).join(", ");
-    HeaderValue::try_from(format!("{kinds}, */*;q=0.1")).expect("media types are visible ASCII")
+fn accept(schema1: bool) -> HeaderValue {
+    let newer = ManifestType::ACCEPTED.map(ManifestType::as_str).join(", ");
+    let older = if schema1 { ManifestType::DockerSchema1Signed.as_str() } else { "*/*" };
+    HeaderValue::try_from(format!("{newer}, {older};q=0.1")).expect("media types are visible ASCII")
 }
 
 /// Says what an answer without the content means.
-fn judged(response: Response) -> Result<Response, Error> {
+fn judged(response: Response, is_part: bool) -> Result<Response, Error> {
     match response.status() {
         StatusCode::OK => Ok(response),
+        StatusCode::PARTIAL_CONTENT if is_part => Ok(response),
         StatusCode::NOT_FOUND | StatusCode::GONE => Err(Error::Missing),
         status @ (StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN) => Err(Error::Denied(status)),
         StatusCode::TOO_MANY_REQUESTS => {
@@ -272,10 +233,4 @@ fn judged(response: Response) -> Result<Response, Error> {
         }
         status => Err(Error::Status(status)),
     }
-}
-
-/// The target of `Link: <…>; rel="next"`.
-fn next_page(link: &str) -> Option<&str> {
-    let (target, parameters) = link.trim_start().strip_prefix('<')?.split_once('>')?;
-    parameters.contains("next").then_some(target)
 }

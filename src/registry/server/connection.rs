@@ -26,7 +26,7 @@ use tokio::{
     io::{AsyncRead, AsyncWrite, AsyncWriteExt as _},
     net::{TcpStream, UnixStream},
     sync::{Notify, OwnedSemaphorePermit, Semaphore},
-    time::{sleep, timeout},
+    time::{Instant, sleep, timeout, timeout_at},
 };
 use tokio_io_timeout::TimeoutStream;
 
@@ -177,24 +177,31 @@ impl Connection {
             let stream = self.guarded(Sending::new(stream, Arc::clone(self)));
             return self.speak(protocols.plain(), stream).await;
         };
-        let setting_up = timeout(HANDSHAKE_TIMEOUT, self.secure(tls, stream));
         let stream = tokio::select! {
-            stream = setting_up => stream??,
+            stream = self.secure(tls, stream) => stream?,
             () = self.draining() => return Ok(()),
         };
         let Some(stream) = stream else { return Ok(()) };
         self.speak(protocols.secured(tls::is_http2(&stream)), stream).await
     }
 
-    /// Sets up TLS; none for a client that speaks something else, and has been told so.
+    /// Sets up TLS; none for a client that has left, or speaks something else and has been told so.
     async fn secure<S: Stream>(
         &self,
         tls: &Tls,
         mut stream: S,
     ) -> io::Result<Option<tls::Stream<Guarded<S>>>> {
-        match stream.first_byte().await? {
-            Some(TLS_HANDSHAKE) | None => tls.accept(self.guarded(stream)).await.map(Some),
+        let deadline = Instant::now() + HANDSHAKE_TIMEOUT;
+        match timeout_at(deadline, stream.first_byte()).await?? {
+            // Whoever looks whether the port is open says nothing, and nothing is said of it.
+            None => Ok(None),
+            Some(TLS_HANDSHAKE) => {
+                let accepted = timeout_at(deadline, tls.accept(self.guarded(stream))).await;
+                let accepted = accepted.unwrap_or_else(|late| Err(late.into()));
+                accepted.inspect_err(|error| tls.failed(&self.remote, error)).map(Some)
+            }
             Some(_) => {
+                tls.failed(&self.remote, &"the client does not speak TLS");
                 stream.write_all(NOT_TLS).await?;
                 stream.shutdown().await?;
                 Ok(None)

@@ -242,7 +242,10 @@ impl Server {
 
 /// Opens what stands around the API.
 fn around(config: &Config, content: &Content) -> Result<Around, OpenError> {
-    let proxy = config.proxy.as_ref().map(|proxy| Proxy::open(proxy, content.clone()));
+    let proxy = config
+        .proxy
+        .as_ref()
+        .map(|proxy| Proxy::open(proxy, config.schema1.enabled, content.clone()));
     let redirect = config.storage.redirect.as_ref().map(Redirect::open);
     let signing_key = SigningKey::open(config.schema1.signing_key_file.as_deref());
     Ok(Around {

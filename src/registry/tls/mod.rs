@@ -5,8 +5,9 @@
 //! its key is not.
 
 mod clients;
+mod failures;
 
-use std::{collections::BTreeSet, io, sync::Arc};
+use std::{collections::BTreeSet, fmt::Display, io, sync::Arc};
 
 use rustls::{
     ServerConfig, SupportedCipherSuite, SupportedProtocolVersion,
@@ -25,6 +26,7 @@ use crate::{
     auth::{Contents, Unusable, Watched},
     config::{self, CipherSuite, Clients, TlsVersion},
 };
+use failures::Failures;
 
 pub(crate) use tokio_rustls::server::TlsStream as Stream;
 
@@ -34,7 +36,10 @@ const HTTP_1: &[u8] = b"http/1.1";
 
 /// A listener's TLS.
 #[derive(Debug)]
-pub(crate) struct Tls(Watched<ServerConfig>);
+pub(crate) struct Tls {
+    files: Watched<ServerConfig>,
+    failures: Failures,
+}
 
 /// Which protocols a listener has.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -54,12 +59,13 @@ impl Tls {
         }
         let settings = settings.clone();
         let parse = move |files: &[Contents]| server_config(files, &settings, offer);
-        Watched::open(paths, parse).map(Self)
+        let files = Watched::open(paths, parse)?;
+        Ok(Self { files, failures: Failures::default() })
     }
 
     /// Looks at the files now, and not when somebody connects.
     pub(crate) async fn refresh(&self) {
-        drop(self.0.current().await);
+        drop(self.files.current().await);
     }
 
     /// Sets up a connection.
@@ -67,8 +73,13 @@ impl Tls {
     where
         S: AsyncRead + AsyncWrite + Unpin,
     {
-        let config = self.0.current().await;
+        let config = self.files.current().await;
         TlsAcceptor::from(config).accept(stream).await
+    }
+
+    /// Notes that a client could not be served, and why.
+    pub(crate) fn failed(&self, remote: &str, error: &dyn Display) {
+        self.failures.tell(remote, error);
     }
 }
 

@@ -120,6 +120,15 @@ impl Filesystem {
         Ok(alone)
     }
 
+    /// How many bytes whoever is not root may still write.
+    pub(crate) async fn room(&self) -> Result<u64, Error> {
+        self.blocking(|store| {
+            let said = rustix::fs::fstatvfs(&store.root).during("look at", "the filesystem")?;
+            Ok(said.f_bavail.saturating_mul(said.f_frsize))
+        })
+        .await
+    }
+
     /// Runs `work` on a blocking thread; once begun, it ends even if the caller goes away.
     async fn blocking<T: Send + 'static>(
         &self,

@@ -127,6 +127,25 @@ would change /var/opt/regctl/registry/events/: mode 0711 -> mode 0700
 
 #[test]
 #[ignore = "needs root and mount: run cargo xtask test"]
+fn a_file_of_users_that_the_account_cannot_read_is_named_with_what_mends_it() {
+    let host = Host::with(&format!("{SMALL}\n[registry.auth.htpasswd]\nrealm = \"here\"\n"));
+    let line = "printf 'ann:\\n' > /etc/regctl/htpasswd && chmod 0600 /etc/regctl/htpasswd";
+    assert_eq!(host.run(&["sh", "-c", line]).exit, 0);
+    let error = "the registry's account `registry` cannot read `/etc/regctl/htpasswd`: it is root:root's with mode 0600";
+    let mends = "chgrp registry /etc/regctl/htpasswd && chmod g+r /etc/regctl/htpasswd";
+    // The account is created first.
+    let ran = host.regctl(&["reconfigure"]);
+    assert_eq!((ran.exit, ran.stderr), (1, format!("error: {error}\nhint: {mends}\n")));
+    let ran = host.regctl(&["check-config"]);
+    assert_eq!(ran.exit, 1, "{}", ran.stderr);
+    assert!(ran.stderr.contains(error) && ran.stderr.contains(mends), "{}", ran.stderr);
+    assert_eq!(host.run(&["sh", "-c", mends]).exit, 0);
+    let ran = host.regctl(&["reconfigure"]);
+    assert_eq!(ran.exit, 0, "{}", ran.stderr);
+}
+
+#[test]
+#[ignore = "needs root and mount: run cargo xtask test"]
 fn the_account_serves_what_reconfigure_wrote() {
     let port = free_port();
     let host = Host::with(&format!("[registry]\nregistry_http_addr = \"127.0.0.1:{port}\"\n"));

@@ -2,6 +2,7 @@
 
 mod accounts;
 mod certificates;
+mod debians;
 mod files;
 mod killed;
 mod locks;

@@ -8,6 +8,7 @@ use crate::support::{Host, World, free_port, program::run};
 const UNIT: &str = "etc/systemd/system/regctl.service";
 const LOGROTATE: &str = "etc/logrotate.d/regctl";
 const TMPFILES: &str = "etc/tmpfiles.d/regctl.conf";
+const CRON: &str = "etc/cron.d/regctl";
 
 const WITH_NGINX: &str = "registry_external_url = \"http://registry.example.com:8081\"\n[registry]\nhttp_draintimeout = \"90s\"\n[registry.auth]\nnone = true\n";
 
@@ -69,6 +70,33 @@ fn a_path_cannot_break_out_of_its_place() {
     assert!(
         logrotate.contains(&format!("test ! -s '{base}/a b%n$HOME\"q'\\''/run/regctl/nginx.pid'")),
         "{logrotate}"
+    );
+}
+
+#[test]
+fn a_schedule_becomes_a_line_of_cron_and_goes_with_it() {
+    let world = applied();
+    let scheduled = "[manage_system_files]\nenable = true\n[garbage_collect]\nschedule = \"5  4 * * sun\"\ndelete_untagged = true\n";
+    edit(&world, scheduled);
+    assert_eq!(world.run(&["reconfigure"]).exit, 0);
+    let (root, program) = (world.root().to_str().unwrap(), env!("CARGO_BIN_EXE_regctl"));
+    let expected = format!(
+        "# Written by regctl from {root}/etc/regctl/instance.toml: edit that file instead.\n\
+         SHELL=/bin/sh\nPATH=/usr/sbin:/usr/bin:/sbin:/bin\n\
+         # minute hour day month weekday user command; nothing is mailed unless something needs a look\n\
+         5 4 * * sun root {program} --root {root} --quiet registry-garbage-collect --delete-untagged\n"
+    );
+    assert_eq!(world.read(CRON), expected);
+    edit(&world, "[manage_system_files]\nenable = true\n");
+    assert_eq!(world.run(&["reconfigure"]).exit, 0);
+    assert!(!world.path(CRON).exists());
+    edit(&world, &scheduled.replace("5  4", "61 4"));
+    let refused = world.run(&["reconfigure"]);
+    assert_eq!(refused.exit, 78);
+    assert!(
+        refused.stderr.contains(":4:12:") && refused.stderr.contains("five fields"),
+        "{}",
+        refused.stderr
     );
 }
 

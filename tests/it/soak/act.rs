@@ -9,25 +9,36 @@ use super::{
     wire::MANIFEST,
 };
 
+/// How often a slow client begins a push again.
+const TRIES: usize = 50;
+
 /// Layers of a client's own have up to this many bytes.
 const OWN_BYTES: u32 = 15;
 
 impl Client {
     /// Pushes an image and a tag.
-    pub(super) fn push(&mut self) -> Result<(), String> {
+    pub(crate) fn push(&mut self) -> Result<(), String> {
         let place = self.place();
         self.push_to(place)
     }
 
-    pub(super) fn push_to(&mut self, place: Place) -> Result<(), String> {
-        let image = self.push_untagged(place.0)?;
-        self.wire.put(place.0, &place.1, &image.manifest)?;
-        self.ledger.points(place, image);
-        Ok(())
+    pub(crate) fn push_to(&mut self, place: Place) -> Result<(), String> {
+        for _ in 0..TRIES {
+            let image = self.push_untagged(place.0)?;
+            match self.wire.put(place.0, &place.1, &image.manifest) {
+                Err(reason) if self.is_slow && reason.contains("MANIFEST_BLOB_UNKNOWN") => {}
+                put => {
+                    put?;
+                    self.ledger.points(place, image);
+                    return Ok(());
+                }
+            }
+        }
+        Err(format!("{place:?}: after {TRIES} pushes a blob is still missing"))
     }
 
     /// Pushes all that an image needs before its manifest.
-    pub(super) fn push_untagged(&mut self, repository: &'static str) -> Result<Arc<Image>, String> {
+    pub(crate) fn push_untagged(&mut self, repository: &'static str) -> Result<Arc<Image>, String> {
         let shared = Arc::clone(&self.shared);
         let config = Blob::random(&mut self.rng, 64);
         let length = self.rng.size(4, OWN_BYTES);
@@ -42,7 +53,7 @@ impl Client {
     }
 
     /// Pulls an image of its own, by tag or by digest.
-    pub(super) fn pull(&mut self) -> Result<(), String> {
+    pub(crate) fn pull(&mut self) -> Result<(), String> {
         let Some(place) = self.tagged() else { return self.push() };
         let image = Arc::clone(&self.ledger.tags[&place]);
         let reference = if self.rng.between(0, 1) == 0 { &place.1 } else { &image.digest };
@@ -50,7 +61,7 @@ impl Client {
     }
 
     /// Pulls what everybody pulls, a part of a layer and nothing new included.
-    pub(super) fn pull_stable(&mut self) -> Result<(), String> {
+    pub(crate) fn pull_stable(&mut self) -> Result<(), String> {
         let (shared, repository) = (Arc::clone(&self.shared), self.repository());
         ledger::pull(self.wire, repository, STABLE, &shared.stable)?;
         let layer = &shared.bases[3];
@@ -69,7 +80,7 @@ impl Client {
     }
 
     /// Gives an image another tag.
-    pub(super) fn retag(&mut self) -> Result<(), String> {
+    pub(crate) fn retag(&mut self) -> Result<(), String> {
         let Some(from) = self.tagged() else { return self.push() };
         let image = Arc::clone(&self.ledger.tags[&from]);
         let place = (from.0, self.place().1);
@@ -78,7 +89,7 @@ impl Client {
         Ok(())
     }
 
-    pub(super) fn delete_tag(&mut self) -> Result<(), String> {
+    pub(crate) fn delete_tag(&mut self) -> Result<(), String> {
         let Some(place) = self.tagged() else { return self.push() };
         let target = format!("/v2/{}/manifests/{}", place.0, place.1);
         self.wire.delete(&target, &[202])?;
@@ -89,7 +100,7 @@ impl Client {
     }
 
     /// Deletes a manifest, with every tag that points to it.
-    pub(super) fn delete_manifest(&mut self) -> Result<(), String> {
+    pub(crate) fn delete_manifest(&mut self) -> Result<(), String> {
         let Some(place) = self.tagged() else { return self.push() };
         let digest = self.ledger.tags[&place].digest.clone();
         let target = format!("/v2/{}/manifests/{digest}", place.0);
@@ -100,7 +111,7 @@ impl Client {
     }
 
     /// Pushes a blob that nothing refers to, and deletes it.
-    pub(super) fn push_and_delete_blob(&mut self) -> Result<(), String> {
+    pub(crate) fn push_and_delete_blob(&mut self) -> Result<(), String> {
         let (repository, length) = (self.repository(), self.rng.size(4, OWN_BYTES));
         let blob = Blob::random(&mut self.rng, length);
         self.push_blob(repository, &blob)?;
@@ -110,7 +121,7 @@ impl Client {
     }
 
     /// Looks for its tags in the list.
-    pub(super) fn list(&mut self) -> Result<(), String> {
+    pub(crate) fn list(&mut self) -> Result<(), String> {
         let repository = self.repository();
         let answer = self.wire.get(&format!("/v2/{repository}/tags/list"), &[200])?;
         let listed = answer.json();
@@ -129,7 +140,7 @@ impl Client {
         self.wire.get(&format!("/v2/{repository}/tags/list?n=5&last=c1"), &[200]).map(drop)
     }
 
-    pub(super) fn cancel_upload(&mut self) -> Result<(), String> {
+    pub(crate) fn cancel_upload(&mut self) -> Result<(), String> {
         let session = self.wire.session(self.repository())?;
         self.wire.delete(&session.location, &[204])?;
         self.wire.get(&session.location, &[404]).map(drop)

@@ -16,25 +16,27 @@ const TAGS: usize = 16;
 const SILENT: usize = 2;
 
 /// The client.
-pub(super) struct Client {
-    pub(super) number: usize,
-    pub(super) wire: Wire,
-    pub(super) shared: Arc<Shared>,
-    pub(super) rng: Rng,
-    pub(super) ledger: Ledger,
-    pub(super) silent: VecDeque<Vanished>,
+pub(crate) struct Client {
+    pub(crate) number: usize,
+    pub(crate) wire: Wire,
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) rng: Rng,
+    pub(crate) ledger: Ledger,
+    pub(crate) silent: VecDeque<Vanished>,
     /// How much it has done.
-    pub(super) acts: usize,
+    pub(crate) acts: usize,
+    /// Whether what it was promised may be gone before it has pushed a manifest: then it pushes again, as clients do.
+    pub(crate) is_slow: bool,
 }
 
 impl Client {
-    pub(super) fn new(number: usize, wire: Wire, shared: Arc<Shared>, rng: Rng) -> Self {
+    pub(crate) fn new(number: usize, wire: Wire, shared: Arc<Shared>, rng: Rng) -> Self {
         let (ledger, silent) = (Ledger::default(), VecDeque::new());
-        Self { number, wire, shared, rng, ledger, silent, acts: 0 }
+        Self { number, wire, shared, rng, ledger, silent, acts: 0, is_slow: false }
     }
 
     /// Does something, from its beginning to its end.
-    pub(super) fn act(&mut self) -> Result<(), String> {
+    pub(crate) fn act(&mut self) -> Result<(), String> {
         self.acts += 1;
         let done = match self.rng.between(0, 99) {
             0..=24 => self.push(),
@@ -55,36 +57,36 @@ impl Client {
     }
 
     /// Holds everything against the ledger.
-    pub(super) fn ledger_is_right(mut self) -> Result<usize, String> {
+    pub(crate) fn ledger_is_right(mut self) -> Result<usize, String> {
         self.silent.clear();
         let right = self.ledger.check(self.wire);
         right.map_err(|reason| format!("client {}, in the end: {reason}", self.number))
     }
 
-    pub(super) fn repository(&mut self) -> &'static str {
+    pub(crate) fn repository(&mut self) -> &'static str {
         REPOSITORIES[self.rng.between(0, REPOSITORIES.len() - 1)]
     }
 
     /// A tag of its own, there or not.
-    pub(super) fn place(&mut self) -> Place {
+    pub(crate) fn place(&mut self) -> Place {
         let tag = format!("c{}-{}", self.number, self.rng.between(1, TAGS));
         (self.repository(), tag)
     }
 
     /// A tag that no other act has or will have.
-    pub(super) fn fresh_place(&mut self) -> Place {
+    pub(crate) fn fresh_place(&mut self) -> Place {
         (self.repository(), format!("c{}-once-{}", self.number, self.acts))
     }
 
     /// A tag of its own that is there.
-    pub(super) fn tagged(&mut self) -> Option<Place> {
+    pub(crate) fn tagged(&mut self) -> Option<Place> {
         let last = self.ledger.tags.len().checked_sub(1)?;
         let drawn = self.rng.between(0, last);
         self.ledger.tags.keys().nth(drawn).cloned()
     }
 
     /// Keeps a connection open on which nothing more comes.
-    pub(super) fn keep(&mut self, vanished: Vanished) {
+    pub(crate) fn keep(&mut self, vanished: Vanished) {
         self.silent.push_back(vanished);
         if self.silent.len() > SILENT {
             self.silent.pop_front();

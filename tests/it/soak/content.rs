@@ -8,24 +8,24 @@ use super::wire::{MANIFEST, Wire};
 use crate::{faults::Rng, support::pusher::digest};
 
 /// Repositories, which all clients share.
-pub(super) const REPOSITORIES: [&str; 6] =
+pub(crate) const REPOSITORIES: [&str; 6] =
     ["app", "group/app", "group/project/app", "group/project/sub/app", "other/app", "cache"];
 
 /// Layers of images on the same base; the first ones are small.
 const BASE_SIZES: [usize; 6] = [300, 4_096, 70_000, 300_000, 1_100_000, 3_300_000];
 
 /// The image that is pulled and never changes.
-pub(super) const STABLE: &str = "stable";
+pub(crate) const STABLE: &str = "stable";
 
 /// Bytes with their digest.
 #[derive(Clone, Debug)]
-pub(super) struct Blob {
-    pub(super) bytes: Arc<[u8]>,
-    pub(super) digest: String,
+pub(crate) struct Blob {
+    pub(crate) bytes: Arc<[u8]>,
+    pub(crate) digest: String,
 }
 
 impl Blob {
-    pub(super) fn random(rng: &mut Rng, length: usize) -> Self {
+    pub(crate) fn random(rng: &mut Rng, length: usize) -> Self {
         let bytes = rng.bytes(length);
         Self { digest: digest(&bytes), bytes: bytes.into() }
     }
@@ -33,15 +33,15 @@ impl Blob {
 
 /// A manifest with its digest, and the digests that it names.
 #[derive(Debug)]
-pub(super) struct Image {
-    pub(super) manifest: Vec<u8>,
-    pub(super) digest: String,
-    pub(super) blobs: Vec<String>,
+pub(crate) struct Image {
+    pub(crate) manifest: Vec<u8>,
+    pub(crate) digest: String,
+    pub(crate) blobs: Vec<String>,
 }
 
 impl Image {
     /// An image of this configuration and these layers.
-    pub(super) fn of(config: &Blob, layers: &[Blob]) -> Self {
+    pub(crate) fn of(config: &Blob, layers: &[Blob]) -> Self {
         let described = |kind: &str, blob: &Blob| {
             json!({
                 "mediaType": format!("application/vnd.oci.image.{kind}"),
@@ -64,14 +64,14 @@ impl Image {
 }
 
 /// What all clients know.
-pub(super) struct Shared {
-    pub(super) bases: Vec<Blob>,
-    pub(super) stable: Image,
+pub(crate) struct Shared {
+    pub(crate) bases: Vec<Blob>,
+    pub(crate) stable: Image,
 }
 
 impl Shared {
     /// Makes the shared layers, and pushes the image that is stable to every repository.
-    pub(super) fn put(wire: Wire, rng: &mut Rng) -> Self {
+    pub(crate) fn put(wire: Wire, rng: &mut Rng) -> Self {
         let bases: Vec<Blob> = BASE_SIZES.iter().map(|size| Blob::random(rng, *size)).collect();
         let stable = Image::of(&bases[0], &bases[1..4]);
         for repository in REPOSITORIES {

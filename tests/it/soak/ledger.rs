@@ -9,27 +9,27 @@ use super::{content::Image, wire::Wire};
 use crate::support::pusher::digest;
 
 /// A tag, or a digest, of a repository.
-pub(super) type Place = (&'static str, String);
+pub(crate) type Place = (&'static str, String);
 
 /// What should be where.
 #[derive(Default)]
-pub(super) struct Ledger {
-    pub(super) tags: BTreeMap<Place, Arc<Image>>,
+pub(crate) struct Ledger {
+    pub(crate) tags: BTreeMap<Place, Arc<Image>>,
     /// Tags and digests whose deletion was acknowledged.
-    pub(super) gone: BTreeSet<Place>,
+    pub(crate) gone: BTreeSet<Place>,
     /// Tags that were changed by a request whose answer nobody heard: one of these images, or no tag, if that is allowed.
-    pub(super) doubtful: BTreeMap<Place, Doubt>,
+    pub(crate) doubtful: BTreeMap<Place, Doubt>,
 }
 
 /// The states that a tag may be in.
-pub(super) struct Doubt {
-    pub(super) images: Vec<Arc<Image>>,
-    pub(super) may_be_gone: bool,
+pub(crate) struct Doubt {
+    pub(crate) images: Vec<Arc<Image>>,
+    pub(crate) may_be_gone: bool,
 }
 
 impl Ledger {
     /// Notes that a tag points to an image.
-    pub(super) fn points(&mut self, place: Place, image: Arc<Image>) {
+    pub(crate) fn points(&mut self, place: Place, image: Arc<Image>) {
         self.gone.remove(&place);
         // A digest that was deleted is there again with the image.
         self.gone.remove(&(place.0, image.digest.clone()));
@@ -37,7 +37,7 @@ impl Ledger {
     }
 
     /// Notes that a manifest was deleted, and with it the tags that pointed to it.
-    pub(super) fn deleted(&mut self, repository: &'static str, digest: &str) {
+    pub(crate) fn deleted(&mut self, repository: &'static str, digest: &str) {
         let is_there =
             |(place, image): (&Place, &Arc<Image>)| place.0 == repository && image.digest == digest;
         let tags = self.tags.iter().filter(|entry| is_there(*entry));
@@ -50,7 +50,7 @@ impl Ledger {
     }
 
     /// Holds every entry against the registry; returns how many there are.
-    pub(super) fn check(&self, wire: Wire) -> Result<usize, String> {
+    pub(crate) fn check(&self, wire: Wire) -> Result<usize, String> {
         for ((repository, tag), image) in &self.tags {
             pull(wire, repository, tag, image)?;
         }
@@ -71,7 +71,7 @@ impl Ledger {
 }
 
 /// Pulls an image, and compares every byte by its digest.
-pub(super) fn pull(
+pub(crate) fn pull(
     wire: Wire,
     repository: &str,
     reference: &str,

@@ -5,14 +5,14 @@
 //! A run is drawn from a seed, which a failure names; `REGCTL_SOAK_SEED` repeats it, as far as 64 threads can.
 
 mod act;
-mod client;
-mod content;
-mod ledger;
+pub(crate) mod client;
+pub(crate) mod content;
+pub(crate) mod ledger;
 mod site;
 mod upload;
 mod vanish;
 mod watch;
-mod wire;
+pub(crate) mod wire;
 
 use std::{
     env,

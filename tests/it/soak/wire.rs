@@ -7,26 +7,26 @@ use crate::support::{
     pusher::{Pusher, Session},
 };
 
-pub(super) const MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
+pub(crate) const MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
 
 /// Where requests go.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Wire {
+pub(crate) struct Wire {
     address: SocketAddr,
 }
 
 impl Wire {
-    pub(super) fn to(address: SocketAddr) -> Self {
+    pub(crate) fn to(address: SocketAddr) -> Self {
         Self { address }
     }
 
     /// A client for requests that are cut off.
-    pub(super) fn pusher(self) -> Pusher {
+    pub(crate) fn pusher(self) -> Pusher {
         Pusher::new(self.address)
     }
 
     /// Asks once; an answer with one of these statuses is expected.
-    pub(super) fn ask(
+    pub(crate) fn ask(
         self,
         (method, target): (&str, &str),
         headers: &[(&str, &str)],
@@ -43,26 +43,26 @@ impl Wire {
         Ok(answer)
     }
 
-    pub(super) fn get(self, target: &str, statuses: &[u16]) -> Result<Answer, String> {
+    pub(crate) fn get(self, target: &str, statuses: &[u16]) -> Result<Answer, String> {
         self.ask(("GET", target), &[("Accept", MANIFEST)], &[], statuses)
     }
 
-    pub(super) fn head(self, target: &str) -> Result<Answer, String> {
+    pub(crate) fn head(self, target: &str) -> Result<Answer, String> {
         self.ask(("HEAD", target), &[("Accept", MANIFEST)], &[], &[200, 404])
     }
 
-    pub(super) fn delete(self, target: &str, statuses: &[u16]) -> Result<Answer, String> {
+    pub(crate) fn delete(self, target: &str, statuses: &[u16]) -> Result<Answer, String> {
         self.ask(("DELETE", target), &[], &[], statuses)
     }
 
     /// Begins an upload session.
-    pub(super) fn session(self, repository: &str) -> Result<Session, String> {
+    pub(crate) fn session(self, repository: &str) -> Result<Session, String> {
         let target = format!("/v2/{repository}/blobs/uploads/");
         Ok(self.ask(("POST", &target), &[], &[], &[202])?.session())
     }
 
     /// Pushes a manifest under a tag.
-    pub(super) fn put(self, repository: &str, tag: &str, manifest: &[u8]) -> Result<(), String> {
+    pub(crate) fn put(self, repository: &str, tag: &str, manifest: &[u8]) -> Result<(), String> {
         let target = format!("/v2/{repository}/manifests/{tag}");
         self.ask(("PUT", &target), &[("Content-Type", MANIFEST)], manifest, &[201]).map(drop)
     }

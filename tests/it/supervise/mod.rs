@@ -8,7 +8,7 @@ mod drain;
 mod environment;
 mod killed;
 mod orphaned;
-mod processes;
+pub(crate) mod processes;
 mod read_only;
 mod starting;
 mod terminal;
@@ -35,15 +35,15 @@ use processes::Process;
 const PATIENCE: Duration = Duration::from_secs(180);
 
 /// An instance, and the supervisor over it; whatever is left of both is killed when dropped.
-struct Instance {
-    world: World,
+pub(crate) struct Instance {
+    pub(crate) world: World,
     port: u16,
     supervisor: Option<Child>,
 }
 
 impl Instance {
     /// A registry that serves under a supervisor; `more` is the rest of `[registry]` in instance.toml.
-    fn serving(more: &str) -> Self {
+    pub(crate) fn serving(more: &str) -> Self {
         let mut instance = Self::configured(more);
         instance.supervise();
         let ran = instance.run(&["start"]);
@@ -52,7 +52,7 @@ impl Instance {
     }
 
     /// An instance that nothing runs of.
-    fn configured(more: &str) -> Self {
+    pub(crate) fn configured(more: &str) -> Self {
         let port = free_port();
         let text = format!("[registry]\nregistry_http_addr = \"127.0.0.1:{port}\"\n{more}");
         let instance = Self { world: World::with(&text), port, supervisor: None };
@@ -75,20 +75,20 @@ impl Instance {
         (instance, nginx)
     }
 
-    fn edit(&mut self, change: impl FnOnce(&str) -> String) {
+    pub(crate) fn edit(&mut self, change: impl FnOnce(&str) -> String) {
         let path = "etc/regctl/instance.toml";
         std::fs::write(self.world.path(path), change(&self.world.read(path))).unwrap();
     }
 
     /// Starts a supervisor, and returns when it answers.
-    fn supervise(&mut self) {
+    pub(crate) fn supervise(&mut self) {
         let mut command = self.world.command(&["supervise"]);
         command.stdout(Stdio::null()).stderr(Stdio::null());
         self.supervisor = Some(command.spawn().unwrap());
         self.until("the supervisor answers", || self.run(&["status"]).exit != 4);
     }
 
-    fn run(&self, arguments: &[&str]) -> Ran {
+    pub(crate) fn run(&self, arguments: &[&str]) -> Ran {
         self.world.run(arguments)
     }
 
@@ -101,19 +101,19 @@ impl Instance {
         services.iter().find(|service| service["name"] == name).unwrap().clone()
     }
 
-    fn registry(&self) -> Value {
+    pub(crate) fn registry(&self) -> Value {
         self.service("registry")
     }
 
-    fn address(&self) -> SocketAddr {
+    pub(crate) fn address(&self) -> SocketAddr {
         (Ipv4Addr::LOCALHOST, self.port).into()
     }
 
-    fn pusher(&self) -> Pusher {
+    pub(crate) fn pusher(&self) -> Pusher {
         Pusher::new(self.address())
     }
 
-    fn store(&self) -> Store {
+    pub(crate) fn store(&self) -> Store {
         Store::new(&self.world.path("var/opt/regctl/storage"))
     }
 
@@ -122,29 +122,29 @@ impl Instance {
     }
 
     /// Every process that has to do with this instance.
-    fn processes(&self) -> Vec<Process> {
+    pub(crate) fn processes(&self) -> Vec<Process> {
         processes::of(self.world.root())
     }
 
-    fn supervisor(&self) -> i32 {
+    pub(crate) fn supervisor(&self) -> i32 {
         self.supervisor.as_ref().unwrap().id().try_into().unwrap()
     }
 
-    fn signal(&self, signal: Signal) {
+    pub(crate) fn signal(&self, signal: Signal) {
         send(self.supervisor(), signal);
     }
 
     /// Waits for the supervisor's end; returns its exit code.
-    fn ended(&mut self) -> Option<i32> {
+    pub(crate) fn ended(&mut self) -> Option<i32> {
         self.supervisor.take().unwrap().wait().unwrap().code()
     }
 
     /// Waits until nobody takes connections any more.
-    fn until_nobody_listens(&self) {
+    pub(crate) fn until_nobody_listens(&self) {
         self.until("nobody listens", || TcpStream::connect(self.address()).is_err());
     }
 
-    fn until(&self, what: &str, is_so: impl Fn() -> bool) {
+    pub(crate) fn until(&self, what: &str, is_so: impl Fn() -> bool) {
         until(what, is_so, || format!("{:#?}\n{:#?}", self.run(&["status"]), self.processes()));
     }
 }
@@ -164,12 +164,12 @@ impl Drop for Instance {
     }
 }
 
-fn send(pid: i32, signal: Signal) {
+pub(crate) fn send(pid: i32, signal: Signal) {
     kill(Pid::from_raw(pid), signal).unwrap();
 }
 
 /// The pid in a service's status, or in that of its log.
-fn pid(status: &Value) -> i32 {
+pub(crate) fn pid(status: &Value) -> i32 {
     let pid = status["pid"].as_i64();
     pid.unwrap_or_else(|| panic!("no process: {status:#}")).try_into().unwrap()
 }

@@ -10,30 +10,30 @@ use std::{
 
 /// A process that is not this one.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub(super) struct Process {
-    pub(super) pid: i32,
-    pub(super) parent: i32,
-    pub(super) group: i32,
+pub(crate) struct Process {
+    pub(crate) pid: i32,
+    pub(crate) parent: i32,
+    pub(crate) group: i32,
     /// `Z` is one that has ended and that nobody has waited for.
-    pub(super) state: char,
+    pub(crate) state: char,
     /// The command line with spaces between its words; of a zombie its name.
-    pub(super) line: String,
+    pub(crate) line: String,
 }
 
 /// Every process there is.
-pub(super) fn all() -> Vec<Process> {
+pub(crate) fn all() -> Vec<Process> {
     let entries = fs::read_dir("/proc").unwrap().filter_map(Result::ok);
     let processes = entries.filter_map(|entry| Process::read(&entry.path()));
     processes.filter(|found| found.pid.cast_unsigned() != process::id()).collect()
 }
 
 /// Those that work on this root. Zombies do not work.
-pub(super) fn of(root: &Path) -> Vec<Process> {
+pub(crate) fn of(root: &Path) -> Vec<Process> {
     all().into_iter().filter(|process| process.works_on(root)).collect()
 }
 
 /// Those whose parent this is.
-pub(super) fn children(parent: i32) -> Vec<Process> {
+pub(crate) fn children(parent: i32) -> Vec<Process> {
     all().into_iter().filter(|process| process.parent == parent).collect()
 }
 

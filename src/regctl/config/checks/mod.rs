@@ -9,6 +9,7 @@ mod tls;
 use std::ops::Range;
 
 use super::{
+    middleware,
     problem::{Problem, shown},
     redis,
     settings::Settings,
@@ -59,6 +60,7 @@ impl Findings<'_> {
 pub(super) fn run(settings: &Settings, findings: &mut Findings<'_>) {
     registry::check(settings, findings);
     redis::check(settings, findings);
+    middleware::check(settings, findings);
     auth::check(settings, findings);
     network::check(settings, findings);
     nginx::check(settings, findings);

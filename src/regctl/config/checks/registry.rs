@@ -8,7 +8,8 @@ pub(super) fn check(settings: &Settings, findings: &mut Findings<'_>) {
     drivers(settings, findings);
     absurd_root(settings, findings);
     old_retries(settings, findings);
-    delete_twice(settings, findings);
+    written_twice(settings, findings);
+    platforms(settings, findings);
     zero_durations(settings, findings);
     proxy(settings, findings);
     database(settings, findings);
@@ -124,17 +125,41 @@ fn old_retries(settings: &Settings, findings: &mut Findings<'_>) {
     }
 }
 
-fn delete_twice(settings: &Settings, findings: &mut Findings<'_>) {
-    const OLD: &str = "registry.storage_delete_enabled";
-    const NEW: &str = "registry.storage.delete.enabled";
-    let (Some(span), Some(winner)) = (settings.written(OLD), settings.written(NEW)) else {
-        return;
-    };
-    if settings.flag(OLD) != settings.flag(NEW) {
-        let line = findings.line(&winner);
-        let assignment = findings.assignment(OLD, &span);
-        let message = format!("{assignment} is ignored: line {line} sets `{NEW}`");
-        findings.warn(&span, OLD, message, "remove one of the two");
+fn written_twice(settings: &Settings, findings: &mut Findings<'_>) {
+    for (old, new) in [
+        ("registry.storage_delete_enabled", "registry.storage.delete.enabled"),
+        ("registry.health_storagedriver_enabled", "registry.health.storagedriver.enabled"),
+        ("registry.debug_addr", "registry.http.debug.addr"),
+    ] {
+        let (Some(span), Some(winner)) = (settings.written(old), settings.written(new)) else {
+            continue;
+        };
+        let shown = |key| settings.get(key).map(|value| format!("{value:?}"));
+        if shown(old) != shown(new) {
+            let line = findings.line(&winner);
+            let assignment = findings.assignment(old, &span);
+            let message = format!("{assignment} is ignored: line {line} sets `{new}`");
+            findings.warn(&span, old, message, "remove one of the two");
+        }
+    }
+}
+
+/// A list and the word for it go together.
+fn platforms(settings: &Settings, findings: &mut Findings<'_>) {
+    const WORD: &str = "registry.validation.manifests.indexes.platforms";
+    const LIST: &str = "registry.validation.manifests.indexes.platformlist";
+    let is_list = settings.text(WORD).as_deref() == Some("list");
+    let has_items = settings.tables_of(LIST).is_some_and(|items| !items.is_empty());
+    if let Some(at) =
+        settings.written(WORD).filter(|_| is_list && !has_items && !settings.is_spoiled(LIST))
+    {
+        let message = format!("{} needs `{LIST}` too", findings.assignment(WORD, &at));
+        let hint = "write `platformlist = [{ architecture = \"amd64\", os = \"linux\" }]`, or `platforms = \"none\"`";
+        findings.problem(&at, WORD, message, hint);
+    }
+    if let Some(at) = settings.written(LIST).filter(|_| !is_list && !settings.is_spoiled(WORD)) {
+        let message = format!("`{LIST}` does nothing: `platforms` is not \"list\"");
+        findings.warn(&at, LIST, message, "write `platforms = \"list\"`, or remove it");
     }
 }
 

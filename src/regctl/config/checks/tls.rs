@@ -3,8 +3,7 @@
 use super::{super::build::runs_nginx, Findings, Settings};
 
 const CERTIFICATE: &str = "registry.http.tls.certificate";
-const KEY: &str = "registry.http.tls.key";
-const DEBUG: &str = "registry.debug_addr";
+const DEBUG: &str = "registry.http.debug.addr";
 const ADDRESS: &str = "registry.registry_http_addr";
 
 pub(super) fn check(settings: &Settings, findings: &mut Findings<'_>) {
@@ -14,12 +13,15 @@ pub(super) fn check(settings: &Settings, findings: &mut Findings<'_>) {
 }
 
 fn half_a_pair(settings: &Settings, findings: &mut Findings<'_>) {
-    for (there, missing) in [(CERTIFICATE, "key"), (KEY, "certificate")] {
-        let Some(at) = settings.written(there) else { continue };
-        if settings.written(&format!("registry.http.tls.{missing}")).is_none() {
-            let message = format!("{} goes with `{missing}`", findings.assignment(there, &at));
-            let hint = format!("write `{missing}` in [registry.http.tls], too");
-            findings.problem(&at, there, message, &hint);
+    for table in ["registry.http.tls", "registry.http.debug.tls"] {
+        for (there, missing) in [("certificate", "key"), ("key", "certificate")] {
+            let there = format!("{table}.{there}");
+            let Some(at) = settings.written(&there) else { continue };
+            if settings.written(&format!("{table}.{missing}")).is_none() {
+                let message = format!("{} goes with `{missing}`", findings.assignment(&there, &at));
+                let hint = format!("write `{missing}` in [{table}], too");
+                findings.problem(&at, &there, message, &hint);
+            }
         }
     }
 }
@@ -35,20 +37,20 @@ fn tls_behind_nginx(settings: &Settings, findings: &mut Findings<'_>) {
 }
 
 fn debug_server(settings: &Settings, findings: &mut Findings<'_>) {
-    let (Some(at), Some(address)) = (settings.written(DEBUG), settings.address(DEBUG)) else {
-        return;
-    };
-    let assignment = findings.assignment(DEBUG, &at);
+    let written = [DEBUG, "registry.debug_addr"].into_iter();
+    let written = written.filter_map(|key| Some((key, settings.written(key)?))).next();
+    let (Some((key, at)), Some(address)) = (written, settings.address(DEBUG)) else { return };
+    let assignment = findings.assignment(key, &at);
     if settings.address(ADDRESS).is_some_and(|own| own.port() == address.port()) {
         let message = format!("{assignment}: the registry itself listens at this port");
-        return findings.problem(&at, DEBUG, message, "write another port, such as 5001");
+        return findings.problem(&at, key, message, "write another port, such as 5001");
     }
     if !address.is_loopback() {
         let message =
             format!("{assignment}: whoever reaches it may take the registry out of service");
         findings.warn(
             &at,
-            DEBUG,
+            key,
             message,
             "write `127.0.0.1` and the port, or see that a firewall keeps others out",
         );

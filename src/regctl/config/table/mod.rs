@@ -8,6 +8,7 @@ mod auth;
 mod gitlab;
 mod logging;
 mod nginx;
+mod outside;
 mod own;
 mod registry;
 mod storage;
@@ -103,16 +104,47 @@ pub enum Kind {
     PathOrUrl,
     /// A path on the web that starts with a slash.
     Prefix,
+    /// When something is done, as cron has it.
+    Schedule,
     /// A list of texts.
     List,
     /// Environment variables: names to texts, booleans or integers.
     Environment,
     /// HTTP headers: names to texts or lists of texts.
     Headers,
+    /// The status of an answer.
+    Status,
+    /// The same as `WebUrl` with any query and user, which may be secret.
+    Endpoint,
+    /// Tables of these parts.
+    Tables(&'static [Part]),
+    /// One table of these parts.
+    Record(&'static [Part]),
     /// Endpoints of notifications, a list of tables.
     Notifications,
     /// A table of its own, or a list of tables.
     Table,
+}
+
+/// What stands in a table of one shape.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Part {
+    /// Its name, as Distribution spells it.
+    pub name: &'static str,
+    /// What it takes.
+    pub kind: Kind,
+    /// Whether the table means nothing without.
+    pub is_required: bool,
+}
+
+impl Part {
+    const fn new(name: &'static str, kind: Kind) -> Self {
+        Self { name, kind, is_required: false }
+    }
+
+    const fn required(name: &'static str, kind: Kind) -> Self {
+        Self { name, kind, is_required: true }
+    }
 }
 
 /// What a change of a key takes.
@@ -215,8 +247,9 @@ impl Key {
 
 /// Returns every table, the top of the file first.
 pub fn sections() -> impl Iterator<Item = &'static Section> {
-    const PARTS: [&[Section]; 7] = [
+    const PARTS: [&[Section]; 8] = [
         registry::SECTIONS,
+        outside::SECTIONS,
         auth::SECTIONS,
         storage::SECTIONS,
         nginx::SECTIONS,

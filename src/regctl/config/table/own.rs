@@ -2,7 +2,7 @@
 
 use super::{
     Key,
-    Kind::{Choice, Duration, Flag, List, Size, Table, Text},
+    Kind::{Choice, Duration, Flag, List, Schedule, Size, Table, Text},
     Section,
 };
 
@@ -12,18 +12,43 @@ pub(super) const SECTIONS: &[Section] = &[
         None,
         "defaults of collections",
         &[
-            Key::later("schedule", Text, "when to collect, as cron says it"),
-            Key::later(
+            Key::new(
+                "schedule",
+                Schedule,
+                None,
+                "when to collect, as cron has it: `5 4 * * 0`, or `@weekly`; reconfigure writes it to cron.d",
+            )
+            .live(),
+            Key::new(
                 "mode",
                 Choice(&["stop", "read-only", "online"]),
-                "what happens to pushes meanwhile",
-            ),
-            Key::later("delete_untagged", Flag, "the scheduled run removes untagged manifests"),
-            Key::later("quarantine", Duration, "how long removed content can be brought back"),
-            Key::later("grace", Duration, "how young content is kept"),
+                Some("\"stop\""),
+                "what becomes of the registry meanwhile, when the command line does not say",
+            )
+            .live(),
+            Key::new(
+                "delete_untagged",
+                Flag,
+                Some("false"),
+                "the scheduled run removes manifests that no tag leads to; the bare command never does without -m",
+            )
+            .live(),
+            Key::new(
+                "quarantine",
+                Duration,
+                None,
+                "how long what is removed can be brought back; unset: it is gone at once",
+            )
+            .live(),
+            Key::new(
+                "grace",
+                Duration,
+                Some("\"24h\""),
+                "what is younger stays when the registry is not stopped",
+            )
+            .live(),
         ],
-    )
-    .not_yet(),
+    ),
     Section::new(
         "cleanup_policy",
         None,

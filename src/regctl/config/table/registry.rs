@@ -5,9 +5,9 @@ use super::{
     Kind::{
         Account, Address, Choice, Choices, Count, Duration, Environment, Fields, Flag, Headers, Id,
         Label, List, Notifications, Password, Path, Pem, Prefix, Secret, SecretPem, Size, Table,
-        Text, Url, WebUrl,
+        Tables, Text, Url, WebUrl,
     },
-    Section,
+    Part, Section,
 };
 
 pub(in crate::config) const NO_DATABASE: &str = "there is no metadata database here; collection works on the storage itself: \
@@ -18,12 +18,15 @@ const USE_CACHE: &str =
 
 const ENABLED_IS_OLD: &str = "the registry does not look at it: use disabled = true or remove it";
 /// What clients must show, as Distribution 3 names it.
-const CLIENTS: &[&str] = &[
+pub(super) const CLIENTS: &[&str] = &[
     "request-client-cert",
     "require-any-client-cert",
     "verify-client-cert-if-given",
     "require-and-verify-client-cert",
 ];
+
+/// A platform of an index.
+const PLATFORM: &[Part] = &[Part::required("architecture", Label), Part::required("os", Label)];
 
 pub(super) const SECTIONS: &[Section] = &[
     Section::new(
@@ -90,25 +93,6 @@ pub(super) const SECTIONS: &[Section] = &[
         &[Key::new("enabled", Flag, Some("false"), "HTTP/2 without TLS, by prior knowledge")],
     ),
     Section::new(
-        "registry.http.debug",
-        None,
-        "the debug server",
-        &[Key::later("addr", Address, "its address"), Key::later("prometheus", Table, "metrics")],
-    )
-    .not_yet(),
-    Section::new(
-        "registry.health",
-        None,
-        "health checks",
-        &[
-            Key::later("storagedriver", Table, "a probe of the storage"),
-            Key::later("file", Table, "files whose existence means illness"),
-            Key::later("http", Table, "URLs that must answer"),
-            Key::later("tcp", Table, "addresses that must accept"),
-        ],
-    )
-    .not_yet(),
-    Section::new(
         "registry.log",
         None,
         "the registry's log",
@@ -127,7 +111,16 @@ pub(super) const SECTIONS: &[Section] = &[
         "registry.log.accesslog",
         None,
         "the access log",
-        &[Key::new("disabled", Flag, Some("false"), "no access log")],
+        &[
+            Key::new("disabled", Flag, Some("false"), "no access log").live(),
+            Key::new(
+                "formatter",
+                Choice(&["text", "json"]),
+                Some("\"text\""),
+                "text, which is Apache's combined format, or json",
+            )
+            .live(),
+        ],
     ),
     Section::new(
         "registry.proxy",
@@ -243,8 +236,15 @@ pub(super) const SECTIONS: &[Section] = &[
         None,
         "which manifests of an index must be there",
         &[
-            Key::new("platforms", Choice(&["all", "none"]), None, "all or none; unset: all").live(),
-            Key::later("platformlist", Table, "the platforms that must be there"),
+            Key::new(
+                "platforms",
+                Choice(&["all", "none", "list"]),
+                None,
+                "all, none, or those of platformlist; unset: all",
+            )
+            .live(),
+            Key::new("platformlist", Tables(PLATFORM), None, "the platforms that must be there")
+                .live(),
         ],
     ),
     Section::new(
@@ -395,7 +395,6 @@ const REGISTRY: &[Key] = &[
         "a probe of the storage: 503 while it fails",
     )
     .live(),
-    Key::later("middleware", Table, "Distribution's middleware"),
     Key::new("validation_enabled", Flag, Some("false"), "checks of URLs in manifests")
         .only("false"),
     Key::new(

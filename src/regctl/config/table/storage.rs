@@ -68,7 +68,12 @@ pub(super) const SECTIONS: &[Section] = &[
         Some("registry['storage']['redirect']"),
         "redirects to the store",
         &[
-            Key::new("disable", Flag, Some("true"), "blobs come through the registry").only("true"),
+            Key::new(
+                "disable",
+                Flag,
+                None,
+                "blobs come through the registry, also where [registry.middleware] would send clients elsewhere",
+            ),
             Key::later("expirydelay", Duration, "how long a redirect is valid"),
         ],
     ),

@@ -10,14 +10,15 @@ mod lines;
 
 use std::{
     error::Error as _,
-    io::{self, ErrorKind, Read as _, Write as _},
+    io::{self, ErrorKind, Read, Write as _},
+    path::Path,
     time::{Duration, Instant, SystemTime},
 };
 
 use super::service::Echo;
 use crate::{
     state::{Layout, LogPolicy, ServiceName, Services},
-    sys::signals,
+    sys::{fs::Error as FileError, signals},
 };
 use echo::Echoing;
 use files::Files;
@@ -64,6 +65,27 @@ pub(crate) fn run(layout: &Layout, name: ServiceName, echo: Echo) -> Result<(), 
         log.take(&buffer[..read]);
         if let Some(echoing) = &echoing {
             echoing.show(&buffer[..read]);
+        }
+    }
+}
+
+/// Writes what comes to the log in a folder, to its end; returns why lines are lost, if any are.
+pub(crate) fn keep(folder: &Path, policy: LogPolicy, mut from: impl Read) -> Option<FileError> {
+    let (mut lines, mut files) = (Lines::default(), Files::new(folder));
+    let (mut buffer, mut problem) = (vec![0; READ_BYTES], None);
+    loop {
+        let read = match from.read(&mut buffer) {
+            Err(error) if error.kind() == ErrorKind::Interrupted => continue,
+            read => read.unwrap_or(0),
+        };
+        match read {
+            0 => lines.finish(),
+            read => lines.take(&buffer[..read], policy.timestamps.then(SystemTime::now)),
+        }
+        problem = problem.or(files.write(lines.complete(), policy));
+        lines.clear();
+        if read == 0 {
+            return problem;
         }
     }
 }

@@ -245,7 +245,7 @@ async fn the_cache_changes_nothing_wherever_it_ends() {
                 is_reading = phase == crate::collect::Phase::Manifests;
             }
             crate::collect::Progress::Advanced(count) if is_reading => read += count,
-            crate::collect::Progress::Advanced(_) => {}
+            crate::collect::Progress::Advanced(_) | crate::collect::Progress::Gone(_) => {}
         };
         let plan = survey::plan(&folder.open(), options, &|_| false, &mut watch).await.unwrap();
         (format!("{:?}", super::invented::gone(&plan)), read)

@@ -117,11 +117,27 @@ impl Client {
         }
         let mut answer = Answer { status, headers, body: Vec::new(), is_whole: true };
         let has_body = method != "HEAD" && !matches!(status, 204 | 304);
+        if has_body && answer.header("transfer-encoding") == Some("chunked") {
+            answer.is_whole = self.chunks(&mut answer.body).await.is_some();
+            return Some(answer);
+        }
         let length = answer.header("content-length").filter(|_| has_body);
         let length = length.map_or(0, |length| length.parse().unwrap());
         answer.body = self.bytes(length).await;
         answer.is_whole = answer.body.len() == length;
         Some(answer)
+    }
+
+    /// A body of unknown length; none if the connection ends before it.
+    async fn chunks(&mut self, body: &mut Vec<u8>) -> Option<()> {
+        loop {
+            let length = usize::from_str_radix(&self.line().await?, 16).unwrap();
+            body.extend(self.bytes(length).await);
+            self.line().await?;
+            if length == 0 {
+                return Some(());
+            }
+        }
     }
 
     /// So many bytes, or those that came before the end of the connection.

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::{
     receiver::{
-        Mood::{Answers, Hangs},
+        Mood::{Answers, Hangs, Moves},
         Receiver,
     },
     server::{Running, eventually},
@@ -233,6 +233,45 @@ async fn a_redirect_is_no_success() {
     let trouble = numbers(&running, "one").trouble.unwrap();
     assert!(trouble.contains("302, a redirect"), "{trouble}");
     assert_eq!(numbers(&running, "one").pending, 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_redirect_that_leaves_the_request_as_it_is_is_followed_on_the_same_host() {
+    for status in [307, 308] {
+        let receiver = Receiver::start(Moves(status)).await;
+        let headers = "headers: {Authorization: [Bearer hunter3]}";
+        let running = start(&[("one", receiver.url(), headers)]);
+        pushes(&running, 1).await;
+        eventually("it is delivered", || numbers(&running, "one").delivered == 1).await;
+        let [asked, moved] = receiver.requests().try_into().unwrap();
+        assert_eq!(ids(&asked.events), ids(&moved.events));
+        let header = |name: &str| moved.headers.iter().find(|(known, _)| known == name);
+        assert_eq!(header("authorization").unwrap().1, "Bearer hunter3");
+        assert_eq!(header("referer"), None, "the URL that was left may have a secret");
+    }
+    // A GET's success would mean nothing.
+    let receiver = Receiver::start(Moves(303)).await;
+    let running = start(&[("one", receiver.url(), "threshold: 1")]);
+    pushes(&running, 1).await;
+    eventually("it has failed", || numbers(&running, "one").failures > 0).await;
+    assert_eq!(numbers(&running, "one").delivered, 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_wish_is_fulfilled_while_an_endpoint_takes_its_time() {
+    let receiver = Receiver::start(Hangs).await;
+    let running = start(&[("one", receiver.url(), "timeout: 1h")]);
+    pushes(&running, 5).await;
+    eventually("it is told", || receiver.events().len() == 1).await;
+    let bound = Duration::from_secs(10);
+    let wish = |wish| tokio::time::timeout(bound, running.control.command_events("one", wish));
+    assert_eq!(wish(EventsWish::Replay).await.unwrap().unwrap(), 0);
+    assert_eq!(wish(EventsWish::ForgetDead).await.unwrap().unwrap(), 0);
+    assert_eq!(wish(EventsWish::ForgetPending).await.unwrap().unwrap(), 5);
+    receiver.turn(Answers(200));
+    pushes(&running, 1).await;
+    eventually("the next one is delivered", || numbers(&running, "one").delivered == 1).await;
+    assert_eq!(numbers(&running, "one").pending, 0);
 }
 
 #[tokio::test(flavor = "multi_thread")]

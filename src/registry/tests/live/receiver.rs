@@ -18,6 +18,8 @@ use tokio::{
 pub(crate) enum Mood {
     /// Answers with this status.
     Answers(u16),
+    /// Answers with this redirect, and takes events where it leads to.
+    Moves(u16),
     /// Reads it, and says nothing until the mood changes.
     Hangs,
 }
@@ -100,7 +102,8 @@ async fn serve(
         let mut headers = Vec::new();
         let mut line = String::new();
         stream.read_line(&mut line).await.ok().filter(|read| *read > 0)?;
-        assert_eq!(line, "POST /hook?token=hunter2 HTTP/1.1\r\n");
+        let is_moved = line == "POST /moved HTTP/1.1\r\n";
+        assert!(is_moved || line == "POST /hook?token=hunter2 HTTP/1.1\r\n", "{line}");
         loop {
             line.clear();
             stream.read_line(&mut line).await.ok().filter(|read| *read > 0)?;
@@ -117,10 +120,12 @@ async fn serve(
             let now = *mood.borrow_and_update();
             match now {
                 Mood::Answers(status) => break status,
+                Mood::Moves(_) if is_moved => break 200,
+                Mood::Moves(status) => break status,
                 Mood::Hangs => mood.changed().await.ok()?,
             }
         };
-        let location = if status / 100 == 3 { "Location: /elsewhere\r\n" } else { "" };
+        let location = if status / 100 == 3 { "Location: /moved\r\n" } else { "" };
         let answer = format!("HTTP/1.1 {status} x\r\n{location}Content-Length: 2\r\n\r\nok");
         stream.write_all(answer.as_bytes()).await.ok()?;
     }

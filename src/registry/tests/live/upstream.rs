@@ -1,4 +1,5 @@
-//! A registry that does as it is told: cuts, hangs, lies, refuses. Each connection has one request.
+//! A registry that does as it is told: cuts, hangs, lies, refuses. Each connection has one request, and a second one that
+//! gets no answer where it was kept.
 
 use std::{
     fmt::Write as _,
@@ -18,6 +19,7 @@ pub(crate) struct Asked {
     pub(crate) method: String,
     pub(crate) target: String,
     pub(crate) authorization: Option<String>,
+    pub(crate) range: Option<String>,
 }
 
 /// What is answered.
@@ -31,6 +33,8 @@ pub(crate) struct Reply {
     /// Waits for a word before the body from here on.
     gate: Option<(usize, Arc<Notify>)>,
     is_silent: bool,
+    is_chunked: bool,
+    is_kept: bool,
 }
 
 /// The faulty registry; it ends when dropped.
@@ -49,6 +53,10 @@ impl Reply {
         Self { status: 200, body: body.to_vec(), ..Self::default() }
     }
 
+    pub(crate) fn part(body: &[u8]) -> Self {
+        Self { status: 206, ..Self::body(body) }
+    }
+
     pub(crate) fn silence() -> Self {
         Self { is_silent: true, ..Self::default() }
     }
@@ -63,6 +71,16 @@ impl Reply {
         Self { length: Some(length), ..self }
     }
 
+    /// Does not say how long the body is.
+    pub(crate) fn chunked(self) -> Self {
+        Self { is_chunked: true, ..self }
+    }
+
+    /// Keeps the connection, and ends it when the next request comes.
+    pub(crate) fn kept(self) -> Self {
+        Self { is_kept: true, ..self }
+    }
+
     /// Sends so much of the body, and the rest when told.
     pub(crate) fn until(self, bytes: usize, gate: &Arc<Notify>) -> Self {
         Self { gate: Some((bytes, Arc::clone(gate))), ..self }
@@ -70,10 +88,13 @@ impl Reply {
 
     async fn send(self, stream: &mut TcpStream, is_head: bool) {
         let length = self.length.unwrap_or(self.body.len());
-        let mut head = format!(
-            "HTTP/1.1 {} x\r\nContent-Length: {length}\r\nConnection: close\r\n",
-            self.status
-        );
+        let length = match self.is_chunked {
+            true => "Transfer-Encoding: chunked".to_owned(),
+            false => format!("Content-Length: {length}"),
+        };
+        let connection = if self.is_kept { "keep-alive" } else { "close" };
+        let mut head =
+            format!("HTTP/1.1 {} x\r\n{length}\r\nConnection: {connection}\r\n", self.status);
         for (name, value) in &self.headers {
             write!(head, "{name}: {value}\r\n").unwrap();
         }
@@ -81,6 +102,12 @@ impl Reply {
         // Whoever asked may be gone.
         let _ = stream.write_all(head.as_bytes()).await;
         if is_head {
+            return;
+        }
+        if self.is_chunked {
+            let chunk = format!("{:x}\r\n", self.body.len());
+            let chunk = [chunk.as_bytes(), &self.body, b"\r\n0\r\n\r\n"].concat();
+            let _ = stream.write_all(&chunk).await;
             return;
         }
         let held = self.gate.as_ref().map_or(self.body.len(), |(bytes, _)| *bytes);
@@ -131,22 +158,15 @@ async fn serve(
     answer: Arc<impl Fn(&Asked) -> Reply>,
 ) {
     let mut stream = BufReader::new(stream);
-    let mut lines = Vec::new();
-    loop {
-        let mut line = String::new();
-        if stream.read_line(&mut line).await.unwrap_or(0) == 0 {
-            return;
-        }
-        match line.trim_end() {
-            "" => break,
-            line => lines.push(line.to_owned()),
-        }
-    }
+    let Some(lines) = head(&mut stream).await else { return };
     let mut words = lines[0].split(' ').map(str::to_owned);
     let (method, target) = (words.next().unwrap(), words.next().unwrap());
-    let header = lines.iter().find(|line| line.to_ascii_lowercase().starts_with("authorization:"));
-    let authorization = header.map(|line| line.split_once(": ").unwrap().1.to_owned());
-    let asked = Asked { method, target, authorization };
+    let header = |name: &str| {
+        let line = lines.iter().find(|line| line.to_ascii_lowercase().starts_with(name));
+        line.map(|line| line.split_once(": ").unwrap().1.to_owned())
+    };
+    let (authorization, range) = (header("authorization:"), header("range:"));
+    let asked = Asked { method, target, authorization, range };
     let reply = answer(&asked);
     let is_head = asked.method == "HEAD";
     log.lock().unwrap().push(asked);
@@ -155,5 +175,24 @@ async fn serve(
         let _ = stream.read_line(&mut String::new()).await;
         return;
     }
+    let is_kept = reply.is_kept;
     reply.send(stream.get_mut(), is_head).await;
+    if is_kept {
+        head(&mut stream).await;
+    }
+}
+
+/// The lines of a request's head; none if the connection ends before it.
+async fn head(stream: &mut BufReader<TcpStream>) -> Option<Vec<String>> {
+    let mut lines = Vec::new();
+    loop {
+        let mut line = String::new();
+        if stream.read_line(&mut line).await.unwrap_or(0) == 0 {
+            return None;
+        }
+        match line.trim_end() {
+            "" => return Some(lines),
+            line => lines.push(line.to_owned()),
+        }
+    }
 }

@@ -1,8 +1,12 @@
 //! A registry that is broken: its clients notice, and the cache keeps none of it.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicBool, Ordering},
+use std::{
+    net::{TcpListener, TcpStream},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::{Duration, Instant},
 };
 
 use super::{MANIFEST, code, digest, get, head, manifest, proxy};
@@ -154,4 +158,21 @@ async fn a_registry_that_says_nothing_is_not_waited_for_by_everybody() {
     }
     assert_eq!(upstream.asked("HEAD", "v1").len(), asked + 1);
     assert_eq!(get(&proxy, "/v2/app/manifests/none").await.status, 502);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_registry_to_which_no_connection_comes_about_is_left_alone_for_a_while() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    // Nobody accepts, and the kernel has room for no more.
+    rustix::net::listen(&listener, 0).unwrap();
+    let address = listener.local_addr().unwrap();
+    let patience = Duration::from_millis(200);
+    let filling: Vec<_> =
+        (0..4).map_while(|_| TcpStream::connect_timeout(&address, patience).ok()).collect();
+    assert!(filling.len() < 4, "the kernel takes more than it was told");
+    let proxy = proxy(&format!("http://{address}"), "");
+    assert_eq!(get(&proxy, "/v2/one/manifests/v1").await.status, 504);
+    let began = Instant::now();
+    assert_eq!(get(&proxy, "/v2/other/manifests/v1").await.status, 502);
+    assert!(began.elapsed() < Duration::from_secs(2), "it was asked again");
 }

@@ -163,3 +163,62 @@ async fn the_record_is_written_when_the_cache_stops() {
     let key = format!("app@{}", digest(&pushed));
     assert_eq!((&record[&key]["Key"], &record[&key]["EntryType"]), (&json!(key), &json!(1)));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_manifest_that_was_pushed_stays_when_its_tag_is_moved() {
+    let upstream = Running::start();
+    let mut client = upstream.client().await;
+    push(&mut client, "app", "latest", b"one").await;
+    push(&mut client, "app", "fetched", b"two").await;
+    // The folder was an ordinary registry's before, and its tag pointed elsewhere.
+    let before = Running::start();
+    push(&mut before.client().await, "app", "own", b"one").await;
+    let folder = before.into_folder().await;
+    let sections = format!("proxy: {{remoteurl: 'http://{}', ttl: 400ms}}", upstream.address);
+    let proxy = Running::configured(&sections, folder);
+    get(&proxy, "/v2/app/manifests/latest").await.expect(200);
+    get(&proxy, "/v2/app/manifests/fetched").await.expect(200);
+    let tag = |name: &str| {
+        proxy.stored(&format!(
+            "docker/registry/v2/repositories/app/_manifests/tags/{name}/current/link"
+        ))
+    };
+    assert!(tag("latest").is_some());
+    eventually("what was fetched goes", || tag("fetched").is_none()).await;
+    eventually("the record is empty", || {
+        proxy.stored("scheduler-state.json").as_deref() == Some("{}")
+    })
+    .await;
+    assert_eq!(tag("latest"), Some(digest(&manifest(b"one")).to_string()));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_several_repositories_have_fetched_goes_with_the_last() {
+    let upstream = Running::start();
+    let mut client = upstream.client().await;
+    push_blob(&mut client, "one", b"both").await;
+    push_blob(&mut client, "other", b"both").await;
+    let sections = format!("proxy: {{remoteurl: 'http://{}', ttl: 2s}}", upstream.address);
+    let proxy = Running::configured(&sections, tempfile::tempdir().unwrap());
+    let hex = digest(b"both").to_hex();
+    let fetch = async |name: &str| {
+        let target = format!("/v2/{name}/blobs/{}", digest(b"both"));
+        get(&proxy, &target).await.expect(200);
+    };
+    let link = |name: &str| {
+        let path = format!("docker/registry/v2/repositories/{name}/_layers/sha256/{hex}/link");
+        proxy.stored(&path).is_some()
+    };
+    let bytes =
+        || proxy.stored(&format!("docker/registry/v2/blobs/sha256/{}/{hex}/data", &hex[..2]));
+    fetch("one").await;
+    let began = std::time::Instant::now();
+    eventually("some time passes", || began.elapsed().as_millis() > 1000).await;
+    fetch("other").await;
+    eventually("the first link goes", || !link("one")).await;
+    if link("other") {
+        assert_eq!(bytes().as_deref(), Some("both"));
+    }
+    eventually("the other link goes", || !link("other")).await;
+    eventually("the bytes go", || bytes().is_none()).await;
+}

@@ -1,9 +1,12 @@
 //! A cache in front of another registry: what it keeps, what it asks, and what it makes of a broken one.
 
 mod broken;
+mod full;
 mod kept;
 mod login;
+mod referrers;
 mod shared;
+mod tolerant;
 
 use oci::{Algorithm, Digest};
 use serde_json::json;

@@ -1,6 +1,6 @@
 //! Many clients, one fetch.
 
-use std::sync::Arc;
+use std::{collections::HashMap, sync::Arc};
 
 use tokio::sync::Notify;
 
@@ -109,4 +109,68 @@ async fn a_cache_that_stops_ends_what_it_fetches() {
     proxy.stop().await;
     proxy.end().await;
     assert!(proxy.sessions().is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn fetches_that_nobody_waits_for_make_way_for_one_that_somebody_does() {
+    let gate = Arc::new(Notify::new());
+    let blobs: Vec<String> = (0..101).map(|index| format!("content {index}").repeat(9)).collect();
+    let target = |blob: &str| format!("/v2/app/blobs/{}", digest(blob.as_bytes()));
+    let upstream = Upstream::start({
+        let known = blobs.iter().enumerate();
+        let known = known.map(|(index, blob)| (target(blob), (index, blob.clone())));
+        let (known, gate): (HashMap<_, _>, _) = (known.collect(), Arc::clone(&gate));
+        move |asked| match &known[&asked.target] {
+            (100, blob) => Reply::body(blob.as_bytes()),
+            // Some do not even begin to answer.
+            (index, _) if index % 2 == 0 => Reply::silence(),
+            (_, blob) => Reply::body(blob.as_bytes()).until(10, &gate),
+        }
+    })
+    .await;
+    let proxy = proxy(&upstream.url(), "");
+    let mut clients = Vec::new();
+    for blob in &blobs[..100] {
+        let mut client = proxy.client().await;
+        client.begin("GET", &target(blob), 0).await;
+        clients.push(client);
+    }
+    eventually("all are asked for", || upstream.asked("GET", "").len() == 100).await;
+    let (wanted, target) = (&blobs[100], target(&blobs[100]));
+    let mut waits = proxy.client().await;
+    waits.begin("GET", &target, 0).await;
+    drop(clients.split_off(1));
+    assert_eq!(waits.answer().await.unwrap().expect(200).body, wanted.as_bytes());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn however_clients_come_each_blob_is_fetched_once() {
+    let blobs: Vec<String> = (0..100).map(|index| format!("content {index}")).collect();
+    let target = |blob: &str| format!("/v2/app/blobs/{}", digest(blob.as_bytes()));
+    let upstream = Upstream::start({
+        let known = blobs.iter().map(|blob| (target(blob), blob.clone()));
+        let known: HashMap<_, _> = known.collect();
+        move |asked| Reply::body(known[&asked.target].as_bytes())
+    })
+    .await;
+    let proxy = Arc::new(proxy(&upstream.url(), ""));
+    let mut clients = tokio::task::JoinSet::new();
+    for client in 0..8 {
+        let (proxy, blobs) = (Arc::clone(&proxy), blobs.clone());
+        clients.spawn(async move {
+            let mut connection = proxy.client().await;
+            // Some a little behind the others.
+            for blob in blobs.iter().cycle().skip(client % 3).take(100) {
+                let target = format!("/v2/app/blobs/{}", digest(blob.as_bytes()));
+                let answer = connection.ask("GET", &target, "").await.expect(200);
+                assert_eq!(answer.body, blob.as_bytes());
+            }
+        });
+    }
+    while let Some(ended) = clients.join_next().await {
+        ended.unwrap();
+    }
+    for blob in &blobs {
+        assert_eq!(upstream.asked("GET", &target(blob)).len(), 1, "{blob}");
+    }
 }

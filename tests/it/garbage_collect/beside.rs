@@ -1,0 +1,110 @@
+//! `--online`: a collection beside a registry that serves everybody.
+
+use nix::sys::signal::Signal;
+
+use super::{
+    hold::Lasting,
+    site::{COLLECT, Site},
+};
+use crate::{faults::eventually, support::pusher::digest};
+
+const ONLINE: [&str; 4] = [COLLECT, "--online", "--grace", "0s"];
+
+/// A registry that is as old as its lease.
+fn grown() -> Site {
+    let site = Site::with("lease = \"4s\"\n");
+    collected(&site, &["--online"]);
+    assert!(site.has_garbage(), "what is younger than a day stays");
+    site
+}
+
+/// Runs it until the registry is as old as its lease.
+fn collected(site: &Site, arguments: &[&str]) {
+    eventually("the registry lets it begin", || {
+        let ran = site.run(&[&[COLLECT], arguments].concat());
+        match ran.exit {
+            0 => Ok(()),
+            _ if ran.stderr.contains("begin in ") => Err(ran),
+            _ => panic!("{ran:?}"),
+        }
+    });
+}
+
+#[test]
+fn it_is_refused_while_the_registry_is_younger_than_a_lease() {
+    let site = Site::with("");
+    let before = site.pid();
+    let ran = site.run(&ONLINE);
+    assert!(ran.exit == 1 && ran.stderr.contains("this registry has been up for"), "{ran:?}");
+    assert!(site.has_garbage());
+    assert_eq!(site.pid(), before);
+    site.serves();
+}
+
+#[test]
+fn pushes_and_pulls_go_on_meanwhile_and_what_is_promised_stays() {
+    let site = grown();
+    let before = site.pid();
+    let lasting = Lasting::start(&site, &ONLINE[1..]);
+    site.serves();
+    // Who has heard of it counts on it.
+    let target = format!("/v2/app/blobs/{}", digest(site.garbage()));
+    let mut pusher = site.instance.pusher();
+    assert_eq!(pusher.send("HEAD", &target, &[], &[]).unwrap().status, 200);
+    let (exit, said) = lasting.finish();
+    assert_eq!(exit, 0, "{said}");
+    let blobs = site.instance.store().blobs();
+    assert!(blobs.contains(&digest(site.garbage())), "{said}");
+    assert_eq!(pusher.get(&target).unwrap().status, 200);
+    // Promises end.
+    eventually("it goes", || {
+        let ran = site.run(&ONLINE);
+        assert_eq!(ran.exit, 0, "{ran:?}");
+        let blobs = site.instance.store().blobs();
+        if blobs.contains(&digest(site.garbage())) { Err(ran) } else { Ok(()) }
+    });
+    assert_eq!(site.pid(), before);
+    site.serves();
+}
+
+#[test]
+fn a_restart_in_the_middle_ends_it_and_the_registry_serves() {
+    let site = grown();
+    let lasting = Lasting::start(&site, &ONLINE[1..]);
+    let ran = site.run(&["restart", "registry"]);
+    assert_eq!(ran.exit, 0, "{ran:?}");
+    let (exit, said) = lasting.finish();
+    assert!(exit == 1 && said.contains("the running registry"), "{exit}: {said}");
+    assert!(site.has_garbage());
+    site.serves();
+}
+
+#[test]
+fn a_signal_ends_it_and_the_registry_does_not_notice() {
+    let site = grown();
+    let before = site.pid();
+    let lasting = Lasting::start(&site, &ONLINE[1..]);
+    lasting.signal(Signal::SIGKILL);
+    site.instance.until("the work has ended", || lasting.is_over(&site));
+    lasting.finish();
+    assert_eq!(site.pid(), before);
+    site.serves();
+    site.collect(&ONLINE[1..]);
+}
+
+#[test]
+fn a_second_process_on_the_storage_is_a_reason_to_refuse() {
+    let site = grown();
+    let config = "var/opt/regctl/registry/config.yml";
+    let path = site.instance.world.path("second.yml");
+    let text = site.instance.world.read(config);
+    let line = text.lines().find(|line| line.trim_start().starts_with("addr:")).unwrap().to_owned();
+    let text = text.replacen(&line, "  addr: \"127.0.0.1:0\"", 1);
+    std::fs::write(&path, text).unwrap();
+    let second = site.instance.world.serve(&["registry", "serve", path.to_str().unwrap()]);
+    let ran = site.run(&ONLINE);
+    assert!(ran.exit == 1 && ran.stderr.contains("another process uses the storage"), "{ran:?}");
+    assert!(site.has_garbage());
+    assert_eq!(second.stop(Signal::SIGTERM).exit, 0);
+    site.serves();
+}

@@ -1,0 +1,12 @@
+//! `regctl registry-garbage-collect` from outside: the real command, a real supervisor and a real registry, and what is left of
+//! all three whatever comes in between.
+//!
+//! A collection is made to last by not reading what it says: it lists what goes before it removes any of it.
+
+mod beside;
+mod chaos;
+mod hold;
+mod interrupted;
+mod read_only;
+mod site;
+mod stopped;
