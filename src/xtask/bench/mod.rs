@@ -3,6 +3,7 @@
 
 mod bare;
 mod client;
+mod collect;
 mod content;
 mod fsync;
 mod limits;

@@ -25,13 +25,19 @@ pub(crate) struct Scale {
     pub(crate) large_bytes: u64,
     /// How long a row that counts answers a second goes on.
     pub(crate) window: Duration,
+    /// How many repositories a store has that is collected.
+    pub(crate) repositories: usize,
 }
 
 impl Scale {
     pub(crate) const FULL: Self =
-        Self { turns: 5, large_bytes: GIBIBYTE, window: Duration::from_secs(4) };
-    const QUICK: Self =
-        Self { turns: 1, large_bytes: GIBIBYTE / 8, window: Duration::from_secs(1) };
+        Self { turns: 5, large_bytes: GIBIBYTE, window: Duration::from_secs(4), repositories: 100 };
+    const QUICK: Self = Self {
+        turns: 1,
+        large_bytes: GIBIBYTE / 8,
+        window: Duration::from_secs(1),
+        repositories: 4,
+    };
 
     /// The size of the large blob, for titles.
     pub(crate) fn large(&self) -> String {

@@ -5,7 +5,7 @@ use std::fs;
 use anyhow::{Context, Result};
 
 use super::{
-    bare, fsync, limits, load, nginx,
+    bare, collect, fsync, limits, load, nginx,
     pair::Pair,
     parallel, reads,
     run::Bench,
@@ -37,6 +37,10 @@ pub(crate) const ALL: &[Row] = &[
     Row { name: "blob", measure: reads::blob },
     Row { name: "tags", measure: reads::tags },
     Row { name: "ping", measure: reads::ping },
+    Row { name: "gc-dry", measure: collect::dry },
+    Row { name: "gc-dry-again", measure: collect::dry_again },
+    Row { name: "gc", measure: collect::sweep },
+    Row { name: "gc-wide", measure: collect::wide },
     Row { name: "fsync", measure: fsync::calls },
     Row { name: "size", measure: size },
     Row { name: "limits", measure: limits::measure },
@@ -60,6 +64,11 @@ pub(crate) const MANIFEST_WITH_TOKEN: Bar = Bar::AtLeast(10.0);
 pub(crate) const BLOB: Bar = Bar::AtLeast(20.0);
 pub(crate) const TAGS: Bar = Bar::AtLeast(10.0);
 pub(crate) const PING: Bar = Bar::AtLeast(30.0);
+pub(crate) const GC_DRY: Bar = Bar::AtLeast(40.0);
+pub(crate) const GC_DRY_AGAIN: Bar = Bar::AtLeast(100.0);
+/// Beside the peer, or else beside the bare removal of the same files.
+pub(crate) const GC: (f64, f64) = (25.0, 0.77);
+pub(crate) const GC_WIDE: Bar = Bar::AtLeast(100.0);
 pub(crate) const SLOWEST: Bar = Bar::AtMost(0.25);
 pub(crate) const PEAK_RSS: Bar = Bar::AtMost(0.5);
 

@@ -190,7 +190,7 @@ fn log(folder: &Path) -> Result<File> {
 }
 
 /// The config.yml of both: Debian's, without its password file, and with a log that costs nothing.
-fn config(storage: &Path, address: SocketAddr) -> String {
+pub(crate) fn config(storage: &Path, address: SocketAddr) -> String {
     format!(
         "version: 0.1\n\
          log:\n  level: error\n  accesslog:\n    disabled: true\n\
