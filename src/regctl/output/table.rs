@@ -57,7 +57,7 @@ mod tests {
         let sizes = [0, 1023, 1024, 1536, 1 << 20, 5 << 30];
         let texts = sizes.map(size);
         assert_eq!(texts, ["0 B", "1023 B", "1.0 KiB", "1.5 KiB", "1.0 MiB", "5.0 GiB"]);
-        assert_eq!(size(u64::MAX / 16), "1024.0 PiB");
+        assert_eq!(size(u64::MAX / 16), "1023.9 PiB");
     }
 
     #[test]
