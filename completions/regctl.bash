@@ -1264,7 +1264,7 @@ _regctl() {
             return 0
             ;;
         regctl__subcmd__registry__subcmd__garbage__subcmd__collect)
-            opts="-m -d -q -h --delete-untagged --dry-run --stop --read-only --online --quarantine --undo --prune-empty-repositories --wait --no-wait --root --json --quiet --help"
+            opts="-m -d -q -h --delete-untagged --dry-run --stop --read-only --online --quarantine --undo --prune-empty-repositories --grace --wait --no-wait --root --json --quiet --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1275,6 +1275,10 @@ _regctl() {
                     return 0
                     ;;
                 --undo)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --grace)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -1294,7 +1298,7 @@ _regctl() {
             return 0
             ;;
         regctl__subcmd__registry__subcmd__garbage__subcmd__collect)
-            opts="-m -d -q -h --delete-untagged --dry-run --quarantine --undo --prune-empty-repositories --shared --beside --grace --root --json --quiet --help"
+            opts="-m -d -q -h --delete-untagged --dry-run --quarantine --undo --prune-empty-repositories --shared --beside --told --grace --root --json --quiet --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

@@ -7,5 +7,5 @@
 mod pause;
 mod record;
 
-pub(crate) use pause::{BringBackError, Error as PauseError, Mode, Registry, bring_back, pause};
+pub(crate) use pause::{Error as PauseError, Mode, Registry, bring_back, pause};
 pub(crate) use record::{Error as RecordError, Outcome, Record};

@@ -77,45 +77,27 @@ impl What {
     }
 }
 
-/// Brings back what commands have left behind that are gone; `unlocked` is run without the storage lock.
+/// Brings back what commands have left behind that are gone; returns their holds.
 ///
-/// Returns their holds.
+/// The storage lock stays where it is: who has it next finds the registry as it should be.
 pub(crate) fn bring_back<R: Registry>(
     layout: &Layout,
-    storage: Held,
-    lock: impl FnOnce() -> Result<Held, crate::state::lock::Error>,
+    storage: &Held,
     registry: &R,
-) -> Result<(Held, Vec<Hold>), BringBackError> {
+) -> Result<Vec<Hold>, Error> {
     let stale: Vec<Hold> = Holds::load(layout)?.all.into_iter().filter(Hold::is_stale).collect();
-    if stale.is_empty() {
-        return Ok((storage, stale));
-    }
-    // While somebody has the lock no registry starts that is held.
-    drop(storage);
     if stale.iter().any(|hold| hold.kind == Kind::Stop && hold.before.running) {
+        Holds::let_start(layout, Hold::is_stale)?;
         registry.start().map_err(What::Start.failed())?;
     }
-    let storage = lock()?;
-    let cleared = Holds::clear_stale(layout, &storage)?;
+    let cleared = match stale.is_empty() {
+        true => stale,
+        false => Holds::clear_stale(layout, storage)?,
+    };
     if cleared.iter().any(|hold| hold.kind == Kind::ReadOnly) {
         registry.follow_holds().map_err(What::Writable.failed())?;
     }
-    Ok((storage, cleared))
-}
-
-/// Why what others have left behind is still there.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum BringBackError {
-    #[error(transparent)]
-    Lock(#[from] crate::state::lock::Error),
-    #[error(transparent)]
-    Pause(#[from] Error),
-}
-
-impl From<holds::Error> for BringBackError {
-    fn from(error: holds::Error) -> Self {
-        Self::Pause(error.into())
-    }
+    Ok(cleared)
 }
 
 /// Brings the registry into the state in which it is collected. Whatever fails, it is brought back.
@@ -147,7 +129,7 @@ pub(crate) fn pause<R: Registry>(
         Ok(()) => Ok(paused),
         Err(error) => {
             // The first failure is the one that is told.
-            let _ = paused.end(layout, None, registry);
+            let _ = paused.end(layout, registry);
             Err(error)
         }
     }
@@ -159,19 +141,14 @@ impl Paused {
         self.before.running
     }
 
-    /// Brings the registry back to what it was; the storage is free from here on.
-    pub(crate) fn end<R: Registry>(
-        self,
-        layout: &Layout,
-        storage: Option<Held>,
-        registry: &R,
-    ) -> Result<(), Error> {
+    /// Brings the registry back to what it was. Only then is the storage anybody else's.
+    pub(crate) fn end<R: Registry>(self, layout: &Layout, registry: &R) -> Result<(), Error> {
         match self.hold {
             None => Ok(()),
             Some((id, Kind::Stop)) => {
                 // The hold goes last: who finds it knows what to bring back.
-                drop(storage);
                 if self.before.running {
+                    Holds::let_start(layout, |hold| hold.id == id)?;
                     registry.start().map_err(What::Start.failed())?;
                 }
                 Hold::release(layout, &id)?;

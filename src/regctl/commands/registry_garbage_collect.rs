@@ -121,13 +121,12 @@ pub(crate) fn run(args: Args, context: &Context) -> Result<Report, Failure> {
         return ended(worker::work(signals, words, environment(layout)?, None)?);
     }
     let claim = args.waiting.claim(COMMAND);
-    let lock =
-        || Lock::Storage.acquire(layout, COMMAND, claim.patience, waiting::announce(*printer));
-    let free = lock()?;
+    let waits = waiting::announce(*printer);
+    let storage = Lock::Storage.acquire(layout, COMMAND, claim.patience, waits)?;
     // Whoever waits for another command may be sent away; from here on a signal is heard when it does no harm.
     let signals = Signals::block().map_err(WorkerError::Wait)?;
     let registry = TheRegistry { layout, claim, printer: *printer, signals };
-    let (storage, left) = collect::bring_back(layout, free, lock, &registry)?;
+    let left = collect::bring_back(layout, &storage, &registry)?;
     for hold in &left {
         printer.say(format!("brought back what the {} hold of {hold} left", hold.kind));
     }
@@ -141,7 +140,7 @@ pub(crate) fn run(args: Args, context: &Context) -> Result<Report, Failure> {
         Err(_) => Ok(Ended::Code(1)),
     };
     // Whatever came of it.
-    let back = paused.end(layout, Some(storage), &registry);
+    let back = paused.end(layout, &registry);
     note(record?, &worked, context);
     match (worked, back) {
         (Ok(worked), Ok(())) => ended(worked),

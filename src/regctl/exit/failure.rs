@@ -5,7 +5,7 @@ use std::{io, path::PathBuf};
 use registry::collect::Error as CollectError;
 
 use crate::{
-    collect::{BringBackError, PauseError, RecordError},
+    collect::{PauseError, RecordError},
     config::{Invalid, load},
     reconfigure::{self, ApplyError, DesiredError, GenerateError, InitError, ReadOnlyError},
     state::{ServiceName, holds, lock, secrets, services, users},
@@ -211,15 +211,6 @@ impl From<SupervisorError> for Failure {
 impl From<PauseError> for Failure {
     fn from(error: PauseError) -> Self {
         Self::Pause(error)
-    }
-}
-
-impl From<BringBackError> for Failure {
-    fn from(error: BringBackError) -> Self {
-        match error {
-            BringBackError::Lock(error) => error.into(),
-            BringBackError::Pause(error) => error.into(),
-        }
     }
 }
 

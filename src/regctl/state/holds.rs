@@ -43,6 +43,9 @@ pub(crate) struct Hold {
     /// When it was taken, in UTC.
     pub(crate) since: String,
     pub(crate) before: Before,
+    /// Whether the work is done, and the registry is on its way back to what it was: it may start.
+    #[serde(default)]
+    pub(crate) is_over: bool,
 }
 
 /// A hold's name.
@@ -122,6 +125,14 @@ impl Holds {
         self.all.iter().find(|hold| hold.kind == Kind::Stop)
     }
 
+    /// Lets the registry start that these holds keep stopped: nobody works on the storage. They stay until it has started.
+    pub(crate) fn let_start(layout: &Layout, which: impl Fn(&Hold) -> bool) -> Result<(), Error> {
+        Self::change(layout, |holds| {
+            let chosen = holds.all.iter_mut().filter(|hold| which(hold));
+            chosen.for_each(|hold| hold.is_over = true);
+        })
+    }
+
     /// Removes the holds of dead owners, and returns them.
     ///
     /// Whoever holds the storage lock knows that nobody works on the storage.
@@ -175,7 +186,8 @@ impl Hold {
         let process = ProcessId::own().map_err(Error::Name)?;
         let owner = Owner { command: command.to_owned(), process };
         let (reason, since) = (reason.to_owned(), clock::now());
-        let hold = Self { id: id.clone(), kind, reason, owner, since, before };
+        let is_over = false;
+        let hold = Self { id: id.clone(), kind, reason, owner, since, before, is_over };
         Holds::change(layout, |holds| holds.all.push(hold))?;
         Ok(id)
     }

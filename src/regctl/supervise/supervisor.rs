@@ -267,7 +267,7 @@ impl Supervisor {
     /// Fails while a command keeps the registry stopped and works on its storage. Of one that has ended, nothing but its hold is left.
     fn is_held(&self) -> Result<(), String> {
         let holds = Holds::load(&self.layout).map_err(|error| error.to_string())?;
-        let Some(hold) = holds.stopped() else { return Ok(()) };
+        let Some(hold) = holds.stopped().filter(|hold| !hold.is_over) else { return Ok(()) };
         match Lock::Storage.held_by(&self.layout) {
             Ok(None) => Ok(()),
             Ok(Some(_)) => Err(format!("the registry is kept stopped by {hold}")),

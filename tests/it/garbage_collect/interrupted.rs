@@ -57,6 +57,7 @@ fn kill(site: &Site) {
     assert!(site.is_down() && site.has_garbage());
     assert_eq!(site.holds().len(), 1);
     let status = site.status();
+    assert!(status.contains(", and not ended"), "{status}");
     let line = status.lines().find(|line| line.contains("stop hold:")).unwrap_or_default();
     assert!(line.contains(COLLECT) && line.contains("; stale: that process is gone"), "{status}");
 }

@@ -31,6 +31,24 @@ fn it_removes_what_nobody_needs_and_the_registry_serves_again() {
 }
 
 #[test]
+fn what_went_is_in_a_log_and_status_knows_of_the_run() {
+    let site = Site::with("");
+    assert!(!site.status().contains("garbage collection:"), "{}", site.status());
+    site.collect(&["--quiet"]);
+    let log = site.instance.world.read("var/log/regctl/garbage-collect/current");
+    let gone = digest(site.garbage());
+    let (_, hex) = gone.split_once(':').unwrap();
+    let removed: Vec<_> = log.lines().filter(|line| line.contains(" removed ")).collect();
+    // Its link, and the blob.
+    assert_eq!(removed.iter().filter(|line| line.contains(hex)).count(), 2, "{log}");
+    let ends = |words: &str| log.lines().filter(|line| line.ends_with(words)).count();
+    assert_eq!(ends(" a collection begins"), 1, "{log}");
+    assert_eq!(ends(" the collection has ended: exit code 0"), 1, "{log}");
+    assert_eq!(site.instance.world.mode("var/log/regctl/garbage-collect/current"), 0o640);
+    assert!(site.status().contains("  garbage collection: done at 20"), "{}", site.status());
+}
+
+#[test]
 fn flags_may_stand_before_and_after_the_path() {
     let site = Site::with("");
     let config = site.instance.world.path(CONFIG);
@@ -109,7 +127,8 @@ fn a_registry_that_was_stopped_by_hand_stays_stopped() {
 fn an_upload_under_way_is_drained_or_ended_and_only_then_is_collected() {
     let site = Site::with("http_draintimeout = \"1s\"\n");
     let mut pusher = site.instance.pusher();
-    let session = pusher.session("app").unwrap();
+    // Where an upload is under way, layers stay that may be for the same image.
+    let session = pusher.session("other/app").unwrap();
     let expect = [("Expect", "100-continue")];
     let mut sending = pusher.begin("PATCH", &session.location, &expect, 1000).unwrap();
     sending.wait_for_interim_answer().unwrap();

@@ -6,6 +6,7 @@ mod denied;
 mod down;
 mod hup;
 mod logs;
+mod outside;
 mod read_only;
 mod running;
 mod status_json;
