@@ -11,6 +11,7 @@ mod auth;
 mod check_config;
 mod cli;
 mod clients;
+mod collect;
 mod diff_config;
 mod documents;
 mod events;
