@@ -53,7 +53,7 @@ use crate::{
     proxy::Proxy,
     redirect::Redirect,
     route::{self, NoRoute, Route},
-    schema1::SigningKey,
+    schema1::OwnKey,
     statistics::OpenRequest,
     upload::Signer,
 };
@@ -81,7 +81,7 @@ pub(crate) struct Api {
     signer: Signer,
     health: Arc<Health>,
     /// Signs manifests of schema 1.
-    signing_key: SigningKey,
+    signing_key: OwnKey,
     settings: Current,
     large_manifests: Semaphore,
     /// None for a registry that is pushed to.
@@ -95,7 +95,7 @@ pub(crate) struct Api {
 pub(crate) struct Around {
     pub(crate) events: Events,
     pub(crate) health: Arc<Health>,
-    pub(crate) signing_key: SigningKey,
+    pub(crate) signing_key: OwnKey,
     /// None for a registry that is pushed to.
     pub(crate) proxy: Option<Proxy>,
     /// None for a registry that serves every blob itself.

@@ -18,6 +18,8 @@ mod verify;
 
 pub(crate) use convert::{Converted, EMPTY_LAYER, convert};
 pub(crate) use jws::sign;
-pub(crate) use sign::SigningKey;
+pub(crate) use sign::OwnKey;
+#[cfg(test)]
+use sign::SigningKey;
 pub use sign::UnusableKey;
 pub(crate) use verify::{Pushed, pushed};

@@ -8,6 +8,7 @@ use std::{
     fs::File,
     io::{self, Read},
     path::{Path, PathBuf},
+    sync::OnceLock,
 };
 
 use aws_lc_rs::{
@@ -68,21 +69,39 @@ pub enum UnusableKey {
     Generate,
 }
 
-impl SigningKey {
-    /// The key of a file, or a new one.
+/// The key of a registry: a file's, or one that is made when something is first signed. To make one takes more time than
+/// a registry to start, and most sign nothing.
+#[derive(Debug, Default)]
+pub(crate) struct OwnKey(OnceLock<SigningKey>);
+
+impl OwnKey {
+    /// Reads the key of the file, if there is one.
     pub(crate) fn open(file: Option<&Path>) -> Result<Self, UnusableKey> {
         match file {
-            Some(path) => Self::load(path),
-            None => Self::generate(),
+            Some(path) => SigningKey::open(path).map(|key| Self(OnceLock::from(key))),
+            None => Ok(Self::default()),
         }
     }
 
+    /// The key.
+    pub(crate) fn get(&self) -> Result<&SigningKey, UnusableKey> {
+        if let Some(key) = self.0.get() {
+            return Ok(key);
+        }
+        let made = SigningKey::generate()?;
+        // Of two that are made at once the first counts.
+        Ok(self.0.get_or_init(|| made))
+    }
+}
+
+impl SigningKey {
     pub(crate) fn generate() -> Result<Self, UnusableKey> {
         let pair = EcdsaKeyPair::generate(signing(Curve::P256));
         pair.ok().and_then(Self::ec).ok_or(UnusableKey::Generate)
     }
 
-    fn load(path: &Path) -> Result<Self, UnusableKey> {
+    /// The key of a file.
+    pub(crate) fn open(path: &Path) -> Result<Self, UnusableKey> {
         let mut bytes = Vec::new();
         let read = File::open(path).and_then(|file| file.take(LONGEST).read_to_end(&mut bytes));
         read.map_err(|source| UnusableKey::Read { path: path.to_owned(), source })?;

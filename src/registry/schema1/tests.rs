@@ -372,7 +372,7 @@ fn pem(kind: &str, headers: &str, der: &[u8]) -> String {
 /// Signs with a key of a file, and verifies.
 #[track_caller]
 fn works(path: &Path, algorithm: &str) -> PublicKey {
-    let key = SigningKey::open(Some(path)).unwrap();
+    let key = SigningKey::open(path).unwrap();
     let document = sign(PAYLOAD.as_bytes(), &key).unwrap();
     let text = String::from_utf8_lossy(&document);
     assert!(text.contains(&format!("\"alg\": \"{algorithm}\"")), "{text}");
@@ -424,7 +424,7 @@ fn a_certificate_may_stand_for_the_key() {
     let pair = rcgen::KeyPair::generate().unwrap();
     let certificate = rcgen::CertificateParams::default().self_signed(&pair).unwrap();
     let (_folder, path) = file("key.pem", &pair.serialize_pem());
-    let key = SigningKey::open(Some(&path)).unwrap();
+    let key = SigningKey::open(&path).unwrap();
     let chained = |certificate: &[u8], key: &SigningKey| {
         let document = sign(PAYLOAD.as_bytes(), key).unwrap();
         let mut document: Value = serde_json::from_slice(&document).unwrap();
@@ -468,11 +468,11 @@ fn a_file_without_a_key_is_refused_and_not_shown() {
     ];
     for (contents, wrong) in rows {
         let (_folder, path) = file("key.pem", contents);
-        let error = SigningKey::open(Some(&path)).unwrap_err();
+        let error = SigningKey::open(&path).unwrap_err();
         assert!(error.to_string().contains(wrong), "{contents}: {error}");
         assert!(!format!("{error} {error:?}").contains(secret));
     }
-    let error = SigningKey::open(Some(Path::new("/nowhere/key"))).unwrap_err();
+    let error = SigningKey::open(Path::new("/nowhere/key")).unwrap_err();
     assert_eq!(error.to_string(), "failed to read `/nowhere/key`");
 }
 

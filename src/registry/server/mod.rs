@@ -37,7 +37,7 @@ use crate::{
     purging,
     redirect::Redirect,
     redis::{Redis, UnusableTls},
-    schema1::{SigningKey, UnusableKey},
+    schema1::{OwnKey, UnusableKey},
     tls::{Offer, Tls},
     upload::Signer,
 };
@@ -247,7 +247,7 @@ fn around(config: &Config, content: &Content) -> Result<Around, OpenError> {
         .as_ref()
         .map(|proxy| Proxy::open(proxy, config.schema1.enabled, content.clone()));
     let redirect = config.storage.redirect.as_ref().map(Redirect::open);
-    let signing_key = SigningKey::open(config.schema1.signing_key_file.as_deref());
+    let signing_key = OwnKey::open(config.schema1.signing_key_file.as_deref());
     Ok(Around {
         events: Events::open(config).map_err(OpenError::Events)?,
         health: Arc::default(),
