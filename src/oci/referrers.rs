@@ -173,11 +173,12 @@ mod tests {
     }
 
     #[test]
-    fn what_is_read_is_written_again_whatever_else_is_called_manifests() {
+    fn what_is_read_is_written_again() {
         for odd in [
             r#"{"schemaVersion":2,"manifests":"x","Manifests":[{"size":1}]}"#,
             r#"{"schemaVersion":2,"manifests":[{"size":1}],"MANIFESTS":null}"#,
             r#"{"schemaVersion":2,"manifests":{"a":"b"}}"#,
+            r#"{"schemaVersion":2.2222222222222227e107,"manifests":[]}"#,
         ] {
             let referrers = Referrers::from_stored(odd.as_bytes()).unwrap();
             assert_eq!(Referrers::from_stored(&referrers.to_bytes()).unwrap(), referrers, "{odd}");
