@@ -86,18 +86,18 @@ pub(crate) fn bring_back<R: Registry>(
     registry: &R,
 ) -> Result<Vec<Hold>, Error> {
     let stale: Vec<Hold> = Holds::load(layout)?.all.into_iter().filter(Hold::is_stale).collect();
+    if stale.is_empty() {
+        return Ok(stale);
+    }
+    // The holds go last: who finds them knows what to bring back.
+    Holds::let_go(layout, Hold::is_stale)?;
     if stale.iter().any(|hold| hold.kind == Kind::Stop && hold.before.running) {
-        Holds::let_start(layout, Hold::is_stale)?;
         registry.start().map_err(What::Start.failed())?;
     }
-    let cleared = match stale.is_empty() {
-        true => stale,
-        false => Holds::clear_stale(layout, storage)?,
-    };
-    if cleared.iter().any(|hold| hold.kind == Kind::ReadOnly) {
+    if stale.iter().any(|hold| hold.kind == Kind::ReadOnly) {
         registry.follow_holds().map_err(What::Writable.failed())?;
     }
-    Ok(cleared)
+    Ok(Holds::clear_stale(layout, storage)?)
 }
 
 /// Brings the registry into the state in which it is collected. Whatever fails, it is brought back.
@@ -143,21 +143,15 @@ impl Paused {
 
     /// Brings the registry back to what it was. Only then is the storage anybody else's.
     pub(crate) fn end<R: Registry>(self, layout: &Layout, registry: &R) -> Result<(), Error> {
-        match self.hold {
-            None => Ok(()),
-            Some((id, Kind::Stop)) => {
-                // The hold goes last: who finds it knows what to bring back.
-                if self.before.running {
-                    Holds::let_start(layout, |hold| hold.id == id)?;
-                    registry.start().map_err(What::Start.failed())?;
-                }
-                Hold::release(layout, &id)?;
-                Ok(())
-            }
-            Some((id, Kind::ReadOnly)) => {
-                Hold::release(layout, &id)?;
-                registry.follow_holds().map_err(What::Writable.failed())
-            }
+        let Some((id, kind)) = self.hold else { return Ok(()) };
+        // The hold goes last: who finds it knows what to bring back.
+        Holds::let_go(layout, |hold| hold.id == id)?;
+        match kind {
+            Kind::Stop if self.before.running => registry.start().map_err(What::Start.failed())?,
+            Kind::Stop => {}
+            Kind::ReadOnly => registry.follow_holds().map_err(What::Writable.failed())?,
         }
+        Hold::release(layout, &id)?;
+        Ok(())
     }
 }

@@ -43,7 +43,7 @@ pub(crate) struct Hold {
     /// When it was taken, in UTC.
     pub(crate) since: String,
     pub(crate) before: Before,
-    /// Whether the work is done, and the registry is on its way back to what it was: it may start.
+    /// Whether the work is done, and the registry is on its way back to what it was: it may start, or be written to.
     #[serde(default)]
     pub(crate) is_over: bool,
 }
@@ -112,12 +112,12 @@ impl Holds {
 
     /// Whether one of them keeps the registry read-only, its owner dead or alive.
     pub(crate) fn are_read_only(&self) -> bool {
-        self.all.iter().any(|hold| hold.kind == Kind::ReadOnly)
+        self.all.iter().any(Hold::is_read_only)
     }
 
     /// Returns the first that keeps the registry read-only and whose owner is alive.
     pub(crate) fn read_only_by_the_living(&self) -> Option<&Hold> {
-        self.all.iter().find(|hold| hold.kind == Kind::ReadOnly && !hold.is_stale())
+        self.all.iter().find(|hold| hold.is_read_only() && !hold.is_stale())
     }
 
     /// Returns the first that keeps the registry stopped, its owner dead or alive.
@@ -125,8 +125,8 @@ impl Holds {
         self.all.iter().find(|hold| hold.kind == Kind::Stop)
     }
 
-    /// Lets the registry start that these holds keep stopped: nobody works on the storage. They stay until it has started.
-    pub(crate) fn let_start(layout: &Layout, which: impl Fn(&Hold) -> bool) -> Result<(), Error> {
+    /// Lets the registry go back to what it was before these holds: nobody works on the storage. They stay until it is there.
+    pub(crate) fn let_go(layout: &Layout, which: impl Fn(&Hold) -> bool) -> Result<(), Error> {
         Self::change(layout, |holds| {
             let chosen = holds.all.iter_mut().filter(|hold| which(hold));
             chosen.for_each(|hold| hold.is_over = true);
@@ -202,6 +202,10 @@ impl Hold {
 }
 
 impl Hold {
+    fn is_read_only(&self) -> bool {
+        self.kind == Kind::ReadOnly && !self.is_over
+    }
+
     /// Whether its owner is gone.
     pub(crate) fn is_stale(&self) -> bool {
         !self.owner.process.is_alive()

@@ -26,15 +26,32 @@ struct Lead {
 impl Leads {
     pub(crate) fn of(plan: &Plan, snapshot: &Snapshot, references: &References) -> Self {
         let mut leads = Self::default();
+        let mut canonical = HashMap::new();
+        for repository in &snapshot.repositories {
+            // What links name under another digest stays with that one.
+            for &(own, target) in &repository.aliases {
+                leads.lead(snapshot.digests.digest(own), snapshot.digests.digest(target));
+            }
+            for revision in repository.revisions.iter().filter(|it| it.canonical() != it.id) {
+                canonical.insert(revision.id, revision.canonical());
+            }
+        }
+        let mut seen = HashSet::new();
         for item in plan.items(Step::Revisions) {
             let Item::Revision(_, digest) = item else { continue };
+            // Of a manifest in several repositories once is enough.
+            if !seen.insert(digest) {
+                continue;
+            }
             let Some(id) = snapshot.digests.find(&digest) else { continue };
+            let id = canonical.get(&id).copied().unwrap_or(id);
             let Manifest::Refers { children, blobs, subject, .. } = references.of(id) else {
                 continue;
             };
             let named = children.iter().chain(blobs);
-            let referred = named.map(|&id| snapshot.digests.digest(id)).collect();
-            leads.of.entry(digest).or_default().referred = referred;
+            for named in named.chain([&id]) {
+                leads.lead(digest, snapshot.digests.digest(*named));
+            }
             if let Some(subject) = subject.map(|id| snapshot.digests.digest(id)) {
                 leads.of.entry(subject).or_default().referrers.push(digest);
             }
@@ -45,6 +62,13 @@ impl Leads {
     /// Whether nobody has asked: what is planned goes, or the sweep ends.
     pub(crate) fn are_unknown(&self) -> bool {
         self.of.is_empty()
+    }
+
+    fn lead(&mut self, from: Digest, to: Digest) {
+        let referred = &mut self.of.entry(from).or_default().referred;
+        if from != to {
+            referred.push(to);
+        }
     }
 
     /// Everything that can be reached from a manifest, itself included.

@@ -51,6 +51,8 @@ impl Content {
         let canonical = link.ok_or(Error::BlobUnknown(*digest))?;
         match self.backend().open(Key::Blob(&canonical)).await {
             Ok(object) => {
+                // An alias is looked at under its own digest.
+                self.shared.leases.promise(digest);
                 self.shared.leases.promise(&canonical);
                 Ok(Blob { digest: canonical, object })
             }

@@ -331,6 +331,35 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_push_that_refers_by_an_alias_leases_what_the_alias_names() {
+        let folder = tempfile::tempdir().unwrap();
+        let options =
+            storage::FilesystemConfig { root_directory: folder.path().to_owned(), max_threads: 25 };
+        let config = storage::Config::Filesystem(options);
+        let name: RepositoryName = "app".parse().unwrap();
+        let [own, alias] =
+            [Algorithm::Sha256, Algorithm::Sha512].map(|algorithm| Digest::of(algorithm, b"{}"));
+        let writing = Content::open(&config, HOUR, None).unwrap().begin_write().unwrap();
+        writing.put_blob(&name, &own, Bytes::from_static(b"{}")).await.unwrap();
+        let layers = "docker/registry/v2/repositories/app/_layers/sha512";
+        let link = folder.path().join(layers).join(alias.to_hex().to_string());
+        std::fs::create_dir_all(&link).unwrap();
+        std::fs::write(link.join("link"), own.to_string()).unwrap();
+        drop(writing);
+
+        let content = Content::open(&config, HOUR, None).unwrap();
+        let text = format!(
+            r#"{{"schemaVersion":2,"mediaType":"application/vnd.oci.image.manifest.v1+json","config":{{"mediaType":"application/vnd.oci.image.config.v1+json","digest":"{alias}","size":2}},"layers":[]}}"#
+        );
+        let bytes = Bytes::from(text);
+        let manifest = Manifest::parse(None, &bytes).unwrap();
+        let pushed = push(&"v1".parse().unwrap(), manifest, bytes);
+        content.begin_write().unwrap().put_manifest(&name, pushed).await.unwrap();
+        assert!(content.shared.leases.holds(&alias));
+        assert!(content.shared.leases.holds(&own));
+    }
+
+    #[tokio::test]
     async fn what_is_not_there_is_promised_to_nobody() {
         let Reopened { content, name, digest, .. } = &reopened().await;
         content.blob(name, digest).await.unwrap_err();

@@ -96,6 +96,8 @@ impl Content {
         let Some(canonical) = link else { return Ok(None) };
         match self.backend().get(Key::Blob(&canonical), MANIFEST_BYTES).await {
             Ok(bytes) => {
+                // A link that names another digest is looked at under its own.
+                self.shared.leases.promise(digest);
                 self.shared.leases.promise(&canonical);
                 Ok(Some(StoredManifest { digest: canonical, bytes }))
             }
@@ -180,7 +182,7 @@ impl Writing {
                 return Err(Error::ManifestUnknown(Reference::Digest(digest)));
             }
             content.shared.leases.promise(&digest);
-            content.lease_references(&digest).await;
+            content.lease_references(&repository, &digest).await;
             let tags = content.tags_of(&repository, &digest).await?;
             for tag in &tags {
                 content.backend().delete_folder(Folder::Tag(&repository, tag)).await?;
@@ -245,7 +247,7 @@ impl Content {
         let mut missing = Vec::new();
         for (role, descriptor) in push.manifest.references() {
             // Also what is not asked for: it may be there.
-            self.shared.leases.promise(&descriptor.digest);
+            self.promise_reference(repository, &descriptor.digest).await?;
             if !push.needs.ask_for(role, descriptor)
                 || self.holds_reference(repository, role, &descriptor.digest).await?
             {
@@ -298,12 +300,27 @@ impl Content {
     /// Leases what a manifest refers to that is about to go: somebody may have read it just now, and pull the rest.
     ///
     /// What cannot be read has been promised to nobody.
-    async fn lease_references(&self, digest: &Digest) {
+    async fn lease_references(&self, repository: &RepositoryName, digest: &Digest) {
         let Ok(bytes) = self.backend().get(Key::Blob(digest), MANIFEST_BYTES).await else { return };
         let Ok(manifest) = Manifest::from_stored(&bytes) else { return };
         for (_, descriptor) in manifest.references() {
-            self.shared.leases.promise(&descriptor.digest);
+            if self.promise_reference(repository, &descriptor.digest).await.is_err() {
+                tracing::warn!(%repository, digest = %descriptor.digest, "link could not be read, and what it names is not promised");
+            }
         }
+    }
+
+    /// Promises a digest, and the one under which its bytes are stored.
+    async fn promise_reference(
+        &self,
+        repository: &RepositoryName,
+        digest: &Digest,
+    ) -> Result<(), Error> {
+        self.shared.leases.promise(digest);
+        if let Some(canonical) = self.alias_of(repository, digest).await? {
+            self.shared.leases.promise(&canonical);
+        }
+        Ok(())
     }
 }
 
