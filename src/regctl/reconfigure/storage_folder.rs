@@ -130,7 +130,11 @@ impl<'a> Account<'a> {
     /// Makes sure that the account can read a file, if there is one.
     pub(super) fn reads(&self, file: &Path) -> Result<(), Error> {
         let Some(found) = folder::look_at_file(file)? else { return Ok(()) };
-        self.reaches(file, file.parent().unwrap_or(file))?;
+        // A link's own folder, and that of the file behind it.
+        let real = fs::real_path(file)?;
+        for path in [file, &real] {
+            self.reaches(path, path.parent().unwrap_or(path))?;
+        }
         if folder::is_readable(&self.who, file, found) {
             return Ok(());
         }
@@ -188,9 +192,13 @@ impl Error {
                 Some(format!("chown -R {user}:{group} {}", storage.display()))
             }
             Self::OutOfReach { closed, .. } => Some(format!("chmod o+x {}", closed.display())),
-            Self::Unreadable { group, file, .. } => {
+            Self::Unreadable { user, group, file, owner, .. } => {
                 let file = file.display();
-                Some(format!("chgrp {group} {file} && chmod g+r {file}"))
+                // Of who owns it the group's bits are not asked for.
+                Some(match owner.split(':').next() == Some(user) {
+                    true => format!("chmod u+r {file}"),
+                    false => format!("chgrp {group} {file} && chmod g+r {file}"),
+                })
             }
             Self::Unmanaged { user, group, storage } => {
                 Some(format!("install -d -m 0750 -o {user} -g {group} {}", storage.display()))

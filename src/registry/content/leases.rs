@@ -331,6 +331,7 @@ mod tests {
     }
 
     #[tokio::test]
+    #[expect(clippy::disallowed_methods, reason = "a link as upstream leaves it")]
     async fn a_push_that_refers_by_an_alias_leases_what_the_alias_names() {
         let folder = tempfile::tempdir().unwrap();
         let options =
@@ -342,7 +343,7 @@ mod tests {
         let writing = Content::open(&config, HOUR, None).unwrap().begin_write().unwrap();
         writing.put_blob(&name, &own, Bytes::from_static(b"{}")).await.unwrap();
         let layers = "docker/registry/v2/repositories/app/_layers/sha512";
-        let link = folder.path().join(layers).join(alias.to_hex().to_string());
+        let link = folder.path().join(layers).join(&*alias.to_hex());
         std::fs::create_dir_all(&link).unwrap();
         std::fs::write(link.join("link"), own.to_string()).unwrap();
         drop(writing);

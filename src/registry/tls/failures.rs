@@ -30,27 +30,49 @@ struct Told {
     unsaid: u64,
 }
 
+/// What is said of a failure, with how many before it nobody was told of.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Line {
+    /// Of one client.
+    Own { unsaid: u64 },
+    /// Of all that have no place of their own.
+    Shared { unsaid: u64 },
+}
+
 impl Failures {
     /// Writes a line about a failure, or counts it for the next one.
     pub(super) fn tell(&self, remote: &str, error: &dyn Display) {
-        if let Some(unsaid) = self.note(remote, Instant::now()) {
-            tracing::info!(remote, %error, unsaid, "TLS could not be set up with a client");
+        match self.note(remote, Instant::now()) {
+            Some(Line::Own { unsaid }) => {
+                tracing::info!(remote, %error, unsaid, "TLS could not be set up with a client");
+            }
+            Some(Line::Shared { unsaid }) => {
+                tracing::info!(
+                    %error, unsaid,
+                    "TLS could not be set up with clients beyond the {REMOTES_MAX} that are told of by name"
+                );
+            }
+            None => {}
         }
     }
 
-    /// Returns how many failures nobody was told of, if it is time for a line.
-    fn note(&self, remote: &str, now: Instant) -> Option<u64> {
+    /// Returns the line that it is time for.
+    fn note(&self, remote: &str, now: Instant) -> Option<Line> {
         let mut clients = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let is_over = |told: &Told| now.duration_since(told.at) >= PAUSE;
         if !clients.contains_key(remote) && clients.len() >= REMOTES_MAX {
-            // What was not said of them stays unsaid: they have not come back.
-            clients.retain(|_, told| !is_over(told));
+            // What was not said of them stays unsaid: they have not come back. Of all others somebody has.
+            clients.retain(|name, told| &**name == OTHERS || !is_over(told));
         }
         let is_full = !clients.contains_key(remote) && clients.len() >= REMOTES_MAX;
         let name = if is_full { OTHERS } else { remote };
+        let line = |unsaid| match is_full {
+            true => Line::Shared { unsaid },
+            false => Line::Own { unsaid },
+        };
         let Some(told) = clients.get_mut(name) else {
             clients.insert(name.into(), Told { at: now, unsaid: 0 });
-            return Some(0);
+            return Some(line(0));
         };
         if !is_over(told) {
             told.unsaid += 1;
@@ -58,7 +80,7 @@ impl Failures {
         }
         let unsaid = told.unsaid;
         *told = Told { at: now, unsaid: 0 };
-        Some(unsaid)
+        Some(line(unsaid))
     }
 }
 
@@ -66,16 +88,20 @@ impl Failures {
 mod tests {
     use super::*;
 
+    fn own(unsaid: u64) -> Option<Line> {
+        Some(Line::Own { unsaid })
+    }
+
     #[tokio::test(start_paused = true)]
     async fn a_client_is_told_of_once_a_minute_with_what_went_unsaid() {
         let failures = Failures::default();
         let begun = Instant::now();
-        assert_eq!(failures.note("192.0.2.1", begun), Some(0));
+        assert_eq!(failures.note("192.0.2.1", begun), own(0));
         for second in [0, 1, 59] {
             assert_eq!(failures.note("192.0.2.1", begun + Duration::from_secs(second)), None);
         }
-        assert_eq!(failures.note("192.0.2.2", begun), Some(0), "another client");
-        assert_eq!(failures.note("192.0.2.1", begun + PAUSE), Some(3));
+        assert_eq!(failures.note("192.0.2.2", begun), own(0), "another client");
+        assert_eq!(failures.note("192.0.2.1", begun + PAUSE), own(3));
         assert_eq!(failures.note("192.0.2.1", begun + PAUSE), None);
     }
 
@@ -88,7 +114,8 @@ mod tests {
         assert_eq!(told.count(), REMOTES_MAX + 1);
         assert_eq!(failures.0.lock().unwrap().len(), REMOTES_MAX + 1);
         let later = begun + PAUSE;
-        assert_eq!(failures.note("2001:db8::ffff:1", later), Some(0), "there is room again");
-        assert_eq!(failures.0.lock().unwrap().len(), 1);
+        assert_eq!(failures.note("2001:db8::ffff:1", later), own(0), "there is room again");
+        // The line of all others has a place that lasts: how many they were is still to be said.
+        assert_eq!(failures.0.lock().unwrap().len(), 2);
     }
 }

@@ -27,6 +27,9 @@ use crate::sys::program;
 const REPOSITORY: &str = "bench/small";
 const TAGS: usize = 10_000;
 
+/// How long an answer may take: a slow peer is slow, and not broken.
+const PATIENCE: &str = "30s";
+
 /// What wrk asks for.
 #[derive(Debug)]
 struct Target {
@@ -182,7 +185,8 @@ fn wrk(server: &Server, target: &Target, window: Duration) -> Result<Answered> {
     let url = format!("http://{}{}", server.address, target.path);
     let duration = format!("-d{}s", window.as_secs());
     let accept = format!("Accept: {MANIFEST_TYPE}");
-    let mut arguments = vec!["-t2", "-c64", "--latency", &duration, "-H", &accept];
+    let mut arguments =
+        vec!["-t2", "-c64", "--latency", "--timeout", PATIENCE, &duration, "-H", &accept];
     let token = target.token.as_ref().map(|token| format!("Authorization: Bearer {token}"));
     arguments.extend(token.iter().flat_map(|header| ["-H", header]));
     arguments.push(&url);

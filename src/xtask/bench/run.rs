@@ -1,7 +1,11 @@
 //! One run: what it measures with, and the turns that the two sides take. Both servers of a row run all the time and an
 //! idle one costs nothing, so that a turn meets the same machine whoever's it is.
 
-use std::path::{Path, PathBuf};
+use std::{
+    fs,
+    os::unix::fs::PermissionsExt as _,
+    path::{Path, PathBuf},
+};
 
 use anyhow::{Context, Result, ensure};
 
@@ -20,7 +24,7 @@ use crate::{
     sys::{
         cargo::Step,
         file::{self, Scratch},
-        program, terminal,
+        process, program, terminal,
     },
 };
 
@@ -46,6 +50,9 @@ pub(crate) fn run(options: &Options) -> Result<(), Failure> {
     };
     let scratch = Scratch::create(&parent)?;
     check_space(scratch.path(), options.scale)?;
+    if process::is_root() && options.rows.iter().any(|row| row.name == rows::BY_OTHERS) {
+        check_entry(scratch.path())?;
+    }
     let machine = Machine::describe(scratch.path())?;
     let peaks = Pair::default();
     let mut bench = Bench { scale: options.scale, scratch, programs, peaks, limits: Vec::new() };
@@ -167,6 +174,24 @@ fn build() -> Result<PathBuf, Failure> {
 }
 
 /// Two rows of pushes leave their blobs on disk until they end; a full disk would end the run in its middle.
+/// Makes sure, before anything is measured, that the account of a web server can come to the folder.
+fn check_entry(folder: &Path) -> Result<()> {
+    let folder = folder.canonicalize().context("the folder of a run is there")?;
+    for closed in folder.ancestors().skip(1) {
+        let mode = fs::metadata(closed)
+            .with_context(|| format!("failed to look at `{}`", closed.display()))?
+            .permissions()
+            .mode();
+        ensure!(
+            mode & 0o001 != 0,
+            "row `{}` runs nginx as another user, who cannot enter `{}`: give another folder with --dir",
+            rows::BY_OTHERS,
+            closed.display()
+        );
+    }
+    Ok(())
+}
+
 fn check_space(folder: &Path, scale: Scale) -> Result<()> {
     let path = folder.display().to_string();
     let text = program::output("df", &["-B1", "--output=avail", &path])?;
