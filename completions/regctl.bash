@@ -1298,7 +1298,7 @@ _regctl() {
             return 0
             ;;
         regctl__subcmd__registry__subcmd__garbage__subcmd__collect)
-            opts="-m -d -q -h --delete-untagged --dry-run --quarantine --undo --prune-empty-repositories --shared --beside --told --grace --root --json --quiet --help"
+            opts="-m -d -q -h --delete-untagged --dry-run --quarantine --undo --prune-empty-repositories --shared --beside --check --told --grace --root --json --quiet --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

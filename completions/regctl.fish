@@ -277,6 +277,7 @@ complete -c regctl -n "__fish_regctl_using_subcommand registry; and __fish_seen_
 complete -c regctl -n "__fish_regctl_using_subcommand registry; and __fish_seen_subcommand_from garbage-collect" -s d -l dry-run -d 'Say what would go, and why; change nothing. The registry may run'
 complete -c regctl -n "__fish_regctl_using_subcommand registry; and __fish_seen_subcommand_from garbage-collect" -l prune-empty-repositories -d 'Remove repositories that have neither tags nor manifests any more, whole or not at all'
 complete -c regctl -n "__fish_regctl_using_subcommand registry; and __fish_seen_subcommand_from garbage-collect" -l shared -d 'The storage is served by a registry that is read-only'
+complete -c regctl -n "__fish_regctl_using_subcommand registry; and __fish_seen_subcommand_from garbage-collect" -l check -d 'Only see whether it could work at all'
 complete -c regctl -n "__fish_regctl_using_subcommand registry; and __fish_seen_subcommand_from garbage-collect" -l told -d 'Who started this wants to hear of each deletion'
 complete -c regctl -n "__fish_regctl_using_subcommand registry; and __fish_seen_subcommand_from garbage-collect" -l json -d 'Print one JSON document instead of text'
 complete -c regctl -n "__fish_regctl_using_subcommand registry; and __fish_seen_subcommand_from garbage-collect" -s q -l quiet -d 'Say nothing unless something needs a look'

@@ -62,6 +62,9 @@ pub(crate) struct Args {
     /// The storage is served by the registry that listens on this admin socket
     #[arg(long, hide = true, value_name = "SOCKET")]
     beside: Option<PathBuf>,
+    /// Only see whether it could work at all
+    #[arg(long, hide = true)]
+    check: bool,
     /// Who started this wants to hear of each deletion
     #[arg(long, hide = true)]
     told: bool,
@@ -81,12 +84,24 @@ struct Undone {
 
 pub(super) fn run(args: &Args, config: &Config, context: &Context) -> Result<Report, Failure> {
     let work = async {
+        if args.check {
+            return check(args, config).await;
+        }
         match &args.undo {
             Some(run) => undo(config, run, access(args)).await,
             None => collect(args, config, context.printer).await,
         }
     };
     runtime::block_on(work).map_err(Failure::Input)?
+}
+
+/// Fails as the work itself would, and changes nothing.
+async fn check(args: &Args, config: &Config) -> Result<Report, Failure> {
+    let store = Store::open(&config.storage.driver, Access::Shared).await?;
+    if let Some(run) = &args.undo {
+        store.has_quarantine(run).await?;
+    }
+    Ok(Report::silent())
 }
 
 async fn collect(args: &Args, config: &Config, printer: Printer) -> Result<Report, Failure> {

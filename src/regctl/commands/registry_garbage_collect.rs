@@ -130,6 +130,13 @@ pub(crate) fn run(args: Args, context: &Context) -> Result<Report, Failure> {
     for hold in &left {
         printer.say(format!("brought back what the {} hold of {hold} left", hold.kind));
     }
+    // What cannot work stops nothing.
+    let mut could = words(&args, &config, context, (None, settings.grace));
+    could.push("--check".into());
+    match worker::work(signals, could, environment(layout)?, None)? {
+        Ended::Code(0) => {}
+        refused => return ended(refused),
+    }
     let reason = "a garbage collection";
     let paused = collect::pause(layout, mode, (COMMAND, reason), &registry)?;
     let served = paused.was_running().then_some(mode);

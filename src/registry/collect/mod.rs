@@ -189,6 +189,15 @@ impl Store {
         Ok(quarantine::expire(&self.filesystem, SystemTime::now()).await?)
     }
 
+    /// Looks for the quarantine of a run.
+    ///
+    /// # Errors
+    /// There is none, or they cannot be listed.
+    pub async fn has_quarantine(&self, run: &RunId) -> Result<(), Error> {
+        let is_there = quarantine::is_there(&self.filesystem, run).await?;
+        if is_there { Ok(()) } else { Err(Error::NoRun(run.clone())) }
+    }
+
     /// Brings back what a run has put into quarantine.
     ///
     /// # Errors

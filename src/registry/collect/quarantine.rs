@@ -77,10 +77,14 @@ pub(crate) async fn expire<S: Bulk>(store: &S, now: SystemTime) -> Result<Expire
     Ok(expired)
 }
 
+/// Whether there is a quarantine of a run.
+pub(crate) async fn is_there<S: Bulk>(store: &S, run: &RunId) -> Result<bool, Error> {
+    Ok(store.quarantines().await?.iter().any(|(known, _)| known == run))
+}
+
 /// Brings back what a run has removed; none if there is no such run.
 pub(crate) async fn undo<S: Bulk>(store: &S, run: &RunId) -> Result<Option<Restored>, Error> {
-    let runs = store.quarantines().await?;
-    if !runs.iter().any(|(known, _)| known == run) {
+    if !is_there(store, run).await? {
         return Ok(None);
     }
     store.restore(run).await.map(Some)

@@ -98,6 +98,18 @@ fn what_cannot_work_is_refused_before_anything_is_stopped() {
     assert!(ran.exit == 2 && ran.stderr.contains("regctl registry garbage-collect"), "{ran:?}");
     let ran = site.run(&[COLLECT, "--no-such-flag"]);
     assert_eq!(ran.exit, 2, "{ran:?}");
+    let ran = site.run(&[COLLECT, "--undo", "no-such-run"]);
+    assert!(ran.exit == 1 && ran.stderr.contains("no-such-run"), "{ran:?}");
+    let marker = "var/opt/regctl/storage/docker/registry/lockfiles/database-in-use";
+    let marker = site.instance.world.path(marker);
+    fs::create_dir_all(marker.parent().unwrap()).unwrap();
+    fs::write(&marker, "").unwrap();
+    for mode in ["--stop", "--read-only", "--online"] {
+        let ran = site.run(&[COLLECT, mode]);
+        assert!(ran.exit == 1 && ran.stderr.contains("database-in-use"), "{mode}: {ran:?}");
+    }
+    fs::remove_file(&marker).unwrap();
+    assert!(site.holds().is_empty());
     site.instance.edit(|text| text.replace("[registry]", "[registry]\nenable = false"));
     let ran = site.run(&[COLLECT]);
     assert!(ran.exit == 1 && ran.stderr.contains("registry.enable"), "{ran:?}");
