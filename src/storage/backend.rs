@@ -28,6 +28,10 @@ impl Backend {
         match config {
             Config::Filesystem(options) => Filesystem::open(options).map(Self::Filesystem),
             Config::InMemory => Ok(Self::InMemory(Arc::default())),
+            Config::S3(_) => {
+                let what = "s3 with a program that was built without it";
+                Err(Error::new(crate::Kind::Other, "use", what))
+            }
         }
     }
 

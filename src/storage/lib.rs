@@ -16,6 +16,8 @@ mod object;
 mod outlet;
 mod quarantine;
 mod reader;
+#[path = "s3/options.rs"]
+mod s3_options;
 mod socket;
 mod staged;
 mod survey;
@@ -32,6 +34,7 @@ pub use key::{Folder, Key, UploadId, UploadIdError};
 pub use object::{Chunks, Object};
 pub use outlet::{Outlet, Unsent};
 pub use quarantine::{RunId, RunIdError};
+pub use s3_options::{S3Config, S3Credentials, S3Encryption};
 pub use socket::Socket;
 pub use staged::Staged;
 pub use survey::{Found, Page, Part, Place, Survey};

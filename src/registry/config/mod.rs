@@ -22,6 +22,7 @@ mod proxy;
 mod read;
 mod redirect;
 mod redis;
+mod s3;
 mod scalar;
 mod secret;
 mod sendfile;
@@ -166,7 +167,7 @@ impl Storage {
     pub fn folder(&self) -> Option<&Path> {
         match &self.driver {
             storage::Config::Filesystem(filesystem) => Some(&filesystem.root_directory),
-            storage::Config::InMemory => None,
+            storage::Config::InMemory | storage::Config::S3(_) => None,
         }
     }
 }

@@ -121,7 +121,7 @@ fn take_storage(found: &mut Reloaded, running: &mut Storage, new: &Storage) {
 }
 
 fn take_driver(found: &mut Reloaded, running: &storage::Config, new: &storage::Config) {
-    use storage::Config::{Filesystem, InMemory};
+    use storage::Config::{Filesystem, InMemory, S3};
     match (running, new) {
         (Filesystem(running), Filesystem(new)) => {
             let storage::FilesystemConfig { root_directory, max_threads } = new;
@@ -130,8 +130,10 @@ fn take_driver(found: &mut Reloaded, running: &storage::Config, new: &storage::C
             found.fixed("storage.filesystem.maxthreads", &running.max_threads, max_threads);
         }
         (InMemory, InMemory) => {}
-        (InMemory, Filesystem(_)) => found.needs_restart.push("storage.filesystem"),
-        (Filesystem(_), InMemory) => found.needs_restart.push("storage.inmemory"),
+        (S3(running), S3(new)) => found.fixed("storage.s3", running, new),
+        (InMemory | S3(_), Filesystem(_)) => found.needs_restart.push("storage.filesystem"),
+        (Filesystem(_) | S3(_), InMemory) => found.needs_restart.push("storage.inmemory"),
+        (Filesystem(_) | InMemory, S3(_)) => found.needs_restart.push("storage.s3"),
     }
 }
 
