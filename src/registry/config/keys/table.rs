@@ -7,7 +7,6 @@ use super::{
     When::{Active, Filled, Given, True},
 };
 
-const NO_REDIRECT: Support = Moot("URLs of this driver do not expire");
 const NO_CACHE: Support =
     Moot("descriptors are read from the storage, which is faster than a cache");
 const ONE_CONNECTION: Support = Moot("one connection is made when there is something to tell");
@@ -90,7 +89,7 @@ pub const KEYS: &[Key] = &[
     key("storage.maintenance.readonly.enabled", Boolean, Yes, "refuse every write [false]"),
     key("storage.delete.enabled", Boolean, Yes, "allow deletes of manifests and blobs [false]"),
     key("storage.redirect.disable", Boolean, Yes, "serve blobs through the registry [false]"),
-    key("storage.redirect.expirydelay", Duration, NO_REDIRECT, "how long a redirect holds [20m]"),
+    key("storage.redirect.expirydelay", Duration, Yes, "how long a redirect holds [20m]"),
     key("storage.cache.blobdescriptor", Text, Yes, "inmemory: nothing to do; redis: deletes are told to it, for other registries [none]"),
     key("storage.cache.layerinfo", Text, Yes, "the old name of blobdescriptor"),
     key("storage.cache.blobdescriptorsize", Integer, NO_CACHE, "descriptors kept in memory [10000]"),
