@@ -22,6 +22,7 @@ mod proxy;
 mod read;
 mod redirect;
 mod redis;
+mod s3;
 mod scalar;
 mod secret;
 mod sendfile;
