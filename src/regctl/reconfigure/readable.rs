@@ -16,9 +16,9 @@ use crate::{
 type Read<'a> = (&'static str, &'a PathBuf);
 
 /// The keys that name a certificate, its key, and the authorities of clients.
-const TLS: [&str; 3] =
+pub(super) const TLS: [&str; 3] =
     ["registry.http.tls.certificate", "registry.http.tls.key", "registry.http.tls.clientcas"];
-const DEBUG_TLS: [&str; 3] = [
+pub(super) const DEBUG_TLS: [&str; 3] = [
     "registry.http.debug.tls.certificate",
     "registry.http.debug.tls.key",
     "registry.http.debug.tls.clientcas",

@@ -227,10 +227,6 @@ fn keys_come_over_https_from_whom_the_system_trusts_and_from_nobody_else() {
         assert_eq!(status(&registry, "one", &issuer), expected);
         assert_eq!(publisher.asked(), usize::from(expected == 200));
         let log = registry.stop().stderr;
-        assert_eq!(
-            log.contains("invalid peer certificate"),
-            expected == 401,
-            "{log}"
-        );
+        assert_eq!(log.contains("invalid peer certificate"), expected == 401, "{log}");
     }
 }
