@@ -30,7 +30,7 @@ mod validation;
 mod warning;
 mod witnessed;
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use http::{
     HeaderValue, Method, Request, Response, StatusCode,
@@ -86,8 +86,10 @@ pub(crate) struct Api {
     large_manifests: Semaphore,
     /// None for a registry that is pushed to.
     proxy: Option<Proxy>,
-    /// None for a registry that serves every blob itself.
+    /// None for a registry that serves every blob itself, or from its bucket.
     redirect: Option<Redirect>,
+    /// How long a URL of the bucket holds. None: no client is sent there.
+    bucket_urls: Option<Duration>,
 }
 
 /// What stands around the API, each with a life of its own.
@@ -129,6 +131,7 @@ impl Api {
         around: Around,
     ) -> Self {
         let Around { events, health, signing_key, proxy, redirect } = around;
+        let bucket_urls = config.storage.bucket_urls;
         Self {
             gate,
             content,
@@ -140,6 +143,7 @@ impl Api {
             large_manifests: Semaphore::new(LARGE_MANIFESTS),
             proxy,
             redirect,
+            bucket_urls,
         }
     }
 
