@@ -47,9 +47,11 @@ pub(crate) fn dry(bench: &mut Bench) -> Result<Vec<Series>> {
     Ok(vec![Series { title, samples, bar: Some(rows::GC_DRY) }])
 }
 
-/// A look that knows what the last one has read.
+/// A look that knows what the last one has read: in a folder that a registry of ours has served, where it is kept.
 pub(crate) fn dry_again(bench: &mut Bench) -> Result<Vec<Series>> {
     let store = Store::generate(bench, Shape::STANDARD)?;
+    let kept = store.folder.join("docker/registry/v2/regctl");
+    fs::create_dir(&kept).with_context(|| format!("failed to create `{}`", kept.display()))?;
     let samples = Pair::make(|side| {
         store.warm()?;
         if side == Side::Ours {
@@ -86,13 +88,22 @@ pub(crate) fn sweep(bench: &mut Bench) -> Result<Vec<Series>> {
     Ok(vec![Series { title, samples, bar: Some(Bar::AtLeastOr(least, instead)) }])
 }
 
-/// A sweep of one repository with many tags: the peer asks each tag for each manifest.
+/// One repository with many tags: the peer asks each tag for each manifest. What a sweep takes beyond the look is the
+/// removal of files.
 pub(crate) fn wide(bench: &mut Bench) -> Result<Vec<Series>> {
     let store = Store::generate(bench, Shape::WIDE)?;
-    let samples = store.swept(bench)?;
+    let looks = Pair::make(|side| {
+        store.warm()?;
+        single(store.rate(collect(bench, side, &store.folder, Mode::Look)?))
+    })?;
+    let sweeps = store.swept(bench)?;
     store.remove()?;
-    let title = format!("collection of {} blobs in one repository, blobs/s", store.blobs);
-    Ok(vec![Series { title, samples, bar: Some(rows::GC_WIDE) }])
+    let look = format!("first dry run over {} blobs of one repository, blobs/s", store.blobs);
+    let sweep = format!("collection of {} blobs of one repository, blobs/s", store.blobs);
+    Ok(vec![
+        Series { title: look, samples: looks, bar: Some(rows::GC_WIDE) },
+        Series { title: sweep, samples: sweeps, bar: None },
+    ])
 }
 
 impl Store {
