@@ -28,7 +28,7 @@ pub struct Error {
     kind: Kind,
     operation: &'static str,
     key: String,
-    source: Option<io::Error>,
+    source: Option<Box<dyn error::Error + Send + Sync>>,
 }
 
 impl Error {
@@ -47,7 +47,18 @@ impl Error {
             io::ErrorKind::UnexpectedEof => Kind::Truncated,
             _ => Kind::Other,
         };
-        Self { kind, operation, key: key.to_string(), source: Some(source) }
+        Self { kind, operation, key: key.to_string(), source: Some(source.into()) }
+    }
+
+    /// The same for what a store has answered, which its driver has made a kind of.
+    #[cfg(feature = "s3")]
+    pub(crate) fn answered(
+        kind: Kind,
+        operation: &'static str,
+        key: impl fmt::Display,
+        source: impl error::Error + Send + Sync + 'static,
+    ) -> Self {
+        Self { kind, operation, key: key.to_string(), source: Some(source.into()) }
     }
 
     /// What a caller may want to match.
@@ -80,7 +91,7 @@ impl fmt::Display for Error {
 
 impl error::Error for Error {
     fn source(&self) -> Option<&(dyn error::Error + 'static)> {
-        self.source.as_ref().map(|source| source as _)
+        self.source.as_ref().map(|source| &**source as _)
     }
 }
 

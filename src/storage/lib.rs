@@ -3,6 +3,7 @@
 #![warn(missing_docs)]
 
 mod backend;
+mod batches;
 mod buffer;
 mod bulk;
 mod caches;
@@ -16,6 +17,12 @@ mod object;
 mod outlet;
 mod quarantine;
 mod reader;
+#[cfg(feature = "s3")]
+mod remote;
+#[cfg(feature = "s3")]
+mod s3;
+#[path = "s3/options.rs"]
+mod s3_options;
 mod socket;
 mod staged;
 mod survey;
@@ -32,6 +39,9 @@ pub use key::{Folder, Key, UploadId, UploadIdError};
 pub use object::{Chunks, Object};
 pub use outlet::{Outlet, Unsent};
 pub use quarantine::{RunId, RunIdError};
+#[cfg(feature = "s3")]
+pub use s3::S3;
+pub use s3_options::{S3Config, S3Credentials, S3Encryption};
 pub use socket::Socket;
 pub use staged::Staged;
 pub use survey::{Found, Page, Part, Place, Survey};

@@ -37,6 +37,7 @@ pub(crate) use blob::{Blob, Sources, blob_path};
 pub(crate) use collection::{Collection, Ended, NotBegun, Terms};
 pub(crate) use condition::{Condition, Versions};
 pub(crate) use error::{BodyError, Error};
+pub(crate) use kept::Question;
 pub(crate) use leases::Held;
 pub(crate) use manifest::{Needs, Push, Pushed, StoredManifest};
 pub(crate) use purge::{Purge, before};

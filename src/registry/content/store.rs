@@ -3,7 +3,7 @@
 use std::{
     future::Future,
     sync::OnceLock,
-    time::{Instant, SystemTime},
+    time::{Duration, Instant, SystemTime},
 };
 
 use bytes::Bytes;
@@ -40,6 +40,16 @@ impl Store {
     /// How many bytes there is still room for, where that is known.
     pub(super) async fn room(&self) -> Result<Option<u64>, Error> {
         self.backend.room().await
+    }
+
+    /// A URL by which a client gets a blob itself, where there is such a thing. The storage is not asked.
+    pub(super) async fn presigned(
+        &self,
+        digest: &Digest,
+        head: bool,
+        lasting: Duration,
+    ) -> Result<Option<String>, Error> {
+        self.backend.presigned(digest, head, lasting).await
     }
 
     /// Counts from now on.
