@@ -17,6 +17,7 @@ mod lists;
 mod locks;
 mod manifest;
 mod purge;
+mod recent;
 mod referrers;
 mod session;
 mod store;
@@ -52,6 +53,7 @@ use crate::{metrics::Actions, redis::Redis};
 use leases::Leases;
 use lists::Lists;
 use locks::Locks;
+use recent::Recent;
 use referrers::LISTS;
 use session::Sessions;
 use store::Store;
@@ -75,6 +77,8 @@ struct Shared {
     sessions: Sessions,
     writes: Writes,
     lists: Lists,
+    /// None where the kernel keeps what was read.
+    recent: Option<Recent>,
     /// Whether a collection runs beside this.
     is_collected: AtomicBool,
     /// What other registries believe of this storage.
@@ -93,6 +97,7 @@ impl Content {
         let store = Store::new(Backend::open(config)?);
         let (locks, subjects, sessions, writes, lists) = Default::default();
         let leases = Leases::new(lease);
+        let recent = store.is_remote().then(Recent::default);
         let referrer_lists = Semaphore::new(LISTS);
         let is_ending = watch::Sender::new(false);
         let shared = Shared {
@@ -102,6 +107,7 @@ impl Content {
             leases,
             referrer_lists,
             lists,
+            recent,
             sessions,
             writes,
             is_collected: AtomicBool::new(false),

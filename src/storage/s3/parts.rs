@@ -177,6 +177,12 @@ impl Parts {
             self.dispatch(self.pending.len()).await?;
         }
         self.settle().await?;
+        if self.tags.is_empty() && self.multipart.known_id().is_none() {
+            // Nothing is at a blob's place yet, and the next request may want another one's.
+            self.blob = None;
+            let path = self.store.path(self.session.data());
+            self.multipart = Arc::new(Multipart::new(path, None));
+        }
         if self.recorded.map_or(0, |stamp| stamp.offset) == self.len() && !self.is_complete {
             return Ok(());
         }

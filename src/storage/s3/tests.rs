@@ -188,8 +188,7 @@ async fn an_object_that_was_replaced_is_not_gone_on_with() {
 
 #[tokio::test]
 async fn a_multipart_upload_that_was_completed_unheard_is_complete() {
-    let answers =
-        || vec![refusal("404 Not Found", "NoSuchUpload"), ("200 OK", length(10), "")];
+    let answers = || vec![refusal("404 Not Found", "NoSuchUpload"), ("200 OK", length(10), "")];
     let tags = ["\"t\"".to_owned()];
     let (s3, _asked) = answering(answers()).await;
     s3.store.complete(("a", "id"), &tags, 10).await.unwrap();
@@ -240,7 +239,8 @@ async fn a_list_is_read_to_its_last_page() {
     let answer = |body: &'static str| ("200 OK", length(body.len()), body);
     let (s3, mut asked) = answering(vec![answer(first), answer(last)]).await;
     let entries = s3.list(Folder::Repositories).await.unwrap();
-    let names: Vec<_> = entries.iter().map(|entry| (entry.name.as_str(), entry.is_folder)).collect();
+    let names: Vec<_> =
+        entries.iter().map(|entry| (entry.name.as_str(), entry.is_folder)).collect();
     assert_eq!(names, [("a", true), ("b", true)]);
     asked.recv().await.unwrap();
     assert!(asked.recv().await.unwrap().contains("continuation-token=next"));
