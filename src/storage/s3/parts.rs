@@ -342,7 +342,7 @@ impl Parts {
     /// Begins to write down how far the session has got. All parts have arrived.
     async fn begin_record(&mut self) {
         let tags: Vec<String> = self.tags.iter().flatten().cloned().collect();
-        let tail = self.pending.to_bytes();
+        let tail = self.pending.joined();
         let digester = self.digester().await.cloned();
         let algorithm = digester.as_ref().map_or(Algorithm::Sha256, Digester::algorithm);
         let record = self.record(tail, tags, algorithm);

@@ -144,6 +144,7 @@ async fn nobody_there_is_said_as_such() {
     let s3 = S3 { store: store(&format!("http://{free}")) };
     let error = told(&s3.get(Key::Fetched, 10).await.unwrap_err());
     assert!(error.contains("Connection refused"), "{error}");
+    assert_eq!(s3.stat(Key::Fetched).await.unwrap_err().kind(), Kind::Unavailable);
     assert!(error.ends_with("is the store up, and `regionendpoint` right?)"), "{error}");
 }
 

@@ -201,8 +201,7 @@ fn collect(bench: &Bench, side: Side, storage: &Path, mode: Mode) -> Result<Run>
     let mut command = command(bench, side, storage, mode)?;
     command.stdout(output).stderr(Stdio::null());
     let began = Instant::now();
-    let mut child =
-        command.spawn().with_context(|| format!("failed to run {}", side.name()))?;
+    let mut child = command.spawn().with_context(|| format!("failed to run {}", side.name()))?;
     let mut peak = 0.0_f64;
     let status = loop {
         // The memory of a process that has ended is not known any more.
