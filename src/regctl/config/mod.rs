@@ -22,6 +22,7 @@ mod parse;
 mod problem;
 pub(crate) mod redis;
 mod reference;
+pub(crate) mod s3;
 mod secret_files;
 mod settings;
 mod source;

@@ -72,7 +72,7 @@ pub(super) fn check(layout: &Layout, instance: &Instance, owners: &Owners) -> Re
             let storage = layout.resolve(root_directory);
             account.uses(&storage, instance.manage_storage_directories)
         }
-        Driver::InMemory => Ok(()),
+        Driver::InMemory | Driver::S3(_) => Ok(()),
     }
 }
 
@@ -89,12 +89,16 @@ pub(super) fn left_behind(
         return Ok(None);
     }
     let there = match new {
-        Some(folder) => format!("`{}`, which has {}", folder.display(), repositories(folder)),
-        None => "memory, which has 0".to_owned(),
+        Some(folder) => {
+            let count = repositories(folder);
+            format!("`{}`, which has {count} repositories at its top", folder.display())
+        }
+        // What is in a bucket is not asked before the registry does.
+        None => registry.config.storage.driver.to_string(),
     };
     let left = left.display();
     Ok(Some(format!(
-        "the storage becomes {there} repositories at its top: the images in `{left}` stay there and are served no more; \
+        "the storage becomes {there}: the images in `{left}` stay there and are served no more; \
          copy that folder's content while the registry is stopped, or go back to `rootdirectory = \"{left}\"`"
     )))
 }
