@@ -31,6 +31,7 @@ mod log;
 mod reconfigure;
 mod registry;
 mod run;
+mod s3;
 mod services;
 mod set_readonly;
 mod show_config;
