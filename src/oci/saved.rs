@@ -27,20 +27,20 @@ const SHA512: Layout = Layout { magic: b"sha\x07", word: 8, block: 128, count: 1
 const LENGTH: usize = 8;
 
 pub(crate) fn save_sha256(hasher: &Sha256) -> Vec<u8> {
-    SHA256.to_go(&hasher.serialize())
+    SHA256.go_form(&hasher.serialize())
 }
 
 pub(crate) fn save_sha512(hasher: &Sha512) -> Vec<u8> {
-    SHA512.to_go(&hasher.serialize())
+    SHA512.go_form(&hasher.serialize())
 }
 
 pub(crate) fn restore_sha256(bytes: &[u8]) -> Option<Sha256> {
-    let own = SHA256.from_go(bytes)?;
+    let own = SHA256.own_form(bytes)?;
     Sha256::deserialize(&SerializedState::<Sha256>::try_from(own.as_slice()).ok()?).ok()
 }
 
 pub(crate) fn restore_sha512(bytes: &[u8]) -> Option<Sha512> {
-    let own = SHA512.from_go(bytes)?;
+    let own = SHA512.own_form(bytes)?;
     Sha512::deserialize(&SerializedState::<Sha512>::try_from(own.as_slice()).ok()?).ok()
 }
 
@@ -55,7 +55,7 @@ impl Layout {
     }
 
     /// This crate's form in Go's.
-    fn to_go(&self, own: &[u8]) -> Vec<u8> {
+    fn go_form(&self, own: &[u8]) -> Vec<u8> {
         let (words, rest) = own.split_at(self.words());
         let (count, block) = rest.split_at(self.count);
         let filled = usize::from(block[0]);
@@ -74,7 +74,7 @@ impl Layout {
     }
 
     /// Go's form in this crate's, if it is one.
-    fn from_go(&self, go: &[u8]) -> Option<Vec<u8>> {
+    fn own_form(&self, go: &[u8]) -> Option<Vec<u8>> {
         let rest = go.strip_prefix(self.magic)?;
         if rest.len() != self.words() + self.block + LENGTH {
             return None;

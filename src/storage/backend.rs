@@ -89,6 +89,16 @@ impl Backend {
         }
     }
 
+    /// Whether the store is asked over a network, so that each answer takes its time.
+    #[must_use]
+    pub fn is_remote(&self) -> bool {
+        match self {
+            Self::Filesystem(_) | Self::InMemory(_) => false,
+            #[cfg(feature = "s3")]
+            Self::S3(_) => true,
+        }
+    }
+
     /// What the driver is called in a configuration.
     #[must_use]
     pub fn name(&self) -> &'static str {

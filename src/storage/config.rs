@@ -6,6 +6,7 @@ use crate::S3Config;
 
 /// One storage driver with its options, under Distribution's names.
 #[derive(Clone, Debug, Eq, PartialEq)]
+#[expect(clippy::large_enum_variant, reason = "a process has one or two of them")]
 pub enum Config {
     /// `filesystem`.
     Filesystem(Filesystem),

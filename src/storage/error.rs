@@ -16,6 +16,8 @@ pub enum Kind {
     NoSpace,
     /// The store may not be written to: mounted read-only, or the process lacks the permission.
     Denied,
+    /// The store does not answer, or wants to be asked later.
+    Unavailable,
     /// The object ended before its size: another program changed it.
     Truncated,
     /// Anything else.
@@ -84,6 +86,7 @@ impl fmt::Display for Error {
             (None, Kind::Busy) => f.write_str(": another writer holds it"),
             (None, Kind::NoSpace) => f.write_str(": no space left"),
             (None, Kind::Denied) => f.write_str(": not permitted"),
+            (None, Kind::Unavailable) => f.write_str(": the store does not answer"),
             (None, Kind::Truncated) => f.write_str(": shorter than its size"),
         }
     }

@@ -126,10 +126,16 @@ disable = true
 #[test]
 fn blobs_come_from_cloudfront() {
     // registry['middleware'] = { 'storage' => [{ 'name' => 'cloudfront', 'options' => { … } }] }
-    let text = r#"[registry.middleware]
-storage = [{ name = "cloudfront", options = { baseurl = "https://d1.example.com", privatekey = "/etc/cdn.pem", keypairid = "APKA1" } }]
-"#;
-    rendered(text, &["    - name: \"cloudfront\""]);
+    let folder = tempfile::tempdir().unwrap();
+    let key = folder.path().join("cdn.pem");
+    fs::write(&key, Certified::new(&["cdn"]).key).unwrap();
+    let text = format!(
+        r#"[registry.middleware]
+storage = [{{ name = "cloudfront", options = {{ baseurl = "https://d1.example.com", privatekey = "{}", keypairid = "APKA1" }} }}]
+"#,
+        key.display()
+    );
+    rendered(&text, &["    - name: \"cloudfront\""]);
 }
 
 #[test]
@@ -247,6 +253,17 @@ health_storagedriver_enabled = true
 compatibility_schema1_enabled = true
 "#,
     );
+}
+
+#[test]
+fn authorities_of_a_redis_mean_tls_to_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let authority = folder.path().join("ca.pem");
+    fs::write(&authority, Certified::new(&["redis"]).certificate).unwrap();
+    let authority = authority.display();
+    let redis = "[registry.storage.cache]\nblobdescriptor = \"redis\"\n[registry.redis]\naddr = \"redis.example.com:6379\"\n";
+    let tls = format!("{redis}[registry.redis.tls]\nrootcas = [\"{authority}\"]\n");
+    rendered(&tls, &[&format!("  tls: {{\"enabled\":true,\"rootcas\":[\"{authority}\"]}}")]);
 }
 
 #[test]

@@ -29,6 +29,7 @@ mod interop;
 mod live;
 mod log;
 mod reconfigure;
+mod redis;
 mod registry;
 mod run;
 mod s3;

@@ -312,9 +312,14 @@ fn is_write(method: &Method) -> bool {
 
 /// Keeps what a GET would have answered, but for the body.
 fn without_body(response: &mut Response<Body>) {
-    let size = response.body().size_hint().exact().unwrap_or(0);
+    let is_told = response.headers().contains_key(CONTENT_LENGTH);
+    let Some(size) = response.body().size_hint().exact().or(is_told.then_some(0)) else {
+        // An empty body would be said to be that long.
+        *response.body_mut() = Body::unread();
+        return;
+    };
     let bodiless = [StatusCode::NO_CONTENT, StatusCode::NOT_MODIFIED];
-    if !bodiless.contains(&response.status()) && !response.headers().contains_key(CONTENT_LENGTH) {
+    if !bodiless.contains(&response.status()) && !is_told {
         response.headers_mut().insert(CONTENT_LENGTH, HeaderValue::from(size));
     }
     *response.body_mut() = Body::empty();

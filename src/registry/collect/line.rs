@@ -23,7 +23,7 @@ use tokio::{
 };
 
 use super::words::{
-    Begun, ItemText, Promised, PromisedAnswer, Remove, RemovedAnswer, Step, meaning,
+    Begin, Begun, ItemText, Promised, PromisedAnswer, Remove, RemovedAnswer, Step, meaning,
 };
 
 /// How long the registry may take for a batch: it waits for pushes that are about to end.
@@ -44,6 +44,7 @@ pub struct Line {
     wire: Arc<Mutex<Wire>>,
     /// Asks for nothing while nobody asks, so that the connection stays.
     humming: AbortHandle,
+    since: SystemTime,
 }
 
 /// The connection.
@@ -86,10 +87,17 @@ impl Line {
         // It ends when the sender is dropped; what went wrong there is said by the sender.
         tokio::spawn(async move { drop(connection.await) });
         let mut wire = Wire { sender };
-        wire.ask::<_, serde_json::Value>(Step::Begin, &Begun::new()).await?;
+        let begin: Begin = wire.ask(Step::Begin, &Begun::new()).await?;
+        let up = Duration::from_secs(begin.up);
+        let since = SystemTime::now().checked_sub(up).unwrap_or(SystemTime::UNIX_EPOCH);
         let wire = Arc::new(Mutex::new(wire));
         let humming = tokio::spawn(hum(Arc::clone(&wire))).abort_handle();
-        Ok(Self { wire, humming })
+        Ok(Self { wire, humming, since })
+    }
+
+    /// When the registry began to serve.
+    pub(crate) fn since(&self) -> SystemTime {
+        self.since
     }
 
     /// Which of these were promised to somebody lately.

@@ -20,6 +20,7 @@ mod quarantine;
 mod references;
 mod served;
 mod snapshot;
+mod strangers;
 mod survey;
 mod sweep;
 #[cfg(test)]
@@ -43,6 +44,7 @@ pub use progress::{Phase, Progress};
 pub use quarantine::{Expired, Quarantine};
 use served::Served;
 pub use storage::{Access, Disposal, Item, Restored, RunId, RunIdError};
+use strangers::Strangers;
 pub use sweep::Swept;
 
 /// What is asked of a collection.
@@ -165,7 +167,9 @@ impl Store {
         let swept = match &self.served {
             None => sweep::sweep(&store, plan, disposal, watch).await,
             Some((line, before)) => {
-                let served = Served { store, line: Arc::clone(line), before: *before };
+                let strangers = Strangers::new(plan.names().to_vec(), line.since());
+                let line = Arc::clone(line);
+                let served = Served { store, line, before: *before, strangers: strangers.into() };
                 sweep::sweep(&served, plan, disposal, watch).await
             }
         };

@@ -5,8 +5,8 @@
 //! looks at every interleaving. What the collection has to do with it: it asks for manifests before what they refer
 //! to, and what a manifest refers to that is kept is kept, too.
 //!
-//! It needs that every promise is remembered: so it begins when this process is as old as a lease, and nobody else uses the
-//! store meanwhile.
+//! It needs that every promise is remembered: so it begins when this process is as old as a lease, nobody else uses the
+//! store meanwhile, and no promise ends before it does.
 
 use std::{
     sync::atomic::Ordering,
@@ -91,6 +91,7 @@ impl Content {
         if self.shared.is_collected.swap(true, Ordering::AcqRel) {
             return Err(NotBegun::Another);
         }
+        self.shared.leases.keep();
         let only = Only(self.clone());
         let alone = store.exclude_others().map_err(NotBegun::Shared)?;
         Ok(Collection { content: self.clone(), _alone: alone, _only: only })
@@ -98,6 +99,11 @@ impl Content {
 }
 
 impl Collection {
+    /// How long this registry has made promises.
+    pub(crate) fn up(&self) -> Duration {
+        self.content.shared.leases.ages().1
+    }
+
     /// Which of these were promised to somebody.
     pub(crate) fn promised(&self, digests: &[Digest]) -> Vec<bool> {
         digests.iter().map(|digest| self.content.shared.leases.holds(digest)).collect()
@@ -181,6 +187,7 @@ impl Drop for Only {
         if let Some(redis) = self.0.redis() {
             redis.forget_all();
         }
+        self.0.shared.leases.let_go();
         self.0.shared.is_collected.store(false, Ordering::Release);
     }
 }

@@ -76,13 +76,28 @@ impl Content {
             if last == Some(digest) {
                 break;
             }
-            if let Some(manifest) = self.revision(repository, &digest).await? {
+            if let Some(manifest) = self.tagged(repository, &digest).await? {
                 return Ok(manifest);
             }
             // The tag may have moved on, and the manifest been deleted, since the link was read.
             last = Some(digest);
         }
         Err(unknown())
+    }
+
+    /// The manifest that a tag was just found to point to, if the repository has it.
+    async fn tagged(
+        &self,
+        repository: &RepositoryName,
+        digest: &Digest,
+    ) -> Result<Option<StoredManifest>, Error> {
+        let recent = self.shared.recent.as_ref();
+        if let Some(bytes) = recent.and_then(|recent| recent.get(repository, digest)) {
+            let _lock = self.shared.locks.acquire(Subject::Digest(digest), Mode::Shared).await;
+            self.shared.leases.promise(digest);
+            return Ok(Some(StoredManifest { digest: *digest, bytes }));
+        }
+        self.revision(repository, digest).await
     }
 
     /// The manifest of a digest, if the repository has it.
@@ -94,7 +109,7 @@ impl Content {
         let _lock = self.shared.locks.acquire(Subject::Digest(digest), Mode::Shared).await;
         let link = self.read_link(Key::RevisionLink(repository, digest)).await?;
         let Some(canonical) = link else { return Ok(None) };
-        match self.backend().get(Key::Blob(&canonical), MANIFEST_BYTES).await {
+        match self.manifest_bytes(repository, &canonical).await {
             Ok(bytes) => {
                 // A link that names another digest is looked at under its own.
                 self.shared.leases.promise(digest);
@@ -104,6 +119,22 @@ impl Content {
             Err(error) if error.is_not_found() => Ok(None),
             Err(error) => Err(error.into()),
         }
+    }
+
+    /// The bytes of a manifest that the repository has.
+    async fn manifest_bytes(
+        &self,
+        repository: &RepositoryName,
+        digest: &Digest,
+    ) -> Result<Bytes, storage::Error> {
+        let read = self.backend().get(Key::Blob(digest), MANIFEST_BYTES);
+        let Some(recent) = &self.shared.recent else { return read.await };
+        if let Some(bytes) = recent.get(repository, digest) {
+            return Ok(bytes);
+        }
+        let bytes = read.await?;
+        recent.keep(repository, digest, &bytes);
+        Ok(bytes)
     }
 }
 

@@ -28,6 +28,11 @@ impl Store {
         Self { backend, actions: OnceLock::new() }
     }
 
+    /// Whether it is asked over a network.
+    pub(super) fn is_remote(&self) -> bool {
+        self.backend.is_remote()
+    }
+
     pub(super) fn name(&self) -> &'static str {
         self.backend.name()
     }

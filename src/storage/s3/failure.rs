@@ -16,6 +16,8 @@ use crate::Kind;
 /// As much as is told of a store's own words.
 const MESSAGE_CHARS: usize = 300;
 
+const NO_CREDENTIALS: &str = "set `accesskey` and `secretkey`, or give this machine a role";
+
 /// Why a request was not done.
 #[derive(Debug)]
 pub(super) enum Failure {
@@ -77,7 +79,10 @@ impl Failure {
         told.dedup();
         let hint = transport_hint(&told);
         // The outer ones say that something went wrong, the last ones what.
-        let what = told.split_off(told.len().saturating_sub(2)).join(": ");
+        let mut what = told.split_off(told.len().saturating_sub(2)).join(": ");
+        if hint == Some(NO_CREDENTIALS) {
+            what = format!("there are no credentials: {what}");
+        }
         Self::Unanswered { what: printable(&what), hint }
     }
 
@@ -89,7 +94,10 @@ impl Failure {
     }
 
     pub(super) fn kind(&self) -> Kind {
-        let Self::Refused(refusal) = self else { return Kind::Other };
+        let refusal = match self {
+            Self::Refused(refusal) => refusal,
+            Self::Unanswered { .. } => return Kind::Unavailable,
+        };
         match (refusal.code.as_deref(), refusal.status) {
             (Some("NoSuchKey" | "NotFound" | "NoSuchUpload"), _) | (None, 404) => Kind::NotFound,
             (Some("PreconditionFailed"), _) | (None, 412) => Kind::Truncated,
@@ -108,6 +116,8 @@ impl Failure {
                 _,
             )
             | (_, 401 | 403) => Kind::Denied,
+            (Some("SlowDown" | "InternalError" | "ServiceUnavailable" | "RequestTimeout"), _)
+            | (_, 429 | 500 | 502 | 503 | 504) => Kind::Unavailable,
             _ => Kind::Other,
         }
     }
@@ -206,10 +216,13 @@ fn transport_hint(told: &[String]) -> Option<&'static str> {
         );
     }
     if has("credentials") {
-        return Some("set `accesskey` and `secretkey`, or give this machine a role");
+        return Some(NO_CREDENTIALS);
     }
     if has("dns") || has("lookup") {
         return Some("correct `regionendpoint`, or `region`");
+    }
+    if has("corrupt message") {
+        return Some("it speaks no TLS there: write `http://` before it, or set `secure: false`");
     }
     if has("refused") {
         return Some("nothing listens there: is the store up, and `regionendpoint` right?");

@@ -177,6 +177,12 @@ impl Parts {
             self.dispatch(self.pending.len()).await?;
         }
         self.settle().await?;
+        if self.tags.is_empty() && self.multipart.known_id().is_none() {
+            // Nothing is at a blob's place yet, and the next request may want another one's.
+            self.blob = None;
+            let path = self.store.path(self.session.data());
+            self.multipart = Arc::new(Multipart::new(path, None));
+        }
         if self.recorded.map_or(0, |stamp| stamp.offset) == self.len() && !self.is_complete {
             return Ok(());
         }
@@ -336,7 +342,7 @@ impl Parts {
     /// Begins to write down how far the session has got. All parts have arrived.
     async fn begin_record(&mut self) {
         let tags: Vec<String> = self.tags.iter().flatten().cloned().collect();
-        let tail = self.pending.to_bytes();
+        let tail = self.pending.joined();
         let digester = self.digester().await.cloned();
         let algorithm = digester.as_ref().map_or(Algorithm::Sha256, Digester::algorithm);
         let record = self.record(tail, tags, algorithm);

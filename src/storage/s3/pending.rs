@@ -86,7 +86,7 @@ impl Pending {
     }
 
     /// All of it, in one piece.
-    pub(super) fn to_bytes(&mut self) -> Bytes {
+    pub(super) fn joined(&mut self) -> Bytes {
         let pieces = self.pieces();
         match pieces.as_slice() {
             [one] => one.clone(),
@@ -170,7 +170,7 @@ mod tests {
         pending.push(large.clone());
         pending.push(Bytes::from_static(b"c"));
         let all = [b"tailab".as_slice(), &large, b"c"].concat();
-        assert_eq!(pending.to_bytes(), all);
+        assert_eq!(pending.joined(), all);
         assert_eq!(of(&pending.take(5)), b"taila");
         assert_eq!(of(&pending.take(0)), b"");
         assert_eq!(of(&pending.take(SMALL_BYTES)), &all[5..5 + SMALL_BYTES]);

@@ -5,7 +5,7 @@ use std::{future::poll_fn, sync::Arc};
 use oci::{Algorithm, Digest, Digester};
 use tokio::{sync::mpsc, task::spawn_blocking};
 
-use super::{parts::Parts, reading::Reading, store::Store};
+use super::{parts::Parts, reading::Reading, sessions::Traces, store::Store};
 use crate::{
     Error, Key, Kind,
     remote::{Remote, WAITING},
@@ -34,6 +34,7 @@ impl Store {
         if parts.blob.is_none() {
             self.copy(&parts.multipart.path, &path, length).await?;
         }
+        self.sessions.leaves(parts.session.held.id, Traces::Objects);
         Ok(())
     }
 

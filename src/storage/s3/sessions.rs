@@ -21,6 +21,8 @@ pub(super) enum Traces {
     Beginning(SystemTime),
     /// That, and a tail.
     Tail,
+    /// Any objects, but no multipart upload.
+    Objects,
 }
 
 #[derive(Debug, Default)]

@@ -155,6 +155,7 @@ impl Store {
         let known = match traces {
             Some(Traces::Beginning(_)) => Some(vec![began]),
             Some(Traces::Tail) => Some(vec![tail.clone(), began]),
+            Some(Traces::Objects) => return self.delete_inside(&folder).await,
             None => None,
         };
         if let Some(known) = known {

@@ -26,7 +26,7 @@ use aws_smithy_types::body::{Error as BodyError, SdkBody};
 use bytes::Bytes;
 use http::{Method, Request, Response};
 use http_body::{Body, Frame, SizeHint};
-use tokio::time::{Instant, Sleep, sleep};
+use tokio::time::{Instant, Sleep, sleep, timeout};
 
 use super::pace::Pace;
 
@@ -47,6 +47,8 @@ const LONG_SILENCE: Duration = Duration::from_secs(900);
 pub(super) struct Wire {
     client: reqwest::Client,
     pace: Arc<Pace>,
+    /// How long those wait for an answer who ask for credentials where perhaps nobody is.
+    limit: Option<Duration>,
 }
 
 impl Wire {
@@ -58,7 +60,7 @@ impl Wire {
             .connect_timeout(CONNECT)
             .pool_idle_timeout(KEPT)
             .build()?;
-        Ok(Self { client, pace: Arc::new(pace) })
+        Ok(Self { client, pace: Arc::new(pace), limit: None })
     }
 
     async fn send(&self, request: HttpRequest) -> Result<HttpResponse, ConnectorError> {
@@ -88,17 +90,22 @@ impl Wire {
 impl HttpConnector for Wire {
     fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
         let wire = self.clone();
-        HttpConnectorFuture::new(async move { wire.send(request).await })
+        HttpConnectorFuture::new(async move {
+            let Some(limit) = wire.limit else { return wire.send(request).await };
+            timeout(limit, wire.send(request)).await.unwrap_or_else(|_| Err(timed_out()))
+        })
     }
 }
 
 impl HttpClient for Wire {
     fn http_connector(
         &self,
-        _: &HttpConnectorSettings,
+        settings: &HttpConnectorSettings,
         _: &RuntimeComponents,
     ) -> SharedHttpConnector {
-        SharedHttpConnector::new(self.clone())
+        let limits = [settings.connect_timeout(), settings.read_timeout()];
+        let limit = limits.into_iter().flatten().reduce(|one, other| one + other);
+        SharedHttpConnector::new(Self { limit, ..self.clone() })
     }
 }
 

@@ -115,7 +115,14 @@ impl Peer {
 
     /// Runs its garbage collector over a storage folder that nobody writes to.
     pub(crate) fn garbage_collect(storage: &Path, flags: &[&str]) -> Output {
-        docker_registry("garbage-collect", flags, &configured(storage, "{}")).output().unwrap()
+        let (mut collector, _config) = Self::collector(storage, flags);
+        collector.output().unwrap()
+    }
+
+    /// Prepares its garbage collector, with the folder that holds its config.yml.
+    pub(crate) fn collector(storage: &Path, flags: &[&str]) -> (Command, TempDir) {
+        let folder = configured(storage, "{}");
+        (docker_registry("garbage-collect", flags, &folder), folder)
     }
 }
 
