@@ -21,6 +21,9 @@ const TAG_READS: usize = 4;
 /// As many as anybody reads.
 const REPORTED: usize = 100;
 
+/// How many of its references a store over a network is asked for at once.
+const ASKED_AT_ONCE: usize = 16;
+
 /// A manifest as it is stored.
 #[derive(Debug)]
 pub(crate) struct StoredManifest {
@@ -275,21 +278,51 @@ impl Content {
         repository: &RepositoryName,
         push: &Push,
     ) -> Result<(), Error> {
-        let mut missing = Vec::new();
+        let mut asked = Vec::new();
         for (role, descriptor) in push.manifest.references() {
             // Also what is not asked for: it may be there.
             self.promise_reference(repository, &descriptor.digest).await?;
-            if !push.needs.ask_for(role, descriptor)
-                || self.holds_reference(repository, role, &descriptor.digest).await?
-            {
-                continue;
+            if push.needs.ask_for(role, descriptor) {
+                asked.push((role, descriptor.digest));
             }
-            if missing.len() == REPORTED {
+        }
+        let mut missing = Vec::new();
+        for batch in asked.chunks(if self.backend().is_remote() { ASKED_AT_ONCE } else { 1 }) {
+            missing.extend(self.missing(repository, batch).await?);
+            if missing.len() >= REPORTED {
+                missing.truncate(REPORTED);
                 break;
             }
-            missing.push(descriptor.digest);
         }
         if missing.is_empty() { Ok(()) } else { Err(Error::References(missing)) }
+    }
+
+    /// Which of these the repository does not have. Where the answers come over a network they are waited for together.
+    async fn missing(
+        &self,
+        repository: &RepositoryName,
+        asked: &[(Role, Digest)],
+    ) -> Result<Vec<Digest>, Error> {
+        if let [(role, digest)] = asked {
+            let is_there = self.holds_reference(repository, *role, digest).await?;
+            return Ok(if is_there { Vec::new() } else { vec![*digest] });
+        }
+        let asking: Vec<_> = asked
+            .iter()
+            .map(|&(role, digest)| {
+                let (content, repository) = (self.clone(), repository.clone());
+                let asked =
+                    async move { content.holds_reference(&repository, role, &digest).await };
+                (digest, tokio::spawn(asked))
+            })
+            .collect();
+        let mut missing = Vec::new();
+        for (digest, answer) in asking {
+            if !answer.await.map_err(|_| Error::Panicked)?? {
+                missing.push(digest);
+            }
+        }
+        Ok(missing)
     }
 
     async fn holds_reference(
