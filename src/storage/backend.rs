@@ -11,7 +11,7 @@ use oci::{Digest, RepositoryName};
 #[cfg(feature = "s3")]
 use crate::s3::S3;
 use crate::{
-    Config, Driver, Entry, Error, Folder, Key, Object, Staged, Stat, UploadId, Writer,
+    Collected, Config, Driver, Entry, Error, Folder, Key, Object, Staged, Stat, UploadId, Writer,
     filesystem::Filesystem, inmemory::InMemory,
 };
 
@@ -67,12 +67,12 @@ impl Backend {
 
     /// The store as a collector sees it; none where nothing outlives the process.
     #[must_use]
-    pub fn collected(&self) -> Option<&Filesystem> {
+    pub fn collected(&self) -> Option<Collected> {
         match self {
-            Self::Filesystem(filesystem) => Some(filesystem),
+            Self::Filesystem(filesystem) => Some(Collected::Filesystem(filesystem.clone())),
             Self::InMemory(_) => None,
             #[cfg(feature = "s3")]
-            Self::S3(_) => None,
+            Self::S3(bucket) => Some(Collected::S3(bucket.clone())),
         }
     }
 

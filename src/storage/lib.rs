@@ -7,6 +7,7 @@ mod batches;
 mod buffer;
 mod bulk;
 mod caches;
+mod collected;
 mod config;
 mod driver;
 mod error;
@@ -30,6 +31,7 @@ mod writer;
 
 pub use backend::Backend;
 pub use bulk::{Bulk, Disposal, Item, KeptRun, Reason, Removed, Restored};
+pub use collected::Collected;
 pub use config::{Config, Filesystem as FilesystemConfig};
 pub use driver::{Driver, Entry, Stat};
 pub use error::{Error, Kind};

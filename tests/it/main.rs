@@ -32,6 +32,7 @@ mod reconfigure;
 mod redis;
 mod registry;
 mod run;
+mod s3;
 mod services;
 mod set_readonly;
 mod show_config;

@@ -37,9 +37,14 @@ pub(crate) enum Setting {
     Number(u64),
 }
 
+/// What the storage is called, if it is a bucket.
+pub(super) fn name(settings: &Settings) -> Option<&'static str> {
+    NAMES.into_iter().find(|name| settings.has_table(&table_of(name)))
+}
+
 /// Returns the bucket, if that is the storage.
 pub(super) fn s3(settings: &Settings) -> Option<S3> {
-    let name = NAMES.into_iter().find(|name| settings.has_table(&table_of(name)))?;
+    let name = name(settings)?;
     let options = options(settings, name);
     let text = |name: &str| match options.get(name) {
         Some(Setting::Text(text)) => text.clone(),

@@ -34,7 +34,7 @@ use std::{
 };
 
 use oci::Digest;
-use storage::{Driver, Filesystem, Key, Kind};
+use storage::{Collected, Kind};
 
 pub use line::{Line, LineError};
 pub use mark::{Beside, Untagged};
@@ -71,7 +71,7 @@ pub fn cache_in(root_directory: &Path) -> PathBuf {
 /// A store that can be collected.
 #[derive(Clone, Debug)]
 pub struct Store {
-    filesystem: Filesystem,
+    collected: Collected,
     /// Who serves it, and since when what is written stays; none where nobody does.
     served: Option<(Arc<Line>, SystemTime)>,
 }
@@ -111,17 +111,16 @@ impl Store {
     /// # Errors
     /// There is none, somebody else uses it, or its folders are not the truth about it.
     pub async fn open(config: &storage::Config, access: Access) -> Result<Self, Error> {
-        let storage::Config::Filesystem(options) = config else { return Err(Error::Memory) };
-        let filesystem =
-            Filesystem::open_existing(options, access).map_err(|error| match error.kind() {
-                Kind::NotFound => Error::Missing(config.to_string()),
-                Kind::Busy => Error::Busy(config.to_string()),
-                _ => error.into(),
-            })?;
-        match filesystem.stat(Key::DatabaseInUse).await {
-            Ok(_) => Err(Error::Database(config.to_string())),
-            Err(error) if error.is_not_found() => Ok(Self { filesystem, served: None }),
-            Err(error) => Err(error.into()),
+        let opened = Collected::open_existing(config, access).await;
+        let opened = opened.map_err(|error| match error.kind() {
+            Kind::NotFound => Error::Missing(config.to_string()),
+            Kind::Busy => Error::Busy(config.to_string()),
+            _ => error.into(),
+        })?;
+        let collected = opened.ok_or(Error::Memory)?;
+        match collected.has_database().await? {
+            true => Err(Error::Database(config.to_string())),
+            false => Ok(Self { collected, served: None }),
         }
     }
 
@@ -151,7 +150,7 @@ impl Store {
         leased: &(dyn Fn(&Digest) -> bool + Sync),
         watch: &mut dyn FnMut(Progress),
     ) -> Result<Plan, Error> {
-        Ok(survey::plan(&self.filesystem, options, leased, watch).await?)
+        Ok(survey::plan(&self.collected, options, leased, watch).await?)
     }
 
     /// Carries a plan out.
@@ -164,7 +163,7 @@ impl Store {
         disposal: &Disposal,
         watch: &mut dyn FnMut(Progress),
     ) -> Result<Swept, Error> {
-        let store = self.filesystem.clone();
+        let store = self.collected.clone();
         let swept = match &self.served {
             None => sweep::sweep(&store, plan, disposal, watch).await,
             Some((line, before)) => {
@@ -182,7 +181,7 @@ impl Store {
     /// # Errors
     /// It cannot be written.
     pub async fn quarantine(&self, age: Duration) -> Result<RunId, Error> {
-        Ok(quarantine::begin(&self.filesystem, SystemTime::now(), age).await?)
+        Ok(quarantine::begin(&self.collected, SystemTime::now(), age).await?)
     }
 
     /// Empties the quarantines whose time is over.
@@ -190,7 +189,7 @@ impl Store {
     /// # Errors
     /// They cannot be listed or emptied.
     pub async fn expire(&self) -> Result<Expired, Error> {
-        Ok(quarantine::expire(&self.filesystem, SystemTime::now()).await?)
+        Ok(quarantine::expire(&self.collected, SystemTime::now()).await?)
     }
 
     /// Looks for the quarantine of a run.
@@ -198,7 +197,7 @@ impl Store {
     /// # Errors
     /// There is none, or they cannot be listed.
     pub async fn has_quarantine(&self, run: &RunId) -> Result<(), Error> {
-        let is_there = quarantine::is_there(&self.filesystem, run).await?;
+        let is_there = quarantine::is_there(&self.collected, run).await?;
         if is_there { Ok(()) } else { Err(Error::NoRun(run.clone())) }
     }
 
@@ -207,7 +206,7 @@ impl Store {
     /// # Errors
     /// There is no such run, or it cannot be brought back.
     pub async fn undo(&self, run: &RunId) -> Result<Restored, Error> {
-        let restored = quarantine::undo(&self.filesystem, run).await?;
+        let restored = quarantine::undo(&self.collected, run).await?;
         restored.ok_or_else(|| Error::NoRun(run.clone()))
     }
 }

@@ -4,7 +4,7 @@ use std::{io, sync::Arc, time::SystemTime};
 
 use bytes::Bytes;
 use storage::{
-    Bulk, Disposal, Error, Filesystem, Item, KeptRun, Removed, Restored, RunId, Stat, Survey,
+    Bulk, Collected, Disposal, Error, Item, KeptRun, Removed, Restored, RunId, Stat, Survey,
 };
 
 use super::{
@@ -15,7 +15,7 @@ use super::{
 /// The store, and the line to the registry.
 #[derive(Clone, Debug)]
 pub(crate) struct Served {
-    pub(crate) store: Filesystem,
+    pub(crate) store: Collected,
     pub(crate) line: Arc<Line>,
     /// What was written since stays.
     pub(crate) before: SystemTime,

@@ -55,6 +55,10 @@ pub(crate) enum NotBegun {
     Ending,
     #[error("the storage of this registry ends with it: there is nothing to collect")]
     InMemory,
+    #[error(
+        "others may use the bucket, and know nothing of a collection: run it without --online, or with --read-only"
+    )]
+    Bucket,
     #[error("another process uses the storage, and knows nothing of this collection")]
     Shared(#[source] storage::Error),
 }
@@ -74,6 +78,9 @@ impl Content {
     /// Begins a collection beside this registry.
     pub(crate) fn begin_collection(&self) -> Result<Collection, NotBegun> {
         let store = self.backend().collected().ok_or(NotBegun::InMemory)?;
+        if store.is_shared() {
+            return Err(NotBegun::Bucket);
+        }
         if *self.shared.is_ending.borrow() {
             return Err(NotBegun::Ending);
         }

@@ -9,7 +9,7 @@ use std::{
 use bytes::Bytes;
 use oci::{Digest, RepositoryName};
 use storage::{
-    Backend, Driver, Entry, Error, Filesystem, Folder, Key, Kind, Object, Staged, Stat, UploadId,
+    Backend, Collected, Driver, Entry, Error, Folder, Key, Kind, Object, Staged, Stat, UploadId,
     Writer,
 };
 
@@ -38,7 +38,7 @@ impl Store {
     }
 
     /// The store as a collector sees it; what is done to it is not counted.
-    pub(super) fn collected(&self) -> Option<&Filesystem> {
+    pub(super) fn collected(&self) -> Option<Collected> {
         self.backend.collected()
     }
 

@@ -11,7 +11,7 @@ use rustix::{
 };
 
 use super::{folders::parent, stage::remove_tree, staged::write_file, store::Store};
-use crate::{Error, KeptRun, Removed, Restored, RunId, error::Context};
+use crate::{Error, KeptRun, Removed, Restored, RunId, error::Context, quarantine::Turn};
 
 const TRASH: &str = "docker/registry/v2/regctl-trash";
 const TOP: &str = "docker/registry/v2";
@@ -21,31 +21,6 @@ const INDEX: &str = "run.json";
 const INDEX_BYTES: usize = 1024 * 1024;
 /// Below it stand repositories that went whole: what went of them before stands beside.
 const EMPTIED: &str = "emptied";
-
-/// When something comes back.
-#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
-enum Turn {
-    Blob,
-    Layer,
-    Revision,
-    TagIndex,
-    Tag,
-}
-
-impl Turn {
-    const ALL: [Self; 5] = [Self::Blob, Self::Layer, Self::Revision, Self::TagIndex, Self::Tag];
-
-    /// By its path below the run's folder.
-    fn of(path: &str) -> Self {
-        match store_path(path) {
-            path if path.starts_with("blobs/") => Self::Blob,
-            path if path.contains("/_layers/") => Self::Layer,
-            path if path.contains("/_manifests/revisions/") => Self::Revision,
-            path if path.contains("/index/") => Self::TagIndex,
-            _ => Self::Tag,
-        }
-    }
-}
 
 /// Makes the folder of a run, with its index.
 pub(super) fn begin(store: &Store, run: &RunId, index: &[u8]) -> Result<(), Error> {
@@ -94,7 +69,7 @@ pub(super) fn restore(store: &Store, run: &RunId) -> Result<Restored, Error> {
     let moved = walk(store, &above)?;
     let mut restored = Restored::default();
     for turn in Turn::ALL {
-        for (path, kind) in moved.iter().filter(|(path, _)| Turn::of(path) == turn) {
+        for (path, kind) in moved.iter().filter(|(path, _)| Turn::of(store_path(path)) == turn) {
             let target = format!("{TOP}/{}", store_path(path));
             match kind {
                 Left::Folder => {

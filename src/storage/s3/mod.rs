@@ -4,10 +4,12 @@
 //! while something is in them. A write is there for everybody when its request is answered, whole or not at all.
 
 mod attributes;
+mod bulk;
 mod client;
 mod failure;
 mod folders;
 mod multipart;
+mod names;
 mod pace;
 mod parts;
 mod pending;
@@ -17,8 +19,11 @@ mod record;
 mod room;
 mod sessions;
 mod store;
+mod survey;
+mod teller;
 #[cfg(test)]
 mod tests;
+mod trash;
 mod upload;
 mod wire;
 
@@ -50,6 +55,11 @@ impl S3 {
     /// An option cannot be used, or no request could ever leave.
     pub fn open(options: &crate::S3Config) -> Result<Self, Error> {
         Ok(Self { store: Arc::new(client::open(options)?) })
+    }
+
+    /// Whether a registry has ever put anything there.
+    pub(crate) async fn holds_any(&self) -> Result<bool, Error> {
+        boxed(self.store.has_any(&self.store.path("docker/registry/v2"))).await
     }
 
     /// A URL by which a client gets a blob from the bucket for a while; `head` where it asks only for what is said of it.

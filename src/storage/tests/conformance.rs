@@ -11,8 +11,14 @@ use std::{
 use bytes::Bytes;
 use oci::{Algorithm, Digest, Digester, RepositoryName, Tag};
 use storage::{
-    Backend, Config, Driver, FilesystemConfig, Folder, Key, Kind, Object, UploadId, Writer,
+    Backend, Config, Driver, FilesystemConfig, Folder, Key, Kind, Object, S3Config, S3Credentials,
+    UploadId, Writer,
 };
+
+#[path = "../../../tests/it/support/seaweed.rs"]
+mod seaweed;
+
+use seaweed::Seaweed;
 
 /// Runs every question against every driver.
 macro_rules! conformance {
@@ -21,6 +27,13 @@ macro_rules! conformance {
             $(#[tokio::test]
             async fn $question() {
                 super::$question(super::Backend::open(&super::Config::InMemory).unwrap()).await;
+            })+
+        }
+        mod s3 {
+            $(#[tokio::test(flavor = "multi_thread")]
+            #[ignore = "needs weed: run cargo xtask test"]
+            async fn $question() {
+                super::$question(super::bucket()).await;
             })+
         }
         mod filesystem {
@@ -57,6 +70,21 @@ conformance! {
     a_blob_of_another_size_is_replaced,
     an_unknown_upload_is_not_found,
     writers_of_one_key_leave_one_of_their_values,
+}
+
+/// A folder of the shared bucket that is this test's own.
+fn bucket() -> Backend {
+    let options = S3Config {
+        credentials: Some(S3Credentials {
+            access_key: Seaweed::ACCESS_KEY.to_owned(),
+            secret_key: Seaweed::SECRET_KEY.to_owned(),
+            session_token: None,
+        }),
+        endpoint: Some(Seaweed::shared().endpoint("http")),
+        root_directory: format!("conformance/{}", UploadId::random()),
+        ..S3Config::new("us-east-1", Seaweed::BUCKET)
+    };
+    Backend::open(&Config::S3(options)).unwrap()
 }
 
 fn filesystem_at(path: &Path) -> Backend {
