@@ -54,6 +54,16 @@ impl Collected {
         }
     }
 
+    /// The folder, if it is one.
+    #[must_use]
+    pub fn folder(&self) -> Option<&Filesystem> {
+        match self {
+            Self::Filesystem(filesystem) => Some(filesystem),
+            #[cfg(feature = "s3")]
+            Self::S3(_) => None,
+        }
+    }
+
     /// Whether other machines may use it, and nobody here can know.
     #[must_use]
     pub fn is_shared(&self) -> bool {

@@ -48,7 +48,9 @@ impl Bulk for Served {
         items: Vec<Item>,
         disposal: Disposal,
     ) -> Result<Vec<Result<Removed, Error>>, Error> {
-        if let Some(seen) = self.strangers.look(&self.store).await? {
+        if let Some(folder) = self.store.folder()
+            && let Some(seen) = self.strangers.look(folder).await?
+        {
             return Err(Error::io("collect", "the store that is served", io::Error::other(seen)));
         }
         let removed = self.line.remove(&items, &disposal, self.before).await;

@@ -249,7 +249,7 @@ pub(super) async fn end_uploads(
 
 impl Store {
     /// Adds the folders that objects leave empty, where the store may keep them.
-    fn with_own_folders(&self, mut paths: Vec<String>) -> Vec<String> {
+    pub(super) fn with_own_folders(&self, mut paths: Vec<String>) -> Vec<String> {
         if self.keeps_folders {
             let folders: Vec<String> = paths
                 .iter()

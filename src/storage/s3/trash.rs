@@ -44,7 +44,7 @@ pub(super) async fn take(store: &Arc<Store>, run: &RunId, item: &Item) -> Result
     for path in paths {
         let Some(size) = store.size(&path).await? else { continue };
         store.copy(&path, &store.in_trash(run, &path), size).await?;
-        store.delete(&path).await?;
+        store.delete_all(&store.with_own_folders(vec![path])).await?;
         moved = Removed::Gone;
     }
     Ok(moved)
@@ -107,7 +107,9 @@ async fn bring(store: &Arc<Store>, above: &str, path: &str) -> Result<Option<Str
         Some(_) => {}
         None => store.copy(path, &target, size).await?,
     }
-    store.delete(path).await?;
+    // Folders that are left empty would make a run of what is none.
+    let run = above.trim_end_matches('/');
+    store.delete_all(&store.with_folders(run, vec![path.to_owned()])).await?;
     Ok(None)
 }
 
