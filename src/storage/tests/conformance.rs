@@ -1,5 +1,9 @@
 //! One suite for all drivers: what `Driver` promises, asked of each.
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::disallowed_methods,
+    reason = "a test fails by panicking, and its files are its own"
+)]
 
 use std::{
     future::poll_fn,

@@ -1,5 +1,9 @@
 //! Upload sessions in a bucket that several processes share: each driver here stands for a process.
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::disallowed_methods,
+    reason = "a test fails by panicking, and its files are its own"
+)]
 
 use std::future::poll_fn;
 
