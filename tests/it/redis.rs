@@ -208,7 +208,8 @@ fn a_redis_that_proves_nothing_is_not_told_and_the_registry_goes_on() {
     // It waits for the end of a line, which may stand in the middle of a handshake or not.
     goes_on_without(&no_tls, "error=");
     let unshown = picky.section("addr", &json!({ "rootcas": [picky.path("ca.crt")] }));
-    goes_on_without(&unshown, "ertificate");
+    // Whether its reason arrives before its end is chance.
+    goes_on_without(&unshown, "the connection broke: ");
     assert_eq!(redis.ask("DBSIZE").as_deref(), Some(":0"));
 }
 

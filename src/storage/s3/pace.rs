@@ -12,7 +12,7 @@ use tokio::{
 };
 
 /// Requests that wait for the first byte of their answer at once.
-const AT_ONCE: usize = 128;
+const AT_ONCE: usize = 256;
 
 /// What was not asked for in the last second may be asked for now.
 const BURST: Duration = Duration::from_secs(1);

@@ -348,13 +348,10 @@ impl Parts {
         let record = self.record(tail, tags, algorithm);
         let (store, session) = (Arc::clone(&self.store), Arc::clone(&self.session));
         let expected = self.recorded;
-        let is_first = matches!(store.sessions.traces(session.held.id), Some(Traces::Beginning(_)));
         let state = digester.filter(|_| !record.parts.is_empty());
         // Once begun it is waited for, also where the caller goes away and comes back.
         self.recording = Some(tokio::spawn(async move {
-            if !is_first {
-                store.check_writer(&session, expected, record.stamp.writer).await?;
-            }
+            store.check_writer(&session, expected, record.stamp.writer).await?;
             store.write_record(&session, &record, state).await?;
             Ok(record.stamp)
         }));

@@ -17,6 +17,9 @@ use super::room::{Room, Taken};
 /// Smaller pieces are copied together: each may keep a large buffer alive.
 const SMALL_BYTES: usize = 16 * 1024;
 
+/// A body leaves in frames, so that it shows whether it moves: a large piece would seem to stand still.
+const FRAME_BYTES: usize = 256 * 1024;
+
 /// What waits to become a part.
 #[derive(Debug)]
 pub(super) struct Pending {
@@ -43,7 +46,8 @@ struct Inner {
 impl Pending {
     pub(super) fn new(room: &Arc<Room>, tail: Bytes) -> Self {
         let (bytes, taken) = (tail.len(), room.take(tail.len()));
-        Self { pieces: VecDeque::from([tail]), gathered: BytesMut::new(), bytes, taken }
+        let pieces = Some(tail).filter(|tail| !tail.is_empty()).into_iter().collect();
+        Self { pieces, gathered: BytesMut::new(), bytes, taken }
     }
 
     pub(super) fn len(&self) -> usize {
@@ -114,7 +118,8 @@ impl Part {
     pub(super) fn body(&self) -> SdkBody {
         let part = self.clone();
         SdkBody::retryable(move || {
-            SdkBody::from_body_1_x(Sending { left: part.len() as u64, part: part.clone(), next: 0 })
+            let (left, part) = (part.len() as u64, part.clone());
+            SdkBody::from_body_1_x(Sending { left, part, next: 0, rest: Bytes::new() })
         })
     }
 }
@@ -124,6 +129,8 @@ impl Part {
 struct Sending {
     part: Part,
     next: usize,
+    /// What is left of the piece before the next one.
+    rest: Bytes,
     left: u64,
 }
 
@@ -135,16 +142,20 @@ impl Body for Sending {
         mut self: Pin<&mut Self>,
         _: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
-        let piece = self.part.pieces().get(self.next).cloned();
-        self.next += 1;
-        Poll::Ready(piece.map(|piece| {
-            self.left -= piece.len() as u64;
-            Ok(Frame::data(piece))
-        }))
+        if self.rest.is_empty() {
+            let Some(piece) = self.part.pieces().get(self.next).cloned() else {
+                return Poll::Ready(None);
+            };
+            self.next += 1;
+            self.rest = piece;
+        }
+        let length = self.rest.len().min(FRAME_BYTES);
+        self.left -= length as u64;
+        Poll::Ready(Some(Ok(Frame::data(self.rest.split_to(length)))))
     }
 
     fn is_end_stream(&self) -> bool {
-        self.next >= self.part.pieces().len()
+        self.left == 0
     }
 
     fn size_hint(&self) -> SizeHint {

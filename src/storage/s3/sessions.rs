@@ -17,8 +17,10 @@ const KNOWN: usize = 8192;
 /// What of a session can be in the store.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum Traces {
-    /// Only when it began: nothing was received yet.
+    /// Only when it began, unless another process has gone on with it.
     Beginning(SystemTime),
+    /// Only when it began: the store was looked at a moment ago.
+    Nothing(SystemTime),
     /// That, and a tail.
     Tail,
     /// Any objects, but no multipart upload.
@@ -63,6 +65,18 @@ impl Sessions {
         known.traces.insert(id, traces);
     }
 
+    /// Whether the store was looked at a moment ago and has nothing of a session; after this it has to be looked at again.
+    pub(super) fn take_nothing(&self, id: UploadId) -> bool {
+        let mut known = self.lock();
+        match known.traces.get(&id).copied() {
+            Some(Traces::Nothing(began)) => {
+                known.traces.insert(id, Traces::Beginning(began));
+                true
+            }
+            _ => false,
+        }
+    }
+
     /// From now on the store has to be asked.
     pub(super) fn forget(&self, id: UploadId) {
         self.lock().traces.remove(&id);
@@ -104,5 +118,8 @@ mod tests {
         assert_eq!(sessions.traces(id), Some(Traces::Tail));
         sessions.forget(id);
         assert_eq!(sessions.traces(id), None);
+        sessions.leaves(id, Traces::Nothing(SystemTime::UNIX_EPOCH));
+        assert!(sessions.take_nothing(id) && !sessions.take_nothing(id));
+        assert_eq!(sessions.traces(id), Some(Traces::Beginning(SystemTime::UNIX_EPOCH)));
     }
 }

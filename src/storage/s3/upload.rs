@@ -61,16 +61,25 @@ impl Store {
         repository: &RepositoryName,
         id: UploadId,
     ) -> Result<Stat, Error> {
-        if let Some(Traces::Beginning(modified)) = self.sessions.traces(id) {
-            return Ok(Stat { size: 0, modified });
-        }
         let path = self.path(Key::UploadTail(repository, &id));
+        let began_here = match self.sessions.traces(id) {
+            Some(Traces::Beginning(began) | Traces::Nothing(began)) => Some(began),
+            _ => None,
+        };
         match self.get_first(&path, STAMP_BYTES).await {
             Ok((bytes, modified)) => {
+                if began_here.is_some() {
+                    // Another process has gone on with it.
+                    self.sessions.forget(id);
+                }
                 let stamp = Stamp::parse(&bytes).ok_or_else(|| self.unreadable(&path))?;
                 Ok(Stat { size: stamp.offset, modified })
             }
             Err(error) if error.is_not_found() => {
+                if let Some(modified) = began_here {
+                    self.sessions.leaves(id, Traces::Nothing(modified));
+                    return Ok(Stat { size: 0, modified });
+                }
                 let began = self.path(Key::UploadStartedAt(repository, &id));
                 let modified = self.head(&began, "stat").await?.stat.modified;
                 Ok(Stat { size: 0, modified })
@@ -89,7 +98,7 @@ impl Store {
         let held = self.sessions.hold(id);
         let held = held.ok_or_else(|| self.error(Kind::Busy, "open", &path))?;
         let session = Session { repository: repository.clone(), held };
-        if let Some(Traces::Beginning(_)) = self.sessions.traces(id) {
+        if self.sessions.take_nothing(id) {
             return Ok(Parts::new(self, session, Opened::default()));
         }
         let record = match self.get(&path, RECORD_BYTES).await {
@@ -153,7 +162,7 @@ impl Store {
         let tail = self.path(Key::UploadTail(repository, &id));
         let folder = self.path(Folder::Upload(repository, &id));
         let known = match traces {
-            Some(Traces::Beginning(_)) => Some(vec![began]),
+            Some(Traces::Beginning(_) | Traces::Nothing(_)) => Some(vec![began]),
             Some(Traces::Tail) => Some(vec![tail.clone(), began]),
             Some(Traces::Objects) => return self.delete_inside(&folder).await,
             None => None,
