@@ -2,6 +2,9 @@
 //! other.
 
 pub(crate) mod check_config;
+mod cleaned;
+pub(crate) mod cleanup_policy;
+mod cleanup_tags;
 mod collection;
 pub(crate) mod completions;
 pub(crate) mod diff_config;
@@ -77,6 +80,7 @@ pub(crate) enum Command {
     Reconfigure(reconfigure::Args),
     SetReadonly(set_readonly::Args),
     RegistryGarbageCollect(registry_garbage_collect::Args),
+    CleanupPolicy(cleanup_policy::Args),
     User(user::Args),
     Events(events::Args),
     GenerateSecrets(generate_secrets::Args),
@@ -109,6 +113,7 @@ pub(crate) fn run(command: Command, context: &Context) -> Result<Report, Failure
         Command::Reconfigure(args) => reconfigure::run(args, context),
         Command::SetReadonly(args) => set_readonly::run(args, context),
         Command::RegistryGarbageCollect(args) => registry_garbage_collect::run(args, context),
+        Command::CleanupPolicy(args) => cleanup_policy::run(args, context),
         Command::User(args) => user::run(args, context),
         Command::Events(args) => events::run(args, context),
         Command::GenerateSecrets(args) => generate_secrets::run(args, context),

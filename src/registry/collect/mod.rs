@@ -22,17 +22,21 @@ mod served;
 mod snapshot;
 mod survey;
 mod sweep;
+mod tagged;
 #[cfg(test)]
 mod tests;
+mod wire;
 pub(crate) mod words;
 
 use std::{
+    collections::HashSet,
     path::{Path, PathBuf},
     sync::Arc,
     time::{Duration, SystemTime},
 };
 
 use oci::Digest;
+pub use oci::{RepositoryName, Tag};
 use storage::{Driver, Filesystem, Key, Kind};
 
 pub use line::{Line, LineError};
@@ -44,6 +48,8 @@ pub use quarantine::{Expired, Quarantine};
 use served::Served;
 pub use storage::{Access, Disposal, Item, Restored, RunId, RunIdError};
 pub use sweep::Swept;
+pub use tagged::{Inventory, Remembered, Repository as TaggedRepository, Tagged, Target};
+pub(crate) use wire::Wire;
 
 /// What is asked of a collection.
 #[derive(Clone, Debug)]
@@ -150,6 +156,31 @@ impl Store {
         watch: &mut dyn FnMut(Progress),
     ) -> Result<Plan, Error> {
         Ok(survey::plan(&self.filesystem, options, leased, watch).await?)
+    }
+
+    /// Reads the tags of the repositories that are wanted, with what they lead to and how old that is.
+    ///
+    /// # Errors
+    /// The store cannot be listed at all.
+    pub async fn tagged(
+        &self,
+        wanted: &(dyn Fn(&RepositoryName) -> bool + Sync),
+        remembered: Remembered<'_>,
+        watch: &mut dyn FnMut(Progress),
+    ) -> Result<Inventory, Error> {
+        Ok(tagged::read(&self.filesystem, wanted, remembered, watch).await?)
+    }
+
+    /// How many bytes a collection of untagged manifests would free if these tags were gone.
+    ///
+    /// # Errors
+    /// The store fails.
+    pub async fn freed(
+        &self,
+        inventory: Inventory,
+        gone: &HashSet<(RepositoryName, Tag)>,
+    ) -> Result<u64, Error> {
+        Ok(tagged::freed(&self.filesystem, inventory, gone).await?)
     }
 
     /// Carries a plan out.

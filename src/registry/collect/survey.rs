@@ -62,7 +62,10 @@ pub(crate) async fn plan<S: Bulk>(
     Ok(plan)
 }
 
-async fn list<S: Bulk>(store: &S, watch: &mut dyn FnMut(Progress)) -> Result<Snapshot, Error> {
+pub(super) async fn list<S: Bulk>(
+    store: &S,
+    watch: &mut dyn FnMut(Progress),
+) -> Result<Snapshot, Error> {
     watch(Progress::Begun(Phase::Listing, None));
     let mut snapshot = Snapshot::default();
     let mut survey = store.survey();
@@ -74,7 +77,7 @@ async fn list<S: Bulk>(store: &S, watch: &mut dyn FnMut(Progress)) -> Result<Sna
 }
 
 /// Marks, and asks for ages as long as they decide something.
-async fn decide<S: Bulk>(
+pub(super) async fn decide<S: Bulk>(
     store: &S,
     snapshot: &mut Snapshot,
     references: &References,
@@ -113,7 +116,7 @@ fn item(snapshot: &Snapshot, aged: Aged) -> Item {
 }
 
 /// Asks how many bytes go.
-async fn measure<S: Bulk>(
+pub(super) async fn measure<S: Bulk>(
     store: &S,
     plan: &mut Plan,
     watch: &mut dyn FnMut(Progress),

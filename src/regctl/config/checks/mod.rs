@@ -9,7 +9,7 @@ mod tls;
 use std::ops::Range;
 
 use super::{
-    middleware,
+    middleware, policy,
     problem::{Problem, shown},
     redis,
     settings::Settings,
@@ -61,6 +61,7 @@ pub(super) fn run(settings: &Settings, findings: &mut Findings<'_>) {
     registry::check(settings, findings);
     redis::check(settings, findings);
     middleware::check(settings, findings);
+    policy::check(settings, findings);
     auth::check(settings, findings);
     network::check(settings, findings);
     nginx::check(settings, findings);
