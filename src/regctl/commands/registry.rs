@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use clap::Subcommand;
 use registry::{Config, config::Parsed};
 
-use super::{Context, cleanup_tags, garbage_collect};
+use super::{Context, cleanup_tags, garbage_collect, usage};
 use crate::{
     exit::Failure,
     output::{Printer, Report},
@@ -47,6 +47,8 @@ Examples:
     GarbageCollect(garbage_collect::Args),
     #[command(hide = true)]
     CleanupTags(cleanup_tags::Args),
+    #[command(hide = true)]
+    Usage(usage::Args),
 }
 
 pub(crate) fn run(args: Args, context: &Context) -> Result<Report, Failure> {
@@ -63,6 +65,10 @@ pub(crate) fn run(args: Args, context: &Context) -> Result<Report, Failure> {
         Command::CleanupTags(mut args) => {
             let (_, parsed) = load(args.config.take(), context)?;
             cleanup_tags::run(&args, &parsed.config, context)
+        }
+        Command::Usage(mut args) => {
+            let (_, parsed) = load(args.config.take(), context)?;
+            usage::run(&args, &parsed.config, context)
         }
     }
 }

@@ -25,6 +25,7 @@ mod sweep;
 mod tagged;
 #[cfg(test)]
 mod tests;
+mod usage;
 mod wire;
 pub(crate) mod words;
 
@@ -49,6 +50,7 @@ use served::Served;
 pub use storage::{Access, Disposal, Item, Restored, RunId, RunIdError};
 pub use sweep::Swept;
 pub use tagged::{Inventory, Remembered, Repository as TaggedRepository, Tagged, Target};
+pub use usage::{By, Row, Usage};
 pub(crate) use wire::Wire;
 
 /// What is asked of a collection.
@@ -169,6 +171,19 @@ impl Store {
         watch: &mut dyn FnMut(Progress),
     ) -> Result<Inventory, Error> {
         Ok(tagged::read(&self.filesystem, wanted, remembered, watch).await?)
+    }
+
+    /// Tells what takes the space, and what a collection would free.
+    ///
+    /// # Errors
+    /// The store cannot be listed at all.
+    pub async fn usage(
+        &self,
+        by: By,
+        remembered: Remembered<'_>,
+        watch: &mut dyn FnMut(Progress),
+    ) -> Result<Usage, Error> {
+        Ok(usage::read(&self.filesystem, by, remembered, watch).await?)
     }
 
     /// How many bytes a collection of untagged manifests would free if these tags were gone.

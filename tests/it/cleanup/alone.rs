@@ -3,7 +3,8 @@
 use super::site::{Site, push};
 use crate::supervise::Instance;
 
-const ALL: &str = "[[cleanup_policy]]\nname = \"all\"\nrepositories = \"**\"\nolder_than = \"1d\"\n";
+const ALL: &str =
+    "[[cleanup_policy]]\nname = \"all\"\nrepositories = \"**\"\nolder_than = \"1d\"\n";
 
 #[test]
 fn a_registry_that_is_down_stays_down_and_its_tags_go_all_the_same() {

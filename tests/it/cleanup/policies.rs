@@ -33,7 +33,10 @@ fn what_takes_everything_is_taken_when_it_is_meant() {
     assert_eq!(ran.exit, 0, "{ran:?}");
     let old = World::with(&format!("{HEAD}name_regex = \"v.*\"\n")).run(&["check-config"]);
     assert_eq!(old.exit, 0, "{old:?}");
-    assert!(format!("{}{}", old.stdout, old.stderr).contains("write `name_regex_delete`"), "{old:?}");
+    assert!(
+        format!("{}{}", old.stdout, old.stderr).contains("write `name_regex_delete`"),
+        "{old:?}"
+    );
 }
 
 #[test]

@@ -47,7 +47,10 @@ fn what_the_preview_says_is_what_the_run_does() {
     assert!(freed > 0);
     let going: BTreeSet<_> = decisions.iter().filter(|(_, it)| it.starts_with("deleted")).collect();
     let csv = site.good(&["preview", "--csv"]).stdout;
-    assert!(csv.starts_with("repository,tag,digest,date,date_source,decision,rule,policy\n"), "{csv}");
+    assert!(
+        csv.starts_with("repository,tag,digest,date,date_source,decision,rule,policy\n"),
+        "{csv}"
+    );
     assert_eq!(csv.lines().count(), before.len() + 1);
     let text = site.good(&["preview"]).stdout;
     assert!(text.contains("group/app: 4 of 7 would go\n"), "{text}");
@@ -83,7 +86,10 @@ fn a_policy_runs_when_it_is_due_and_list_status_and_log_know_of_it() {
     assert!(status.contains("  cleanup policy nightly: done at 20"), "{status}");
     let log = site.instance.world.read("var/log/regctl/cleanup/current");
     assert!(log.contains("group/app:old sha256:"), "{log}");
-    assert!(log.contains("(nightly: older than 30d (created 2020-01-02, from image config))"), "{log}");
+    assert!(
+        log.contains("(nightly: older than 30d (created 2020-01-02, from image config))"),
+        "{log}"
+    );
     // It is not due any more.
     push(&mut site.pusher(), "group/app", "ancient", "2015-01-01T00:00:00Z");
     let ran = site.good(&["run"]);

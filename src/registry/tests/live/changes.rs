@@ -95,7 +95,10 @@ async fn deletes_are_told_and_a_registry_that_is_read_only_refuses() {
     };
     eventually("the delete is told", || told().is_some()).await;
     let event = told().unwrap();
-    assert_eq!((&event["target"]["repository"], &event["target"]["tag"]), (&json!("app"), &json!("one")));
+    assert_eq!(
+        (&event["target"]["repository"], &event["target"]["tag"]),
+        (&json!("app"), &json!("one"))
+    );
     assert!(event["request"]["useragent"].as_str().unwrap().contains("cleanup-policy"), "{event}");
 }
 
@@ -104,7 +107,9 @@ async fn a_batch_that_cannot_be_read_changes_nothing() {
     let running = Running::start();
     let one = tagged(&running, "one", "x").await;
     let mut admin = running.admin().await;
-    let good = format!(r#"{{"kind": "delete-tag", "repository": "app", "tag": "one", "digest": "{one}"}}"#);
+    let good = format!(
+        r#"{{"kind": "delete-tag", "repository": "app", "tag": "one", "digest": "{one}"}}"#
+    );
     for bad in [
         r#"{"kind": "delete-tag", "repository": "../app", "tag": "one", "digest": "sha256:00"}"#,
         r#"{"kind": "delete-tag", "repository": "app", "tag": "one"}"#,
