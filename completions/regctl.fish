@@ -168,7 +168,7 @@ complete -c regctl -n "__fish_regctl_using_subcommand registry-garbage-collect" 
 complete -c regctl -n "__fish_regctl_using_subcommand registry-garbage-collect" -l stop -d 'Stop the registry meanwhile, whatever `garbage_collect.mode` says'
 complete -c regctl -n "__fish_regctl_using_subcommand registry-garbage-collect" -l read-only -d 'Leave the registry up, read-only meanwhile; what is younger than 24 h stays'
 complete -c regctl -n "__fish_regctl_using_subcommand registry-garbage-collect" -l online -d 'Leave the registry up for pulls and pushes; what is younger than 24 h stays, and what it has promised to clients'
-complete -c regctl -n "__fish_regctl_using_subcommand registry-garbage-collect" -l prune-empty-repositories -d 'Remove repositories that have neither tags nor manifests any more, whole or not at all'
+complete -c regctl -n "__fish_regctl_using_subcommand registry-garbage-collect" -l prune-empty-repositories -d 'Remove repositories that have neither tags nor manifests any more, whole or not at all; not with --online'
 complete -c regctl -n "__fish_regctl_using_subcommand registry-garbage-collect" -l no-wait -d 'Do not wait: exit 75 at once'
 complete -c regctl -n "__fish_regctl_using_subcommand registry-garbage-collect" -l json -d 'Print one JSON document instead of text'
 complete -c regctl -n "__fish_regctl_using_subcommand registry-garbage-collect" -s q -l quiet -d 'Say nothing unless something needs a look'

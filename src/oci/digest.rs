@@ -219,19 +219,32 @@ pub enum DigestError {
 }
 
 /// Reads hex digits, already counted, into the front of a hash's bytes.
+const HEX_DIGITS: &[u8; 16] = b"0123456789abcdef";
+
+/// The value of every hex digit, and [`NO_DIGIT`] for what is none.
+const VALUES: [u8; 256] = values();
+const NO_DIGIT: u8 = 0xff;
+
+const fn values() -> [u8; 256] {
+    let mut values = [NO_DIGIT; 256];
+    let mut value = 0;
+    while value < 16 {
+        values[HEX_DIGITS[value as usize] as usize] = value;
+        value += 1;
+    }
+    values
+}
+
 fn read_hex(hex: &str) -> Result<[u8; MAX_BYTES], DigestError> {
     let mut bytes = [0; MAX_BYTES];
-    for (byte, pair) in bytes.iter_mut().zip(hex.as_bytes().chunks(2)) {
-        for &digit in pair {
-            let value = match digit {
-                b'0'..=b'9' => digit - b'0',
-                b'a'..=b'f' => digit - b'a' + 10,
-                _ => return Err(bad_hex(hex)),
-            };
-            *byte = *byte << 4 | value;
-        }
+    let mut seen = 0;
+    for (byte, pair) in bytes.iter_mut().zip(hex.as_bytes().chunks_exact(2)) {
+        let [high, low] = [pair[0], pair[1]].map(|digit| VALUES[usize::from(digit)]);
+        seen |= high | low;
+        *byte = high << 4 | low & 0xf;
     }
-    Ok(bytes)
+    // No value of a digit has that bit.
+    if seen & 0x80 == 0 { Ok(bytes) } else { Err(bad_hex(hex)) }
 }
 
 /// Finds what is no hex digit.
@@ -243,10 +256,9 @@ fn bad_hex(hex: &str) -> DigestError {
 }
 
 fn write_hex(bytes: &[u8], digits: &mut [u8]) {
-    const DIGITS: &[u8; 16] = b"0123456789abcdef";
     for (byte, pair) in bytes.iter().zip(digits.chunks_exact_mut(2)) {
-        pair[0] = DIGITS[usize::from(byte >> 4)];
-        pair[1] = DIGITS[usize::from(byte & 15)];
+        pair[0] = HEX_DIGITS[usize::from(byte >> 4)];
+        pair[1] = HEX_DIGITS[usize::from(byte & 15)];
     }
 }
 

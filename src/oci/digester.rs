@@ -5,7 +5,7 @@
 
 use sha2::{Digest as _, Sha256, Sha512};
 
-use crate::{Algorithm, Digest};
+use crate::{Algorithm, Digest, saved};
 
 /// Hashes a stream for one algorithm. A clone continues from the same point.
 #[derive(Clone, Debug)]
@@ -41,6 +41,27 @@ impl Digester {
             State::Sha256(hasher) => hasher.update(bytes),
             State::Sha512(hasher) => hasher.update(bytes),
         }
+    }
+
+    /// Its state, in the form in which Go's hashers save theirs.
+    pub fn save(&self) -> Vec<u8> {
+        match &self.0 {
+            State::Sha256(hasher) => saved::save_sha256(hasher),
+            State::Sha512(hasher) => saved::save_sha512(hasher),
+        }
+    }
+
+    /// A hasher in a state that was saved; none if the bytes are no state of this algorithm.
+    pub fn restore(algorithm: Algorithm, bytes: &[u8]) -> Option<Self> {
+        Some(Self(match algorithm {
+            Algorithm::Sha256 => State::Sha256(saved::restore_sha256(bytes)?),
+            Algorithm::Sha512 => State::Sha512(Box::new(saved::restore_sha512(bytes)?)),
+        }))
+    }
+
+    /// How many bytes were hashed.
+    pub fn hashed(&self) -> u64 {
+        saved::length(&self.save())
     }
 
     /// The digest of everything hashed.

@@ -22,6 +22,7 @@ mod referred;
 mod referrers;
 #[cfg(test)]
 mod samples;
+mod saved;
 mod spelling;
 mod tag;
 mod text;

@@ -21,7 +21,7 @@ use http_body::{Body, Frame, SizeHint};
 use crate::{
     auth::User,
     config::{AccessFormat, Log},
-    log::{Access, AccessLine, Sink},
+    log::{Access, AccessLine, Correlation, Sink},
     statistics::HandedOver,
 };
 
@@ -55,6 +55,9 @@ pub(crate) struct Entry {
 #[derive(Debug)]
 struct Details {
     began: Instant,
+    /// The client with its port.
+    peer: Arc<str>,
+    correlation: Correlation,
     host: Option<HeaderValue>,
     first_byte: Duration,
     content_type: Option<HeaderValue>,
@@ -74,15 +77,20 @@ impl AccessLog {
         self.is_on.store(settings.access_log, Ordering::Relaxed);
     }
 
-    /// The line of a request; none while the log is off.
+    /// The line of a request of this client, without its port and with it; none while the log is off.
     pub(crate) fn begin<B>(
         self: &Arc<Self>,
-        remote: &Arc<str>,
+        (remote, peer): (&Arc<str>, &Arc<str>),
         request: &Request<B>,
     ) -> Option<Entry> {
-        self.is_on.load(Ordering::Relaxed).then(|| Entry {
+        if !self.is_on.load(Ordering::Relaxed) {
+            return None;
+        }
+        let time = SystemTime::now();
+        let is_json = self.is_json.load(Ordering::Relaxed);
+        Some(Entry {
             log: Arc::clone(self),
-            time: SystemTime::now(),
+            time,
             remote: Arc::clone(remote),
             method: request.method().clone(),
             uri: request.uri().clone(),
@@ -90,7 +98,7 @@ impl AccessLog {
             referer: request.headers().get(REFERER).cloned(),
             agent: request.headers().get(USER_AGENT).cloned(),
             user: None,
-            details: self.is_json.load(Ordering::Relaxed).then(|| Details::of(request)),
+            details: is_json.then(|| Details::of(request, (peer, time))),
             status: 0,
             sent: 0,
         })
@@ -102,14 +110,21 @@ impl AccessLog {
 }
 
 impl Details {
-    fn of<B>(request: &Request<B>) -> Self {
+    fn of<B>(request: &Request<B>, (peer, time): (&Arc<str>, SystemTime)) -> Self {
         let from_target = || {
             // HTTP/2 has it in the target.
             let authority = request.uri().authority()?;
             HeaderValue::try_from(authority.as_str()).ok()
         };
         let host = request.headers().get(HOST).cloned().or_else(from_target);
-        Self { began: Instant::now(), host, first_byte: Duration::ZERO, content_type: None }
+        Self {
+            began: Instant::now(),
+            peer: Arc::clone(peer),
+            correlation: Correlation::of(request.headers(), time),
+            host,
+            first_byte: Duration::ZERO,
+            content_type: None,
+        }
     }
 }
 
@@ -131,6 +146,8 @@ impl Drop for Entry {
         let line = AccessLine {
             time: self.time,
             remote: &self.remote,
+            peer: details.map_or("", |details| &details.peer),
+            correlation: details.map_or("", |details| details.correlation.as_str()),
             user: self.user.as_ref().map(User::as_str),
             method: self.method.as_str(),
             uri,

@@ -1,12 +1,17 @@
 //! The closed set of drivers, behind one type.
 
-use std::{sync::Arc, time::SystemTime};
+use std::{
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
 
 use bytes::Bytes;
 use oci::{Digest, RepositoryName};
 
+#[cfg(feature = "s3")]
+use crate::s3::S3;
 use crate::{
-    Config, Driver, Entry, Error, Folder, Key, Object, Staged, Stat, UploadId, Writer,
+    Collected, Config, Driver, Entry, Error, Folder, Key, Object, Staged, Stat, UploadId, Writer,
     filesystem::Filesystem, inmemory::InMemory,
 };
 
@@ -17,26 +22,57 @@ pub enum Backend {
     Filesystem(Filesystem),
     /// The memory of this process.
     InMemory(Arc<InMemory>),
+    /// A bucket.
+    #[cfg(feature = "s3")]
+    S3(S3),
 }
 
 impl Backend {
-    /// Opens the store.
+    /// Opens the store. A store over a network is not asked for anything yet.
     ///
     /// # Errors
-    /// The folder cannot be made or opened.
+    /// The folder cannot be made or opened, or this program was built without the driver.
     pub fn open(config: &Config) -> Result<Self, Error> {
         match config {
             Config::Filesystem(options) => Filesystem::open(options).map(Self::Filesystem),
             Config::InMemory => Ok(Self::InMemory(Arc::default())),
+            #[cfg(feature = "s3")]
+            Config::S3(options) => S3::open(options).map(Self::S3),
+            #[cfg(not(feature = "s3"))]
+            Config::S3(_) => {
+                let what = "s3 with a program that was built without it";
+                Err(Error::new(crate::Kind::Other, "use", what))
+            }
+        }
+    }
+
+    /// A URL by which a client gets a blob itself for so long; `head` where it asks only for what is said of it. None
+    /// where only this process can read blobs.
+    ///
+    /// # Errors
+    /// There is nothing to sign it with.
+    #[cfg_attr(not(feature = "s3"), expect(unused_variables, reason = "nobody signs anything"))]
+    pub async fn presigned(
+        &self,
+        digest: &Digest,
+        head: bool,
+        lasting: Duration,
+    ) -> Result<Option<String>, Error> {
+        match self {
+            Self::Filesystem(_) | Self::InMemory(_) => Ok(None),
+            #[cfg(feature = "s3")]
+            Self::S3(s3) => s3.presigned(digest, head, lasting).await.map(Some),
         }
     }
 
     /// The store as a collector sees it; none where nothing outlives the process.
     #[must_use]
-    pub fn collected(&self) -> Option<&Filesystem> {
+    pub fn collected(&self) -> Option<Collected> {
         match self {
-            Self::Filesystem(filesystem) => Some(filesystem),
+            Self::Filesystem(filesystem) => Some(Collected::Filesystem(filesystem.clone())),
             Self::InMemory(_) => None,
+            #[cfg(feature = "s3")]
+            Self::S3(bucket) => Some(Collected::S3(bucket.clone())),
         }
     }
 
@@ -48,6 +84,18 @@ impl Backend {
         match self {
             Self::Filesystem(filesystem) => filesystem.room().await.map(Some),
             Self::InMemory(_) => Ok(None),
+            #[cfg(feature = "s3")]
+            Self::S3(_) => Ok(None),
+        }
+    }
+
+    /// Whether the store is asked over a network, so that each answer takes its time.
+    #[must_use]
+    pub fn is_remote(&self) -> bool {
+        match self {
+            Self::Filesystem(_) | Self::InMemory(_) => false,
+            #[cfg(feature = "s3")]
+            Self::S3(_) => true,
         }
     }
 
@@ -57,6 +105,8 @@ impl Backend {
         match self {
             Self::Filesystem(_) => "filesystem",
             Self::InMemory(_) => "inmemory",
+            #[cfg(feature = "s3")]
+            Self::S3(_) => "s3",
         }
     }
 }
@@ -66,6 +116,8 @@ macro_rules! each {
         match $self {
             Backend::Filesystem($driver) => $call.await,
             Backend::InMemory($driver) => $call.await,
+            #[cfg(feature = "s3")]
+            Backend::S3($driver) => $call.await,
         }
     };
 }

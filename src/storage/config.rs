@@ -2,13 +2,18 @@
 
 use std::{fmt, path::PathBuf};
 
+use crate::S3Config;
+
 /// One storage driver with its options, under Distribution's names.
 #[derive(Clone, Debug, Eq, PartialEq)]
+#[expect(clippy::large_enum_variant, reason = "a process has one or two of them")]
 pub enum Config {
     /// `filesystem`.
     Filesystem(Filesystem),
     /// `inmemory`: gone with the process.
     InMemory,
+    /// `s3`.
+    S3(S3Config),
 }
 
 impl fmt::Display for Config {
@@ -19,6 +24,9 @@ impl fmt::Display for Config {
                 write!(f, "`{}`", root_directory.display())
             }
             Self::InMemory => f.write_str("memory"),
+            Self::S3(S3Config { bucket, root_directory, .. }) => {
+                write!(f, "`s3://{bucket}/{}`", root_directory.trim_matches('/'))
+            }
         }
     }
 }

@@ -18,7 +18,8 @@ pub trait Driver: Send + Sync {
     /// A larger one is [`Kind::TooLarge`](crate::Kind::TooLarge), found before it is read.
     fn get(&self, key: Key<'_>, limit: usize) -> impl Future<Output = Result<Bytes, Error>> + Send;
 
-    /// Opens an object for reading in pieces. What is opened stays readable when it is deleted.
+    /// Opens an object for reading in pieces. What is opened stays readable when it is deleted; on a store over a
+    /// network reading it may end with [`Kind::Truncated`](crate::Kind::Truncated) then, and never with other bytes.
     fn open(&self, key: Key<'_>) -> impl Future<Output = Result<Object, Error>> + Send;
 
     /// Size and time of an object.
@@ -58,7 +59,7 @@ pub trait Driver: Send + Sync {
 
     /// Makes an empty folder, durably; one that is there is left alone.
     ///
-    /// A store without folders does nothing.
+    /// A store without folders does nothing: there it is a folder once it holds an object.
     fn create_folder(&self, folder: Folder<'_>) -> impl Future<Output = Result<(), Error>> + Send;
 
     /// Whether the folder is there: on a store without folders, whether it holds an object.

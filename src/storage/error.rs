@@ -16,6 +16,8 @@ pub enum Kind {
     NoSpace,
     /// The store may not be written to: mounted read-only, or the process lacks the permission.
     Denied,
+    /// The store does not answer, or wants to be asked later.
+    Unavailable,
     /// The object ended before its size: another program changed it.
     Truncated,
     /// Anything else.
@@ -28,7 +30,7 @@ pub struct Error {
     kind: Kind,
     operation: &'static str,
     key: String,
-    source: Option<io::Error>,
+    source: Option<Box<dyn error::Error + Send + Sync>>,
 }
 
 impl Error {
@@ -47,7 +49,18 @@ impl Error {
             io::ErrorKind::UnexpectedEof => Kind::Truncated,
             _ => Kind::Other,
         };
-        Self { kind, operation, key: key.to_string(), source: Some(source) }
+        Self { kind, operation, key: key.to_string(), source: Some(source.into()) }
+    }
+
+    /// The same for what a store has answered, which its driver has made a kind of.
+    #[cfg(feature = "s3")]
+    pub(crate) fn answered(
+        kind: Kind,
+        operation: &'static str,
+        key: impl fmt::Display,
+        source: impl error::Error + Send + Sync + 'static,
+    ) -> Self {
+        Self { kind, operation, key: key.to_string(), source: Some(source.into()) }
     }
 
     /// What a caller may want to match.
@@ -73,6 +86,7 @@ impl fmt::Display for Error {
             (None, Kind::Busy) => f.write_str(": another writer holds it"),
             (None, Kind::NoSpace) => f.write_str(": no space left"),
             (None, Kind::Denied) => f.write_str(": not permitted"),
+            (None, Kind::Unavailable) => f.write_str(": the store does not answer"),
             (None, Kind::Truncated) => f.write_str(": shorter than its size"),
         }
     }
@@ -80,7 +94,7 @@ impl fmt::Display for Error {
 
 impl error::Error for Error {
     fn source(&self) -> Option<&(dyn error::Error + 'static)> {
-        self.source.as_ref().map(|source| source as _)
+        self.source.as_ref().map(|source| &**source as _)
     }
 }
 

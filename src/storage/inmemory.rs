@@ -14,8 +14,8 @@ use oci::{Algorithm, Digest, Digester, RepositoryName};
 
 use crate::{
     Driver, Entry, Error, Folder, Key, Kind, Object, Staged, Stat, UploadId, Writer,
+    batches::{Sink, Stored},
     staged::Place,
-    writer::{Sink, Stored},
 };
 
 /// A store in the memory of this process.

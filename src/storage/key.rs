@@ -29,6 +29,10 @@ pub enum Key<'a> {
     UploadData(&'a RepositoryName, &'a UploadId),
     /// When an upload session began: RFC 3339, UTC, whole seconds.
     UploadStartedAt(&'a RepositoryName, &'a UploadId),
+    /// How far an upload session has got whose bytes cannot be read again, and the last of them.
+    UploadTail(&'a RepositoryName, &'a UploadId),
+    /// The state of an upload session's hash after so many bytes, as Go saves it.
+    UploadHash(&'a RepositoryName, &'a UploadId, Algorithm, u64),
     /// What a proxy has fetched, and until when it is kept: the one object that stands elsewhere.
     Fetched,
     /// Says that a registry of GitLab's keeps its metadata in a database: then links are not the truth.
@@ -81,6 +85,10 @@ impl fmt::Display for Key<'_> {
             }
             Self::UploadData(name, id) => write!(f, "{}/data", Folder::Upload(name, id)),
             Self::UploadStartedAt(name, id) => write!(f, "{}/startedat", Folder::Upload(name, id)),
+            Self::UploadTail(name, id) => write!(f, "{}/tail", Folder::Upload(name, id)),
+            Self::UploadHash(name, id, algorithm, offset) => {
+                write!(f, "{}/hashstates/{algorithm}/{offset}", Folder::Upload(name, id))
+            }
             Self::Fetched => f.write_str("scheduler-state.json"),
             Self::DatabaseInUse => f.write_str("docker/registry/lockfiles/database-in-use"),
         }
@@ -165,6 +173,11 @@ mod tests {
             ),
             (Key::UploadData(&name, &id), format!("{repository}/_uploads/{id}/data")),
             (Key::UploadStartedAt(&name, &id), format!("{repository}/_uploads/{id}/startedat")),
+            (Key::UploadTail(&name, &id), format!("{repository}/_uploads/{id}/tail")),
+            (
+                Key::UploadHash(&name, &id, Algorithm::Sha256, 42),
+                format!("{repository}/_uploads/{id}/hashstates/sha256/42"),
+            ),
             (Key::Fetched, "scheduler-state.json".to_owned()),
             (Key::DatabaseInUse, "docker/registry/lockfiles/database-in-use".to_owned()),
         ];

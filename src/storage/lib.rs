@@ -3,9 +3,11 @@
 #![warn(missing_docs)]
 
 mod backend;
+mod batches;
 mod buffer;
 mod bulk;
 mod caches;
+mod collected;
 mod config;
 mod driver;
 mod error;
@@ -16,6 +18,12 @@ mod object;
 mod outlet;
 mod quarantine;
 mod reader;
+#[cfg(feature = "s3")]
+mod remote;
+#[cfg(feature = "s3")]
+mod s3;
+#[path = "s3/options.rs"]
+mod s3_options;
 mod socket;
 mod staged;
 mod survey;
@@ -23,6 +31,7 @@ mod writer;
 
 pub use backend::Backend;
 pub use bulk::{Bulk, Disposal, Item, KeptRun, Reason, Removed, Restored};
+pub use collected::Collected;
 pub use config::{Config, Filesystem as FilesystemConfig};
 pub use driver::{Driver, Entry, Stat};
 pub use error::{Error, Kind};
@@ -32,6 +41,9 @@ pub use key::{Folder, Key, UploadId, UploadIdError};
 pub use object::{Chunks, Object};
 pub use outlet::{Outlet, Unsent};
 pub use quarantine::{RunId, RunIdError};
+#[cfg(feature = "s3")]
+pub use s3::S3;
+pub use s3_options::{S3Config, S3Credentials, S3Encryption};
 pub use socket::Socket;
 pub use staged::Staged;
 pub use survey::{Found, Page, Part, Place, Survey};

@@ -10,14 +10,18 @@ use std::{
 };
 
 use bytes::Bytes;
+#[cfg(feature = "s3")]
+use tokio::sync::mpsc;
 use tokio::task::{JoinHandle, spawn_blocking};
 
+#[cfg(feature = "s3")]
+use crate::remote::{Remote, WAITING};
 use crate::{Error, Kind, Outlet, Stat, reader::Reader};
 
 /// Less than that leaves faster together with what stands before it, in one write.
 const SMALLEST_SENT: u64 = 64 * 1024;
 
-/// An object that is open for reading: it stays readable when it is deleted meanwhile.
+/// An object that is open for reading.
 #[derive(Clone, Debug)]
 pub struct Object {
     stat: Stat,
@@ -28,6 +32,8 @@ pub struct Object {
 enum Source {
     Memory(Bytes),
     File(Arc<Reader>),
+    #[cfg(feature = "s3")]
+    Remote(Arc<dyn Remote>),
 }
 
 impl Object {
@@ -37,6 +43,11 @@ impl Object {
 
     pub(crate) fn of_file(reader: Reader, stat: Stat) -> Self {
         Self { stat, source: Source::File(Arc::new(reader)) }
+    }
+
+    #[cfg(feature = "s3")]
+    pub(crate) fn of_remote(remote: Arc<dyn Remote>, stat: Stat) -> Self {
+        Self { stat, source: Source::Remote(remote) }
     }
 
     /// Length in bytes.
@@ -55,8 +66,10 @@ impl Object {
     #[must_use]
     pub fn file(&self) -> Option<&str> {
         match &self.source {
-            Source::Memory(_) => None,
             Source::File(reader) => Some(&reader.key),
+            Source::Memory(_) => None,
+            #[cfg(feature = "s3")]
+            Source::Remote(_) => None,
         }
     }
 
@@ -65,13 +78,21 @@ impl Object {
     pub fn chunks(&self, range: Range<u64>) -> Chunks {
         let end = range.end.min(self.stat.size);
         let next = range.start.min(end);
-        Chunks { source: self.source.clone(), next, end, reading: None, outlet: None }
+        Chunks {
+            source: self.source.clone(),
+            next,
+            end,
+            reading: None,
+            #[cfg(feature = "s3")]
+            arriving: None,
+            outlet: None,
+        }
     }
 }
 
 /// The bytes of a range of an object, in pieces of at most 256 KiB from a file, or 1 MiB where the kernel sends it.
 ///
-/// Memory does not grow with the range: one piece is in hand at a time.
+/// Memory does not grow with the range: one piece is in hand at a time, and a few more on their way over a network.
 #[derive(Debug)]
 pub struct Chunks {
     source: Source,
@@ -79,6 +100,9 @@ pub struct Chunks {
     end: u64,
     /// A read that the page cache could not answer at once.
     reading: Option<JoinHandle<io::Result<Bytes>>>,
+    /// What a store sends, once it was asked.
+    #[cfg(feature = "s3")]
+    arriving: Option<mpsc::Receiver<Result<Bytes, Error>>>,
     /// Where the kernel sends the file, so that no buffer is filled with it.
     outlet: Option<Arc<Outlet>>,
 }
@@ -115,9 +139,7 @@ impl Chunks {
                 return Poll::Ready(Some(Err(error)));
             }
             Ok(bytes) => bytes,
-            Err(error) => {
-                return Poll::Ready(Some(Err(Error::io("read", self.source.key(), error))));
-            }
+            Err(error) => return Poll::Ready(Some(Err(error))),
         };
         self.next += bytes.len() as u64;
         Poll::Ready(Some(Ok(bytes)))
@@ -133,11 +155,13 @@ impl Chunks {
         outlet.take(reader, self.next..self.end)
     }
 
-    fn poll_read(&mut self, context: &mut Context<'_>) -> Poll<io::Result<Bytes>> {
+    fn poll_read(&mut self, context: &mut Context<'_>) -> Poll<Result<Bytes, Error>> {
         if let Some(reading) = &mut self.reading {
             let joined = ready!(Pin::new(reading).poll(context));
             self.reading = None;
-            return Poll::Ready(joined.unwrap_or_else(|error| Err(io::Error::other(error))));
+            let read = joined.unwrap_or_else(|error| Err(io::Error::other(error)));
+            let failed = |error| Error::io("read", self.source.key(), error);
+            return Poll::Ready(read.map_err(failed));
         }
         let wanted = usize::try_from(self.remaining()).unwrap_or(usize::MAX);
         match &self.source {
@@ -155,6 +179,17 @@ impl Chunks {
                 self.reading = Some(spawn_blocking(move || reader.read(at, wanted)));
                 self.poll_read(context)
             }
+            #[cfg(feature = "s3")]
+            Source::Remote(remote) => {
+                let range = self.next..self.end;
+                let arriving = self.arriving.get_or_insert_with(|| {
+                    let (to, arriving) = mpsc::channel(WAITING);
+                    Arc::clone(remote).send(range, to);
+                    arriving
+                });
+                let received = ready!(arriving.poll_recv(context));
+                Poll::Ready(received.unwrap_or_else(|| Ok(Bytes::new())))
+            }
         }
     }
 }
@@ -164,6 +199,8 @@ impl Source {
         match self {
             Self::Memory(_) => "object in memory",
             Self::File(reader) => &reader.key,
+            #[cfg(feature = "s3")]
+            Self::Remote(remote) => remote.key(),
         }
     }
 }

@@ -38,6 +38,32 @@ impl FromStr for RunId {
     }
 }
 
+/// When something comes back: in the order of writes, so that nothing leads to what is not there.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub(crate) enum Turn {
+    Blob,
+    Layer,
+    Revision,
+    TagIndex,
+    Tag,
+}
+
+impl Turn {
+    pub(crate) const ALL: [Self; 5] =
+        [Self::Blob, Self::Layer, Self::Revision, Self::TagIndex, Self::Tag];
+
+    /// By its path in the store, below `docker/registry/v2`.
+    pub(crate) fn of(path: &str) -> Self {
+        match path {
+            path if path.starts_with("blobs/") => Self::Blob,
+            path if path.contains("/_layers/") => Self::Layer,
+            path if path.contains("/_manifests/revisions/") => Self::Revision,
+            path if path.contains("/index/") => Self::TagIndex,
+            _ => Self::Tag,
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

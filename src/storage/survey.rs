@@ -141,6 +141,26 @@ impl Sink {
         let _ = self.0.blocking_send(Message::End);
     }
 
+    /// Puts a page, from a task that may wait. No: nobody wants it any more.
+    #[cfg(feature = "s3")]
+    pub(crate) async fn send(&self, page: Page) -> bool {
+        self.0.send(Message::Page(page)).await.is_ok()
+    }
+
+    /// All was listed, by tasks.
+    #[cfg(feature = "s3")]
+    pub(crate) async fn finish(&self) {
+        // Nobody is left who could be told.
+        let _ = self.0.send(Message::End).await;
+    }
+
+    /// Nothing could be listed at all.
+    #[cfg(feature = "s3")]
+    pub(crate) async fn break_off(&self, error: Error) {
+        // Nobody is left who could be told.
+        let _ = self.0.send(Message::Failed(error)).await;
+    }
+
     /// The survey has not even begun.
     pub(crate) fn fail(&self, error: Error) {
         // There is room, and a survey without an end is an error anyway.

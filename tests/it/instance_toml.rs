@@ -181,12 +181,12 @@ maxthreads = 50
 #[test]
 fn a_driver_that_is_not_supported_yet_is_named() {
     refused(
-        r#"[registry.storage.s3]
+        r#"[registry.storage.oss]
 bucket = "images"
-secretkey = "hunter2hunter2hunter2"
+accesskeysecret = "hunter2hunter2hunter2"
 "#,
-        r#"2:1: `registry.storage.s3.bucket` (the bucket) is not supported yet
-3:1: `registry.storage.s3.secretkey` (its secret) is not supported yet"#,
+        r#"2:1: `registry.storage.oss.bucket` (the bucket) is not supported yet
+3:1: `registry.storage.oss.accesskeysecret` (its secret) is not supported yet"#,
     );
 }
 

@@ -126,10 +126,16 @@ disable = true
 #[test]
 fn blobs_come_from_cloudfront() {
     // registry['middleware'] = { 'storage' => [{ 'name' => 'cloudfront', 'options' => { … } }] }
-    let text = r#"[registry.middleware]
-storage = [{ name = "cloudfront", options = { baseurl = "https://d1.example.com", privatekey = "/etc/cdn.pem", keypairid = "APKA1" } }]
-"#;
-    rendered(text, &["    - name: \"cloudfront\""]);
+    let folder = tempfile::tempdir().unwrap();
+    let key = folder.path().join("cdn.pem");
+    fs::write(&key, Certified::new(&["cdn"]).key).unwrap();
+    let text = format!(
+        r#"[registry.middleware]
+storage = [{{ name = "cloudfront", options = {{ baseurl = "https://d1.example.com", privatekey = "{}", keypairid = "APKA1" }} }}]
+"#,
+        key.display()
+    );
+    rendered(&text, &["    - name: \"cloudfront\""]);
 }
 
 #[test]
@@ -171,7 +177,7 @@ fn a_registry_whose_secret_several_nodes_share() {
 #[test]
 fn images_in_a_bucket_of_s3() {
     // registry['storage'] = { 's3' => { 'accesskey' => …, 'secretkey' => …, 'bucket' => …, … } }
-    refused(
+    rendered(
         r#"[registry.storage.s3]
 accesskey = "s3-access-key"
 secretkey = "s3-secret-key-for-access-key"
@@ -179,11 +185,13 @@ bucket = "your-s3-bucket"
 region = "your-s3-region"
 regionendpoint = "https://your-s3-regionendpoint"
 "#,
-        r#"2:1: `registry.storage.s3.accesskey` (the access key) is not supported yet
-3:1: `registry.storage.s3.secretkey` (its secret) is not supported yet
-4:1: `registry.storage.s3.bucket` (the bucket) is not supported yet
-5:1: `registry.storage.s3.region` (the region) is not supported yet
-6:1: `registry.storage.s3.regionendpoint` (the endpoint of a store other than AWS) is not supported yet"#,
+        &[
+            "  s3:",
+            "    accesskey: \"s3-access-key\"",
+            "    bucket: \"your-s3-bucket\"",
+            "    regionendpoint: \"https://your-s3-regionendpoint\"",
+            "    secretkey: \"[redacted]\"",
+        ],
     );
 }
 
@@ -191,9 +199,8 @@ regionendpoint = "https://your-s3-regionendpoint"
 fn images_in_a_bucket_whose_tables_are_written_in_one() {
     refused(
         "[registry]\nstorage = { s3 = { bucket = \"your-s3-bucket\", encrypt = true, keyid = \"key\" } }\n",
-        r#"2:20: `registry.storage.s3.bucket` (the bucket) is not supported yet
-2:47: `registry.storage.s3.encrypt` (encrypted by the store) is not supported yet
-2:63: `registry.storage.s3.keyid` (with this key) is not supported yet"#,
+        r#"2:18: `registry.storage.s3.region`: missing, and there is no `regionendpoint`
+  hint: write the bucket's, such as `eu-central-1`, or a `regionendpoint`"#,
     );
 }
 
@@ -246,6 +253,17 @@ health_storagedriver_enabled = true
 compatibility_schema1_enabled = true
 "#,
     );
+}
+
+#[test]
+fn authorities_of_a_redis_mean_tls_to_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let authority = folder.path().join("ca.pem");
+    fs::write(&authority, Certified::new(&["redis"]).certificate).unwrap();
+    let authority = authority.display();
+    let redis = "[registry.storage.cache]\nblobdescriptor = \"redis\"\n[registry.redis]\naddr = \"redis.example.com:6379\"\n";
+    let tls = format!("{redis}[registry.redis.tls]\nrootcas = [\"{authority}\"]\n");
+    rendered(&tls, &[&format!("  tls: {{\"enabled\":true,\"rootcas\":[\"{authority}\"]}}")]);
 }
 
 #[test]

@@ -171,6 +171,45 @@ options = { baseurl = "https://mirror.example.com" }
 }
 
 #[test]
+fn a_base_has_a_plain_path_and_a_key_pair_a_plain_name() {
+    refused(
+        r#"[[registry.middleware.storage]]
+name = "cloudfront"
+options = { baseurl = "https://d1.example.com/a%20b", privatekey = "cdn.pem", keypairid = "AP-KA" }
+
+[[registry.middleware.storage]]
+name = "redirect"
+disabled = true
+options = { baseurl = "https://mirror.example.com/a/../b" }
+"#,
+        r#"3:11: `registry.middleware.storage.options.baseurl`: must be scheme, host, port and a plain path
+  hint: letters, digits and `-._~` may stand between the slashes
+3:11: `registry.middleware.storage.options.keypairid`: must be letters and digits
+  hint: write it as CloudFront shows it
+8:11: `registry.middleware.storage.options.baseurl`: must be scheme, host, port and a plain path
+  hint: letters, digits and `-._~` may stand between the slashes"#,
+    );
+    refused(
+        "[registry.proxy]\nremoteurl = \"https://registry.example.com/a:b\"\n",
+        r#"2:13: `registry.proxy.remoteurl = "https://registry.example.com/a:b"`: must be scheme, host, port and a plain path
+  hint: letters, digits and `-._~` may stand between the slashes"#,
+    );
+}
+
+#[test]
+fn metrics_are_where_nothing_else_is() {
+    for path in ["/", "/debug/vars"] {
+        let text = format!(
+            "[registry.http.debug]\naddr = \"127.0.0.1:5001\"\n[registry.http.debug.prometheus]\npath = \"{path}\"\n"
+        );
+        let said = format!(
+            "4:8: `registry.http.debug.prometheus.path = \"{path}\"`: something else is there\n  hint: write \"/metrics\", or remove it"
+        );
+        refused(&text, &said);
+    }
+}
+
+#[test]
 fn a_middleware_is_one_that_exists() {
     refused(
         "[[registry.middleware.storage]]\nname = \"rewrite\"\noptions = { baseurl = 1 }\n",

@@ -49,13 +49,17 @@ const RESERVED: &[Reserved] = &[
         words: &["serde_yaml", "serde_saphyr"],
         places: &["src/regctl/render/", "src/registry/config/"],
     },
-    Reserved { words: &["hyper::", "http::", "http_body::"], places: &["src/registry/"] },
+    Reserved { words: &["hyper::"], places: &["src/registry/"] },
+    Reserved { words: &["http::", "http_body::"], places: &["src/registry/", "src/storage/s3/"] },
     Reserved {
         words: &["reqwest::"],
-        places: &["src/regctl/sys/local.rs", "src/registry/", "src/xtask/"],
+        places: &["src/regctl/sys/local.rs", "src/registry/", "src/storage/s3/", "src/xtask/"],
     },
     Reserved { words: &["minijinja::"], places: &["src/regctl/render/"] },
-    Reserved { words: &["aws_sdk_s3"], places: &["src/storage/s3/"] },
+    Reserved {
+        words: &["aws_sdk_s3", "aws_config", "aws_smithy", "aws_credential_types"],
+        places: &["src/storage/s3/"],
+    },
     Reserved { words: &["nix::"], places: &["src/regctl/sys/", "src/regctl/supervise/"] },
     Reserved { words: &["todo!", "unimplemented!", "dbg!"], places: &[] },
 ];

@@ -60,7 +60,12 @@ fn around(layout: &Layout, parsed: Parsed) -> (Vec<Problem>, Vec<Problem>) {
             .map(|mut wrong| {
                 let hint = wrong.advice.take();
                 let of_variable = matches!(wrong.origin, Origin::Environment(_));
-                problem(key.filter(|_| of_variable), wrong.to_string(), hint)
+                // The line is one of the rendered file.
+                let message = match wrong.origin {
+                    Origin::File { .. } => format!("the config.yml made of it: {wrong}"),
+                    Origin::Absent | Origin::Environment(_) => wrong.to_string(),
+                };
+                problem(key.filter(|_| of_variable), message, hint)
             })
             .collect(),
         error => {

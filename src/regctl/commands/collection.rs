@@ -5,7 +5,10 @@ use std::fmt;
 use registry::collect::{Counts, FoundCounts, Item, Note, Plan, Step, Swept};
 use serde::Serialize;
 
-use crate::output::{Document, Printer, Report, Table, Verdict, size};
+use crate::{
+    exit::Failure,
+    output::{Document, Printer, Report, Table, Verdict, size},
+};
 
 /// A collection, planned or carried out.
 #[derive(Debug, Serialize)]
@@ -25,9 +28,6 @@ pub(super) struct Collected {
     failures: Vec<String>,
     /// How many; at most a hundred are listed.
     failed: u64,
-    /// What goes or went, step by step.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    deletions: Vec<Deletion>,
     #[serde(skip)]
     needs_a_look: bool,
 }
@@ -41,12 +41,8 @@ struct Deletion {
 }
 
 impl Collected {
-    /// Reports a plan, and what was done of it. JSON lists everything that goes.
-    pub(super) fn of(plan: &Plan, swept: Option<&Swept>, printer: Printer) -> Self {
-        let deletions = match printer.is_json() {
-            true => Step::ALL.into_iter().flat_map(|step| deletions(plan, step)).collect(),
-            false => Vec::new(),
-        };
+    /// Reports a plan, and what was done of it.
+    pub(super) fn of(plan: &Plan, swept: Option<&Swept>) -> Self {
         let notes = plan.notes();
         let crooked = |note: &Note| matches!(note, Note::Crooked { .. });
         Self {
@@ -60,18 +56,21 @@ impl Collected {
             notes_total: notes.total(),
             failures: swept.map_or(Vec::new(), |swept| swept.failures.clone()),
             failed: swept.map_or(0, |swept| swept.failed),
-            deletions,
             needs_a_look: notes.keeping() > 0 || notes.listed().iter().any(crooked),
         }
     }
 
-    pub(super) fn report(&self) -> Report {
+    /// Prints it. JSON lists everything that goes or went, step by step, as it is written: there may be a million of it.
+    pub(super) fn print(&self, plan: &Plan, printer: Printer) -> Result<Report, Failure> {
         let verdict = match (self.failed, self.needs_a_look) {
             (0, false) => Verdict::Good,
             (0, true) => Verdict::Findings,
             (_, _) => Verdict::NotDone,
         };
-        Report::of(self, verdict)
+        let all = Step::ALL.into_iter().flat_map(|step| deletions(plan, step));
+        let report = Report::of(self, verdict);
+        printer.report_listing(&report, "deletions", all).map_err(Failure::Output)?;
+        Ok(Report::silent_with(verdict))
     }
 }
 

@@ -130,7 +130,7 @@ async fn collect(args: &Args, config: &Config, printer: Printer) -> Result<Repor
     }
     if args.dry_run {
         progress.end();
-        return Ok(Collected::of(&plan, None, printer).report());
+        return Collected::of(&plan, None).print(&plan, printer);
     }
     for run in store.expire().await?.emptied {
         printer.say(format!("emptied the quarantine `{run}`, whose time was over"));
@@ -142,9 +142,9 @@ async fn collect(args: &Args, config: &Config, printer: Printer) -> Result<Repor
     let disposal = run.clone().map_or(Disposal::Delete, Disposal::Quarantine);
     let swept = store.sweep(&plan, &disposal, &mut watch).await?;
     progress.end();
-    let mut collected = Collected::of(&plan, Some(&swept), printer);
+    let mut collected = Collected::of(&plan, Some(&swept));
     collected.run = run.map(|run| run.to_string());
-    Ok(collected.report())
+    collected.print(&plan, printer)
 }
 
 fn access(args: &Args) -> Access {

@@ -65,7 +65,9 @@ pub(crate) struct Args {
     read_only: bool,
     /// Leave the registry up for pulls and pushes; what is younger than 24 h stays, and what it has promised to clients
     ///
-    /// The registry must have been up for an hour: before, it does not know what its predecessor has promised.
+    /// The registry must have been up for an hour: before, it does not know what its predecessor has promised. Lists of
+    /// referrers whose subject is gone, and empty repositories, are left to a run that is not --online. Another program's
+    /// registry on the same storage ends the run if it is seen: it shows while it receives an upload, and not otherwise.
     #[arg(long, conflicts_with = "dry_run")]
     online: bool,
     /// Move what goes to a quarantine that is emptied by the first run after this time
@@ -74,7 +76,7 @@ pub(crate) struct Args {
     /// Bring back what a run has put into quarantine
     #[arg(long, value_name = "RUN", conflicts_with_all = ["delete_untagged", "dry_run", "quarantine", "online", "prune_empty_repositories"])]
     undo: Option<RunId>,
-    /// Remove repositories that have neither tags nor manifests any more, whole or not at all
+    /// Remove repositories that have neither tags nor manifests any more, whole or not at all; not with --online
     #[arg(long, conflicts_with = "online")]
     prune_empty_repositories: bool,
     /// What is younger stays
@@ -104,6 +106,24 @@ impl Args {
     }
 }
 
+impl Args {
+    /// Why the registry is not left as the setting says.
+    fn instead(&self, default: &str, mode: Mode) -> Option<String> {
+        if self.stop
+            || self.read_only
+            || self.dry_run
+            || default != "online"
+            || mode == Mode::Online
+        {
+            return None;
+        }
+        let what = if self.undo.is_some() { "--undo" } else { "--prune-empty-repositories" };
+        Some(format!(
+            "{what} is not for a registry that takes pushes: it is read-only meanwhile, whatever `garbage_collect.mode` says"
+        ))
+    }
+}
+
 pub(crate) fn run(args: Args, context: &Context) -> Result<Report, Failure> {
     let Context { layout, printer, .. } = context;
     let instance = load::load(&layout.instance_toml())?.instance;
@@ -115,6 +135,9 @@ pub(crate) fn run(args: Args, context: &Context) -> Result<Report, Failure> {
     let quarantine = args.quarantine.or(settings.quarantine).filter(|_| args.undo.is_none());
     let args = Args { quarantine, ..args };
     let mode = args.mode(&settings.mode);
+    if let Some(why) = args.instead(&settings.mode, mode) {
+        printer.say(why);
+    }
     if args.dry_run {
         let words = words(&args, &config, context, (None, settings.grace));
         let signals = Signals::block().map_err(WorkerError::Wait)?;

@@ -104,6 +104,7 @@ fn welcome(instance: &Instance, context: &Context) -> String {
             context.layout.resolve(root_directory).display().to_string()
         }
         Driver::InMemory => "memory: everything is gone when it stops".to_owned(),
+        Driver::S3(bucket) => format!("s3://{}/{}", bucket.bucket, bucket.root_directory),
     };
     let image = format!("{here}/my/image:tag");
     let url = match &instance.external_url {

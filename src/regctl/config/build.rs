@@ -12,7 +12,7 @@ use super::{
     kind::Value,
     middleware,
     notifications::Endpoint,
-    policy, redis,
+    policy, redis, s3,
     settings::Settings,
     tables::Record,
     values::ExternalUrl,
@@ -233,6 +233,7 @@ fn storage(settings: &Settings) -> Storage {
         read_only: flag(settings, "registry.storage.maintenance.readonly.enabled"),
         upload_purging: upload_purging(settings),
         no_redirect: settings.flag("registry.storage.redirect.disable"),
+        redirect_holds: settings.duration("registry.storage.redirect.expirydelay"),
         cache: (
             settings.text(redis::CACHE),
             settings.count("registry.storage.cache.blobdescriptorsize"),
@@ -243,6 +244,9 @@ fn storage(settings: &Settings) -> Storage {
 fn driver(settings: &Settings) -> Driver {
     if settings.has_table("registry.storage.inmemory") {
         return Driver::InMemory;
+    }
+    if let Some(bucket) = s3::s3(settings) {
+        return Driver::S3(bucket);
     }
     let path = |name: &str| format!("registry.storage.filesystem.{name}");
     Driver::Filesystem {

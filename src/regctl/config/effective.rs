@@ -9,6 +9,7 @@ use serde_json::{Value as Json, json};
 
 use super::{
     kind::Value,
+    s3,
     settings::{Origin, Settings},
     table::{self, Section, Support},
     tables::Record,
@@ -43,9 +44,10 @@ pub(crate) enum Secrets {
 /// Returns every key that has a value, in the order of the key table.
 pub(crate) fn effective(settings: &Settings, secrets: Secrets) -> Vec<Effective> {
     let in_memory = settings.has_table("registry.storage.inmemory");
+    let has_folder = !in_memory && s3::name(settings).is_none();
     let has_effect = |section: &&Section| match section.path {
         "registry_nginx" => false,
-        "registry.storage.filesystem" => !in_memory,
+        "registry.storage.filesystem" => has_folder,
         // Naming one of these tables is what turns it on.
         "registry.auth.htpasswd" | "registry.auth.silly" => settings.has_table(section.path),
         "registry.auth.token" => settings.takes_tokens(),

@@ -10,6 +10,7 @@ use super::{
     notifications::Endpoint,
     policy::Policy,
     redis::Redis,
+    s3::S3,
     values::{ExternalUrl, ListenAddress},
     vhost::Nginx,
     web_url::WebUrl,
@@ -221,6 +222,8 @@ pub(crate) struct Storage {
     pub(crate) upload_purging: UploadPurging,
     /// Whether blobs never come from elsewhere. Unset: as the registry has it.
     pub(crate) no_redirect: Option<bool>,
+    /// How long the URLs of blobs in a bucket hold. Unset: as the registry has it.
+    pub(crate) redirect_holds: Option<Duration>,
     /// `inmemory` or `redis`, and how many Distribution 3 keeps in memory.
     pub(crate) cache: (Option<String>, Option<u64>),
 }
@@ -230,6 +233,7 @@ pub(crate) struct Storage {
 pub(crate) enum Driver {
     Filesystem { root_directory: PathBuf, max_threads: u64 },
     InMemory,
+    S3(S3),
 }
 
 /// What happens to abandoned uploads.

@@ -50,6 +50,7 @@ pub(super) fn check(settings: &Settings, findings: &mut Findings<'_>) {
     let records = settings.tables_of(STORAGE).unwrap_or_default();
     let mut first: Option<Range<usize>> = None;
     for record in records {
+        leads_somewhere(&record, findings);
         if record.text("name").as_deref() == Some(CLOUDFRONT) {
             signs(&record, findings);
         }
@@ -66,6 +67,17 @@ pub(super) fn check(settings: &Settings, findings: &mut Findings<'_>) {
     }
 }
 
+/// A blob's path is added to the base as it is.
+fn leads_somewhere(record: &Record, findings: &mut Findings<'_>) {
+    let options = record.record("options").expect(REQUIRED);
+    if options.web_url("baseurl").is_some_and(|base| !base.has_plain_path()) {
+        let key = format!("{STORAGE}.options.baseurl");
+        let message = format!("`{key}`: must be scheme, host, port and a plain path");
+        let hint = "letters, digits and `-._~` may stand between the slashes";
+        findings.problem(&options.span, &key, message, hint);
+    }
+}
+
 fn signs(record: &Record, findings: &mut Findings<'_>) {
     let options = record.record("options").expect(REQUIRED);
     let missing = [
@@ -77,6 +89,12 @@ fn signs(record: &Record, findings: &mut Findings<'_>) {
         let message = format!("`{key}` is missing: `cloudfront` signs its URLs");
         let hint = "write it, or `name = \"redirect\"` for URLs that are not signed";
         findings.problem(&options.span, &key, message, hint);
+    }
+    let is_word = |id: String| id.bytes().all(|byte| byte.is_ascii_alphanumeric());
+    if options.text("keypairid").is_some_and(|id| !is_word(id)) {
+        let key = format!("{STORAGE}.options.keypairid");
+        let message = format!("`{key}`: must be letters and digits");
+        findings.problem(&options.span, &key, message, "write it as CloudFront shows it");
     }
     let duration = options.duration("duration");
     if duration.is_some_and(|duration| duration < Duration::from_secs(1)) {

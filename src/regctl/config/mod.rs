@@ -23,6 +23,7 @@ pub(crate) mod policy;
 mod problem;
 pub(crate) mod redis;
 mod reference;
+pub(crate) mod s3;
 mod secret_files;
 mod settings;
 mod source;

@@ -38,7 +38,8 @@ pub(super) fn redis(settings: &Settings) -> Option<Redis> {
         dial_timeout: span("dialtimeout"),
         read_timeout: span("readtimeout"),
         write_timeout: span("writetimeout"),
-        tls: settings.flag(&key("tls.enabled")) == Some(true),
+        // Who names authorities would be surprised by a password in the clear.
+        tls: settings.flag(&key("tls.enabled")).unwrap_or(!roots.is_empty()),
         roots: roots.into_iter().map(PathBuf::from).collect(),
     })
 }

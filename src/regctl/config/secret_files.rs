@@ -21,12 +21,16 @@ pub(super) struct ReadRequest<'a> {
 pub(super) type ReadFile<'a> = &'a dyn Fn(&ReadRequest<'_>) -> Result<String, String>;
 
 /// The keys whose value may come from a file.
-const KEYS: [(&str, &str); 5] = [
+const KEYS: [(&str, &str); 9] = [
     ("registry.http_secret", "registry.http_secret_file"),
     ("registry.internal_key", "registry.internal_key_file"),
     ("registry.internal_certificate", "registry.internal_certificate_file"),
     ("registry.proxy.password", "registry.proxy.password_file"),
     ("registry.redis.password", "registry.redis.password_file"),
+    ("registry.storage.s3.secretkey", "registry.storage.s3.secretkey_file"),
+    ("registry.storage.s3.sessiontoken", "registry.storage.s3.sessiontoken_file"),
+    ("registry.storage.s3aws.secretkey", "registry.storage.s3aws.secretkey_file"),
+    ("registry.storage.s3aws.sessiontoken", "registry.storage.s3aws.sessiontoken_file"),
 ];
 
 /// Reads every file that is named, once.

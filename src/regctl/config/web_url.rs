@@ -17,6 +17,13 @@ const EXPECTED: Expected = Expected(
 );
 
 impl WebUrl {
+    /// Whether its path is one that the registry goes on from: nothing encoded in it, and no way up.
+    pub(super) fn has_plain_path(&self) -> bool {
+        let is_plain = |c: char| c.is_ascii_alphanumeric() || "-._~/".contains(c);
+        let has_dots = self.path.split('/').any(|part| matches!(part, "." | ".."));
+        self.path.chars().all(is_plain) && !has_dots
+    }
+
     /// Returns the URL of something below.
     pub(crate) fn join(&self, path: &str) -> String {
         format!("{}{path}", self.to_string().trim_end_matches('/'))
@@ -52,6 +59,20 @@ impl fmt::Display for WebUrl {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_plain_path_leads_where_it_says() {
+        for (text, is_plain) in [
+            ("https://a.example.com", true),
+            ("https://a.example.com/~b/c-d_e.f/", true),
+            ("https://a.example.com/a%20b", false),
+            ("https://a.example.com/a:b", false),
+            ("https://a.example.com/a/../b", false),
+            ("https://a.example.com/.", false),
+        ] {
+            assert_eq!(text.parse::<WebUrl>().unwrap().has_plain_path(), is_plain, "{text}");
+        }
+    }
 
     #[test]
     fn a_path_may_follow_and_nothing_else() {

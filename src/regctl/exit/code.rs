@@ -40,6 +40,7 @@ impl Failure {
             Self::ReadOnly(error) => read_only_exit(error),
             Self::Serve(error) => serve_exit(error),
             Self::Act(error) => caused(error, Exit::Failed),
+            Self::Disturbs(_) => Exit::Locked,
             Self::Start(error) => caused(error, Exit::Failed),
             Self::Supervisor(error) => supervisor_exit(error),
             Self::Ask(error) => ask_exit(error),

@@ -8,7 +8,9 @@ use crate::{
     cleanup::{RecordError as CleanupRecordError, RunsError},
     collect::{PauseError, RecordError},
     config::{Invalid, load},
-    reconfigure::{self, ApplyError, DesiredError, GenerateError, InitError, ReadOnlyError},
+    reconfigure::{
+        self, ApplyError, DesiredError, DisturbsError, GenerateError, InitError, ReadOnlyError,
+    },
     state::{ServiceName, holds, lock, secrets, services, users},
     supervise::{
         self, ActError, AskError, EventsError, LogError, ReloadError, ServiceError, SupervisorError,
@@ -51,6 +53,8 @@ pub(crate) enum Failure {
     Serve(supervise::Error),
     /// The services do not serve as configured.
     Act(reconfigure::Error),
+    /// The change waits until somebody's work on the storage is done.
+    Disturbs(DisturbsError),
     /// A service did not come up.
     Start(ActError),
     /// There is no supervisor.
@@ -156,6 +160,14 @@ impl From<reconfigure::Error> for Failure {
         match error {
             reconfigure::Error::Desired(error) => error.into(),
             reconfigure::Error::Lock(error) => error.into(),
+            reconfigure::Error::Disturbs(error) => match error {
+                DisturbsError::Desired(error) => (*error).into(),
+                DisturbsError::Lock(error) => error.into(),
+                DisturbsError::Holds(error) => error.into(),
+                error @ (DisturbsError::Moves { .. } | DisturbsError::Starts(_)) => {
+                    Self::Disturbs(error)
+                }
+            },
             reconfigure::Error::Accounts(error) => Self::Desired(error.into()),
             reconfigure::Error::System(error) => Self::Desired(error.into()),
             reconfigure::Error::Apply(error) => Self::Apply(error),

@@ -56,6 +56,9 @@ impl Failure {
             Self::Desired(DesiredError::Trust(TrustError::Writable { path, .. })) => {
                 Some(format!("chown root {path} && chmod go-w {path}", path = path.display()))
             }
+            Self::Disturbs(_) => Some(
+                "`regctl status` says when it has ended; then `regctl reconfigure` again".to_owned(),
+            ),
             Self::Desired(DesiredError::Storage(error)) => error.hint(),
             Self::Desired(DesiredError::Accounts(error)) => error.hint(),
             Self::Secrets(secrets::Error::Short { .. }) => Some(

@@ -39,6 +39,7 @@ impl fmt::Display for Failure {
             Self::ReadOnly(error) => chain(f, error),
             Self::Serve(error) => chain(f, error),
             Self::Act(error) => chain(f, error),
+            Self::Disturbs(error) => chain(f, error),
             Self::Start(error) => chain(f, error),
             Self::Supervisor(error) => chain(f, error),
             Self::Ask(error) => chain(f, error),

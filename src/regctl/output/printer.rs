@@ -2,8 +2,11 @@
 
 use std::{
     fmt::Display,
-    io::{self, ErrorKind, IsTerminal as _, Write},
+    io::{self, BufWriter, ErrorKind, IsTerminal as _, Write},
 };
+
+use serde::Serialize;
+use serde_json::Value;
 
 use super::{
     Report,
@@ -55,11 +58,6 @@ impl Printer {
         self.format == Format::Text && self.volume == Volume::Normal
     }
 
-    /// Whether reports are JSON.
-    pub(crate) fn is_json(&self) -> bool {
-        self.format == Format::Json
-    }
-
     /// Whether talk is wanted, and stderr is a terminal.
     pub(super) fn talks_to_a_terminal(&self) -> bool {
         self.volume == Volume::Normal && io::stderr().is_terminal()
@@ -83,6 +81,24 @@ impl Printer {
             (Body::Nothing, _) => String::new(),
         };
         written(io::stdout().lock(), &text)
+    }
+
+    /// Prints a report with a list that may be too long for memory: as its first field in JSON, and not at all in text.
+    pub(crate) fn report_listing<T: Serialize>(
+        &self,
+        report: &Report,
+        field: &str,
+        items: impl Iterator<Item = T>,
+    ) -> io::Result<()> {
+        match (&report.body, self.format) {
+            (Body::Document { json, .. }, Format::Json) => {
+                match listing(BufWriter::new(io::stdout().lock()), json, field, items) {
+                    Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
+                    written => written,
+                }
+            }
+            (Body::Document { .. } | Body::File(_) | Body::Nothing, _) => self.report(report),
+        }
     }
 
     /// Writes data as it comes; an error of kind [`ErrorKind::BrokenPipe`] means that nobody reads it any more.
@@ -126,9 +142,52 @@ impl Printer {
 }
 
 /// Writes a text; a reader that went away is no error.
+/// Writes a document with one more field in front, an item on each line.
+fn listing<T: Serialize>(
+    mut stream: impl Write,
+    document: &Value,
+    field: &str,
+    items: impl Iterator<Item = T>,
+) -> io::Result<()> {
+    let rest = format!("{document:#}");
+    let rest = rest.strip_prefix('{').expect("a document has at least its schema");
+    write!(stream, "{{\n  {}: [", Value::from(field))?;
+    let mut is_empty = true;
+    for item in items {
+        stream.write_all(if is_empty { b"\n    " } else { b",\n    " })?;
+        serde_json::to_writer(&mut stream, &item)?;
+        is_empty = false;
+    }
+    let end = if is_empty { "]" } else { "\n  ]" };
+    writeln!(stream, "{end},{rest}")?;
+    stream.flush()
+}
+
 fn written(mut stream: impl Write, text: &str) -> io::Result<()> {
     match stream.write_all(text.as_bytes()).and_then(|()| stream.flush()) {
         Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
         result => result,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_list_stands_before_the_other_fields_and_all_of_it_is_one_document() {
+        let document = json!({ "schema": 1, "dry_run": true });
+        for items in [vec![], vec![json!({ "path": "a" })], vec![json!(1), json!("\n")]] {
+            let mut text = Vec::new();
+            listing(&mut text, &document, "deletions", items.iter()).unwrap();
+            let read: Value = serde_json::from_slice(&text).unwrap();
+            assert_eq!(read, json!({ "deletions": items, "schema": 1, "dry_run": true }));
+            assert_eq!(
+                text.iter().filter(|&&byte| byte == b'\n').count(),
+                5 + items.len() + usize::from(!items.is_empty())
+            );
+        }
     }
 }

@@ -6,10 +6,11 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use super::readable::{DEBUG_TLS, TLS};
 use crate::{
     certificate::{self, Certificate, Pair, Validity},
     config::{
-        instance::{Auth, Jwks, Token},
+        instance::{Auth, Jwks, RegistryTls, Token},
         vhost::Vhost,
     },
     render::Inputs,
@@ -37,6 +38,8 @@ const CERTIFICATE: &str = "registry.nginx.ssl_certificate";
 const BUNDLE: &str = "registry.rootcertbundle";
 const TOKENS: &str = "registry.auth.token.rootcertbundle";
 const JWKS: &str = "registry.auth.token.jwks";
+const REDIS: &str = "registry.redis.tls.rootcas";
+const MIDDLEWARE: &str = "registry.middleware.storage";
 
 /// What was seen, each with the key that it is about.
 #[derive(Debug, Default)]
@@ -66,7 +69,22 @@ pub(super) fn look(inputs: &Inputs<'_>) -> Looked {
             looked.add(key, present(inputs, key, path));
         }
     }
-    if let Auth::Token(token) = &inputs.instance.registry.auth {
+    let registry = &inputs.instance.registry;
+    if let Some(tls) = &registry.http.tls {
+        let host = inputs.instance.external_url.as_ref().map(|url| url.host.file_stem());
+        looked.of_registry(inputs, tls, TLS, host);
+    }
+    if let Some(tls) = registry.http.debug.as_ref().and_then(|debug| debug.tls.as_ref()) {
+        looked.of_registry(inputs, tls, DEBUG_TLS, None);
+    }
+    for path in registry.redis.iter().filter(|redis| redis.tls).flat_map(|redis| &redis.roots) {
+        looked.add(REDIS, present(inputs, REDIS, path));
+    }
+    let active = registry.middleware.iter().filter(|middleware| !middleware.is_disabled);
+    for signing in active.filter_map(|middleware| middleware.signing.as_ref()) {
+        looked.add(MIDDLEWARE, present(inputs, MIDDLEWARE, &signing.private_key));
+    }
+    if let Auth::Token(token) = &registry.auth {
         if let Some(Jwks::File(path)) = &token.jwks {
             looked.add(JWKS, present(inputs, JWKS, path));
         }
@@ -78,6 +96,26 @@ pub(super) fn look(inputs: &Inputs<'_>) -> Looked {
 }
 
 impl Looked {
+    /// What the registry itself, or its debug server, ends TLS with.
+    fn of_registry(
+        &mut self,
+        inputs: &Inputs<'_>,
+        tls: &RegistryTls,
+        [certificate, key, authorities]: [&'static str; 3],
+        host: Option<&str>,
+    ) {
+        let files = [(certificate, &tls.certificate), (key, &tls.key)].into_iter();
+        let clients = tls.client_authorities.iter().map(|path| (authorities, path));
+        for (key, path) in files.chain(clients) {
+            self.add(key, present(inputs, key, path));
+        }
+        match of_pair(inputs, [&tls.certificate, &tls.key], host) {
+            // Each was just looked for under its own key.
+            Err(Error::NoPair { .. } | Error::HalfPair { .. }) => {}
+            looked => self.add(certificate, looked),
+        }
+    }
+
     fn add(&mut self, key: &'static str, found: Result<Vec<String>, Error>) {
         match found {
             Ok(warnings) => {
@@ -110,13 +148,28 @@ fn present(inputs: &Inputs<'_>, key: &'static str, path: &Path) -> Result<Vec<St
 /// The pair with which nginx ends TLS. Where somebody else's nginx does, the files may be elsewhere.
 fn of_vhost(inputs: &Inputs<'_>, vhost: &Vhost) -> Result<Vec<String>, Error> {
     let Some(tls) = &vhost.tls else { return Ok(Vec::new()) };
-    let [certificate, key] =
-        [&tls.certificate, &tls.certificate_key].map(|path| inputs.layout.resolve(path));
+    let host = vhost.server_name.file_stem();
+    match of_pair(inputs, [&tls.certificate, &tls.certificate_key], Some(host)) {
+        Err(Error::NoPair { .. } | Error::HalfPair { .. }) if !inputs.instance.nginx.enable => {
+            Ok(Vec::new())
+        }
+        // nginx has the key's password, and tries it before anything is replaced.
+        Ok(_) | Err(Error::Unfit(_)) if tls.password_file.is_some() => Ok(Vec::new()),
+        looked => looked,
+    }
+}
+
+/// A certificate and its key, with which a host proves itself.
+fn of_pair(
+    inputs: &Inputs<'_>,
+    pair: [&PathBuf; 2],
+    host: Option<&str>,
+) -> Result<Vec<String>, Error> {
+    let [certificate, key] = pair.map(|path| inputs.layout.resolve(path));
     let (pem, key_pem) = match (read(&certificate)?, read(&key)?) {
         (Found::Text(pem), Found::Text(key_pem)) => (pem, key_pem),
-        // Who may not read them cannot judge them; nginx, which starts as root, can.
+        // Who may not read them cannot judge them; what serves, which starts as root, can.
         (Found::Denied, _) | (_, Found::Denied) => return Ok(Vec::new()),
-        _ if !inputs.instance.nginx.enable => return Ok(Vec::new()),
         (Found::Nothing, Found::Nothing) => return Err(Error::NoPair { certificate, key }),
         (Found::Text(_), Found::Nothing) => {
             return Err(Error::HalfPair { here: certificate, missing: key });
@@ -127,14 +180,9 @@ fn of_vhost(inputs: &Inputs<'_>, vhost: &Vhost) -> Result<Vec<String>, Error> {
     };
     let [shown, shown_key] = [&certificate, &key].map(|path| format!("`{}`", path.display()));
     let unfit = |unfit| Error::Unfit(certificate::describe(unfit, &shown, &shown_key));
-    let (read, validity) = match &tls.password_file {
-        // nginx has the password, and tries it before anything is replaced.
-        Some(_) => return Ok(Vec::new()),
-        None => certificate::fit(&pem, &key_pem, clock::unix_time()).map_err(unfit)?,
-    };
+    let (read, validity) = certificate::fit(&pem, &key_pem, clock::unix_time()).map_err(unfit)?;
     let mut warnings: Vec<_> = ending(&shown, validity).into_iter().collect();
-    let host = vhost.server_name.file_stem();
-    if !read.covers(host) {
+    if let Some(host) = host.filter(|host| !read.covers(host)) {
         warnings.push(format!("{shown} is not for `{host}`: clients will refuse it"));
     }
     Ok(warnings)

@@ -8,6 +8,7 @@ use super::{
     former::{self, Former},
     plan::Plan,
     system::{self, Activation},
+    undisturbed,
 };
 use crate::state::{Layout, Lock, Patience, lock};
 
@@ -26,6 +27,9 @@ pub(crate) enum Error {
     Desired(#[from] desired::Error),
     #[error(transparent)]
     Lock(#[from] lock::Error),
+    /// Somebody works on the storage.
+    #[error(transparent)]
+    Disturbs(#[from] undisturbed::Error),
     #[error(transparent)]
     Accounts(#[from] accounts::Error),
     #[error(transparent)]
@@ -105,6 +109,8 @@ pub(crate) fn converge<S: Services>(
     // Everything may have changed since the look.
     apply::complete(layout)?;
     let (mut desired, mut plan) = look(layout, Some(&desired))?;
+    // What somebody works on stays where it is until it is seen that the services have taken all of it.
+    let _storage = undisturbed::check(layout, &desired, &plan, claim.command)?;
     let created = mem::take(&mut plan.accounts);
     if !created.is_empty() {
         accounts::create(&created)?;

@@ -1,7 +1,5 @@
 //! What an instance's files should be: loaded, rendered, and accepted by their readers.
 
-use std::path::Path;
-
 use registry::config::{Invalid, Origin, Parsed};
 
 use super::{
@@ -22,6 +20,7 @@ use crate::{
         Instance, Named, Parsed as ParsedInstance,
         instance::{Auth, Driver, Gitlab},
         load,
+        s3::S3,
     },
     render::{self, File, Inputs, System, Templates},
     state::{
@@ -352,18 +351,16 @@ fn same_place(instance: &Instance, parsed: &Parsed, layout: &Layout) -> Result<(
         return Err(Error::OtherAddress { rendered: listens.to_string(), wanted });
     }
     let wanted = match &instance.registry.storage.driver {
-        Driver::Filesystem { root_directory, .. } => Some(layout.resolve(root_directory)),
-        Driver::InMemory => None,
+        Driver::Filesystem { root_directory, .. } => {
+            format!("`{}`", layout.resolve(root_directory).display())
+        }
+        Driver::InMemory => "memory".to_owned(),
+        Driver::S3(S3 { bucket, root_directory, .. }) => {
+            format!("`s3://{bucket}/{root_directory}`")
+        }
     };
-    let rendered = parsed.config.storage.folder();
-    if rendered == wanted.as_deref() {
-        return Ok(());
-    }
-    let shown = |folder: Option<&Path>| match folder {
-        Some(folder) => format!("`{}`", folder.display()),
-        None => "memory".to_owned(),
-    };
-    Err(Error::OtherStorage { rendered: shown(rendered), wanted: shown(wanted.as_deref()) })
+    let rendered = parsed.config.storage.driver.to_string();
+    if rendered == wanted { Ok(()) } else { Err(Error::OtherStorage { rendered, wanted }) }
 }
 
 /// Returns the folders of an instance, with its storage folder and those of the system's services where regctl

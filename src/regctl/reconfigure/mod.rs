@@ -23,6 +23,7 @@ mod readable;
 mod storage_folder;
 mod system;
 mod trust;
+mod undisturbed;
 
 pub(crate) use accounts::Error as AccountsError;
 pub(crate) use apply::Error as ApplyError;
@@ -42,3 +43,4 @@ pub(crate) use read_only::{
 pub(crate) use storage_folder::Error as StorageFolderError;
 pub(crate) use system::{Activation, Error as SystemError};
 pub(crate) use trust::Error as TrustError;
+pub(crate) use undisturbed::Error as DisturbsError;

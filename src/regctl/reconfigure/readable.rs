@@ -15,6 +15,15 @@ use crate::{
 /// A key of `instance.toml`, and a file that it names.
 type Read<'a> = (&'static str, &'a PathBuf);
 
+/// The keys that name a certificate, its key, and the authorities of clients.
+pub(super) const TLS: [&str; 3] =
+    ["registry.http.tls.certificate", "registry.http.tls.key", "registry.http.tls.clientcas"];
+pub(super) const DEBUG_TLS: [&str; 3] = [
+    "registry.http.debug.tls.certificate",
+    "registry.http.debug.tls.key",
+    "registry.http.debug.tls.clientcas",
+];
+
 /// Returns each file that the registry could not read, with the key that names it.
 pub(super) fn check(
     layout: &Layout,
@@ -34,12 +43,10 @@ fn files(instance: &Instance) -> Vec<Read<'_>> {
     let registry = &instance.registry;
     let mut files = of_auth(&registry.auth);
     if let Some(tls) = &registry.http.tls {
-        files.extend(of_tls(tls, "registry.http.tls.certificate", "registry.http.tls.key"));
+        files.extend(of_tls(tls, TLS));
     }
     if let Some(tls) = registry.http.debug.as_ref().and_then(|debug| debug.tls.as_ref()) {
-        let (certificate, key) =
-            ("registry.http.debug.tls.certificate", "registry.http.debug.tls.key");
-        files.extend(of_tls(tls, certificate, key));
+        files.extend(of_tls(tls, DEBUG_TLS));
     }
     let signing_key = registry.schema1.signing_key_file.iter();
     files.extend(signing_key.map(|path| ("registry.compatibility.schema1.signingkeyfile", path)));
@@ -69,9 +76,8 @@ fn of_auth(auth: &Auth) -> Vec<Read<'_>> {
 
 fn of_tls<'a>(
     tls: &'a RegistryTls,
-    certificate: &'static str,
-    key: &'static str,
+    [certificate, key, authorities]: [&'static str; 3],
 ) -> impl Iterator<Item = Read<'a>> {
-    let authorities = tls.client_authorities.iter().map(move |path| (certificate, path));
+    let authorities = tls.client_authorities.iter().map(move |path| (authorities, path));
     [(certificate, &tls.certificate), (key, &tls.key)].into_iter().chain(authorities)
 }

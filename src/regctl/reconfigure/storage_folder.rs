@@ -72,7 +72,7 @@ pub(super) fn check(layout: &Layout, instance: &Instance, owners: &Owners) -> Re
             let storage = layout.resolve(root_directory);
             account.uses(&storage, instance.manage_storage_directories)
         }
-        Driver::InMemory => Ok(()),
+        Driver::InMemory | Driver::S3(_) => Ok(()),
     }
 }
 
@@ -82,26 +82,44 @@ pub(super) fn left_behind(
     instance: &Instance,
     registry: &Parsed,
 ) -> Result<Option<String>, Box<Error>> {
-    let found = managed::read(&layout.config_yml()).map_err(Error::from)?;
-    let Some(found) = found else { return Ok(None) };
-    let environment: Vec<_> =
-        instance.registry.env.iter().map(|(name, value)| (name.clone(), value.clone())).collect();
-    // What somebody has spoiled names no storage.
-    let Ok(old) = registry::Config::parse(&found.text, &environment) else { return Ok(None) };
+    let Some(old) = rendered(layout, instance)? else { return Ok(None) };
     let Some(left) = old.config.storage.folder() else { return Ok(None) };
     let new = registry.config.storage.folder();
     if new == Some(left) || repositories(left) == 0 {
         return Ok(None);
     }
     let there = match new {
-        Some(folder) => format!("`{}`, which has {}", folder.display(), repositories(folder)),
-        None => "memory, which has 0".to_owned(),
+        Some(folder) => {
+            let count = repositories(folder);
+            format!("`{}`, which has {count} repositories at its top", folder.display())
+        }
+        // What is in a bucket is not asked before the registry does.
+        None => registry.config.storage.driver.to_string(),
     };
     let left = left.display();
     Ok(Some(format!(
-        "the storage becomes {there} repositories at its top: the images in `{left}` stay there and are served no more; \
+        "the storage becomes {there}: the images in `{left}` stay there and are served no more; \
          copy that folder's content while the registry is stopped, or go back to `rootdirectory = \"{left}\"`"
     )))
+}
+
+/// Returns the storage that the rendered `config.yml` has, and another one that it is to become.
+pub(super) fn moved(
+    layout: &Layout,
+    instance: &Instance,
+    registry: &Parsed,
+) -> Result<Option<(String, String)>, Box<Error>> {
+    let Some(old) = rendered(layout, instance)? else { return Ok(None) };
+    let [old, new] = [&old, registry].map(|parsed| parsed.config.storage.driver.to_string());
+    Ok(Some((old, new)).filter(|(old, new)| old != new))
+}
+
+/// Reads the `config.yml` that is in place; what somebody has spoiled names no storage.
+fn rendered(layout: &Layout, instance: &Instance) -> Result<Option<Parsed>, Box<Error>> {
+    let found = managed::read(&layout.config_yml()).map_err(Error::from)?;
+    let environment: Vec<_> =
+        instance.registry.env.iter().map(|(name, value)| (name.clone(), value.clone())).collect();
+    Ok(found.and_then(|found| registry::Config::parse(&found.text, &environment).ok()))
 }
 
 /// Counts what stands at the top of a storage's repositories.

@@ -22,6 +22,7 @@ use crate::{
         },
         notifications::Endpoint,
         redis::Redis,
+        s3::Setting,
     },
     state::Layout,
 };
@@ -54,6 +55,7 @@ struct Context<'a> {
     /// Each as its options in JSON.
     middleware: Vec<Vec<(&'static str, String)>>,
     no_redirect: Option<bool>,
+    redirect_holds: Option<String>,
     host: Option<String>,
     prefix: Option<&'a str>,
     drain_timeout: String,
@@ -130,7 +132,7 @@ struct Purging {
 pub(crate) fn config_yml(inputs: &Inputs<'_>, view: View) -> Result<String, Error> {
     let Inputs { instance, secrets, layout, templates, is_held_read_only, .. } = inputs;
     let registry = &instance.registry;
-    let (driver, options) = driver(&registry.storage.driver, layout);
+    let (driver, options) = driver(&registry.storage.driver, layout, view);
     let signing_key = registry.schema1.signing_key_file.as_deref();
     let context = Context {
         instance_toml: layout.instance_toml().display().to_string(),
@@ -158,6 +160,7 @@ pub(crate) fn config_yml(inputs: &Inputs<'_>, view: View) -> Result<String, Erro
             .map(|found| outside::middleware(found, layout))
             .collect(),
         no_redirect: registry.storage.no_redirect,
+        redirect_holds: registry.storage.redirect_holds.map(go_duration),
         host: registry.http.host.as_ref().map(ToString::to_string),
         prefix: registry.http.prefix.as_deref(),
         drain_timeout: go_duration(registry.http.drain_timeout),
@@ -310,7 +313,11 @@ fn endpoint_options(endpoint: &Endpoint, view: View) -> Vec<(&'static str, Strin
     options
 }
 
-fn driver(driver: &Driver, layout: &Layout) -> (&'static str, BTreeMap<&'static str, String>) {
+fn driver(
+    driver: &Driver,
+    layout: &Layout,
+    view: View,
+) -> (&'static str, BTreeMap<&'static str, String>) {
     match driver {
         Driver::Filesystem { root_directory, max_threads } => {
             let root_directory = layout.resolve(root_directory).to_string_lossy().into_owned();
@@ -319,6 +326,19 @@ fn driver(driver: &Driver, layout: &Layout) -> (&'static str, BTreeMap<&'static 
             ("filesystem", options.into())
         }
         Driver::InMemory => ("inmemory", BTreeMap::new()),
+        Driver::S3(bucket) => (
+            bucket.name,
+            bucket.options.iter().map(|(name, set)| (*name, option(set, view))).collect(),
+        ),
+    }
+}
+
+fn option(setting: &Setting, view: View) -> String {
+    match setting {
+        Setting::Text(text) => json(text),
+        Setting::Secret(secret) => json(view.reveal(secret)),
+        Setting::Flag(flag) => json(flag),
+        Setting::Number(number) => json(number),
     }
 }
 

@@ -133,7 +133,7 @@ pub(crate) fn blobs(layout: &Layout, driver: &Driver) -> Option<String> {
         Driver::Filesystem { root_directory, .. } => {
             Some(layout.resolve(root_directory).join(BLOBS).to_string_lossy().into_owned())
         }
-        Driver::InMemory => None,
+        Driver::InMemory | Driver::S3(_) => None,
     }
 }
 

@@ -104,7 +104,7 @@ fn unit(inputs: &Inputs<'_>, program: &Path) -> Result<String, Error> {
             Driver::Filesystem { root_directory, .. } => {
                 Some(text(&layout.resolve(root_directory)))
             }
-            Driver::InMemory => None,
+            Driver::InMemory | Driver::S3(_) => None,
         },
         stop_seconds: registry.http.drain_timeout.as_secs() + STOP_MARGIN_SECONDS,
     };

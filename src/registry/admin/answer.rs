@@ -171,7 +171,8 @@ async fn collect(
         Err(error) => return error,
     };
     match session.go_on(control, step, &body).await {
-        Ok(Said::Begun) => document(StatusCode::OK, &Begun::new()),
+        Ok(Said::Begin(begin)) => document(StatusCode::OK, &begin),
+        Ok(Said::Synced) => document(StatusCode::OK, &Begun::new()),
         Ok(Said::Promised(promised)) => document(StatusCode::OK, &promised),
         Ok(Said::Removed(answers)) => document(StatusCode::OK, &answers),
         Err(collection::Error::Body(error)) => {

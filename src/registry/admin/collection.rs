@@ -7,7 +7,7 @@ use tokio::sync::Mutex;
 
 use crate::{
     collect::words::{
-        ItemText, Promised, PromisedAnswer, Remove, RemovedAnswer, Step, chain, read, word,
+        Begin, ItemText, Promised, PromisedAnswer, Remove, RemovedAnswer, Step, chain, read, word,
     },
     content::{self, Collection, Disposal, Ended, Item, NotBegun, RunId, Terms},
     control::Control,
@@ -22,7 +22,8 @@ pub(super) struct Session {
 /// What is answered.
 #[derive(Debug)]
 pub(super) enum Said {
-    Begun,
+    Begin(Begin),
+    Synced,
     Promised(PromisedAnswer),
     Removed(RemovedAnswer),
 }
@@ -57,8 +58,10 @@ impl Session {
             if held.is_some() {
                 return Err(Error::Begun);
             }
-            *held = Some(control.begin_collection().map_err(Error::Refused)?);
-            return Ok(Said::Begun);
+            let collection = control.begin_collection().map_err(Error::Refused)?;
+            let begin = Begin::new(collection.up());
+            *held = Some(collection);
+            return Ok(Said::Begin(begin));
         }
         let collection = held.as_ref().ok_or(Error::NotBegun)?;
         let said = go_on(collection, step, body).await;
@@ -93,7 +96,7 @@ async fn go_on(collection: &Collection, step: Step, body: &[u8]) -> Result<Said,
         }
         Step::Sync => {
             collection.sync().await?;
-            Ok(Said::Begun)
+            Ok(Said::Synced)
         }
     }
 }

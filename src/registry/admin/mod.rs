@@ -60,8 +60,8 @@
 //! and answers 200 with `{"schema": 1, "events": 3}`, how many it was done to; 404 if there is no such endpoint, 409 if this
 //! process does not deliver to it, 500 if its files cannot be used.
 //!
-//! `POST /v1/collection` begins a collection that lasts as long as its connection, and answers 200 with `{"schema": 1}`, or 409 with
-//! the reason. `POST` of these, on the same connection, goes on with it (409: it has not begun, or has come to an end):
+//! `POST /v1/collection` begins a collection that lasts as long as its connection, and answers 200 with `{"schema": 1, "up": 7300}`
+//! (seconds that the registry has been up), or 409 with the reason. No promise ends meanwhile. `POST` of these, on the same connection, goes on with it (409: it has not begun, or has come to an end):
 //!
 //! - `/v1/collection/promised` with `{"digests": ["sha256:…"]}` answers `{"schema": 1, "promised": [true]}`: which of them a client was told of
 //!   lately, so that they and what they refer to are to be kept.

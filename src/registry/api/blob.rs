@@ -13,7 +13,7 @@ use http_body::Body as _;
 use oci::{Digest, ErrorCode, RepositoryName};
 
 use super::{
-    Answer, Body, Call,
+    Answer, Api, Body, Call,
     body::Piece,
     condition,
     failure::Failure,
@@ -36,7 +36,7 @@ impl Call<'_> {
         let (digest, source) = self.find_blob(name, digest, self.wanted()).await?;
         let stored = source.stored().cloned();
         if stored.is_some()
-            && let Some(elsewhere) = self.elsewhere(&digest)
+            && let Some(elsewhere) = self.elsewhere(&digest).await
         {
             self.tell_blob_pull(name, digest, source.size().unwrap_or_default());
             return Ok(elsewhere);
@@ -59,12 +59,19 @@ impl Call<'_> {
     }
 
     /// The way to a blob that clients get elsewhere, and that this one does not have.
-    fn elsewhere(&self, digest: &Digest) -> Option<Response<Body>> {
-        let redirect = self.api.redirect.as_ref()?;
+    async fn elsewhere(&self, digest: &Digest) -> Option<Response<Body>> {
+        let Api { redirect, bucket_urls, content, .. } = self.api;
         if matches_etag(&self.parts.headers, digest) {
             return None;
         }
-        let url = redirect.url(&blob_path(digest))?;
+        let url = match (redirect, bucket_urls) {
+            (Some(redirect), _) => redirect.url(&blob_path(digest))?,
+            (None, Some(lasting)) => {
+                let head = self.parts.method == Method::HEAD;
+                content.bucket_url(digest, head, *lasting).await?
+            }
+            (None, None) => return None,
+        };
         let mut response = Response::new(Body::empty());
         *response.status_mut() = StatusCode::TEMPORARY_REDIRECT;
         let headers = response.headers_mut();

@@ -24,6 +24,8 @@ pub(crate) struct Body {
 #[derive(Debug)]
 enum Pieces {
     None,
+    /// What is not read, and nobody knows the length of.
+    Unread,
     One(Piece),
     Many(VecDeque<Piece>),
 }
@@ -42,6 +44,11 @@ impl Body {
         Self { pieces: Pieces::None }
     }
 
+    /// Of an answer to a HEAD: it is not said that the body is empty.
+    pub(super) const fn unread() -> Self {
+        Self { pieces: Pieces::Unread }
+    }
+
     pub(super) fn full(bytes: impl Into<Bytes>) -> Self {
         Self { pieces: Pieces::One(Piece::Bytes(bytes.into())) }
     }
@@ -57,7 +64,7 @@ impl Body {
     /// Has the kernel send what it can of files, on the connection of this outlet.
     pub(crate) fn leave_by(&mut self, outlet: &Arc<Outlet>) {
         match &mut self.pieces {
-            Pieces::None => {}
+            Pieces::None | Pieces::Unread => {}
             Pieces::One(piece) => piece.leave_by(outlet),
             Pieces::Many(pieces) => pieces.iter_mut().for_each(|piece| piece.leave_by(outlet)),
         }
@@ -108,7 +115,7 @@ impl http_body::Body for Body {
     ) -> Poll<Option<Result<Frame<Bytes>, storage::Error>>> {
         loop {
             let next = match &mut self.pieces {
-                Pieces::None => None,
+                Pieces::None | Pieces::Unread => None,
                 Pieces::One(piece) => ready!(piece.poll_next(context)),
                 Pieces::Many(pieces) => match pieces.front_mut() {
                     None => None,
@@ -139,6 +146,7 @@ impl http_body::Body for Body {
     fn size_hint(&self) -> SizeHint {
         let remaining = match &self.pieces {
             Pieces::None => Some(0),
+            Pieces::Unread => None,
             Pieces::One(piece) => piece.remaining(),
             Pieces::Many(pieces) => pieces.iter().map(Piece::remaining).sum(),
         };

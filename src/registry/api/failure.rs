@@ -22,6 +22,9 @@ pub(super) const JSON: HeaderValue = HeaderValue::from_static("application/json;
 /// How long a client should wait when the storage is full: somebody has to act first.
 const FULL_SECONDS: u16 = 60;
 
+/// A storage that does not answer may do so again at once.
+const AWAY_SECONDS: u16 = 5;
+
 /// What went wrong with a request.
 #[derive(Debug)]
 pub(crate) struct Failure {
@@ -215,6 +218,9 @@ fn storage_failure(error: &storage::Error) -> Failure {
         StorageKind::NoSpace => Failure::new(ErrorCode::Unavailable)
             .because("the storage is full")
             .with_header(RETRY_AFTER, FULL_SECONDS),
+        StorageKind::Unavailable => Failure::new(ErrorCode::Unavailable)
+            .because("the storage does not answer")
+            .with_header(RETRY_AFTER, AWAY_SECONDS),
         _ => Failure::new(ErrorCode::Unknown),
     }
 }

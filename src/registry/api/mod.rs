@@ -30,7 +30,7 @@ mod validation;
 mod warning;
 mod witnessed;
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use http::{
     HeaderValue, Method, Request, Response, StatusCode,
@@ -86,8 +86,10 @@ pub(crate) struct Api {
     large_manifests: Semaphore,
     /// None for a registry that is pushed to.
     proxy: Option<Proxy>,
-    /// None for a registry that serves every blob itself.
+    /// None for a registry that serves every blob itself, or from its bucket.
     redirect: Option<Redirect>,
+    /// How long a URL of the bucket holds. None: no client is sent there.
+    bucket_urls: Option<Duration>,
 }
 
 /// What stands around the API, each with a life of its own.
@@ -129,6 +131,7 @@ impl Api {
         around: Around,
     ) -> Self {
         let Around { events, health, signing_key, proxy, redirect } = around;
+        let bucket_urls = config.storage.bucket_urls;
         Self {
             gate,
             content,
@@ -140,6 +143,7 @@ impl Api {
             large_manifests: Semaphore::new(LARGE_MANIFESTS),
             proxy,
             redirect,
+            bucket_urls,
         }
     }
 
@@ -308,9 +312,14 @@ fn is_write(method: &Method) -> bool {
 
 /// Keeps what a GET would have answered, but for the body.
 fn without_body(response: &mut Response<Body>) {
-    let size = response.body().size_hint().exact().unwrap_or(0);
+    let is_told = response.headers().contains_key(CONTENT_LENGTH);
+    let Some(size) = response.body().size_hint().exact().or(is_told.then_some(0)) else {
+        // An empty body would be said to be that long.
+        *response.body_mut() = Body::unread();
+        return;
+    };
     let bodiless = [StatusCode::NO_CONTENT, StatusCode::NOT_MODIFIED];
-    if !bodiless.contains(&response.status()) && !response.headers().contains_key(CONTENT_LENGTH) {
+    if !bodiless.contains(&response.status()) && !is_told {
         response.headers_mut().insert(CONTENT_LENGTH, HeaderValue::from(size));
     }
     *response.body_mut() = Body::empty();

@@ -34,8 +34,8 @@ pub(super) enum Source {
     Arriving(Arriving),
     /// From the other registry, as a whole.
     Passing(Passing),
-    /// From nowhere: only its length is wanted.
-    Described(u64),
+    /// From nowhere: only its length is wanted, which nobody may know before its end.
+    Described(Option<u64>),
 }
 
 /// A manifest, or an answer that has none.
@@ -52,7 +52,7 @@ impl Source {
             Self::Stored(object) => Some(object.size()),
             Self::Arriving(arriving) => Some(arriving.size()),
             Self::Passing(passing) => passing.remaining(),
-            Self::Described(size) => Some(*size),
+            Self::Described(size) => *size,
         }
     }
 
@@ -82,6 +82,7 @@ impl Source {
         let size = self.size();
         let body = match self {
             Self::Passing(passing) => Body::one(Piece::Passing(Box::new(passing))),
+            Self::Described(None) => Body::unread(),
             source => {
                 let part = size.and_then(|size| source.part(0..size));
                 part.map_or_else(Body::empty, Body::one)
@@ -115,10 +116,7 @@ impl Call<'_> {
         match proxy.blob(name, digest, wanted).await {
             Ok(Found::Arriving(arriving)) => Ok((*digest, Source::Arriving(arriving))),
             Ok(Found::Passing(passing)) => Ok((*digest, Source::Passing(passing))),
-            Ok(Found::Described(said)) => {
-                let size = said.size.ok_or_else(|| failure(&nothing_said()))?;
-                Ok((*digest, Source::Described(size)))
-            }
+            Ok(Found::Described(said)) => Ok((*digest, Source::Described(said.size))),
             Err(error) if error.is_missing() => Err(unknown.into()),
             Err(error) => Err(failure_of(error)),
         }

@@ -1,8 +1,9 @@
-//! What manifests were found to refer to, in a local file: the next collection reads only new manifests.
+//! What manifests were found to refer to, in a local file: the next collection reads only new manifests. Beside it stands
+//! how many bytes blobs have that a dry run has found.
 //!
-//! A manifest never changes, so its references do not either. The file may be deleted or damaged at any time: it is a row
-//! of blocks with a checksum each, read up to the first that is not whole. It speaks of one store, and
-//! of one version of the code that reads manifests. Failures are never kept.
+//! A blob never changes, so its references and its size do not either. The file may be deleted or damaged at any time: it is a
+//! row of blocks with a checksum each, read up to the first that is not whole. For that reason nobody waits for the disk
+//! to have it. It speaks of one store, and of one version of the code that reads manifests. Failures are never kept.
 
 use std::{
     fs::{self, File},
@@ -20,7 +21,7 @@ use super::{
 };
 
 /// Raised with every change to what [`Referred`] sees, and to this form.
-const VERSION: u32 = 2;
+const VERSION: u32 = 3;
 const MAGIC: &[u8] = b"regctl references\n";
 
 /// A block grows to about this size.
@@ -40,6 +41,12 @@ pub(crate) struct Cache {
 /// A block is not whole, or the file ends.
 struct End;
 
+/// What is known of a blob.
+enum Known {
+    Refers(Referred),
+    Size(u64),
+}
+
 impl Cache {
     /// The file of one store; it need not be there.
     pub(crate) fn at(path: &Path, store: String) -> Self {
@@ -58,25 +65,29 @@ impl Cache {
         while let Ok(block) = block(&mut reader) {
             let mut rest = block.as_slice();
             while !rest.is_empty() {
-                let Ok((digest, referred)) = entry(&mut rest) else { return };
+                let Ok((digest, known)) = entry(&mut rest) else { return };
                 let id = snapshot.digests.find(&digest).filter(|&id| snapshot.is_blob.contains(id));
-                if let Some(id) = id {
-                    references.add(snapshot, id, &referred);
+                match (id, known) {
+                    (Some(id), Known::Refers(referred)) => references.add(snapshot, id, &referred),
+                    (Some(id), Known::Size(size)) => references.add_size(id, size),
+                    (None, _) => {}
                 }
             }
         }
     }
 
-    /// Replaces the file by what is known now.
+    /// Replaces the file by what is known now. Its folder is a registry's own: where none of ours has ever served, none is
+    /// made, and a dry run changes nothing.
     pub(crate) fn save(&self, snapshot: &Snapshot, references: &References) -> io::Result<()> {
         let Some((path, store)) = &self.file else { return Ok(()) };
-        let folder = path.parent().unwrap_or(Path::new("."));
+        if !path.parent().is_some_and(Path::is_dir) {
+            return Ok(());
+        }
         let name = path.file_name().unwrap_or_default().to_string_lossy();
         // One collection at a time has the store, and its file.
         let staged = path.with_file_name(format!(".{name}.new"));
-        let written = write(&staged, store, snapshot, references)
-            .and_then(|()| fs::rename(&staged, path))
-            .and_then(|()| File::open(folder)?.sync_all());
+        let written =
+            write(&staged, store, snapshot, references).and_then(|()| fs::rename(&staged, path));
         if written.is_err() {
             // What is left of it is overwritten by the next one.
             let _ = fs::remove_file(&staged);
@@ -96,34 +107,55 @@ fn write(path: &Path, store: &str, snapshot: &Snapshot, references: &References)
         _ => {}
     }
     let file = File::create_new(path)?;
-    let mut writer = BufWriter::with_capacity(2 * BLOCK_BYTES, file);
-    let mut written = put_block(&mut writer, &head(store))?;
-    let mut block = Vec::with_capacity(BLOCK_BYTES);
-    for (id, manifest) in references.understood() {
-        let before = block.len();
-        put_entry(&mut block, snapshot, id, manifest);
-        if block.len() > MOST_BLOCK_BYTES {
-            block.truncate(before);
-        }
-        if block.len() >= BLOCK_BYTES {
-            written += put_block(&mut writer, &block)?;
-            block.clear();
-        }
-        if written > MOST_BYTES {
-            break;
-        }
-    }
-    put_block(&mut writer, &block)?;
-    writer.into_inner().map_err(io::IntoInnerError::into_error)?.sync_all()
+    let mut blocks = Blocks { writer: BufWriter::with_capacity(2 * BLOCK_BYTES, file), written: 0 };
+    blocks.put(&head(store))?;
+    blocks.put_all(references.understood(), |block, (id, manifest)| {
+        put_entry(block, snapshot, id, manifest);
+    })?;
+    blocks.put_all(references.sizes(), |block, (id, size)| put_size(block, snapshot, id, size))?;
+    blocks.writer.into_inner().map_err(io::IntoInnerError::into_error).map(drop)
 }
 
-/// `<length> <checksum> <bytes>`.
-fn put_block(writer: &mut impl Write, bytes: &[u8]) -> io::Result<u64> {
-    let length = u32::try_from(bytes.len()).map_err(io::Error::other)?;
-    writer.write_all(&length.to_le_bytes())?;
-    writer.write_all(&checksum(bytes))?;
-    writer.write_all(bytes)?;
-    Ok(u64::from(length))
+/// A file in the making.
+struct Blocks {
+    writer: BufWriter<File>,
+    written: u64,
+}
+
+impl Blocks {
+    /// Writes entries, many to a block, as long as there is room.
+    fn put_all<T>(
+        &mut self,
+        entries: impl Iterator<Item = T>,
+        put_entry: impl Fn(&mut Vec<u8>, T),
+    ) -> io::Result<()> {
+        let mut block = Vec::with_capacity(BLOCK_BYTES);
+        for entry in entries {
+            let before = block.len();
+            put_entry(&mut block, entry);
+            if block.len() > MOST_BLOCK_BYTES {
+                block.truncate(before);
+            }
+            if block.len() >= BLOCK_BYTES {
+                self.put(&block)?;
+                block.clear();
+            }
+            if self.written > MOST_BYTES {
+                return Ok(());
+            }
+        }
+        self.put(&block)
+    }
+
+    /// `<length> <checksum> <bytes>`.
+    fn put(&mut self, bytes: &[u8]) -> io::Result<()> {
+        let length = u32::try_from(bytes.len()).map_err(io::Error::other)?;
+        self.writer.write_all(&length.to_le_bytes())?;
+        self.writer.write_all(&checksum(bytes))?;
+        self.writer.write_all(bytes)?;
+        self.written += u64::from(length);
+        Ok(())
+    }
 }
 
 fn block(reader: &mut impl Read) -> Result<Vec<u8>, End> {
@@ -147,6 +179,7 @@ fn checksum(bytes: &[u8]) -> [u8; CHECKSUM_BYTES] {
 
 const IS_INDEX: u8 = 1;
 const HAS_SUBJECT: u8 = 2;
+const IS_SIZE: u8 = 4;
 
 /// `<flags> <children> <blobs> <digest> <digest of each>`.
 fn put_entry(block: &mut Vec<u8>, snapshot: &Snapshot, id: DigestId, manifest: Manifest<'_>) {
@@ -159,18 +192,30 @@ fn put_entry(block: &mut Vec<u8>, snapshot: &Snapshot, id: DigestId, manifest: M
         block.extend(count.to_le_bytes());
     }
     let all = [id].into_iter().chain(subject).chain(children.iter().chain(blobs).copied());
-    for id in all {
-        let digest = snapshot.digests.digest(id);
-        block.push(match digest.algorithm() {
-            Algorithm::Sha256 => 0,
-            Algorithm::Sha512 => 1,
-        });
-        block.extend(digest.as_bytes());
-    }
+    all.for_each(|id| put_digest(block, snapshot, id));
 }
 
-fn entry(rest: &mut &[u8]) -> Result<(Digest, Referred), End> {
+/// `<flags> <digest> <bytes>`.
+fn put_size(block: &mut Vec<u8>, snapshot: &Snapshot, id: DigestId, size: u64) {
+    block.push(IS_SIZE);
+    put_digest(block, snapshot, id);
+    block.extend(size.to_le_bytes());
+}
+
+fn put_digest(block: &mut Vec<u8>, snapshot: &Snapshot, id: DigestId) {
+    let digest = snapshot.digests.digest(id);
+    block.push(match digest.algorithm() {
+        Algorithm::Sha256 => 0,
+        Algorithm::Sha512 => 1,
+    });
+    block.extend(digest.as_bytes());
+}
+
+fn entry(rest: &mut &[u8]) -> Result<(Digest, Known), End> {
     let [flags] = take(rest)?;
+    if flags == IS_SIZE {
+        return Ok((digest(rest)?, Known::Size(u64::from_le_bytes(take(rest)?))));
+    }
     let children = u32::from_le_bytes(take(rest)?) as usize;
     let blobs = u32::from_le_bytes(take(rest)?) as usize;
     let own = digest(rest)?;
@@ -182,7 +227,7 @@ fn entry(rest: &mut &[u8]) -> Result<(Digest, Referred), End> {
         subject,
         is_index: flags & IS_INDEX != 0,
     };
-    Ok((own, referred))
+    Ok((own, Known::Refers(referred)))
 }
 
 fn digest(rest: &mut &[u8]) -> Result<Digest, End> {

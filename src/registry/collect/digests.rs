@@ -5,7 +5,7 @@ use std::{
     hash::{BuildHasher, RandomState},
 };
 
-use hashbrown::HashTable;
+use hashbrown::{HashTable, hash_table::Entry};
 use oci::{Algorithm, Digest};
 
 /// The part of a hash that every algorithm has.
@@ -18,7 +18,7 @@ pub(crate) struct DigestId(u32);
 /// The digests that were seen, each once.
 #[derive(Debug, Default)]
 pub(crate) struct Digests {
-    hasher: RandomState,
+    key: Key,
     numbers: HashTable<u32>,
     /// The first half of sha512's, all of sha256's.
     short: Vec<[u8; SHORT]>,
@@ -33,28 +33,29 @@ pub(crate) struct DigestSet(Vec<u64>);
 impl Digests {
     /// The number of a digest, which it gets now if it has none.
     pub(crate) fn number(&mut self, digest: &Digest) -> DigestId {
-        if let Some(id) = self.find(digest) {
-            return id;
+        let (half, second) = halves(digest);
+        let Self { key, numbers, short, rest } = self;
+        let is_it = |&id: &u32| is_same((short, rest), id, (&half, second));
+        match numbers.entry(key.hash(&half), is_it, |&id| key.hash(&short[id as usize])) {
+            Entry::Occupied(seen) => DigestId(*seen.get()),
+            Entry::Vacant(place) => {
+                let id =
+                    u32::try_from(short.len()).expect("four billion digests are more than memory");
+                place.insert(id);
+                short.push(half);
+                if let Some(second) = second {
+                    rest.insert(id, second);
+                }
+                DigestId(id)
+            }
         }
-        let id =
-            u32::try_from(self.short.len()).expect("four billion digests are more than memory");
-        let (short, rest) = halves(digest);
-        let Self { hasher, numbers, short: all, .. } = self;
-        all.push(short);
-        let hash = hasher.hash_one(short);
-        numbers.insert_unique(hash, id, |&id| hasher.hash_one(all[id as usize]));
-        if let Some(rest) = rest {
-            self.rest.insert(id, rest);
-        }
-        DigestId(id)
     }
 
     /// The number of a digest, if it was seen.
     pub(crate) fn find(&self, digest: &Digest) -> Option<DigestId> {
-        let (short, rest) = halves(digest);
-        let is_it =
-            |&id: &u32| self.short[id as usize] == short && self.rest.get(&id).copied() == rest;
-        self.numbers.find(self.hasher.hash_one(short), is_it).copied().map(DigestId)
+        let (half, second) = halves(digest);
+        let is_it = |&id: &u32| is_same((&self.short, &self.rest), id, (&half, second));
+        self.numbers.find(self.key.hash(&half), is_it).copied().map(DigestId)
     }
 
     /// The digest of a number.
@@ -66,6 +67,37 @@ impl Digests {
         };
         digest.expect("the halves of a digest have its length")
     }
+}
+
+/// What the places of digests depend on: they are hashes already, but anybody can make some that begin alike.
+#[derive(Debug)]
+struct Key([u64; 2]);
+
+impl Default for Key {
+    fn default() -> Self {
+        let random = RandomState::new();
+        Self([random.hash_one(0), random.hash_one(1) | 1])
+    }
+}
+
+impl Key {
+    /// All of the first eight bytes decides every bit, in a way that nobody outside knows.
+    #[expect(clippy::cast_possible_truncation, reason = "these are the halves of a product")]
+    fn hash(&self, half: &[u8; SHORT]) -> u64 {
+        let [whitener, factor] = self.0;
+        let front = half.first_chunk().expect("half a hash has more than eight bytes");
+        let product = u128::from(u64::from_le_bytes(*front) ^ whitener) * u128::from(factor);
+        (product >> 64) as u64 ^ product as u64
+    }
+}
+
+/// Whether the digest of a number has these halves.
+fn is_same(
+    (short, rest): (&[[u8; SHORT]], &HashMap<u32, [u8; SHORT]>),
+    id: u32,
+    (half, second): (&[u8; SHORT], Option<[u8; SHORT]>),
+) -> bool {
+    short[id as usize] == *half && rest.get(&id).copied() == second
 }
 
 fn halves(digest: &Digest) -> ([u8; SHORT], Option<[u8; SHORT]>) {

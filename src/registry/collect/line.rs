@@ -14,7 +14,7 @@ use tokio::{sync::Mutex, task::AbortHandle, time::sleep};
 
 use super::{
     wire::{PATIENCE, Wire},
-    words::{Begun, ItemText, Promised, PromisedAnswer, Remove, RemovedAnswer, Step, meaning},
+    words::{Begin, Begun, ItemText, Promised, PromisedAnswer, Remove, RemovedAnswer, Step, meaning},
 };
 
 /// Items, and digests, that are sent at once.
@@ -29,6 +29,7 @@ pub struct Line {
     wire: Arc<Mutex<Wire>>,
     /// Asks for nothing while nobody asks, so that the connection stays.
     humming: AbortHandle,
+    since: SystemTime,
 }
 
 /// Why a running registry does not do what it is asked.
@@ -60,10 +61,17 @@ impl Line {
     /// It is not there, or refuses.
     pub async fn begin(socket: &Path) -> Result<Self, LineError> {
         let mut wire = Wire::open(socket).await?;
-        wire.ask::<_, serde_json::Value>(Step::Begin.path(), &Begun::new()).await?;
+        let begin: Begin = wire.ask(Step::Begin.path(), &Begun::new()).await?;
+        let up = Duration::from_secs(begin.up);
+        let since = SystemTime::now().checked_sub(up).unwrap_or(SystemTime::UNIX_EPOCH);
         let wire = Arc::new(Mutex::new(wire));
         let humming = tokio::spawn(hum(Arc::clone(&wire))).abort_handle();
-        Ok(Self { wire, humming })
+        Ok(Self { wire, humming, since })
+    }
+
+    /// When the registry began to serve.
+    pub(crate) fn since(&self) -> SystemTime {
+        self.since
     }
 
     /// Which of these were promised to somebody lately.

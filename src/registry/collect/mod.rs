@@ -20,6 +20,7 @@ mod quarantine;
 mod references;
 mod served;
 mod snapshot;
+mod strangers;
 mod survey;
 mod sweep;
 mod tagged;
@@ -38,7 +39,7 @@ use std::{
 
 use oci::Digest;
 pub use oci::{RepositoryName, Tag};
-use storage::{Driver, Filesystem, Key, Kind};
+use storage::{Collected, Kind};
 
 pub use line::{Line, LineError};
 pub use mark::{Beside, Untagged};
@@ -48,6 +49,7 @@ pub use progress::{Phase, Progress};
 pub use quarantine::{Expired, Quarantine};
 use served::Served;
 pub use storage::{Access, Disposal, Item, Restored, RunId, RunIdError};
+use strangers::Strangers;
 pub use sweep::Swept;
 pub use tagged::{Inventory, Remembered, Repository as TaggedRepository, Tagged, Target};
 pub use usage::{By, Row, Usage};
@@ -77,7 +79,7 @@ pub fn cache_in(root_directory: &Path) -> PathBuf {
 /// A store that can be collected.
 #[derive(Clone, Debug)]
 pub struct Store {
-    filesystem: Filesystem,
+    collected: Collected,
     /// Who serves it, and since when what is written stays; none where nobody does.
     served: Option<(Arc<Line>, SystemTime)>,
 }
@@ -117,17 +119,16 @@ impl Store {
     /// # Errors
     /// There is none, somebody else uses it, or its folders are not the truth about it.
     pub async fn open(config: &storage::Config, access: Access) -> Result<Self, Error> {
-        let storage::Config::Filesystem(options) = config else { return Err(Error::Memory) };
-        let filesystem =
-            Filesystem::open_existing(options, access).map_err(|error| match error.kind() {
-                Kind::NotFound => Error::Missing(config.to_string()),
-                Kind::Busy => Error::Busy(config.to_string()),
-                _ => error.into(),
-            })?;
-        match filesystem.stat(Key::DatabaseInUse).await {
-            Ok(_) => Err(Error::Database(config.to_string())),
-            Err(error) if error.is_not_found() => Ok(Self { filesystem, served: None }),
-            Err(error) => Err(error.into()),
+        let opened = Collected::open_existing(config, access).await;
+        let opened = opened.map_err(|error| match error.kind() {
+            Kind::NotFound => Error::Missing(config.to_string()),
+            Kind::Busy => Error::Busy(config.to_string()),
+            _ => error.into(),
+        })?;
+        let collected = opened.ok_or(Error::Memory)?;
+        match collected.has_database().await? {
+            true => Err(Error::Database(config.to_string())),
+            false => Ok(Self { collected, served: None }),
         }
     }
 
@@ -157,7 +158,7 @@ impl Store {
         leased: &(dyn Fn(&Digest) -> bool + Sync),
         watch: &mut dyn FnMut(Progress),
     ) -> Result<Plan, Error> {
-        Ok(survey::plan(&self.filesystem, options, leased, watch).await?)
+        Ok(survey::plan(&self.collected, options, leased, watch).await?)
     }
 
     /// Reads the tags of the repositories that are wanted, with what they lead to and how old that is.
@@ -170,7 +171,7 @@ impl Store {
         remembered: Remembered<'_>,
         watch: &mut dyn FnMut(Progress),
     ) -> Result<Inventory, Error> {
-        Ok(tagged::read(&self.filesystem, wanted, remembered, watch).await?)
+        Ok(tagged::read(&self.collected, wanted, remembered, watch).await?)
     }
 
     /// Tells what takes the space, and what a collection would free.
@@ -183,7 +184,7 @@ impl Store {
         remembered: Remembered<'_>,
         watch: &mut dyn FnMut(Progress),
     ) -> Result<Usage, Error> {
-        Ok(usage::read(&self.filesystem, by, remembered, watch).await?)
+        Ok(usage::read(&self.collected, by, remembered, watch).await?)
     }
 
     /// How many bytes a collection of untagged manifests would free if these tags were gone.
@@ -195,7 +196,7 @@ impl Store {
         inventory: Inventory,
         gone: &HashSet<(RepositoryName, Tag)>,
     ) -> Result<u64, Error> {
-        Ok(tagged::freed(&self.filesystem, inventory, gone).await?)
+        Ok(tagged::freed(&self.collected, inventory, gone).await?)
     }
 
     /// Carries a plan out.
@@ -208,11 +209,13 @@ impl Store {
         disposal: &Disposal,
         watch: &mut dyn FnMut(Progress),
     ) -> Result<Swept, Error> {
-        let store = self.filesystem.clone();
+        let store = self.collected.clone();
         let swept = match &self.served {
             None => sweep::sweep(&store, plan, disposal, watch).await,
             Some((line, before)) => {
-                let served = Served { store, line: Arc::clone(line), before: *before };
+                let strangers = Strangers::new(plan.names().to_vec(), line.since());
+                let line = Arc::clone(line);
+                let served = Served { store, line, before: *before, strangers: strangers.into() };
                 sweep::sweep(&served, plan, disposal, watch).await
             }
         };
@@ -224,7 +227,7 @@ impl Store {
     /// # Errors
     /// It cannot be written.
     pub async fn quarantine(&self, age: Duration) -> Result<RunId, Error> {
-        Ok(quarantine::begin(&self.filesystem, SystemTime::now(), age).await?)
+        Ok(quarantine::begin(&self.collected, SystemTime::now(), age).await?)
     }
 
     /// Empties the quarantines whose time is over.
@@ -232,7 +235,7 @@ impl Store {
     /// # Errors
     /// They cannot be listed or emptied.
     pub async fn expire(&self) -> Result<Expired, Error> {
-        Ok(quarantine::expire(&self.filesystem, SystemTime::now()).await?)
+        Ok(quarantine::expire(&self.collected, SystemTime::now()).await?)
     }
 
     /// Looks for the quarantine of a run.
@@ -240,7 +243,7 @@ impl Store {
     /// # Errors
     /// There is none, or they cannot be listed.
     pub async fn has_quarantine(&self, run: &RunId) -> Result<(), Error> {
-        let is_there = quarantine::is_there(&self.filesystem, run).await?;
+        let is_there = quarantine::is_there(&self.collected, run).await?;
         if is_there { Ok(()) } else { Err(Error::NoRun(run.clone())) }
     }
 
@@ -249,7 +252,7 @@ impl Store {
     /// # Errors
     /// There is no such run, or it cannot be brought back.
     pub async fn undo(&self, run: &RunId) -> Result<Restored, Error> {
-        let restored = quarantine::undo(&self.filesystem, run).await?;
+        let restored = quarantine::undo(&self.collected, run).await?;
         restored.ok_or_else(|| Error::NoRun(run.clone()))
     }
 }

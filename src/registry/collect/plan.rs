@@ -226,6 +226,11 @@ impl Plan {
         };
     }
 
+    /// All repositories of the store.
+    pub(crate) fn names(&self) -> &[RepositoryName] {
+        &self.names
+    }
+
     /// What a step removes.
     pub fn items(&self, step: Step) -> impl Iterator<Item = Item> + '_ {
         let range = |wanted: Step, len: usize| if step == wanted { 0..len } else { 0..0 };

@@ -26,6 +26,8 @@ pub(crate) struct References {
     referred: Vec<DigestId>,
     /// How many were read from the store.
     pub(crate) read: u64,
+    /// How many bytes a blob has, where that was asked for once.
+    sizes: HashMap<DigestId, u64>,
     /// Why manifests are not understood.
     pub(crate) reasons: HashMap<DigestId, String>,
 }
@@ -96,6 +98,17 @@ impl References {
         understood.map(|(id, _)| (*id, self.of(*id)))
     }
 
+    /// How many bytes a blob has, if that is known.
+    pub(crate) fn size(&self, snapshot: &Snapshot, blob: &Digest) -> Option<u64> {
+        snapshot.digests.find(blob).and_then(|id| self.sizes.get(&id).copied())
+    }
+
+    /// Remembers how many bytes blobs have.
+    pub(crate) fn learn(&mut self, snapshot: &Snapshot, blobs: &[Digest], sizes: &[Option<u64>]) {
+        let ids = blobs.iter().map(|blob| snapshot.digests.find(blob));
+        self.sizes = ids.zip(sizes).filter_map(|(id, size)| id.zip(*size)).collect();
+    }
+
     fn is_known(&self, id: DigestId) -> bool {
         self.manifests.contains_key(&id)
     }
@@ -119,6 +132,16 @@ impl References {
             is_index: *is_index,
         };
         self.manifests.insert(id, Known::Refers(span));
+    }
+
+    /// The sizes that are known.
+    pub(crate) fn sizes(&self) -> impl Iterator<Item = (DigestId, u64)> {
+        self.sizes.iter().map(|(id, size)| (*id, *size))
+    }
+
+    /// Remembers a size.
+    pub(crate) fn add_size(&mut self, id: DigestId, size: u64) {
+        self.sizes.insert(id, size);
     }
 
     /// Remembers that a manifest is not there.
@@ -146,8 +169,10 @@ pub(crate) async fn gather<S: Bulk>(
     cache.load(snapshot, &mut references);
     let mut wanted = first(snapshot);
     while !wanted.is_empty() {
-        let unknown: Vec<_> =
+        let mut unknown: Vec<_> =
             wanted.iter().copied().filter(|&id| !references.is_known(id)).collect();
+        // Neighbours in the store are read one after the other.
+        unknown.sort_by_cached_key(|&id| snapshot.digests.digest(id));
         for some in unknown.chunks(BATCH) {
             read_some(store, snapshot, some, &mut references).await?;
             references.read += some.len() as u64;

@@ -4,18 +4,22 @@ use std::{io, sync::Arc, time::SystemTime};
 
 use bytes::Bytes;
 use storage::{
-    Bulk, Disposal, Error, Filesystem, Item, KeptRun, Removed, Restored, RunId, Stat, Survey,
+    Bulk, Collected, Disposal, Error, Item, KeptRun, Removed, Restored, RunId, Stat, Survey,
 };
 
-use super::line::{Line, LineError};
+use super::{
+    line::{Line, LineError},
+    strangers::Strangers,
+};
 
 /// The store, and the line to the registry.
 #[derive(Clone, Debug)]
 pub(crate) struct Served {
-    pub(crate) store: Filesystem,
+    pub(crate) store: Collected,
     pub(crate) line: Arc<Line>,
     /// What was written since stays.
     pub(crate) before: SystemTime,
+    pub(crate) strangers: Arc<Strangers>,
 }
 
 impl Bulk for Served {
@@ -44,6 +48,11 @@ impl Bulk for Served {
         items: Vec<Item>,
         disposal: Disposal,
     ) -> Result<Vec<Result<Removed, Error>>, Error> {
+        if let Some(folder) = self.store.folder()
+            && let Some(seen) = self.strangers.look(folder).await?
+        {
+            return Err(Error::io("collect", "the store that is served", io::Error::other(seen)));
+        }
         let removed = self.line.remove(&items, &disposal, self.before).await;
         let removed = removed.map_err(|error| failed("remove", error))?;
         let told = |(item, removed): (Item, Result<Removed, String>)| {

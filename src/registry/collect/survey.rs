@@ -12,7 +12,7 @@ use super::{
     links,
     mark::{Age, Aged, Ages, Beside, Marked, Rules, mark},
     note::{Note, told},
-    plan::{Plan, Step},
+    plan::Plan,
     progress::{Phase, Progress},
     references::{self, References},
     snapshot::Snapshot,
@@ -41,13 +41,7 @@ pub(crate) async fn plan<S: Bulk>(
         None => Cache::default(),
     };
     let read = |count| watch(Progress::Advanced(count));
-    let references = references::gather(store, &mut snapshot, &cache, read).await?;
-    if references.read > 0
-        && let Err(error) = cache.save(&snapshot, &references)
-    {
-        // The next collection reads the manifests again.
-        tracing::warn!(%error, "what manifests refer to could not be remembered");
-    }
+    let mut references = references::gather(store, &mut snapshot, &cache, read).await?;
     watch(Progress::Begun(Phase::Marking, None));
     let grace = options.grace.map(|grace| (begun, grace));
     let Options { untagged, empty, beside, .. } = *options;
@@ -56,9 +50,19 @@ pub(crate) async fn plan<S: Bulk>(
     if beside == Beside::Registry {
         plan.leads = Leads::of(&plan, &snapshot, &references);
     }
-    drop((snapshot, references));
-    watch(Progress::Begun(Phase::Sizes, Some(plan.len(Step::Blobs) as u64)));
-    measure(store, &mut plan, watch).await?;
+    let known: Vec<_> = plan.blobs.iter().map(|blob| references.size(&snapshot, blob)).collect();
+    let unknown = known.iter().filter(|size| size.is_none()).count();
+    watch(Progress::Begun(Phase::Sizes, Some(unknown as u64)));
+    let sizes = measure(store, &plan.blobs, known, watch).await?;
+    // One that is gone, or that nobody may look at, frees nothing that could be told.
+    plan.sizes = sizes.iter().map(|size| size.unwrap_or(0)).collect();
+    if references.read > 0 || unknown > 0 {
+        references.learn(&snapshot, &plan.blobs, &sizes);
+        if let Err(error) = cache.save(&snapshot, &references) {
+            // The next collection asks again.
+            tracing::warn!(%error, "what manifests refer to could not be remembered");
+        }
+    }
     Ok(plan)
 }
 
@@ -115,19 +119,21 @@ fn item(snapshot: &Snapshot, aged: Aged) -> Item {
     }
 }
 
-/// Asks how many bytes go.
+/// Asks how many bytes go, where that is not known.
 pub(super) async fn measure<S: Bulk>(
     store: &S,
-    plan: &mut Plan,
+    blobs: &[Digest],
+    known: Vec<Option<u64>>,
     watch: &mut dyn FnMut(Progress),
-) -> Result<(), Error> {
-    let mut sizes = Vec::with_capacity(plan.blobs.len());
-    for some in plan.blobs.chunks(BATCH) {
+) -> Result<Vec<Option<u64>>, Error> {
+    let asked = blobs.iter().zip(&known).filter(|(_, size)| size.is_none());
+    let asked: Vec<_> = asked.map(|(blob, _)| *blob).collect();
+    let mut found = Vec::with_capacity(asked.len());
+    for some in asked.chunks(BATCH) {
         let stats = store.stat(some.iter().copied().map(Item::Blob).collect()).await?;
-        // One that is gone, or that nobody may look at, frees nothing that could be told.
-        sizes.extend(stats.into_iter().map(|stat| stat.map_or(0, |stat| stat.size)));
+        found.extend(stats.into_iter().map(|stat| stat.ok().map(|stat| stat.size)));
         watch(Progress::Advanced(some.len() as u64));
     }
-    plan.sizes = sizes;
-    Ok(())
+    let mut found = found.into_iter();
+    Ok(known.into_iter().map(|size| size.or_else(|| found.next().flatten())).collect())
 }

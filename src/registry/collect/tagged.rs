@@ -17,7 +17,7 @@ use super::{
     digests::{DigestId, DigestSet},
     links,
     mark::{Beside, Rules, Untagged},
-    plan::{Empty, Step},
+    plan::Empty,
     progress::{Phase, Progress},
     references::{self, Manifest, References},
     snapshot::{Link, Repository as Stored, Snapshot},
@@ -263,9 +263,8 @@ pub(super) async fn freed<S: Bulk>(
         grace: None::<(SystemTime, _)>,
         leased: &|_| false,
     };
-    let mut plan = survey::decide(store, &mut snapshot, &references, rules).await?;
-    if plan.len(Step::Blobs) > 0 {
-        survey::measure(store, &mut plan, &mut |_| {}).await?;
-    }
-    Ok(plan.counts().bytes)
+    let plan = survey::decide(store, &mut snapshot, &references, rules).await?;
+    let known = plan.blobs.iter().map(|blob| references.size(&snapshot, blob)).collect();
+    let sizes = survey::measure(store, &plan.blobs, known, &mut |_| {}).await?;
+    Ok(sizes.into_iter().flatten().sum())
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use serde::Serialize;
-use storage::{Bulk, Error, Item};
+use storage::{Bulk, Error};
 
 use super::{
     cache::Cache,
@@ -17,9 +17,6 @@ use super::{
     survey,
     tagged::Remembered,
 };
-
-/// How much is asked for at once.
-const BATCH: usize = 8192;
 
 /// What the space is told by.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -87,7 +84,7 @@ pub(super) async fn read<S: Bulk>(
     let read = |count| watch(Progress::Advanced(count));
     let references = references::gather(store, &mut snapshot, &cache, read).await?;
     watch(Progress::Begun(Phase::Sizes, Some(snapshot.blobs.len() as u64)));
-    let sizes = sizes(store, &snapshot, watch).await?;
+    let sizes = sizes(store, &snapshot, &references, watch).await?;
     let freed = would_free(store, &mut snapshot, &references, &sizes, Untagged::Keep).await?;
     let more = would_free(store, &mut snapshot, &references, &sizes, Untagged::Remove).await?;
     Ok(Usage {
@@ -109,17 +106,14 @@ fn size(sizes: &Sizes, id: DigestId) -> u64 {
 async fn sizes<S: Bulk>(
     store: &S,
     snapshot: &Snapshot,
+    references: &References,
     watch: &mut dyn FnMut(Progress),
 ) -> Result<Sizes, Error> {
-    let mut sizes = Sizes::new();
-    for some in snapshot.blobs.chunks(BATCH) {
-        let items = some.iter().map(|id| Item::Blob(snapshot.digests.digest(*id))).collect();
-        let stats = store.stat(items).await?.into_iter();
-        // One that is gone by now, or that nobody may look at, has no size that could be told.
-        sizes.extend(some.iter().copied().zip(stats.map(|stat| stat.map_or(0, |stat| stat.size))));
-        watch(Progress::Advanced(some.len() as u64));
-    }
-    Ok(sizes)
+    let blobs: Vec<_> = snapshot.blobs.iter().map(|id| snapshot.digests.digest(*id)).collect();
+    let known = blobs.iter().map(|blob| references.size(snapshot, blob)).collect();
+    let sizes = survey::measure(store, &blobs, known, watch).await?;
+    // One that is gone by now, or that nobody may look at, has no size that could be told.
+    Ok(snapshot.blobs.iter().copied().zip(sizes.into_iter().map(Option::unwrap_or_default)).collect())
 }
 
 /// Bytes that a collection would free while nobody serves.

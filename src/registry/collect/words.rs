@@ -1,6 +1,6 @@
 //! What a collector and the registry beside it say to each other, over the admin socket.
 
-use std::{fmt::Display, str::FromStr};
+use std::{fmt::Display, str::FromStr, time::Duration};
 
 use oci::{Digest, RepositoryName, Tag};
 use serde::{Deserialize, Serialize, de::Error as _};
@@ -17,7 +17,16 @@ pub(crate) enum Step {
     Sync,
 }
 
-/// `POST /v1/collection` and `/v1/collection/sync` answer.
+/// `POST /v1/collection` answers.
+#[derive(Debug, Deserialize, Serialize)]
+pub(crate) struct Begin {
+    schema: u32,
+    /// How long the registry has been up, in seconds; a former one does not say.
+    #[serde(default)]
+    pub(crate) up: u64,
+}
+
+/// `POST /v1/collection/sync` answers, and what has no more to say is sent.
 #[derive(Debug, Serialize)]
 pub(crate) struct Begun {
     schema: u32,
@@ -154,6 +163,12 @@ impl ItemText {
             Self::Layer { repository, digest } => Item::Layer(read(repository)?, read(digest)?),
             Self::Blob { digest } => Item::Blob(read(digest)?),
         })
+    }
+}
+
+impl Begin {
+    pub(crate) fn new(up: Duration) -> Self {
+        Self { schema: SCHEMA, up: up.as_secs() }
     }
 }
 

@@ -8,7 +8,7 @@ use super::{
     Origin,
     check::Findings,
     keys::{self, Support, nearest},
-    scalar,
+    s3, scalar,
     tree::{Entry, Node},
 };
 
@@ -57,6 +57,7 @@ fn one(driver: &Entry, root: &Node, findings: &mut Findings) -> Option<storage::
     match driver.key.as_str() {
         "filesystem" => Some(storage::Config::Filesystem(filesystem(root, findings))),
         "inmemory" => Some(storage::Config::InMemory),
+        "s3" | "s3aws" => s3::read(driver, findings).map(storage::Config::S3),
         name => {
             refuse(name, driver, findings);
             None
@@ -69,12 +70,12 @@ fn refuse(name: &str, driver: &Entry, findings: &mut Findings) {
     let named = Node::null(driver.origin.clone());
     if keys::find(&path).is_some_and(|key| matches!(key.support, Support::NotYet(_))) {
         let message = format!("the storage driver `{name}` is not supported yet");
-        findings.problem(&path, &named, message, Some("use `filesystem` or `inmemory`"));
+        findings.problem(&path, &named, message, Some("use `filesystem`, `s3` or `inmemory`"));
         return;
     }
     let hint =
         nearest(name, keys::children("storage")).map(|near| format!("did you mean `{near}`?"));
-    let advice = hint.as_deref().or(Some("the drivers are `filesystem` and `inmemory`"));
+    let advice = hint.as_deref().or(Some("the drivers are `filesystem`, `s3` and `inmemory`"));
     findings.problem(&path, &named, format!("`{name}` is no storage driver"), advice);
 }
 

@@ -22,6 +22,7 @@ mod proxy;
 mod read;
 mod redirect;
 mod redis;
+mod s3;
 mod scalar;
 mod secret;
 mod sendfile;
@@ -159,6 +160,9 @@ pub struct Storage {
     pub upload_purging: UploadPurging,
     /// `middleware.storage`, unless `storage.redirect.disable`: none serves every blob itself.
     pub redirect: Option<Redirect>,
+    /// How long the URLs hold by which clients get blobs from the bucket: 20 m, or `storage.redirect.expirydelay`. None
+    /// where there is no bucket, where `storage.redirect.disable` is set, or a middleware sends them elsewhere.
+    pub bucket_urls: Option<Duration>,
 }
 
 impl Storage {
@@ -166,7 +170,7 @@ impl Storage {
     pub fn folder(&self) -> Option<&Path> {
         match &self.driver {
             storage::Config::Filesystem(filesystem) => Some(&filesystem.root_directory),
-            storage::Config::InMemory => None,
+            storage::Config::InMemory | storage::Config::S3(_) => None,
         }
     }
 }

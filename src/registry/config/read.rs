@@ -70,10 +70,12 @@ pub(super) fn config(root: &Node, findings: &mut Findings) -> Option<Config> {
 /// Who was sent elsewhere for a blob comes there while the URL holds: so long it must be there.
 fn lease(root: &Node, storage: Option<&Storage>, findings: &mut Findings) -> Duration {
     let redirect = storage.and_then(|storage| storage.redirect.as_ref()?.signing.as_ref());
-    let holds = redirect.map_or(Duration::ZERO, |signing| signing.duration);
+    let bucket = storage.and_then(|storage| storage.bucket_urls);
+    let holds = redirect.map(|signing| signing.duration).or(bucket).unwrap_or_default();
     let Some(set) = span(root, "regctl.lease") else { return LEASE.max(holds) };
     if let Some(node) = root.find("regctl.lease").filter(|_| set < holds) {
-        let message = "shorter than the URLs of `cloudfront` hold; taken as long as they do";
+        let message =
+            "shorter than the URLs hold to which clients are sent; taken as long as they do";
         findings.warning("regctl.lease", node, message);
     }
     set.max(holds)
@@ -189,12 +191,19 @@ fn storage(root: &Node, findings: &mut Findings) -> Option<Storage> {
         interval: span(root, &at("interval")).unwrap_or(Duration::from_secs(24 * 3600)),
         dry_run: boolean(root, &at("dryrun")).unwrap_or(false),
     };
+    let driver = driver?;
+    let redirect = redirect::read(root, findings);
+    let bucket_urls = match (&driver, &redirect) {
+        (storage::Config::S3(_), None) => redirect::bucket_urls(root),
+        _ => None,
+    };
     Some(Storage {
-        driver: driver?,
+        driver,
         delete: boolean(root, "storage.delete.enabled").unwrap_or(false),
         read_only: boolean(root, "storage.maintenance.readonly.enabled").unwrap_or(false),
         upload_purging,
-        redirect: redirect::read(root, findings),
+        redirect,
+        bucket_urls,
     })
 }
 

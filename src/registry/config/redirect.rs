@@ -7,12 +7,15 @@ use super::{
     check::Findings,
     duration,
     keys::{self, nearest},
-    proxy, scalar,
+    proxy, read, scalar,
     tree::Node,
 };
 
 /// As Distribution.
 const DURATION: Duration = Duration::from_secs(20 * 60);
+
+/// What a signature of Amazon's may hold at most.
+const LONGEST: Duration = Duration::from_secs(7 * 24 * 3600);
 
 const LIST: &str = "middleware.storage";
 
@@ -49,9 +52,19 @@ pub(super) fn read(root: &Node, findings: &mut Findings) -> Option<Redirect> {
         findings.problem(LIST, second, "two that redirect", Some("disable all but one"));
         return None;
     }
-    let redirect = one(item, findings);
+    one(item, findings).filter(|_| !is_disabled_as_such(root))
+}
+
+/// How long the URLs of a bucket hold; none where clients are not sent there.
+pub(super) fn bucket_urls(root: &Node) -> Option<Duration> {
+    let delay = read::span(root, "storage.redirect.expirydelay").filter(|delay| !delay.is_zero());
+    let holds = delay.unwrap_or(DURATION).min(LONGEST);
+    (!is_disabled_as_such(root)).then_some(holds)
+}
+
+fn is_disabled_as_such(root: &Node) -> bool {
     let disable = root.find("storage.redirect.disable").and_then(Node::text);
-    redirect.filter(|_| disable.and_then(scalar::boolean) != Some(true))
+    disable.and_then(scalar::boolean) == Some(true)
 }
 
 fn one(item: &Node, findings: &mut Findings) -> Option<Redirect> {

@@ -1,6 +1,6 @@
 //! Blobs of a repository: what its layer links name.
 
-use std::iter;
+use std::{iter, time::Duration};
 
 use bytes::Bytes;
 use oci::{Algorithm, Digest, RepositoryName};
@@ -58,6 +58,23 @@ impl Content {
             }
             Err(error) if error.is_not_found() => Err(Error::BlobUnknown(*digest)),
             Err(error) => Err(error.into()),
+        }
+    }
+
+    /// A URL by which a client gets a blob from the bucket, that it was just told of; none where there is no bucket, or
+    /// no URL of it can be made.
+    pub(crate) async fn bucket_url(
+        &self,
+        digest: &Digest,
+        head: bool,
+        lasting: Duration,
+    ) -> Option<String> {
+        match self.backend().presigned(digest, head, lasting).await {
+            Ok(url) => url,
+            Err(error) => {
+                tracing::warn!(%error, "blob is served here, since no URL of it can be signed");
+                None
+            }
         }
     }
 

@@ -1,7 +1,7 @@
 //! Changes to single tags that were decided on elsewhere, a while ago: each happens only if the tag is still what it was then.
 
 use oci::{Digest, RepositoryName, Tag};
-use storage::{Alone, Driver, Filesystem, Folder, Key};
+use storage::{Alone, Driver, Folder, Key};
 
 use super::{
     Content, Error, Writing,
@@ -84,7 +84,8 @@ impl Writing {
 impl Content {
     /// Keeps other processes from using the storage for as long as what this returns; none where no other could.
     pub(crate) fn alone(&self) -> Result<Option<Alone>, Error> {
-        let store = self.backend().collected();
-        Ok(store.map(Filesystem::exclude_others).transpose()?)
+        // Of a bucket nobody here can know who else has it.
+        let store = self.backend().collected().filter(|store| !store.is_shared());
+        Ok(store.map(|store| store.exclude_others()).transpose()?)
     }
 }

@@ -5,8 +5,8 @@
 //! looks at every interleaving. What the collection has to do with it: it asks for manifests before what they refer
 //! to, and what a manifest refers to that is kept is kept, too.
 //!
-//! It needs that every promise is remembered: so it begins when this process is as old as a lease, and nobody else uses the
-//! store meanwhile.
+//! It needs that every promise is remembered: so it begins when this process is as old as a lease, nobody else uses the
+//! store meanwhile, and no promise ends before it does.
 
 use std::{
     sync::atomic::Ordering,
@@ -55,6 +55,10 @@ pub(crate) enum NotBegun {
     Ending,
     #[error("the storage of this registry ends with it: there is nothing to collect")]
     InMemory,
+    #[error(
+        "others may use the bucket, and know nothing of a collection: run it without --online, or with --read-only"
+    )]
+    Bucket,
     #[error("another process uses the storage, and knows nothing of this collection")]
     Shared(#[source] storage::Error),
 }
@@ -74,6 +78,9 @@ impl Content {
     /// Begins a collection beside this registry.
     pub(crate) fn begin_collection(&self) -> Result<Collection, NotBegun> {
         let store = self.backend().collected().ok_or(NotBegun::InMemory)?;
+        if store.is_shared() {
+            return Err(NotBegun::Bucket);
+        }
         if *self.shared.is_ending.borrow() {
             return Err(NotBegun::Ending);
         }
@@ -84,6 +91,7 @@ impl Content {
         if self.shared.is_collected.swap(true, Ordering::AcqRel) {
             return Err(NotBegun::Another);
         }
+        self.shared.leases.keep();
         let only = Only(self.clone());
         let alone = store.exclude_others().map_err(NotBegun::Shared)?;
         Ok(Collection { content: self.clone(), _alone: alone, _only: only })
@@ -91,6 +99,11 @@ impl Content {
 }
 
 impl Collection {
+    /// How long this registry has made promises.
+    pub(crate) fn up(&self) -> Duration {
+        self.content.shared.leases.ages().1
+    }
+
     /// Which of these were promised to somebody.
     pub(crate) fn promised(&self, digests: &[Digest]) -> Vec<bool> {
         digests.iter().map(|digest| self.content.shared.leases.holds(digest)).collect()
@@ -174,6 +187,7 @@ impl Drop for Only {
         if let Some(redis) = self.0.redis() {
             redis.forget_all();
         }
+        self.0.shared.leases.let_go();
         self.0.shared.is_collected.store(false, Ordering::Release);
     }
 }

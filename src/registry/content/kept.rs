@@ -1,6 +1,8 @@
 //! What a proxy keeps of another registry: manifests without what they refer to, and sessions that are read
 //! while they are written. What has been kept for long enough goes again.
 
+use std::{collections::HashMap, sync::Arc};
+
 use bytes::Bytes;
 use oci::{Algorithm, Digest, RepositoryName, Tag};
 use storage::{Driver, Folder, Key, Object};
@@ -9,6 +11,9 @@ use super::{
     Content, Error, UploadId, Writing,
     locks::{Mode, Subject},
 };
+
+/// A question that is asked while something is locked.
+pub(crate) type Question = Box<dyn FnOnce() -> bool + Send>;
 
 /// The record of what was fetched: more than a million entries.
 const SCHEDULE_BYTES: usize = 512 * 1024 * 1024;
@@ -39,6 +44,33 @@ impl Content {
         tag: &Tag,
     ) -> Result<Option<Digest>, Error> {
         self.read_link(Key::TagLink(repository, tag)).await
+    }
+
+    /// Whether a repository has a link to a manifest.
+    pub(crate) async fn has_revision(
+        &self,
+        repository: &RepositoryName,
+        digest: &Digest,
+    ) -> Result<bool, Error> {
+        self.exists(Key::RevisionLink(repository, digest)).await
+    }
+
+    /// The tags of a repository, by what each points to as it is read.
+    pub(crate) async fn tags_by_target(
+        &self,
+        repository: &RepositoryName,
+    ) -> Result<HashMap<Digest, Vec<Tag>>, Error> {
+        let tags = match self.tags(repository).await {
+            Err(Error::NameUnknown(_)) => Arc::default(),
+            tags => tags?,
+        };
+        let mut by_target: HashMap<Digest, Vec<Tag>> = HashMap::new();
+        for tag in tags.iter() {
+            if let Some(target) = self.tag(repository, tag).await? {
+                by_target.entry(target).or_default().push(tag.clone());
+            }
+        }
+        Ok(by_target)
     }
 
     /// All blobs and manifests that a repository has links to.
@@ -103,15 +135,16 @@ impl Writing {
         .await
     }
 
-    /// Takes content out of a repository, whatever it is there, with the tags that point to it; its bytes go
-    /// when no other repository has it, which is asked under its lock.
+    /// Takes content out of a repository, whatever it is there, with those of some tags that still point to it; its bytes
+    /// go when no other repository has it. Both questions are asked under its lock: whether its time has come, since it
+    /// may have been fetched again meanwhile, and whether others hold it.
     ///
     /// What was promised of it still holds: it can be had again from where it was fetched.
     pub(crate) async fn expire(
         &self,
-        repository: &RepositoryName,
-        digest: &Digest,
-        is_held_elsewhere: impl FnOnce() -> bool + Send + 'static,
+        (repository, digest): (&RepositoryName, &Digest),
+        tags: Vec<Tag>,
+        (is_due, is_held_elsewhere): (Question, Question),
     ) -> Result<(), Error> {
         let (repository, digest) = (repository.clone(), *digest);
         self.shielded(move |content| async move {
@@ -120,14 +153,18 @@ impl Writing {
                 (Subject::Digest(&digest), Mode::Exclusive),
             ];
             let _locks = content.shared.locks.acquire_all(subjects).await;
-            let revision = Key::RevisionLink(&repository, &digest);
-            if content.exists(revision).await? {
-                for tag in content.tags_of(&repository, &digest).await? {
-                    content.backend().delete_folder(Folder::Tag(&repository, &tag)).await?;
+            if !is_due() {
+                return Ok(());
+            }
+            for tag in &tags {
+                if content.tag(&repository, tag).await? == Some(digest) {
+                    content.backend().delete_folder(Folder::Tag(&repository, tag)).await?;
                 }
             }
             let mut deleted = Ok(());
-            for key in [revision, Key::LayerLink(&repository, &digest)] {
+            let links =
+                [Key::RevisionLink(&repository, &digest), Key::LayerLink(&repository, &digest)];
+            for key in links {
                 deleted = deleted.and(content.delete_if_there(key).await);
             }
             content.forget_elsewhere(&repository, &digest);

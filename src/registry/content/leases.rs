@@ -6,6 +6,9 @@
 //! is leased, with all that a leased manifest refers to. What a tag pointed to before it was moved or
 //! deleted is leased too: somebody may have read the tag the moment before.
 //!
+//! While a collection runs beside the registry no promise ends: what was made known after the collection had decided what is
+//! garbage must be remembered until it has removed the last of it, however long that takes.
+//!
 //! A promise is made while the digest's lock is held, shared or not. Who deletes holds it alone, and asks
 //! here after that: it sees every promise, or the promise sees that the blob is gone.
 //!
@@ -51,6 +54,8 @@ pub(crate) struct Held {
 /// Two generations: what is in the older one was promised before the younger one began.
 struct Shard {
     began: Instant,
+    /// Whether no generation ends for now.
+    is_kept: bool,
     young: HashSet<u32, Prehashed>,
     old: HashSet<u32, Prehashed>,
 }
@@ -93,6 +98,21 @@ impl Leases {
         held
     }
 
+    /// Has no promise end until [`Leases::let_go`].
+    pub(super) fn keep(&self) {
+        let now = Instant::now();
+        (0..SHARDS).for_each(|index| self.shard(index, now).is_kept = true);
+    }
+
+    /// Has promises end again, none earlier than after a lease from when it was made.
+    pub(super) fn let_go(&self) {
+        self.let_go_at(Instant::now());
+    }
+
+    fn let_go_at(&self, now: Instant) {
+        (0..SHARDS).for_each(|index| self.shard(index, now).let_go(now, self.lease));
+    }
+
     fn promise_at(&self, digest: &Digest, now: Instant) {
         let (index, hash) = self.place(digest);
         let mut shard = self.shard(index, now);
@@ -124,13 +144,13 @@ impl Leases {
 
 impl Shard {
     fn new(began: Instant) -> Self {
-        Self { began, young: HashSet::default(), old: HashSet::default() }
+        Self { began, is_kept: false, young: HashSet::default(), old: HashSet::default() }
     }
 
     /// Begins a generation where the last one is as old as a lease.
     fn turn(&mut self, now: Instant, lease: Duration) {
         let age = now.saturating_duration_since(self.began);
-        if age < lease {
+        if self.is_kept || age < lease {
             return;
         }
         self.old = std::mem::take(&mut self.young);
@@ -138,6 +158,15 @@ impl Shard {
             self.old = HashSet::default();
         }
         self.began = now;
+    }
+
+    /// Ends the generation that should have ended meanwhile; what was promised in it may be from a moment ago.
+    fn let_go(&mut self, now: Instant, lease: Duration) {
+        self.is_kept = false;
+        if now.saturating_duration_since(self.began) >= lease {
+            self.old = std::mem::take(&mut self.young);
+            self.began = now;
+        }
     }
 
     fn is_full(&self) -> bool {
@@ -213,6 +242,27 @@ mod tests {
             leases.promise_at(&digest(1), leases.opened + Duration::from_secs(60 * minute));
         }
         assert!(leases.holds_at(&digest(1), leases.opened + Duration::from_secs(60 * 629)));
+    }
+
+    #[test]
+    fn no_promise_ends_while_they_are_kept_and_each_holds_for_a_lease_after_it_was_made() {
+        let leases = Leases::new(HOUR);
+        let hours = |count: u32| leases.opened + count * HOUR;
+        leases.promise_at(&digest(1), leases.opened);
+        leases.keep();
+        leases.promise_at(&digest(2), hours(1));
+        leases.promise_at(&digest(3), hours(9));
+        assert!([1, 2, 3].iter().all(|it| leases.holds_at(&digest(*it), hours(9))));
+        leases.let_go_at(hours(9));
+        let minute = Duration::from_secs(60);
+        assert!(leases.holds_at(&digest(3), hours(10) - minute));
+        assert!(![1, 2, 3].iter().any(|it| leases.holds_at(&digest(*it), hours(10) + minute)));
+        // One that is over at once ends nothing and holds nothing up.
+        leases.promise_at(&digest(4), hours(20));
+        leases.keep();
+        leases.let_go_at(hours(20) + minute);
+        assert!(leases.holds_at(&digest(4), hours(21) - minute));
+        assert!(!leases.holds_at(&digest(4), hours(22) + minute));
     }
 
     #[test]

@@ -21,6 +21,9 @@ const TAG_READS: usize = 4;
 /// As many as anybody reads.
 const REPORTED: usize = 100;
 
+/// How many of its references a store over a network is asked for at once.
+const ASKED_AT_ONCE: usize = 16;
+
 /// A manifest as it is stored.
 #[derive(Debug)]
 pub(crate) struct StoredManifest {
@@ -76,13 +79,28 @@ impl Content {
             if last == Some(digest) {
                 break;
             }
-            if let Some(manifest) = self.revision(repository, &digest).await? {
+            if let Some(manifest) = self.tagged(repository, &digest).await? {
                 return Ok(manifest);
             }
             // The tag may have moved on, and the manifest been deleted, since the link was read.
             last = Some(digest);
         }
         Err(unknown())
+    }
+
+    /// The manifest that a tag was just found to point to, if the repository has it.
+    async fn tagged(
+        &self,
+        repository: &RepositoryName,
+        digest: &Digest,
+    ) -> Result<Option<StoredManifest>, Error> {
+        let recent = self.shared.recent.as_ref();
+        if let Some(bytes) = recent.and_then(|recent| recent.get(repository, digest)) {
+            let _lock = self.shared.locks.acquire(Subject::Digest(digest), Mode::Shared).await;
+            self.shared.leases.promise(digest);
+            return Ok(Some(StoredManifest { digest: *digest, bytes }));
+        }
+        self.revision(repository, digest).await
     }
 
     /// The manifest of a digest, if the repository has it.
@@ -94,7 +112,7 @@ impl Content {
         let _lock = self.shared.locks.acquire(Subject::Digest(digest), Mode::Shared).await;
         let link = self.read_link(Key::RevisionLink(repository, digest)).await?;
         let Some(canonical) = link else { return Ok(None) };
-        match self.backend().get(Key::Blob(&canonical), MANIFEST_BYTES).await {
+        match self.manifest_bytes(repository, &canonical).await {
             Ok(bytes) => {
                 // A link that names another digest is looked at under its own.
                 self.shared.leases.promise(digest);
@@ -104,6 +122,22 @@ impl Content {
             Err(error) if error.is_not_found() => Ok(None),
             Err(error) => Err(error.into()),
         }
+    }
+
+    /// The bytes of a manifest that the repository has.
+    async fn manifest_bytes(
+        &self,
+        repository: &RepositoryName,
+        digest: &Digest,
+    ) -> Result<Bytes, storage::Error> {
+        let read = self.backend().get(Key::Blob(digest), MANIFEST_BYTES);
+        let Some(recent) = &self.shared.recent else { return read.await };
+        if let Some(bytes) = recent.get(repository, digest) {
+            return Ok(bytes);
+        }
+        let bytes = read.await?;
+        recent.keep(repository, digest, &bytes);
+        Ok(bytes)
     }
 }
 
@@ -244,21 +278,51 @@ impl Content {
         repository: &RepositoryName,
         push: &Push,
     ) -> Result<(), Error> {
-        let mut missing = Vec::new();
+        let mut asked = Vec::new();
         for (role, descriptor) in push.manifest.references() {
             // Also what is not asked for: it may be there.
             self.promise_reference(repository, &descriptor.digest).await?;
-            if !push.needs.ask_for(role, descriptor)
-                || self.holds_reference(repository, role, &descriptor.digest).await?
-            {
-                continue;
+            if push.needs.ask_for(role, descriptor) {
+                asked.push((role, descriptor.digest));
             }
-            if missing.len() == REPORTED {
+        }
+        let mut missing = Vec::new();
+        for batch in asked.chunks(if self.backend().is_remote() { ASKED_AT_ONCE } else { 1 }) {
+            missing.extend(self.missing(repository, batch).await?);
+            if missing.len() >= REPORTED {
+                missing.truncate(REPORTED);
                 break;
             }
-            missing.push(descriptor.digest);
         }
         if missing.is_empty() { Ok(()) } else { Err(Error::References(missing)) }
+    }
+
+    /// Which of these the repository does not have. Where the answers come over a network they are waited for together.
+    async fn missing(
+        &self,
+        repository: &RepositoryName,
+        asked: &[(Role, Digest)],
+    ) -> Result<Vec<Digest>, Error> {
+        if let [(role, digest)] = asked {
+            let is_there = self.holds_reference(repository, *role, digest).await?;
+            return Ok(if is_there { Vec::new() } else { vec![*digest] });
+        }
+        let asking: Vec<_> = asked
+            .iter()
+            .map(|&(role, digest)| {
+                let (content, repository) = (self.clone(), repository.clone());
+                let asked =
+                    async move { content.holds_reference(&repository, role, &digest).await };
+                (digest, tokio::spawn(asked))
+            })
+            .collect();
+        let mut missing = Vec::new();
+        for (digest, answer) in asking {
+            if !answer.await.map_err(|_| Error::Panicked)?? {
+                missing.push(digest);
+            }
+        }
+        Ok(missing)
     }
 
     async fn holds_reference(

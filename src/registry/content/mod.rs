@@ -18,6 +18,7 @@ mod lists;
 mod locks;
 mod manifest;
 mod purge;
+mod recent;
 mod referrers;
 mod session;
 mod store;
@@ -39,6 +40,7 @@ pub(crate) use change::TagChange;
 pub(crate) use collection::{Collection, Ended, NotBegun, Terms};
 pub(crate) use condition::{Condition, Versions};
 pub(crate) use error::{BodyError, Error};
+pub(crate) use kept::Question;
 pub(crate) use leases::Held;
 pub(crate) use manifest::{Needs, Push, Pushed, StoredManifest};
 pub(crate) use purge::{Purge, before};
@@ -54,6 +56,7 @@ use crate::{metrics::Actions, redis::Redis};
 use leases::Leases;
 use lists::Lists;
 use locks::Locks;
+use recent::Recent;
 use referrers::LISTS;
 use session::Sessions;
 use store::Store;
@@ -77,6 +80,8 @@ struct Shared {
     sessions: Sessions,
     writes: Writes,
     lists: Lists,
+    /// None where the kernel keeps what was read.
+    recent: Option<Recent>,
     /// Whether a collection runs beside this.
     is_collected: AtomicBool,
     /// What other registries believe of this storage.
@@ -95,6 +100,7 @@ impl Content {
         let store = Store::new(Backend::open(config)?);
         let (locks, subjects, sessions, writes, lists) = Default::default();
         let leases = Leases::new(lease);
+        let recent = store.is_remote().then(Recent::default);
         let referrer_lists = Semaphore::new(LISTS);
         let is_ending = watch::Sender::new(false);
         let shared = Shared {
@@ -104,6 +110,7 @@ impl Content {
             leases,
             referrer_lists,
             lists,
+            recent,
             sessions,
             writes,
             is_collected: AtomicBool::new(false),

@@ -3,13 +3,13 @@
 use std::{
     future::Future,
     sync::OnceLock,
-    time::{Instant, SystemTime},
+    time::{Duration, Instant, SystemTime},
 };
 
 use bytes::Bytes;
 use oci::{Digest, RepositoryName};
 use storage::{
-    Backend, Driver, Entry, Error, Filesystem, Folder, Key, Kind, Object, Staged, Stat, UploadId,
+    Backend, Collected, Driver, Entry, Error, Folder, Key, Kind, Object, Staged, Stat, UploadId,
     Writer,
 };
 
@@ -28,18 +28,33 @@ impl Store {
         Self { backend, actions: OnceLock::new() }
     }
 
+    /// Whether it is asked over a network.
+    pub(super) fn is_remote(&self) -> bool {
+        self.backend.is_remote()
+    }
+
     pub(super) fn name(&self) -> &'static str {
         self.backend.name()
     }
 
     /// The store as a collector sees it; what is done to it is not counted.
-    pub(super) fn collected(&self) -> Option<&Filesystem> {
+    pub(super) fn collected(&self) -> Option<Collected> {
         self.backend.collected()
     }
 
     /// How many bytes there is still room for, where that is known.
     pub(super) async fn room(&self) -> Result<Option<u64>, Error> {
         self.backend.room().await
+    }
+
+    /// A URL by which a client gets a blob itself, where there is such a thing. The storage is not asked.
+    pub(super) async fn presigned(
+        &self,
+        digest: &Digest,
+        head: bool,
+        lasting: Duration,
+    ) -> Result<Option<String>, Error> {
+        self.backend.presigned(digest, head, lasting).await
     }
 
     /// Counts from now on.

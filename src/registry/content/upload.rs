@@ -126,6 +126,8 @@ impl Writing {
         let (repository, digest) = (repository.clone(), *digest);
         self.shielded(move |content| async move {
             let (mut turn, mut writer) = content.open_upload(&repository, id, position).await?;
+            let becomes = writer.become_blob(&digest).await;
+            becomes.map_err(|error| unknown_upload(error, id))?;
             let algorithm = digest.algorithm();
             let received =
                 receive(&content, (&mut turn, &mut writer), (position, algorithm), body).await;
@@ -253,7 +255,6 @@ where
         }
         writer.write(bytes).await?;
     }
-    writer.flush().await?;
     check_length(received, announced)
 }
 

@@ -107,7 +107,7 @@ fn take_log(found: &mut Reloaded, running: &mut Log, new: &Log) {
 }
 
 fn take_storage(found: &mut Reloaded, running: &mut Storage, new: &Storage) {
-    let Storage { driver, delete, read_only, upload_purging, redirect } = new;
+    let Storage { driver, delete, read_only, upload_purging, redirect, bucket_urls } = new;
     take_driver(found, &running.driver, driver);
     found.live("storage.delete.enabled", &mut running.delete, delete);
     found.live("storage.maintenance.readonly.enabled", &mut running.read_only, read_only);
@@ -118,10 +118,11 @@ fn take_storage(found: &mut Reloaded, running: &mut Storage, new: &Storage) {
     found.live("storage.maintenance.uploadpurging.interval", &mut purging.interval, interval);
     found.live("storage.maintenance.uploadpurging.dryrun", &mut purging.dry_run, dry_run);
     found.fixed("middleware.storage", &running.redirect, redirect);
+    found.fixed("storage.redirect", &running.bucket_urls, bucket_urls);
 }
 
 fn take_driver(found: &mut Reloaded, running: &storage::Config, new: &storage::Config) {
-    use storage::Config::{Filesystem, InMemory};
+    use storage::Config::{Filesystem, InMemory, S3};
     match (running, new) {
         (Filesystem(running), Filesystem(new)) => {
             let storage::FilesystemConfig { root_directory, max_threads } = new;
@@ -130,8 +131,10 @@ fn take_driver(found: &mut Reloaded, running: &storage::Config, new: &storage::C
             found.fixed("storage.filesystem.maxthreads", &running.max_threads, max_threads);
         }
         (InMemory, InMemory) => {}
-        (InMemory, Filesystem(_)) => found.needs_restart.push("storage.filesystem"),
-        (Filesystem(_), InMemory) => found.needs_restart.push("storage.inmemory"),
+        (S3(running), S3(new)) => found.fixed("storage.s3", running, new),
+        (_, Filesystem(_)) => found.needs_restart.push("storage.filesystem"),
+        (_, InMemory) => found.needs_restart.push("storage.inmemory"),
+        (_, S3(_)) => found.needs_restart.push("storage.s3"),
     }
 }
 

@@ -71,9 +71,15 @@ impl Health {
         before.is_some()
     }
 
-    fn forget(&self) {
+    /// What is checked from now on, by name: what fails of it goes on failing until it is looked at, and the rest
+    /// is forgotten.
+    fn begin<'a>(&self, names: impl Iterator<Item = &'a str>) {
         let mut state = self.lock();
-        state.failing.clear();
+        let faults: BTreeMap<_, _> = std::mem::take(&mut state.failing).into_values().collect();
+        let failing = |(number, name): (usize, &str)| {
+            Some((number, (name.to_owned(), faults.get(name)?.clone())))
+        };
+        state.failing = names.enumerate().filter_map(failing).collect();
         self.settle(&state);
     }
 
@@ -95,6 +101,7 @@ pub(crate) async fn run(
 ) -> Infallible {
     loop {
         let checks = checks::of(&settings.borrow_and_update(), &content);
+        health.begin(checks.iter().map(|check| check.name.as_str()));
         let mut running = JoinSet::new();
         for (number, check) in checks.into_iter().enumerate() {
             running.spawn(repeat(Arc::clone(&health), number, check));
@@ -104,7 +111,6 @@ pub(crate) async fn run(
             return pending().await;
         }
         running.shutdown().await;
-        health.forget();
     }
 }
 
@@ -148,11 +154,24 @@ mod tests {
     }
 
     #[test]
+    fn what_fails_fails_until_it_is_looked_at_under_other_settings_too() {
+        let health = Health::default();
+        for (number, name) in ["a", "b", "c"].into_iter().enumerate() {
+            health.note(number, name, Some("broken".to_owned()));
+        }
+        health.begin(["d", "c", "a"].into_iter());
+        let broken = |name: &str| (name.to_owned(), "broken".to_owned());
+        assert_eq!(health.failing(), [broken("a"), broken("c")].into());
+        assert!(health.note(1, "c", None) && health.is_ill());
+        assert!(health.note(2, "a", None) && !health.is_ill());
+    }
+
+    #[test]
     fn what_is_down_by_hand_stays_so_whatever_checks_say() {
         let health = Health::default();
         assert!(health.set_down(true) && !health.set_down(true));
         health.note(0, "a", None);
-        health.forget();
+        health.begin([].into_iter());
         assert!(health.is_ill());
         assert!(health.failing().contains_key(BY_HAND));
         assert!(health.set_down(false) && !health.is_ill());

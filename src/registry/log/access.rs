@@ -35,6 +35,10 @@ pub struct AccessLine<'a> {
     pub time: SystemTime,
     /// The address of the client, without the port.
     pub remote: &'a str,
+    /// The same with the port.
+    pub peer: &'a str,
+    /// The id by which others know the request.
+    pub correlation: &'a str,
     /// Who the client proved to be.
     pub user: Option<&'a str>,
     /// `GET`.
@@ -172,6 +176,8 @@ mod tests {
     const PING: AccessLine<'_> = AccessLine {
         time: UNIX_EPOCH,
         remote: "127.0.0.1",
+        peer: "",
+        correlation: "",
         user: None,
         method: "GET",
         uri: "/v2/",

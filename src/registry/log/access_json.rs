@@ -12,7 +12,7 @@ use super::{
 const STAMP: &[BorrowedFormatItem<'_>] =
     format_description!("[year]-[month]-[day]T[hour]:[minute]:[second].[subsecond digits:3]Z");
 
-/// Adds one object in a line. GitLab's `correlation_id` is left out: requests have none here.
+/// Adds one object in a line.
 pub(super) fn write(out: &mut Vec<u8>, line: &AccessLine<'_>) {
     let time = OffsetDateTime::from(line.time).format(STAMP).unwrap_or_default();
     let mut masked = Vec::new();
@@ -23,12 +23,14 @@ pub(super) fn write(out: &mut Vec<u8>, line: &AccessLine<'_>) {
     let referrer = String::from_utf8_lossy(&referrer).into_owned();
     let texts = [
         ("content_type", line.content_type.unwrap_or_default()),
+        ("correlation_id", line.correlation),
         ("host", line.host.unwrap_or_default()),
         ("level", "info"),
         ("method", line.method),
         ("msg", "access"),
         ("proto", line.version),
         ("referrer", &referrer),
+        ("remote_addr", line.peer),
         ("remote_ip", line.remote),
         ("system", "http"),
         ("time", &time),
@@ -72,6 +74,8 @@ mod tests {
         AccessLine {
             time: UNIX_EPOCH + Duration::from_millis(1_795_360_759_042),
             remote: "127.0.0.1",
+            peer: "127.0.0.1:40000",
+            correlation: "01F8MECHZX3TBDSZ7XRADM79XE",
             user: Some("ann"),
             method: "GET",
             uri,
@@ -97,9 +101,10 @@ mod tests {
     #[test]
     fn a_line_has_the_names_of_gitlab() {
         let expected = json!({
-            "content_type": "application/json", "host": "registry.example.com", "level": "info",
+            "content_type": "application/json", "correlation_id": "01F8MECHZX3TBDSZ7XRADM79XE",
+            "host": "registry.example.com", "level": "info",
             "method": "GET", "msg": "access", "proto": "HTTP/1.1", "referrer": "",
-            "remote_ip": "127.0.0.1", "system": "http", "time": "2026-11-22T15:19:19.042Z",
+            "remote_addr": "127.0.0.1:40000", "remote_ip": "127.0.0.1", "system": "http", "time": "2026-11-22T15:19:19.042Z",
             "uri": "/v2/", "user": "ann", "user_agent": "curl/8.5.0", "status": 200,
             "written_bytes": 2, "duration_ms": 12, "ttfb_ms": 1,
         });

@@ -6,6 +6,7 @@
 
 mod access;
 mod access_json;
+mod correlation;
 mod json;
 mod layer;
 mod logstash;
@@ -21,6 +22,7 @@ use std::{io, panic, sync::OnceLock};
 use tracing_subscriber::{layer::SubscriberExt, util::SubscriberInitExt};
 
 pub use access::{Access, AccessLine};
+pub(crate) use correlation::Correlation;
 pub use layer::set_level;
 pub use sink::Sink;
 

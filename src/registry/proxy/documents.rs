@@ -62,6 +62,8 @@ impl Upstream {
         name: &RepositoryName,
         reference: &Reference,
     ) -> Result<(Digest, Bytes), Error> {
+        // Whoever had to wait for another who asked in vain need not ask in vain too.
+        self.silence.check(name)?;
         self.pulls.missed(Kept::Manifest);
         let path = format!("{name}/manifests/{reference}");
         let response = self.ask(name, &path, &Asking::small()).await?;

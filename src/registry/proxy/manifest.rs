@@ -135,7 +135,8 @@ impl Proxy {
         if let Some(tag) = tag {
             let points_to = self.content.tag(name, tag).await?;
             if points_to != Some(canonical) {
-                // It was not fetched: what was pushed before this became a cache stays for ever.
+                // It was not fetched just now: what was pushed before this became a cache stays for ever.
+                self.schedule.renew(name, &canonical);
                 self.store(name, Some(tag), canonical, bytes.clone()).await;
             }
         }

@@ -12,12 +12,12 @@ use std::{
     time::Duration,
 };
 
-use oci::{Digest, RepositoryName};
+use oci::{Digest, RepositoryName, Tag};
 use time::OffsetDateTime;
 use tokio::{sync::OnceCell, task::spawn_blocking, time::sleep};
 
 use super::record::{Fetched, Kind, Recorded, document, parse};
-use crate::content::{Content, Error};
+use crate::content::{Content, Error, Question};
 
 /// How soon a change is written, as upstream.
 const SOON: Duration = Duration::from_secs(5);
@@ -53,14 +53,26 @@ impl Schedule {
 
     /// Notes that something was fetched just now.
     pub(super) fn note(&self, name: &RepositoryName, digest: &Digest, kind: Kind) {
-        let Some(ttl) = self.ttl else { return };
-        let expiry = time::Duration::try_from(ttl).ok();
-        let expiry = expiry.and_then(|ttl| OffsetDateTime::now_utc().checked_add(ttl));
-        // A span that no calendar has does not end.
-        let Some(expiry) = expiry else { return };
+        let Some(expiry) = self.expiry() else { return };
         let mut state = self.state();
         state.insert((name.clone(), *digest), (expiry, kind));
         state.has_changed = true;
+    }
+
+    /// Notes that something is used anew, if it was fetched and not pushed: it stays as if it were fetched just now.
+    pub(super) fn renew(&self, name: &RepositoryName, digest: &Digest) {
+        let Some(expiry) = self.expiry() else { return };
+        let mut state = self.state();
+        if let Some(entry) = state.entries.get_mut(&(name.clone(), *digest)) {
+            entry.0 = expiry;
+            state.has_changed = true;
+        }
+    }
+
+    /// Until when what is fetched now is kept; none: for ever. A span that no calendar has does not end.
+    fn expiry(&self) -> Option<OffsetDateTime> {
+        let ttl = time::Duration::try_from(self.ttl?).ok()?;
+        OffsetDateTime::now_utc().checked_add(ttl)
     }
 
     /// Reads the record, writes it when it changes, and takes away what has expired; until dropped.
@@ -145,7 +157,7 @@ impl Schedule {
 
     async fn expire(self: &Arc<Self>, content: &Content) {
         let now = OffsetDateTime::now_utc();
-        let expired: Vec<Fetched> = {
+        let mut expired: Vec<Fetched> = {
             let state = self.state();
             let old = state.entries.iter().filter(|(_, (expiry, _))| *expiry <= now);
             old.map(|(fetched, _)| fetched.clone()).collect()
@@ -153,13 +165,16 @@ impl Schedule {
         if expired.is_empty() {
             return;
         }
+        // Together, so that a repository's tags are read once.
+        expired.sort_unstable_by(|(one, _), (other, _)| one.cmp(other));
         if let Err(error) = self.foreign.get_or_try_init(|| self.survey(content)).await {
             tracing::error!(%error, "what has expired could not be removed");
             return;
         }
         let mut removed = 0;
+        let mut tags = Tags::default();
         for fetched in &expired {
-            match self.remove(content, fetched, now).await {
+            match self.remove(content, fetched, &mut tags, now).await {
                 Ok(true) => removed += 1,
                 // Writes are not taken any more.
                 Ok(false) => break,
@@ -176,18 +191,21 @@ impl Schedule {
         self: &Arc<Self>,
         content: &Content,
         fetched: &Fetched,
+        tags: &mut Tags,
         now: OffsetDateTime,
     ) -> Result<bool, Error> {
         let Some(writing) = content.begin_write() else { return Ok(false) };
         let (name, digest) = fetched;
-        let is_held_elsewhere = {
-            let (schedule, fetched) = (Arc::clone(self), fetched.clone());
-            move || schedule.is_held_elsewhere(&fetched)
-        };
-        writing.expire(name, digest, is_held_elsewhere).await?;
+        let tags = tags.of(content, name, digest).await?;
+        let (schedule, asked) = (Arc::clone(self), fetched.clone());
+        let is_due = move || schedule.state().is_due(&asked, now);
+        let (schedule, asked) = (Arc::clone(self), fetched.clone());
+        let is_held_elsewhere = move || schedule.is_held_elsewhere(&asked);
+        let questions = (Box::new(is_due) as Question, Box::new(is_held_elsewhere) as Question);
+        writing.expire((name, digest), tags, questions).await?;
         let mut state = self.state();
         // It may have been fetched again meanwhile.
-        if state.entries.get(fetched).is_some_and(|(expiry, _)| *expiry <= now) {
+        if state.is_due(fetched, now) {
             state.remove(fetched);
         }
         state.has_changed = true;
@@ -222,7 +240,39 @@ impl Schedule {
     }
 }
 
+/// What the tags of the repository point to that is looked at, read when the first of its manifests is.
+///
+/// A tag that comes to point to one of them later renews it.
+#[derive(Default)]
+struct Tags {
+    read: Option<(RepositoryName, HashMap<Digest, Vec<Tag>>)>,
+}
+
+impl Tags {
+    async fn of(
+        &mut self,
+        content: &Content,
+        name: &RepositoryName,
+        digest: &Digest,
+    ) -> Result<Vec<Tag>, Error> {
+        if !content.has_revision(name, digest).await? {
+            return Ok(Vec::new());
+        }
+        let read = match self.read.take() {
+            Some((read, tags)) if read == *name => (read, tags),
+            _ => (name.clone(), content.tags_by_target(name).await?),
+        };
+        let (_, tags) = self.read.insert(read);
+        Ok(tags.remove(digest).unwrap_or_default())
+    }
+}
+
 impl State {
+    /// Whether its time has come.
+    fn is_due(&self, fetched: &Fetched, now: OffsetDateTime) -> bool {
+        self.entries.get(fetched).is_some_and(|(expiry, _)| *expiry <= now)
+    }
+
     fn insert(&mut self, fetched: Fetched, entry: (OffsetDateTime, Kind)) {
         let digest = fetched.1;
         if self.entries.insert(fetched, entry).is_none() {

@@ -56,7 +56,8 @@ impl Connection {
         let patience = self.patience;
         let asked = within(patience, self.exchange(commands)).await?;
         let replies = asked.map_err(|error| match error.kind() {
-            io::ErrorKind::InvalidData => Fault::NotRedis,
+            // By TLS 1.3 a Redis says only afterwards what it misses of this side's certificate.
+            io::ErrorKind::InvalidData if !is_of_tls(&error) => Fault::NotRedis,
             _ => Fault::Broken(error),
         })?;
         for (command, reply) in commands.iter().zip(&replies) {
@@ -104,6 +105,10 @@ async fn connect(
         }
         None => Ok(Box::new(stream)),
     }
+}
+
+fn is_of_tls(error: &io::Error) -> bool {
+    error.get_ref().is_some_and(|inner| inner.is::<rustls::Error>())
 }
 
 async fn within<T>(limit: Duration, work: impl Future<Output = T>) -> Result<T, Fault> {

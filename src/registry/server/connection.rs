@@ -270,7 +270,7 @@ impl Connection {
         if !self.is_used.swap(true, Ordering::Relaxed) {
             self.used.notify_one();
         }
-        let entry = self.shared.access.begin(&self.remote, &request);
+        let entry = self.shared.access.begin((&self.remote, &self.peer.0), &request);
         let version = request.version();
         let mut response = match is_room {
             true => self.shared.api.answer(request, &mut under_way.request).await,

@@ -7,6 +7,7 @@
 
 mod connection;
 mod debug;
+mod memory;
 mod protocols;
 mod room;
 mod sending;
@@ -171,6 +172,7 @@ impl Server {
         if let Some(Debugging { settings, tls }) = self.debug.take() {
             debug::spawn(&self.shared, &settings, tls);
         }
+        memory::keep_buffers();
         let room = Room::of_this_process(self.connections);
         self.shared.events.start();
         // Goes on while requests finish, and ends with this.

@@ -27,9 +27,9 @@ use tokio::{sync::Semaphore, task::spawn_blocking};
 use crate::{
     Driver, Entry, Error, FilesystemConfig, Folder, Key, Kind, Object, Staged, Stat, UploadId,
     Writer,
+    batches::{Sink, Stored},
     error::Context,
     staged::Place,
-    writer::{Sink, Stored},
 };
 use lease::Lease;
 pub(crate) use staged::StagedFile;

@@ -1,16 +1,17 @@
 //! The quarantine: what a collection removed, under its own paths in
 //! `docker/registry/v2/regctl-trash/<run>`, where no registry looks.
 //!
-//! Folders go there and come back by renames that replace nothing. They come back in the order of writes, with a sync
-//! between: bytes, links to blobs, manifests, histories, tags.
+//! Folders go there and come back by renames that replace nothing, those that were empty too. They come back in the order of
+//! writes, with a sync between: bytes, links to blobs, manifests, histories, tags. What has come back leaves no folder behind
+//! that could be taken for one that was empty.
 
 use rustix::{
-    fs::{AtFlags, RenameFlags, renameat, renameat_with, statat, syncfs},
+    fs::{AtFlags, RenameFlags, renameat, renameat_with, statat, syncfs, unlinkat},
     io::Errno,
 };
 
 use super::{folders::parent, stage::remove_tree, staged::write_file, store::Store};
-use crate::{Error, KeptRun, Removed, Restored, RunId, error::Context};
+use crate::{Error, KeptRun, Removed, Restored, RunId, error::Context, quarantine::Turn};
 
 const TRASH: &str = "docker/registry/v2/regctl-trash";
 const TOP: &str = "docker/registry/v2";
@@ -20,33 +21,6 @@ const INDEX: &str = "run.json";
 const INDEX_BYTES: usize = 1024 * 1024;
 /// Below it stand repositories that went whole: what went of them before stands beside.
 const EMPTIED: &str = "emptied";
-/// Folders that a registry takes for granted, and that come back empty too.
-const PARTS: [&str; 4] = ["_layers", "_manifests", "tags", "_uploads"];
-
-/// When something comes back.
-#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
-enum Turn {
-    Blob,
-    Layer,
-    Revision,
-    TagIndex,
-    Tag,
-}
-
-impl Turn {
-    const ALL: [Self; 5] = [Self::Blob, Self::Layer, Self::Revision, Self::TagIndex, Self::Tag];
-
-    /// By its path below the run's folder.
-    fn of(path: &str) -> Self {
-        match store_path(path) {
-            path if path.starts_with("blobs/") => Self::Blob,
-            path if path.contains("/_layers/") => Self::Layer,
-            path if path.contains("/_manifests/revisions/") => Self::Revision,
-            path if path.contains("/index/") => Self::TagIndex,
-            _ => Self::Tag,
-        }
-    }
-}
 
 /// Makes the folder of a run, with its index.
 pub(super) fn begin(store: &Store, run: &RunId, index: &[u8]) -> Result<(), Error> {
@@ -95,11 +69,14 @@ pub(super) fn restore(store: &Store, run: &RunId) -> Result<Restored, Error> {
     let moved = walk(store, &above)?;
     let mut restored = Restored::default();
     for turn in Turn::ALL {
-        for (path, kind) in moved.iter().filter(|(path, _)| Turn::of(path) == turn) {
+        for (path, kind) in moved.iter().filter(|(path, _)| Turn::of(store_path(path)) == turn) {
             let target = format!("{TOP}/{}", store_path(path));
             match kind {
-                Left::Folder => drop(store.folders.make(&store.root, &target)?),
-                Left::File => bring(store, &format!("{above}/{path}"), target, &mut restored)?,
+                Left::Folder => {
+                    drop(store.folders.make(&store.root, &target)?);
+                    forget(store, &above, &format!("{above}/{path}"));
+                }
+                Left::File => bring(store, (&above, path), target, &mut restored)?,
             }
         }
         syncfs(&store.root).during("sync", "the store")?;
@@ -115,14 +92,31 @@ fn store_path(path: &str) -> &str {
     path.strip_prefix(EMPTIED).map_or(path, |path| path.trim_start_matches('/'))
 }
 
-fn bring(store: &Store, from: &str, target: String, restored: &mut Restored) -> Result<(), Error> {
+fn bring(
+    store: &Store,
+    (above, path): (&str, &str),
+    target: String,
+    restored: &mut Restored,
+) -> Result<(), Error> {
     let _unsynced = store.folders.make(&store.root, parent(&target))?;
-    match rename(store, from, &target) {
-        Ok(()) => restored.objects += 1,
+    let from = format!("{above}/{path}");
+    match rename(store, &from, &target) {
+        Ok(()) => {
+            restored.objects += 1;
+            forget(store, above, parent(&from));
+        }
         Err(Errno::EXIST) => restored.kept.push(target),
         Err(error) => return Err(Error::io("restore", target, error.into())),
     }
     Ok(())
+}
+
+/// Removes a folder of a run that is empty by now, and those above it.
+fn forget(store: &Store, above: &str, folder: &str) {
+    let mut folder = folder;
+    while folder.len() > above.len() && unlinkat(&store.root, folder, AtFlags::REMOVEDIR).is_ok() {
+        folder = parent(folder);
+    }
 }
 
 /// Removes a run's quarantine with all that is in it.
@@ -137,17 +131,22 @@ pub(super) fn discard(store: &Store, run: &RunId) -> Result<(), Error> {
 #[derive(Clone, Copy, Debug)]
 enum Left {
     File,
-    /// One that a repository needs, whatever is in it.
+    /// One in which nothing is.
     Folder,
 }
 
-/// Finds the files below a folder, and the folders of repositories.
+/// Finds the files below a folder, and the folders in which there is nothing.
 fn walk(store: &Store, above: &str) -> Result<Vec<(String, Left)>, Error> {
     let mut found = Vec::new();
     let mut folders = vec![String::new()];
     while let Some(folder) = folders.pop() {
         let at = format!("{above}/{folder}");
-        for entry in store.list(at.trim_end_matches('/'))? {
+        let entries = store.list(at.trim_end_matches('/'))?;
+        if entries.is_empty() && !folder.is_empty() {
+            found.push((folder, Left::Folder));
+            continue;
+        }
+        for entry in entries {
             let path = match folder.as_str() {
                 "" => entry.name.clone(),
                 folder => format!("{folder}/{}", entry.name),
@@ -157,9 +156,6 @@ fn walk(store: &Store, above: &str) -> Result<Vec<(String, Left)>, Error> {
                     found.push((path, Left::File));
                 }
                 continue;
-            }
-            if PARTS.contains(&entry.name.as_str()) {
-                found.push((path.clone(), Left::Folder));
             }
             folders.push(path);
         }

@@ -5,7 +5,8 @@ use std::{
     fs::{self, File},
     path::{Path, PathBuf},
     process::Stdio,
-    time::Instant,
+    thread,
+    time::{Duration, Instant},
 };
 
 use anyhow::{Context, Result, ensure};
@@ -15,11 +16,11 @@ use super::{
     rows::{self, float, single},
     run::Bench,
     servers,
-    stats::{Bar, Instead, Sample, Series},
+    stats::{Bar, Instead, Series},
 };
 use crate::{
     store::{self, Options, Shape},
-    sys::{file, program},
+    sys::{file, process, program},
 };
 
 /// What may be done in a storage folder that nobody serves.
@@ -28,6 +29,19 @@ enum Mode {
     Look,
     Sweep,
 }
+
+/// What one run took: seconds, and megabytes at its peak.
+#[derive(Debug)]
+struct Run {
+    seconds: f64,
+    peak: f64,
+}
+
+/// How often it is looked how much memory a program holds.
+const LOOK: Duration = Duration::from_millis(5);
+
+/// The sizes of a curve, in hundredths of the usual number of repositories: about 10,000, 100,000 and 300,000 blobs.
+const CURVE: [usize; 3] = [9, 87, 261];
 
 /// A store to be collected, and how many blobs it has.
 struct Store {
@@ -38,24 +52,42 @@ struct Store {
 /// The first look at a store.
 pub(crate) fn dry(bench: &mut Bench) -> Result<Vec<Series>> {
     let store = Store::generate(bench, Shape::STANDARD)?;
-    let samples = Pair::make(|side| {
+    let runs = Pair::make(|side| {
         store.warm()?;
-        single(store.rate(collect(bench, side, &store.folder, Mode::Look)?))
+        collect(bench, side, &store.folder, Mode::Look)
     })?;
     store.remove()?;
     let title = format!("first dry run over {} blobs, blobs/s", store.blobs);
-    Ok(vec![Series { title, samples, bar: Some(rows::GC_DRY) }])
+    Ok(store.series(title, &runs, Some(rows::GC_DRY))?.into())
 }
 
-/// A look that knows what the last one has read.
+/// Stores of growing size: seconds for each 100,000 blobs, which should stay, and memory.
+pub(crate) fn curve(bench: &mut Bench) -> Result<Vec<Series>> {
+    for hundredths in CURVE {
+        let repositories = (bench.scale.repositories * hundredths / 100).max(1);
+        let store = Store::of(bench, Shape::STANDARD, repositories)?;
+        store.warm()?;
+        let run = collect(bench, Side::Ours, &store.folder, Mode::Look)?;
+        store.remove()?;
+        let what = format!("first dry run over {} blobs, ours", store.blobs);
+        let each = run.seconds * 100_000.0 / float(store.blobs);
+        bench.limits.push((format!("{what}: seconds for each 100,000"), single(each)?));
+        bench.limits.push((format!("{what}: peak RSS, MB"), single(run.peak)?));
+    }
+    Ok(Vec::new())
+}
+
+/// A look that knows what the last one has read: in a folder that a registry of ours has served, where it is kept.
 pub(crate) fn dry_again(bench: &mut Bench) -> Result<Vec<Series>> {
     let store = Store::generate(bench, Shape::STANDARD)?;
+    let kept = store.folder.join("docker/registry/v2/regctl");
+    fs::create_dir(&kept).with_context(|| format!("failed to create `{}`", kept.display()))?;
     let samples = Pair::make(|side| {
         store.warm()?;
         if side == Side::Ours {
             collect(bench, side, &store.folder, Mode::Look)?;
         }
-        single(store.rate(collect(bench, side, &store.folder, Mode::Look)?))
+        single(store.rate(collect(bench, side, &store.folder, Mode::Look)?.seconds))
     })?;
     store.remove()?;
     let title = format!("second dry run over {} blobs, blobs/s", store.blobs);
@@ -77,28 +109,38 @@ pub(crate) fn sweep(bench: &mut Bench) -> Result<Vec<Series>> {
         format!("unlink and rmdir of {} files of {} blobs, blobs/s", paths.len(), store.blobs),
         single(store.rate(bare))?,
     ));
-    let samples = store.swept(bench)?;
+    let runs = store.swept(bench)?;
     store.remove()?;
-    let ratio = samples.ours.median() / store.rate(bare);
+    let ratio = bare / runs.ours.seconds;
     let (least, limit) = rows::GC;
     let instead = Instead { of: "unlink and rmdir", ratio, limit };
     let title = format!("collection of {} blobs, blobs/s", store.blobs);
-    Ok(vec![Series { title, samples, bar: Some(Bar::AtLeastOr(least, instead)) }])
+    Ok(store.series(title, &runs, Some(Bar::AtLeastOr(least, instead)))?.into())
 }
 
-/// A sweep of one repository with many tags: the peer asks each tag for each manifest.
+/// One repository with many tags: the peer asks each tag for each manifest. What a sweep takes beyond the look is the
+/// removal of files.
 pub(crate) fn wide(bench: &mut Bench) -> Result<Vec<Series>> {
     let store = Store::generate(bench, Shape::WIDE)?;
-    let samples = store.swept(bench)?;
+    let looks = Pair::make(|side| {
+        store.warm()?;
+        collect(bench, side, &store.folder, Mode::Look)
+    })?;
+    let sweeps = store.swept(bench)?;
     store.remove()?;
-    let title = format!("collection of {} blobs in one repository, blobs/s", store.blobs);
-    Ok(vec![Series { title, samples, bar: Some(rows::GC_WIDE) }])
+    let look = format!("first dry run over {} blobs of one repository, blobs/s", store.blobs);
+    let sweep = format!("collection of {} blobs of one repository, blobs/s", store.blobs);
+    let looks = store.series(look, &looks, Some(rows::GC_WIDE))?;
+    Ok(looks.into_iter().chain(store.series(sweep, &sweeps, None)?).collect())
 }
 
 impl Store {
     fn generate(bench: &Bench, shape: Shape) -> Result<Self> {
+        Self::of(bench, shape, bench.scale.repositories.min(shape.usual()))
+    }
+
+    fn of(bench: &Bench, shape: Shape, repositories: usize) -> Result<Self> {
         let folder = bench.scratch.path().join("store");
-        let repositories = bench.scale.repositories.min(shape.usual());
         let options = Options { folder: folder.clone(), shape, repositories };
         let blobs = store::generate(&options)?.blobs;
         Ok(Self { folder, blobs })
@@ -123,14 +165,26 @@ impl Store {
         Ok(copy)
     }
 
+    /// How fast both sides went, and how much memory they held.
+    fn series(&self, title: String, runs: &Pair<Run>, bar: Option<Bar>) -> Result<[Series; 2]> {
+        let rates = Pair::make(|side| single(self.rate(runs.of(side).seconds)))?;
+        let memory = Pair::make(|side| single(runs.of(side).peak))?;
+        let held = format!("{}: peak RSS, MB", title.trim_end_matches(", blobs/s"));
+        let memory_bar = bar.is_some().then_some(rows::GC_RSS);
+        Ok([
+            Series { title, samples: rates, bar },
+            Series { title: held, samples: memory, bar: memory_bar },
+        ])
+    }
+
     /// Has each side sweep a copy.
-    fn swept(&self, bench: &Bench) -> Result<Pair<Sample>> {
+    fn swept(&self, bench: &Bench) -> Result<Pair<Run>> {
         Pair::make(|side| {
             let copy = self.copy(side.name())?;
             sync(&copy)?;
-            let seconds = collect(bench, side, &copy, Mode::Sweep)?;
+            let run = collect(bench, side, &copy, Mode::Sweep)?;
             remove(&copy)?;
-            single(self.rate(seconds))
+            Ok(run)
         })
     }
 
@@ -139,20 +193,29 @@ impl Store {
     }
 }
 
-/// How many seconds a program takes.
-fn collect(bench: &Bench, side: Side, storage: &Path, mode: Mode) -> Result<f64> {
+/// What a program takes.
+fn collect(bench: &Bench, side: Side, storage: &Path, mode: Mode) -> Result<Run> {
     let said = bench.scratch.path().join("said");
     let output =
         File::create(&said).with_context(|| format!("failed to create `{}`", said.display()))?;
     let mut command = command(bench, side, storage, mode)?;
     command.stdout(output).stderr(Stdio::null());
     let began = Instant::now();
-    let status = command.status().with_context(|| format!("failed to run {}", side.name()))?;
+    let mut child = command.spawn().with_context(|| format!("failed to run {}", side.name()))?;
+    let mut peak = 0.0_f64;
+    let status = loop {
+        // The memory of a process that has ended is not known any more.
+        peak = process::memory(child.id()).map_or(peak, |memory| memory.peak.max(peak));
+        if let Some(status) = child.try_wait()? {
+            break status;
+        }
+        thread::sleep(LOOK);
+    };
     let seconds = began.elapsed().as_secs_f64();
     ensure!(status.success(), "{} ended with {status}", side.name());
     let text = file::read(&said)?;
     ensure!(text.contains("eligible for deletion"), "{} found nothing to collect", side.name());
-    Ok(seconds)
+    Ok(Run { seconds, peak })
 }
 
 fn command(bench: &Bench, side: Side, storage: &Path, mode: Mode) -> Result<std::process::Command> {

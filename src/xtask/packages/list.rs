@@ -60,6 +60,7 @@ pub(crate) const TEST: &[Package] = &[
     package("curl", &["curl"], "asks over HTTP/1.1, HTTP/2 and TLS as a stranger would"),
     package("apache2-utils", &["htpasswd"], "writes passwords as administrators do"),
     package("openssl", &["openssl"], "makes and reads keys and certificates"),
+    package("python3-pip", &["python3", "pip3"], "fetches the server of S3 that tests use"),
     package("bsdutils", &["script"], "is a terminal that asks for a password"),
     package("e2fsprogs", &["mkfs.ext4"], "makes a small filesystem that a test fills up"),
     package("mount", &["mount", "umount", "losetup"], "mounts that filesystem from a loop device"),

@@ -30,7 +30,7 @@ fn parts(answer: &Answer) -> Vec<(String, String)> {
 }
 
 #[test]
-fn get_and_head_say_the_same_of_a_blob() {
+pub(crate) fn get_and_head_say_the_same_of_a_blob() {
     on_each_driver(|registry| {
         let mut client = registry.client();
         let target = pushed(&mut client);
@@ -62,7 +62,7 @@ fn an_encoded_colon_is_a_colon() {
 }
 
 #[test]
-fn one_range_is_answered_as_it_is() {
+pub(crate) fn one_range_is_answered_as_it_is() {
     on_each_driver(|registry| {
         let mut client = registry.client();
         let target = pushed(&mut client);
@@ -85,7 +85,7 @@ fn one_range_is_answered_as_it_is() {
 }
 
 #[test]
-fn several_ranges_come_as_parts() {
+pub(crate) fn several_ranges_come_as_parts() {
     on_each_driver(|registry| {
         let mut client = registry.client();
         let target = pushed(&mut client);
@@ -134,7 +134,7 @@ fn head_has_no_ranges() {
 }
 
 #[test]
-fn what_the_client_has_is_not_sent_again() {
+pub(crate) fn what_the_client_has_is_not_sent_again() {
     on_each_driver(|registry| {
         let mut client = registry.client();
         let target = pushed(&mut client);
@@ -174,7 +174,7 @@ fn a_range_counts_only_while_the_blob_is_the_same() {
 }
 
 #[test]
-fn a_blob_without_bytes_is_a_blob() {
+pub(crate) fn a_blob_without_bytes_is_a_blob() {
     on_each_driver(|registry| {
         let mut client = registry.client();
         let digest = client.push_blob("group/app", b"");
@@ -223,7 +223,7 @@ fn an_alias_link_to_a_sha256_is_followed() {
 }
 
 #[test]
-fn a_deleted_blob_is_gone_from_its_repository_only() {
+pub(crate) fn a_deleted_blob_is_gone_from_its_repository_only() {
     on_each_driver(|registry| {
         let mut client = registry.client();
         let target = pushed(&mut client);

@@ -42,7 +42,7 @@ const TAGS: [&str; 9] =
 const REPOSITORIES: [&str; 8] = ["a", "a/b", "a/b/c", "a/b-c", "a-b", "a.b", "a0", "library/app"];
 
 #[test]
-fn tags_are_sorted_and_complete() {
+pub(crate) fn tags_are_sorted_and_complete() {
     on_each_driver(|registry| {
         let mut client = registry.client();
         let mut shuffled = TAGS;
@@ -71,7 +71,7 @@ fn the_next_page_is_a_path_with_last_and_n() {
 }
 
 #[test]
-fn last_is_a_place_in_the_order_and_need_not_exist() {
+pub(crate) fn last_is_a_place_in_the_order_and_need_not_exist() {
     on_each_driver(|registry| {
         let mut client = registry.client();
         retag(&mut client, &Image::of("app"), "group/app", &["b", "d", "f"]);
@@ -110,7 +110,7 @@ fn a_page_has_at_most_the_configured_number_of_tags() {
 }
 
 #[test]
-fn repositories_are_sorted_by_component_and_complete() {
+pub(crate) fn repositories_are_sorted_by_component_and_complete() {
     on_each_driver(|registry| {
         let mut client = registry.client();
         for name in REPOSITORIES.iter().rev() {
@@ -128,7 +128,7 @@ fn repositories_are_sorted_by_component_and_complete() {
 }
 
 #[test]
-fn the_catalog_goes_on_after_a_name_that_does_not_exist() {
+pub(crate) fn the_catalog_goes_on_after_a_name_that_does_not_exist() {
     on_each_driver(|registry| {
         let mut client = registry.client();
         for name in REPOSITORIES {
@@ -155,7 +155,7 @@ fn the_catalog_goes_on_after_a_name_that_does_not_exist() {
 }
 
 #[test]
-fn a_catalog_without_repositories_is_an_empty_list() {
+pub(crate) fn a_catalog_without_repositories_is_an_empty_list() {
     on_each_driver(|registry| {
         let answer = registry.client().get("/v2/_catalog").expect(200);
         assert_eq!(answer.text(), r#"{"repositories":[]}"#);
@@ -182,7 +182,7 @@ fn a_catalog_has_a_hundred_entries_unless_more_are_asked_for() {
 }
 
 #[test]
-fn an_upload_alone_is_no_repository() {
+pub(crate) fn an_upload_alone_is_no_repository() {
     on_each_driver(|registry| {
         let mut client = registry.client();
         client.begin_upload("group/app");

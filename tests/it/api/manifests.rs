@@ -39,7 +39,7 @@ fn link(registry: &Registry, path: &str) -> Option<String> {
 }
 
 #[test]
-fn every_type_is_served_as_it_was_pushed() {
+pub(crate) fn every_type_is_served_as_it_was_pushed() {
     on_each_driver(|registry| {
         let mut client = registry.client();
         let image = Image::of("app");
@@ -98,7 +98,7 @@ fn a_manifest_is_served_whatever_the_client_accepts() {
 }
 
 #[test]
-fn a_content_type_may_have_parameters_or_be_left_to_the_document() {
+pub(crate) fn a_content_type_may_have_parameters_or_be_left_to_the_document() {
     on_each_driver(|registry| {
         let mut client = registry.client();
         let image = Image::of("app");
@@ -112,7 +112,7 @@ fn a_content_type_may_have_parameters_or_be_left_to_the_document() {
 }
 
 #[test]
-fn an_oci_manifest_need_not_name_its_type() {
+pub(crate) fn an_oci_manifest_need_not_name_its_type() {
     on_each_driver(|registry| {
         let mut client = registry.client();
         let image = Image::of("app");
@@ -126,7 +126,7 @@ fn an_oci_manifest_need_not_name_its_type() {
 }
 
 #[test]
-fn a_subject_need_not_be_there() {
+pub(crate) fn a_subject_need_not_be_there() {
     on_each_driver(|registry| {
         let mut client = registry.client();
         let image = Image::of("signature");
@@ -140,7 +140,7 @@ fn a_subject_need_not_be_there() {
 }
 
 #[test]
-fn an_index_without_children_is_an_index() {
+pub(crate) fn an_index_without_children_is_an_index() {
     on_each_driver(|registry| {
         let mut client = registry.client();
         let index = json!({ "schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": [] });
@@ -151,7 +151,7 @@ fn an_index_without_children_is_an_index() {
 }
 
 #[test]
-fn the_largest_manifest_is_accepted() {
+pub(crate) fn the_largest_manifest_is_accepted() {
     on_each_driver(|registry| {
         let mut client = registry.client();
         let image = Image::of("app");
@@ -164,7 +164,7 @@ fn the_largest_manifest_is_accepted() {
 }
 
 #[test]
-fn what_the_client_has_is_not_sent_again() {
+pub(crate) fn what_the_client_has_is_not_sent_again() {
     on_each_driver(|registry| {
         let mut client = registry.client();
         let image = Image::of("app");
@@ -197,7 +197,7 @@ fn a_tag_points_to_what_was_pushed_last() {
 }
 
 #[test]
-fn a_manifest_pushed_by_digest_has_no_tag() {
+pub(crate) fn a_manifest_pushed_by_digest_has_no_tag() {
     on_each_driver(|registry| {
         let mut client = registry.client();
         let image = Image::of("app");
@@ -248,7 +248,7 @@ fn a_deleted_tag_takes_its_folder_and_leaves_the_manifest() {
 }
 
 #[test]
-fn a_deleted_manifest_takes_its_tags_and_no_others() {
+pub(crate) fn a_deleted_manifest_takes_its_tags_and_no_others() {
     on_each_driver(|registry| {
         let mut client = registry.client();
         let (image, other) = (Image::of("app"), Image::of("other"));
@@ -289,7 +289,7 @@ fn deleting_a_manifest_removes_its_link_and_keeps_its_bytes() {
 }
 
 #[test]
-fn a_child_of_an_index_may_be_deleted() {
+pub(crate) fn a_child_of_an_index_may_be_deleted() {
     on_each_driver(|registry| {
         let mut client = registry.client();
         let image = Image::of("app");

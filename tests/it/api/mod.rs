@@ -1,13 +1,13 @@
 //! The API from outside: requests as bytes, answers as bytes, and the folder afterwards.
 
 mod bad_requests;
-mod blobs;
-mod fixture;
+pub(crate) mod blobs;
+pub(crate) mod fixture;
 mod folder;
-mod lists;
-mod manifests;
+pub(crate) mod lists;
+pub(crate) mod manifests;
 mod metrics;
 mod proxies;
 mod specification;
-mod uploads;
+pub(crate) mod uploads;
 mod urls;

@@ -32,7 +32,7 @@ fn is_open(answer: &Answer, status: u16, range: &str) {
 }
 
 #[test]
-fn post_and_put_make_a_blob() {
+pub(crate) fn post_and_put_make_a_blob() {
     on_each_driver(|registry| {
         let mut client = registry.client();
         let begun = client.ask(&Request::new("POST", "/v2/a/b/blobs/uploads/").body(""));
@@ -44,7 +44,7 @@ fn post_and_put_make_a_blob() {
 }
 
 #[test]
-fn one_post_makes_a_blob() {
+pub(crate) fn one_post_makes_a_blob() {
     on_each_driver(|registry| {
         let mut client = registry.client();
         let target = format!("/v2/a/b/blobs/uploads/?digest={}", sha256(b"bytes"));
@@ -54,7 +54,7 @@ fn one_post_makes_a_blob() {
 }
 
 #[test]
-fn a_stream_of_chunks_without_ranges_makes_a_blob() {
+pub(crate) fn a_stream_of_chunks_without_ranges_makes_a_blob() {
     on_each_driver(|registry| {
         let mut client = registry.client();
         let first = client.begin_upload("a/b");
@@ -68,7 +68,7 @@ fn a_stream_of_chunks_without_ranges_makes_a_blob() {
 }
 
 #[test]
-fn chunks_with_ranges_make_a_blob_and_the_put_brings_the_last() {
+pub(crate) fn chunks_with_ranges_make_a_blob_and_the_put_brings_the_last() {
     on_each_driver(|registry| {
         let mut client = registry.client();
         let mut location = client.begin_upload("a/b");
@@ -87,7 +87,7 @@ fn chunks_with_ranges_make_a_blob_and_the_put_brings_the_last() {
 }
 
 #[test]
-fn a_put_without_ranges_may_bring_the_last_bytes() {
+pub(crate) fn a_put_without_ranges_may_bring_the_last_bytes() {
     on_each_driver(|registry| {
         let mut client = registry.client();
         let location = client.begin_upload("a/b");
@@ -98,7 +98,7 @@ fn a_put_without_ranges_may_bring_the_last_bytes() {
 }
 
 #[test]
-fn an_upload_tells_how_far_it_is_with_and_without_its_state() {
+pub(crate) fn an_upload_tells_how_far_it_is_with_and_without_its_state() {
     on_each_driver(|registry| {
         let mut client = registry.client();
         let location = client.begin_upload("a/b");
@@ -114,7 +114,7 @@ fn an_upload_tells_how_far_it_is_with_and_without_its_state() {
 }
 
 #[test]
-fn after_a_refused_chunk_the_client_goes_on_where_it_is_told() {
+pub(crate) fn after_a_refused_chunk_the_client_goes_on_where_it_is_told() {
     on_each_driver(|registry| {
         let mut client = registry.client();
         let location = client.begin_upload("a/b");
@@ -128,7 +128,7 @@ fn after_a_refused_chunk_the_client_goes_on_where_it_is_told() {
 }
 
 #[test]
-fn an_empty_chunk_changes_nothing() {
+pub(crate) fn an_empty_chunk_changes_nothing() {
     on_each_driver(|registry| {
         let mut client = registry.client();
         let location = client.begin_upload("a/b");
@@ -140,7 +140,7 @@ fn an_empty_chunk_changes_nothing() {
 }
 
 #[test]
-fn an_upload_that_was_given_up_is_gone() {
+pub(crate) fn an_upload_that_was_given_up_is_gone() {
     on_each_driver(|registry| {
         let mut client = registry.client();
         let location = client.begin_upload("a/b");
@@ -169,7 +169,7 @@ fn an_upload_goes_on_after_a_restart() {
 }
 
 #[test]
-fn a_blob_that_is_there_already_is_pushed_again_without_harm() {
+pub(crate) fn a_blob_that_is_there_already_is_pushed_again_without_harm() {
     on_each_driver(|registry| {
         let mut client = registry.client();
         for name in ["a/b", "a/b", "c"] {
@@ -181,7 +181,7 @@ fn a_blob_that_is_there_already_is_pushed_again_without_harm() {
 }
 
 #[test]
-fn a_wrong_digest_leaves_the_session_and_the_right_one_ends_it() {
+pub(crate) fn a_wrong_digest_leaves_the_session_and_the_right_one_ends_it() {
     on_each_driver(|registry| {
         let mut client = registry.client();
         let location = client.begin_upload("a/b");
@@ -196,7 +196,7 @@ fn a_wrong_digest_leaves_the_session_and_the_right_one_ends_it() {
 }
 
 #[test]
-fn a_blob_of_another_repository_is_mounted() {
+pub(crate) fn a_blob_of_another_repository_is_mounted() {
     on_each_driver(|registry| {
         let mut client = registry.client();
         let digest = client.push_blob("from/here", b"bytes");
@@ -211,7 +211,7 @@ fn a_blob_of_another_repository_is_mounted() {
 }
 
 #[test]
-fn what_the_other_repository_does_not_have_is_uploaded() {
+pub(crate) fn what_the_other_repository_does_not_have_is_uploaded() {
     on_each_driver(|registry| {
         let mut client = registry.client();
         let digest = client.push_blob("third/place", b"bytes");
@@ -226,7 +226,7 @@ fn what_the_other_repository_does_not_have_is_uploaded() {
 }
 
 #[test]
-fn a_mount_without_from_finds_the_blob() {
+pub(crate) fn a_mount_without_from_finds_the_blob() {
     on_each_driver(|registry| {
         let mut client = registry.client();
         let digest = client.push_blob("from/here", b"bytes");
@@ -238,7 +238,7 @@ fn a_mount_without_from_finds_the_blob() {
 }
 
 #[test]
-fn a_large_blob_arrives_as_it_is() {
+pub(crate) fn a_large_blob_arrives_as_it_is() {
     on_each_driver(|registry| {
         let mut client = registry.client();
         let bytes: Vec<u8> =

@@ -1,6 +1,6 @@
 //! A registry with some `auth`, and requests that say who they are from.
 
-use std::{fs, path::PathBuf};
+use std::{fs, path::PathBuf, process::Command};
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use nix::sys::signal::Signal;
@@ -26,10 +26,29 @@ pub(super) struct Registry {
 impl Registry {
     /// A registry with this `auth`, whose files are written first.
     pub(super) fn start(auth: impl FnOnce(&World) -> Value) -> Self {
+        Self::start_as(World::new(), auth, |_| {})
+    }
+
+    /// The same on a system that trusts this authority and no other.
+    pub(super) fn start_trusting(authority: &str, auth: impl FnOnce(&World) -> Value) -> Self {
         let world = World::new();
+        let path = world.path("authority.crt");
+        fs::write(&path, authority).unwrap();
+        Self::start_as(world, auth, |command| {
+            command.env("SSL_CERT_FILE", path).env_remove("SSL_CERT_DIR");
+        })
+    }
+
+    fn start_as(
+        world: World,
+        auth: impl FnOnce(&World) -> Value,
+        prepare: impl FnOnce(&mut Command),
+    ) -> Self {
         let auth = auth(&world);
         let config = config(&world, &auth);
-        let server = world.serve(&["registry", "serve", config.to_str().unwrap()]);
+        let mut command = world.command(&["registry", "serve", config.to_str().unwrap()]);
+        prepare(&mut command);
+        let server = Server::start(command, world.root());
         let port = server.greeting.trim_end().rsplit(':').next().unwrap().parse().unwrap();
         Self { world, server, port }
     }

@@ -5,5 +5,6 @@ mod clients;
 mod fixture;
 mod gitlab;
 mod htpasswd;
+mod jwks;
 mod mounts;
 mod token;

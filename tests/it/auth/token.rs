@@ -189,7 +189,7 @@ fn keys_may_come_from_a_set() {
 }
 
 /// Modulus and exponent at the end of a public RSA key of 2048 bits in DER.
-fn numbers(public_key: &[u8]) -> (String, String) {
+pub(super) fn numbers(public_key: &[u8]) -> (String, String) {
     let (rest, exponent) = public_key.split_at(public_key.len() - 3);
     let modulus = &rest[rest.len() - 2 - 256..rest.len() - 2];
     (URL_SAFE_NO_PAD.encode(modulus), URL_SAFE_NO_PAD.encode(exponent))

@@ -8,10 +8,10 @@ use super::{
 };
 use crate::{faults::eventually, support::pusher::digest};
 
-const ONLINE: [&str; 4] = [COLLECT, "--online", "--grace", "0s"];
+pub(super) const ONLINE: [&str; 4] = [COLLECT, "--online", "--grace", "0s"];
 
 /// A registry that is as old as its lease.
-fn grown() -> Site {
+pub(super) fn grown() -> Site {
     let site = Site::with("lease = \"4s\"\n");
     collected(&site, &["--online"]);
     assert!(site.has_garbage(), "what is younger than a day stays");

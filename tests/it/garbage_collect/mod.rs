@@ -3,10 +3,13 @@
 //!
 //! A collection is made to last by not reading what it says: it lists what goes before it removes any of it.
 
+mod account;
 mod beside;
 mod chaos;
 mod hold;
 mod interrupted;
 mod read_only;
+mod reconfigure;
 mod site;
 mod stopped;
+mod upstream;

@@ -64,6 +64,17 @@ impl Site {
         there > 0
     }
 
+    /// Whether some of it is there.
+    pub(super) fn has_garbage_left(&self) -> bool {
+        let blobs = self.instance.store().blobs();
+        self.gone.blobs.iter().any(|blob| blobs.contains(&digest(blob)))
+    }
+
+    /// The image of which nobody needs anything.
+    pub(super) fn gone(&self) -> &Image {
+        &self.gone
+    }
+
     /// A blob that nobody needs.
     pub(super) fn garbage(&self) -> &[u8] {
         &self.gone.blobs[0]

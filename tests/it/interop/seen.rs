@@ -11,10 +11,10 @@ use crate::clients::skopeo;
 type Image = BTreeMap<String, Digest>;
 
 /// Everything that a registry shows: repositories, tags, images.
-pub(super) type Seen = BTreeMap<String, BTreeMap<String, Image>>;
+pub(crate) type Seen = BTreeMap<String, BTreeMap<String, Image>>;
 
 /// Looks at everything.
-pub(super) fn everything(wire: &Wire) -> Seen {
+pub(crate) fn everything(wire: &Wire) -> Seen {
     let images = |repository: &str| {
         let tags = wire.tags(repository);
         let pulled = |tag: String| {
@@ -33,7 +33,7 @@ pub(super) fn everything(wire: &Wire) -> Seen {
 }
 
 /// Pulls an image with every platform, without changing a byte.
-pub(super) fn pull(image: &str) -> Image {
+pub(crate) fn pull(image: &str) -> Image {
     let folder = tempfile::tempdir().unwrap();
     skopeo::copy(&["--all"], image, &format!("dir:{}", folder.path().display()));
     let mut files = Image::new();
@@ -50,7 +50,7 @@ pub(super) fn pull(image: &str) -> Image {
 }
 
 /// Returns the names of the tags, for a message that can be read.
-pub(super) fn names(seen: &Seen) -> Vec<String> {
+pub(crate) fn names(seen: &Seen) -> Vec<String> {
     seen.iter()
         .flat_map(|(repository, images)| {
             images.keys().map(move |tag| format!("{repository}:{tag}"))

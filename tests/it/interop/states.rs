@@ -8,13 +8,13 @@ use crate::{clients::skopeo, support::Layout};
 
 /// Who writes: the peer cannot delete a tag.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Writer {
+pub(crate) enum Writer {
     Ours,
     Peer,
 }
 
 /// The tags that are left at the end.
-pub(super) const TAGS: [&str; 7] = [
+pub(crate) const TAGS: [&str; 7] = [
     "deleted/manifest:v2",
     "deleted/tag:v2",
     "image/empty-layer:v1",
@@ -25,17 +25,17 @@ pub(super) const TAGS: [&str; 7] = [
 ];
 
 /// Repositories without a tag that are listed all the same.
-pub(super) const UNTAGGED: [&str; 2] = ["only/blob", "only/digest"];
+pub(crate) const UNTAGGED: [&str; 2] = ["only/blob", "only/digest"];
 
 /// An upload session and what it holds.
-pub(super) struct Open {
-    pub(super) repository: &'static str,
-    pub(super) location: String,
-    pub(super) received: &'static [u8],
+pub(crate) struct Open {
+    pub(crate) repository: &'static str,
+    pub(crate) location: String,
+    pub(crate) received: &'static [u8],
 }
 
 /// Brings a folder into every state and returns the session that stays open.
-pub(super) fn write(wire: &Wire, writer: Writer) -> Open {
+pub(crate) fn write(wire: &Wire, writer: Writer) -> Open {
     images(wire);
     deletions(wire, writer);
     let manifest = wire.push_parts("only/digest", Algorithm::Sha256, b"found by digest only");
@@ -78,7 +78,7 @@ fn deletions(wire: &Wire, writer: Writer) {
 /// Gives each child of an index a tag of its own.
 ///
 /// Without one, the peer's `garbage-collect -m` takes the children's layers (distribution#3178).
-pub(super) fn tag_children(wire: &Wire) {
+pub(crate) fn tag_children(wire: &Wire) {
     for repository in ["index/oci", "index/docker"] {
         let index = wire.bytes(&format!("{repository}/manifests/multi"));
         let index: Value = serde_json::from_slice(&index).unwrap();

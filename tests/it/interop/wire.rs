@@ -8,9 +8,12 @@ use reqwest::{
 };
 use serde_json::{Value, json};
 
-use crate::support::{Demo, Peer};
+use crate::{
+    api::fixture::Registry,
+    support::{Demo, Peer},
+};
 
-pub(super) const MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
+pub(crate) const MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
 const CONFIG: &str = "application/vnd.oci.image.config.v1+json";
 const LAYER: &str = "application/vnd.oci.image.layer.v1.tar";
 
@@ -21,9 +24,15 @@ const ACCEPTED: &str = "application/vnd.oci.image.manifest.v1+json, \
     application/vnd.docker.distribution.manifest.list.v2+json";
 
 /// A registry on a port of loopback.
-pub(super) struct Wire {
+pub(crate) struct Wire {
     port: u16,
     client: Client,
+}
+
+impl From<&Registry> for Wire {
+    fn from(registry: &Registry) -> Self {
+        Self { port: registry.port(), client: Client::new() }
+    }
 }
 
 impl From<&Demo> for Wire {
@@ -40,27 +49,27 @@ impl From<&Peer> for Wire {
 
 impl Wire {
     /// Returns an image of this registry as skopeo names it.
-    pub(super) fn image(&self, name: &str) -> String {
+    pub(crate) fn image(&self, name: &str) -> String {
         format!("docker://127.0.0.1:{}/{name}", self.port)
     }
 
     /// Gets a path below `/v2/`.
-    pub(super) fn get(&self, path: &str) -> RequestBuilder {
+    pub(crate) fn get(&self, path: &str) -> RequestBuilder {
         self.client.get(self.url(&format!("/v2/{path}"))).header(ACCEPT, ACCEPTED)
     }
 
     /// Asks as a client that says nothing of what it can read.
-    pub(super) fn ask_silently(&self, method: Method, path: &str) -> RequestBuilder {
+    pub(crate) fn ask_silently(&self, method: Method, path: &str) -> RequestBuilder {
         self.client.request(method, self.url(&format!("/v2/{path}")))
     }
 
     /// Gets bytes that are there.
-    pub(super) fn bytes(&self, path: &str) -> Vec<u8> {
+    pub(crate) fn bytes(&self, path: &str) -> Vec<u8> {
         expect(200, self.get(path)).bytes().unwrap().to_vec()
     }
 
     /// Begins an upload session and returns path and query of its location.
-    pub(super) fn begin(&self, repository: &str) -> String {
+    pub(crate) fn begin(&self, repository: &str) -> String {
         location(&expect(
             202,
             self.client.post(self.url(&format!("/v2/{repository}/blobs/uploads/"))),
@@ -68,24 +77,24 @@ impl Wire {
     }
 
     /// Appends to a session and returns where it goes on.
-    pub(super) fn append(&self, session: &str, bytes: &[u8]) -> String {
+    pub(crate) fn append(&self, session: &str, bytes: &[u8]) -> String {
         location(&expect(202, self.client.patch(self.url(session)).body(bytes.to_vec())))
     }
 
     /// Ends a session with its last bytes.
-    pub(super) fn commit(&self, session: &str, digest: &Digest, bytes: &[u8]) {
+    pub(crate) fn commit(&self, session: &str, digest: &Digest, bytes: &[u8]) {
         let url = self.url(&format!("{session}&digest={digest}"));
         expect(201, self.client.put(url).body(bytes.to_vec()));
     }
 
-    pub(super) fn push_blob(&self, repository: &str, algorithm: Algorithm, bytes: &[u8]) -> Digest {
+    pub(crate) fn push_blob(&self, repository: &str, algorithm: Algorithm, bytes: &[u8]) -> Digest {
         let digest = Digest::of(algorithm, bytes);
         self.commit(&self.begin(repository), &digest, bytes);
         digest
     }
 
     /// Puts a manifest of any type under a tag or its digest.
-    pub(super) fn push_manifest(&self, repository: &str, reference: &str, bytes: &[u8]) {
+    pub(crate) fn push_manifest(&self, repository: &str, reference: &str, bytes: &[u8]) {
         let url = self.url(&format!("/v2/{repository}/manifests/{reference}"));
         let document: Value = serde_json::from_slice(bytes).unwrap();
         let media_type = document["mediaType"].as_str().unwrap().to_owned();
@@ -93,7 +102,7 @@ impl Wire {
     }
 
     /// Pushes the blobs of a small image, named by this algorithm, and returns its manifest.
-    pub(super) fn push_parts(
+    pub(crate) fn push_parts(
         &self,
         repository: &str,
         algorithm: Algorithm,
@@ -120,20 +129,20 @@ impl Wire {
     }
 
     /// Pushes a small image and returns its digest.
-    pub(super) fn push_image(&self, repository: &str, tag: &str, layer: &[u8]) -> Digest {
+    pub(crate) fn push_image(&self, repository: &str, tag: &str, layer: &[u8]) -> Digest {
         let manifest = self.push_parts(repository, Algorithm::Sha256, layer);
         self.push_manifest(repository, tag, &manifest);
         Digest::of(Algorithm::Sha256, &manifest)
     }
 
     /// Deletes a tag, or a manifest by its digest.
-    pub(super) fn delete(&self, repository: &str, reference: &str) {
+    pub(crate) fn delete(&self, repository: &str, reference: &str) {
         let url = self.url(&format!("/v2/{repository}/manifests/{reference}"));
         expect(202, self.client.delete(url));
     }
 
     /// Returns the names of the repositories.
-    pub(super) fn repositories(&self) -> Vec<String> {
+    pub(crate) fn repositories(&self) -> Vec<String> {
         let listed: Value = serde_json::from_slice(&self.bytes("_catalog?n=1000")).unwrap();
         let mut names: Vec<String> =
             serde_json::from_value(listed["repositories"].clone()).unwrap();
@@ -144,7 +153,7 @@ impl Wire {
     /// Returns the tags of a repository.
     ///
     /// Where there is none the peer says `null`, or 404 in a repository that never had one; it keeps no order.
-    pub(super) fn tags(&self, repository: &str) -> Vec<String> {
+    pub(crate) fn tags(&self, repository: &str) -> Vec<String> {
         let response = self.get(&format!("{repository}/tags/list")).send().unwrap();
         if response.status() == 404 {
             return Vec::new();
@@ -162,7 +171,7 @@ impl Wire {
 }
 
 /// Sends a request that must get this status.
-pub(super) fn expect(status: u16, request: RequestBuilder) -> Response {
+pub(crate) fn expect(status: u16, request: RequestBuilder) -> Response {
     let response = request.send().unwrap();
     let (found, url) = (response.status(), response.url().clone());
     if found == status {

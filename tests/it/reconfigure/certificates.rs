@@ -109,3 +109,72 @@ fn a_certificate_near_its_end_or_for_another_host_is_pointed_out() {
     warned(&Certified::within(&["localhost"], -1..10), &[&soon]);
     warned(&Certified::within(&["*.example.com"], -1..10), &[&soon, &other]);
 }
+
+/// The registry itself ends TLS, with these files besides.
+fn direct(more: &str) -> World {
+    let (port, debug) = (free_port(), free_port());
+    World::with(&format!(
+        "[registry]\nregistry_http_addr = \"127.0.0.1:{port}\"\n\
+         [registry.http.tls]\ncertificate = \"server.crt\"\nkey = \"server.key\"\n{more}\
+         [registry.http.debug]\naddr = \"127.0.0.1:{debug}\"\n"
+    ))
+}
+
+/// What both commands say of it; nothing is changed.
+#[track_caller]
+fn refuse(world: &World, problems: &[&str]) {
+    let before = touched(world);
+    let checked = world.run(&["check-config"]);
+    assert_eq!(checked.exit, 78, "{}", checked.stdout);
+    for problem in problems {
+        assert!(checked.stdout.contains(problem), "no {problem} in {}", checked.stdout);
+    }
+    let ran = world.run(&["reconfigure"]);
+    assert_eq!((ran.exit, ran.stderr.contains(problems[0])), (78, true), "{}", ran.stderr);
+    assert_eq!(touched(world), before);
+}
+
+#[test]
+fn files_of_the_registrys_own_tls_are_missed_by_their_keys() {
+    let world = direct("clientcas = [\"clients.pem\"]\n");
+    refuse(
+        &world,
+        &[
+            "`registry.http.tls.certificate`: `[ROOT]/server.crt` does not exist",
+            "`registry.http.tls.key`: `[ROOT]/server.key` does not exist",
+            "`registry.http.tls.clientcas`: `[ROOT]/clients.pem` does not exist",
+        ],
+    );
+}
+
+#[test]
+fn the_registrys_own_pair_must_fit_and_count() {
+    let (one, other) = (Certified::new(&["localhost"]), Certified::new(&["localhost"]));
+    let old = Certified::within(&["localhost"], -20..-10);
+    for (certificate, key, problem) in [
+        (&one, &other, "is not the certificate of `[ROOT]/server.key`: their public keys differ"),
+        (&old, &old, "`[ROOT]/server.crt`, of `[ROOT]/server.key`, expired on"),
+    ] {
+        let world = direct("");
+        fs::write(world.path("server.crt"), &certificate.certificate).unwrap();
+        fs::write(world.path("server.key"), &key.key).unwrap();
+        refuse(&world, &[problem]);
+    }
+    let world = direct("");
+    fs::write(world.path("server.crt"), &one.certificate).unwrap();
+    fs::write(world.path("server.key"), &one.key).unwrap();
+    let ran = world.run(&["check-config"]);
+    assert_eq!(ran.exit, 0, "{}", ran.stdout);
+}
+
+#[test]
+fn files_for_redis_and_cloudfront_are_missed_before_the_registry_is() {
+    let redis = "[registry.storage.cache]\nblobdescriptor = \"redis\"\n[registry.redis]\naddr = \"localhost:6379\"\n\
+                 [registry.redis.tls]\nrootcas = [\"ca.pem\"]\n";
+    let told = "`registry.redis.tls.rootcas`: `[ROOT]/ca.pem` does not exist";
+    refuse(&World::with(redis), &[told]);
+    let cloudfront = "[[registry.middleware.storage]]\nname = \"cloudfront\"\n\
+                      options = { baseurl = \"https://d1.example.com\", privatekey = \"cdn.pem\", keypairid = \"APKA1\" }\n";
+    let told = "`registry.middleware.storage`: `[ROOT]/cdn.pem` does not exist";
+    refuse(&World::with(cloudfront), &[told]);
+}

@@ -1,6 +1,6 @@
 //! A registry under its supervisor, as the world outside sees it: its own TLS, its health, its access log.
 
-use std::{fs, path::Path};
+use std::{fs, net::SocketAddr, path::Path};
 
 use reqwest::blocking::{Client, Response};
 use serde_json::{Value, json};
@@ -100,6 +100,7 @@ fn the_access_log_is_gitlabs_json_when_asked_for() {
         .get(format!("http://127.0.0.1:{port}/v2/a/tags/list?n=7"))
         .header("User-Agent", "tester/1 \"quoted\"")
         .header("Referer", "https://gitlab.example.com/a")
+        .header("X-Request-ID", "01F8MECHZX3TBDSZ7XRADM79XE")
         .send()
         .unwrap();
     assert_eq!(answer.status(), 404);
@@ -117,6 +118,7 @@ fn the_access_log_is_gitlabs_json_when_asked_for() {
     let expected = json!({
         "level": "info", "msg": "access", "system": "http", "method": "GET", "proto": "HTTP/1.1",
         "host": format!("127.0.0.1:{port}"), "remote_ip": "127.0.0.1",
+        "correlation_id": "01F8MECHZX3TBDSZ7XRADM79XE",
         "uri": "/v2/a/tags/list?n=7", "referrer": "https://gitlab.example.com/a",
         "user_agent": "tester/1 \"quoted\"", "status": 404, "written_bytes": length,
         "content_type": "application/json; charset=utf-8",
@@ -124,6 +126,8 @@ fn the_access_log_is_gitlabs_json_when_asked_for() {
     for (name, value) in expected.as_object().unwrap() {
         assert_eq!(&found[name], value, "{name} of {found}");
     }
+    let peer = found["remote_addr"].as_str().unwrap().parse::<SocketAddr>().unwrap();
+    assert!(peer.ip().is_loopback() && peer.port() > 0, "{found}");
     for name in ["duration_ms", "ttfb_ms"] {
         assert!(found[name].is_u64(), "{name} of {found}");
     }

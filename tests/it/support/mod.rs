@@ -13,6 +13,7 @@ pub(crate) mod peer;
 pub(crate) mod program;
 pub(crate) mod pusher;
 pub(crate) mod receiver;
+pub(crate) mod seaweed;
 pub(crate) mod server;
 
 use std::{

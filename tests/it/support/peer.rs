@@ -6,6 +6,7 @@ use std::{
     process::{Child, Command, Output, Stdio},
 };
 
+use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use super::{World, daemon::Log};
@@ -83,6 +84,12 @@ impl Peer {
         Self::spawn(command, folder)
     }
 
+    /// Serves any storage, as config.yml has it in JSON.
+    pub(crate) fn on(storage: &Value) -> Self {
+        let folder = on(storage);
+        Self::spawn(docker_registry("serve", &[], &folder), folder)
+    }
+
     fn spawn(mut command: Command, folder: TempDir) -> Self {
         let mut child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
         let log = Log::follow(child.stderr.take().unwrap());
@@ -101,9 +108,21 @@ impl Peer {
         format!("http://127.0.0.1:{}{path}", self.port)
     }
 
+    /// Runs its garbage collector over any storage.
+    pub(crate) fn garbage_collect_on(storage: &Value, flags: &[&str]) -> Output {
+        docker_registry("garbage-collect", flags, &on(storage)).output().unwrap()
+    }
+
     /// Runs its garbage collector over a storage folder that nobody writes to.
     pub(crate) fn garbage_collect(storage: &Path, flags: &[&str]) -> Output {
-        docker_registry("garbage-collect", flags, &configured(storage, "{}")).output().unwrap()
+        let (mut collector, _config) = Self::collector(storage, flags);
+        collector.output().unwrap()
+    }
+
+    /// Prepares its garbage collector, with the folder that holds its config.yml.
+    pub(crate) fn collector(storage: &Path, flags: &[&str]) -> (Command, TempDir) {
+        let folder = configured(storage, "{}");
+        (docker_registry("garbage-collect", flags, &folder), folder)
     }
 }
 
@@ -119,6 +138,20 @@ fn docker_registry(command: &str, flags: &[&str], folder: &TempDir) -> Command {
     let mut program = Command::new("docker-registry");
     program.arg(command).args(flags).arg(folder.path().join("config.yml")).stdin(Stdio::null());
     program
+}
+
+/// A folder with the config.yml for any storage.
+fn on(storage: &Value) -> TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    let config = json!({
+        "version": 0.1,
+        "log": { "level": "info", "accesslog": { "disabled": true } },
+        "storage": storage,
+        "http": { "addr": "127.0.0.1:0", "secret": Peer::SECRET },
+    });
+    // JSON is YAML.
+    fs::write(folder.path().join("config.yml"), config.to_string()).unwrap();
+    folder
 }
 
 /// A folder with the config.yml for this storage.

@@ -90,3 +90,15 @@ fn docker_follows_relative_locations() {
     works(&site, &Docker::within(site.network()));
     assert!(location(&site).starts_with("/v2/"));
 }
+
+#[test]
+#[ignore = "needs dockerd, docker, skopeo, ip and nsenter: run cargo xtask test"]
+fn docker_logs_in_pushes_and_pulls_where_the_registry_itself_ends_tls() {
+    for port in [443, 5050] {
+        let site = Site::direct_within(Network::start(), port, Lines::default());
+        works(&site, &Docker::within(site.network()));
+        let start = format!("https://{}/v2/", site.name);
+        let location = location(&site);
+        assert!(location.starts_with(&start), "{location}");
+    }
+}

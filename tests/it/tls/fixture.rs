@@ -1,4 +1,4 @@
-//! A site: an instance behind a supervised nginx, an authority that its users trust, and a user.
+//! A site: an instance that ends TLS, an authority that its users trust, and a user.
 
 use std::{
     fs,
@@ -33,6 +33,15 @@ pub(super) const PASSWORD: &str = "pass:word of ann";
 /// Longer than anything here takes on a slow machine.
 const PATIENCE: Duration = Duration::from_secs(60);
 
+/// Who ends TLS.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Front {
+    /// A supervised nginx.
+    Nginx,
+    /// Nobody stands in front: the registry itself.
+    Registry,
+}
+
 /// What an instance.toml says besides where everything listens.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Lines<'a> {
@@ -48,6 +57,7 @@ pub(super) struct Lines<'a> {
 pub(super) struct Site {
     server: Option<Server>,
     network: Option<Network>,
+    front: Front,
     pub(super) world: World,
     pub(super) authority: Authority,
     /// What users type: without a port where it is the scheme's own.
@@ -60,7 +70,12 @@ pub(super) struct Site {
 impl Site {
     /// A site that runs on free ports of loopback.
     pub(super) fn start(lines: Lines<'_>) -> Self {
-        Self::new("localhost", free_port(), None).with(lines)
+        Self::behind(Front::Nginx, lines)
+    }
+
+    /// The same, with TLS ended by whom one likes.
+    pub(super) fn behind(front: Front, lines: Lines<'_>) -> Self {
+        Self::new("localhost", free_port(), None, front).with(lines)
     }
 
     /// A site that runs at `registry.example.com` in a network of its own, where it has every port.
@@ -68,23 +83,29 @@ impl Site {
         Self::bare(network, port).with(lines)
     }
 
-    /// The same place without an instance.
-    pub(super) fn bare(network: Network, port: u16) -> Self {
-        Self::new(network::HOST, port, Some(network))
+    /// The same with a registry that ends TLS itself.
+    pub(super) fn direct_within(network: Network, port: u16, lines: Lines<'_>) -> Self {
+        Self::new(network::HOST, port, Some(network), Front::Registry).with(lines)
     }
 
-    fn new(host: &str, port: u16, network: Option<Network>) -> Self {
+    /// The same place without an instance.
+    pub(super) fn bare(network: Network, port: u16) -> Self {
+        Self::new(network::HOST, port, Some(network), Front::Nginx)
+    }
+
+    fn new(host: &str, port: u16, network: Option<Network>, front: Front) -> Self {
         let name = if port == 443 { host.to_owned() } else { format!("{host}:{port}") };
-        let (world, authority, registry_port) = (World::new(), Authority::new(), free_port());
+        let (world, authority) = (World::new(), Authority::new());
+        let registry_port = if front == Front::Nginx { free_port() } else { port };
         // nginx's workers, and the registry where it has an account, pass through on their way.
         fs::set_permissions(world.root(), fs::Permissions::from_mode(0o755)).unwrap();
-        Self { server: None, network, world, authority, name, port, registry_port }
+        Self { server: None, network, front, world, authority, name, port, registry_port }
     }
 
     /// A site on free ports of loopback, with the tokens of an issuer that listens there.
-    pub(super) fn with_tokens(issuer: &Issuer, realm: &str) -> Self {
+    pub(super) fn with_tokens(front: Front, issuer: &Issuer, realm: &str) -> Self {
         let (origin, _) = realm.split_once("/jwt/auth").unwrap();
-        let mut site = Self::new("localhost", free_port(), None);
+        let mut site = Self::new("localhost", free_port(), None, front);
         let registry = format!(
             "token_realm = \"{origin}\"\ninternal_key = '''\n{}'''\ninternal_certificate = '''\n{}'''\n",
             issuer.key(),
@@ -102,16 +123,25 @@ impl Site {
     /// What instance.toml says.
     fn text(&self, lines: Lines<'_>) -> String {
         let Lines { registry, nginx, tables } = lines;
+        let Self { name, registry_port, .. } = self;
+        // In a network of its own the name is that of an address which is not loopback.
+        let address = match (self.front, &self.network) {
+            (Front::Registry, Some(_)) => "0.0.0.0",
+            (Front::Nginx, _) | (Front::Registry, None) => "127.0.0.1",
+        };
+        let front = match self.front {
+            Front::Nginx => format!("[registry.nginx]\nenable = true\n{nginx}"),
+            Front::Registry => {
+                let file = format!("etc/regctl/ssl/{}", self.host());
+                format!(
+                    "[registry.nginx]\nenable = false\n[registry.http.tls]\n\
+                     certificate = \"{file}.crt\"\nkey = \"{file}.key\"\n"
+                )
+            }
+        };
         format!(
-            r#"registry_external_url = "https://{}"
-[registry]
-registry_http_addr = "127.0.0.1:{}"
-{registry}
-[registry.nginx]
-enable = true
-{nginx}
-{tables}"#,
-            self.name, self.registry_port
+            "registry_external_url = \"https://{name}\"\n[registry]\n\
+             registry_http_addr = \"{address}:{registry_port}\"\n{registry}\n{front}\n{tables}"
         )
     }
 
@@ -132,7 +162,7 @@ enable = true
         self.server = Some(Server::start(self.command(&["run"]), self.world.root()));
     }
 
-    /// Gives nginx a new certificate of the authority, as whoever renews it does.
+    /// Gives whoever ends TLS a new certificate of the authority, as whoever renews it does.
     pub(super) fn certify(&self) {
         let host = self.host();
         let pair = self.authority.issue(host);

@@ -11,7 +11,7 @@ use std::ops::Range;
 use super::{
     middleware, policy,
     problem::{Problem, shown},
-    redis,
+    redis, s3,
     settings::Settings,
     source::Source,
     table::{self, Kind},
@@ -60,6 +60,7 @@ impl Findings<'_> {
 pub(super) fn run(settings: &Settings, findings: &mut Findings<'_>) {
     registry::check(settings, findings);
     redis::check(settings, findings);
+    s3::check(settings, findings);
     middleware::check(settings, findings);
     policy::check(settings, findings);
     auth::check(settings, findings);

@@ -1,7 +1,7 @@
 //! The vhost by itself: certificates, and settings that would do nothing.
 
 use super::{
-    super::{build, values::Scheme},
+    super::{build, s3, values::Scheme},
     Findings, Settings,
 };
 
@@ -115,7 +115,7 @@ fn sendfile_without_files(settings: &Settings, findings: &mut Findings<'_>) {
     };
     let (why, hint) = if !build::runs_nginx(settings) {
         ("regctl does not run nginx", "remove it")
-    } else if settings.has_table("registry.storage.inmemory") {
+    } else if settings.has_table("registry.storage.inmemory") || s3::name(settings).is_some() {
         ("the storage holds no files", "remove it, or name a filesystem storage")
     } else {
         return;

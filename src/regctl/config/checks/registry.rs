@@ -196,6 +196,14 @@ fn proxy(settings: &Settings, findings: &mut Findings<'_>) {
             return;
         }
     }
+    if let (Some(at), Some(url)) = (settings.written(REMOTE), settings.web_url(REMOTE))
+        && !url.has_plain_path()
+    {
+        let assignment = findings.assignment(REMOTE, &at);
+        let message = format!("{assignment}: must be scheme, host, port and a plain path");
+        let hint = "letters, digits and `-._~` may stand between the slashes";
+        findings.problem(&at, REMOTE, message, hint);
+    }
     if let Some(at) = settings.written(NAME)
         && settings.text(NAME).is_some_and(|name| name.contains(':'))
     {

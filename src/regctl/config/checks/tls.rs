@@ -10,6 +10,7 @@ pub(super) fn check(settings: &Settings, findings: &mut Findings<'_>) {
     half_a_pair(settings, findings);
     tls_behind_nginx(settings, findings);
     debug_server(settings, findings);
+    metrics(settings, findings);
 }
 
 fn half_a_pair(settings: &Settings, findings: &mut Findings<'_>) {
@@ -34,6 +35,16 @@ fn tls_behind_nginx(settings: &Settings, findings: &mut Findings<'_>) {
     let hint =
         "write `enable = false` in [registry.nginx], or ssl_certificate there instead of this";
     findings.problem(&at, CERTIFICATE, message, hint);
+}
+
+/// Metrics have a path of their own: the debug server answers others before them.
+fn metrics(settings: &Settings, findings: &mut Findings<'_>) {
+    const PATH: &str = "registry.http.debug.prometheus.path";
+    let (Some(at), Some(path)) = (settings.written(PATH), settings.text(PATH)) else { return };
+    if path == "/" || path.starts_with("/debug/") {
+        let message = format!("{}: something else is there", findings.assignment(PATH, &at));
+        findings.problem(&at, PATH, message, "write \"/metrics\", or remove it");
+    }
 }
 
 fn debug_server(settings: &Settings, findings: &mut Findings<'_>) {

@@ -310,7 +310,7 @@ pub(super) const SECTIONS: &[Section] = &[
         None,
         "TLS to it; Distribution 2.8 knows none",
         &[
-            Key::new("enabled", Flag, Some("false"), "use it"),
+            Key::new("enabled", Flag, None, "use it; unset: where there are rootcas"),
             Key::new("rootcas", List, None, "files of its authorities; unset: the system's"),
         ],
     ),

@@ -262,8 +262,58 @@ fn fresh(headers: &HeaderMap) -> Duration {
 #[cfg(test)]
 mod tests {
     use http::HeaderValue;
+    use tokio::{
+        io::{AsyncReadExt as _, AsyncWriteExt as _},
+        net::TcpListener,
+        task::JoinHandle,
+    };
 
     use super::*;
+
+    /// Publishes a key at an address, until aborted.
+    async fn publish(address: &str) -> (String, JoinHandle<()>) {
+        let listener = TcpListener::bind(address).await.unwrap();
+        let address = listener.local_addr().unwrap().to_string();
+        let publishing = tokio::spawn(async move {
+            loop {
+                let (mut stream, _) = listener.accept().await.unwrap();
+                let _ = stream.read(&mut [0; 4096]).await;
+                let (keys, close) = (set("one"), "Connection: close\r\n\r\n");
+                let length = keys.len();
+                let answer = format!("HTTP/1.1 200 x\r\nContent-Length: {length}\r\n{close}{keys}");
+                let _ = stream.write_all(answer.as_bytes()).await;
+            }
+        });
+        (address, publishing)
+    }
+
+    impl Remote {
+        /// Has so much time gone by since the issuer was asked, and has answered.
+        fn age(&self, by: Duration) {
+            let mut state = self.0.lock();
+            state.asked = state.asked.map(|asked| asked.checked_sub(by).unwrap());
+            if let Some(known) = &mut state.known {
+                known.heard = known.heard.checked_sub(by).unwrap();
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn an_issuer_that_is_away_for_an_hour_lets_nobody_in_until_it_is_back() {
+        let (address, publishing) = publish("127.0.0.1:0").await;
+        let remote = Remote::new(format!("http://{address}/keys").parse().unwrap()).unwrap();
+        assert!(remote.current().await.is_some());
+        publishing.abort();
+        assert!(publishing.await.unwrap_err().is_cancelled());
+        remote.age(FRESH + STALE - Duration::from_secs(5));
+        assert!(remote.current().await.is_some(), "an hour is not over");
+        remote.age(Duration::from_secs(10));
+        assert!(remote.current().await.is_none(), "what was known is good for an hour");
+        let (_, publishing) = publish(&address).await;
+        remote.age(ROUND);
+        assert!(remote.current().await.is_some());
+        publishing.abort();
+    }
 
     /// An Ed25519 key, RFC 8037's own, under a name.
     fn set(kid: &str) -> String {

@@ -76,13 +76,20 @@ pub enum When {
     Active,
 }
 
+/// A driver with two names: what stands below the second is in the table below the first.
+const ALIAS: (&str, &str) = ("storage.s3aws.", "storage.s3.");
+
 /// The key at exactly this path.
 pub(super) fn find(path: &str) -> Option<&'static Key> {
+    let named = path.strip_prefix(ALIAS.0).map(|name| format!("{}{name}", ALIAS.1));
+    let path = named.as_deref().unwrap_or(path);
     KEYS.iter().find(|key| key.path == path)
 }
 
 /// The names that may stand directly below a path, `""` being the document.
 pub(super) fn children(path: &str) -> Vec<&'static str> {
+    let path =
+        if ALIAS.0.strip_suffix('.') == Some(path) { ALIAS.1.trim_end_matches('.') } else { path };
     let mut names: Vec<&str> = Vec::new();
     for key in KEYS {
         let Some(rest) = below(key.path, path) else { continue };

@@ -7,6 +7,7 @@ mod examples;
 mod health;
 mod redis;
 mod refused;
+mod s3;
 mod sendfile;
 mod tls;
 mod validation;

@@ -66,9 +66,7 @@ fn what_is_not_there_yet_is_refused_by_name() {
             "sends clients inside AWS to S3",
         ),
         (with("database: {enabled: true}"), "there is no metadata database here"),
-        (with_storage("s3: {bucket: b}"), "the storage driver `s3` is not supported yet"),
-        (with_storage("s3aws: {bucket: b}"), "`s3aws` is not supported yet"),
-        (with_storage("azure: "), "`azure` is not supported yet"),
+        (with_storage("azure: "), "the storage driver `azure` is not supported yet"),
         (with_storage("gcs: {bucket: b}"), "`gcs` is not supported yet"),
         (with_storage("swift: {}"), "`swift` is not supported yet"),
         (with_storage("oss: {}"), "`oss` is not supported yet"),
@@ -200,6 +198,11 @@ fn secrets_are_in_no_problem_no_warning_and_no_debug() {
         with(&format!("redis: {{password: {secret}}}")),
         with_http(&format!("headers: {{Authorization: \"{secret}\\n\"}}")),
         with_storage(&format!("s3: {{secretkey: {secret}}}")),
+        with_storage(&format!("s3aws: {{secretkey: [{secret}], sessiontoken: {secret}}}")),
+        with_storage(&format!("s3: {{bucket: b, regionendpoint: 'https://a:{secret}@b'}}")),
+        with_storage(&format!(
+            "s3: {{bucket: b, region: eu-west-1, accesskey: a, secretkey: {secret}}}"
+        )),
     ];
     let variable = vec![("REGISTRY_HTTP_SECRET".to_owned(), format!("*{secret}"))];
     for text in &texts {

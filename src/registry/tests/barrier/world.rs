@@ -20,6 +20,8 @@ pub(crate) enum Rule {
     ParentsFirst,
     /// What a kept manifest refers to is kept.
     WhatIsKeptIsARoot,
+    /// No promise ends before the collection in which it was made.
+    PromisesLast,
 }
 
 /// The rules that hold.
@@ -72,16 +74,19 @@ pub(crate) enum Action {
     Client(usize),
     Read(usize),
     Delete,
+    /// So much time passes that promises end.
+    Forget,
 }
 
 impl Rule {
-    pub(crate) const ALL: [Self; 6] = [
+    pub(crate) const ALL: [Self; 7] = [
         Self::Lock,
         Self::AnswersLease,
         Self::PushesLeaseReferences,
         Self::DeletesLeaseReferences,
         Self::ParentsFirst,
         Self::WhatIsKeptIsARoot,
+        Self::PromisesLast,
     ];
 }
 
@@ -177,6 +182,9 @@ impl World {
         if self.collector.next().is_some() {
             actions.push(Action::Delete);
         }
+        if self.leases != 0 {
+            actions.push(Action::Forget);
+        }
     }
 
     /// None: it has to wait for a lock.
@@ -186,6 +194,8 @@ impl World {
             Action::Client(index) => next.act(index, protocol)?,
             Action::Read(part) => next.collector.read(part, &self.store, protocol),
             Action::Delete => next.delete(protocol)?,
+            Action::Forget if protocol.has(Rule::PromisesLast) => return None,
+            Action::Forget => next.leases = 0,
         }
         Some(next)
     }

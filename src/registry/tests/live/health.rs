@@ -169,3 +169,24 @@ async fn a_storage_that_cannot_be_asked_is_a_failed_check_and_an_empty_one_is_no
     eventually("it is well", || running.control.failing_checks().is_empty()).await;
     client.ask("GET", "/v2/", "").await.expect(200);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_out_of_service_stays_so_when_another_check_is_added() {
+    let running = Running::start();
+    let file = running.folder().join("down");
+    fs::write(&file, "").unwrap();
+    let named = file.display().to_string();
+    check(&running, &format!("{{file: [{{file: '{named}', interval: 5ms}}]}}")).await;
+    let fails = |name: &str| running.control.failing_checks().contains_key(name);
+    eventually("it is ill", || fails(&named)).await;
+    // Nobody listens there any more.
+    let closed = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap().to_string();
+    let tcp = format!("tcp: [{{addr: '{closed}', interval: 5ms}}]");
+    check(&running, &format!("{{file: [{{file: '{named}', interval: 1h}}], {tcp}}}")).await;
+    eventually("the other check is made", || fails(&closed)).await;
+    assert!(fails(&named), "nobody has looked whether the file is still there");
+    running.client().await.ask("GET", "/v2/", "").await.expect(503);
+    // What is no longer checked takes nobody out of service.
+    check(&running, &format!("{{{tcp}}}")).await;
+    eventually("it is forgotten", || !fails(&named)).await;
+}

@@ -1,11 +1,13 @@
 //! What the debug server counts: the storage's work, events, and what a cache was asked for.
 
+use oci::{Algorithm, Digest};
 use serde_json::json;
 
 use crate::{
     client::Client,
     receiver::{Mood::Answers, Receiver},
     server::{Running, eventually},
+    upstream::{Reply, Upstream},
 };
 
 /// Of `{}`.
@@ -144,4 +146,43 @@ async fn a_cache_counts_what_it_had_and_what_it_fetched() {
     let blobs =
         json!({ "Requests": 2, "Hits": 1, "Misses": 1, "BytesPulled": 2, "BytesPushed": 4 });
     assert_eq!(variables["registry"]["proxy"]["blobs"], blobs);
+}
+
+/// A manifest for each of these tags.
+fn index(tag: &str) -> String {
+    let kind = "application/vnd.oci.image.index.v1+json";
+    let annotations = json!({ "tag": tag });
+    json!({ "schemaVersion": 2, "mediaType": kind, "manifests": [], "annotations": annotations })
+        .to_string()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_cache_in_which_all_tags_expire_reads_each_of_them_now_and_then() {
+    const TAGS: usize = 150;
+    let upstream = Upstream::start(|asked| {
+        let reference = asked.target.rsplit('/').next().unwrap();
+        let digest = |tag: &str| Digest::of(Algorithm::Sha256, index(tag).as_bytes()).to_string();
+        let mut tags = (0..TAGS).map(|number| format!("v{number}"));
+        let tag = tags.find(|tag| tag == reference || digest(tag) == reference).unwrap();
+        Reply::body(index(&tag).as_bytes())
+            .header("Content-Type", "application/vnd.oci.image.index.v1+json")
+            .header("Docker-Content-Digest", digest(&tag))
+    })
+    .await;
+    let sections = format!("proxy: {{remoteurl: '{}', ttl: 3s}}", upstream.url());
+    let (cache, debug) = start(&sections).await;
+    let mut client = cache.client().await;
+    for number in 0..TAGS {
+        client.ask("GET", &format!("/v2/app/manifests/v{number}"), "").await.expect(200);
+    }
+    let tags = cache.repository("app").join("_manifests/tags");
+    let is_empty = || std::fs::read_dir(&tags).is_ok_and(|mut tags| tags.next().is_none());
+    eventually("all have gone", is_empty).await;
+    let metrics = read(&debug, "/metrics").await;
+    let sample =
+        "registry_storage_action_seconds_count{action=\"GetContent\",driver=\"filesystem\"} ";
+    let count = metrics.lines().find_map(|line| line.strip_prefix(sample)).unwrap();
+    let count: usize = count.parse().unwrap();
+    // All tags for each of them would be more than ten thousand.
+    assert!(count < 20 * TAGS, "{count} files were read");
 }

@@ -1,12 +1,13 @@
 //! The matrix: what each client pushes, every client pulls, by tag and by digest, and all see the same digests.
 //!
-//! It is run in each place that a registry has: open and without TLS, and behind nginx with passwords and with the
-//! tokens of an issuer that signs as GitLab Rails does.
+//! It is run in each place that a registry has: open and without TLS; and with passwords, and with the tokens of an issuer
+//! that signs as GitLab Rails does, behind an nginx that ends TLS and where the registry ends it itself.
 
 mod client;
 mod image;
 mod place;
 
+use super::fixture::Front;
 use client::Clients;
 use image::Image;
 use place::Place;
@@ -52,7 +53,7 @@ fn what_any_client_pushes_every_client_pulls_without_tls() {
 #[test]
 #[ignore = "needs nginx, dockerd, docker, containerd, ctr, skopeo, podman and buildah: run cargo xtask test"]
 fn what_any_client_pushes_every_client_pulls_with_a_password() {
-    let place = Place::with_passwords();
+    let place = Place::with_passwords(Front::Nginx);
     fill(&place);
     fill_with_an_index(&place);
 }
@@ -60,7 +61,23 @@ fn what_any_client_pushes_every_client_pulls_with_a_password() {
 #[test]
 #[ignore = "needs nginx, dockerd, docker, containerd, ctr, skopeo, podman and buildah: run cargo xtask test"]
 fn what_any_client_pushes_every_client_pulls_with_tokens() {
-    let place = Place::with_tokens();
+    let place = Place::with_tokens(Front::Nginx);
+    fill(&place);
+    fill_with_an_index(&place);
+}
+
+#[test]
+#[ignore = "needs dockerd, docker, containerd, ctr, skopeo, podman and buildah: run cargo xtask test"]
+fn what_any_client_pushes_every_client_pulls_with_a_password_from_a_registry_that_ends_tls() {
+    let place = Place::with_passwords(Front::Registry);
+    fill(&place);
+    fill_with_an_index(&place);
+}
+
+#[test]
+#[ignore = "needs dockerd, docker, containerd, ctr, skopeo, podman and buildah: run cargo xtask test"]
+fn what_any_client_pushes_every_client_pulls_with_tokens_from_a_registry_that_ends_tls() {
+    let place = Place::with_tokens(Front::Registry);
     fill(&place);
     fill_with_an_index(&place);
 }

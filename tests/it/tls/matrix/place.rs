@@ -2,7 +2,7 @@
 
 use std::{fs, sync::Arc};
 
-use super::super::fixture::{Lines, PASSWORD, Site, USER};
+use super::super::fixture::{Front, Lines, PASSWORD, Site, USER};
 use crate::support::{Demo, issuer::Issuer};
 
 /// A running registry.
@@ -23,14 +23,14 @@ impl Place {
         Self { kind: Kind::Open(Demo::start()), folder: tempfile::tempdir().unwrap() }
     }
 
-    pub(super) fn with_passwords() -> Self {
-        Self::closed(Site::start(Lines::default()))
+    pub(super) fn with_passwords(front: Front) -> Self {
+        Self::closed(Site::behind(front, Lines::default()))
     }
 
-    pub(super) fn with_tokens() -> Self {
+    pub(super) fn with_tokens(front: Front) -> Self {
         let issuer = Arc::new(Issuer::new());
         let realm = issuer.serve_to(USER, PASSWORD);
-        Self::closed(Site::with_tokens(&issuer, &realm))
+        Self::closed(Site::with_tokens(front, &issuer, &realm))
     }
 
     fn closed(site: Site) -> Self {

@@ -1,8 +1,11 @@
 //! Registries that answer less than they should, and can be cached all the same.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicBool, Ordering},
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::{Duration, Instant},
 };
 
 use serde_json::json;
@@ -89,6 +92,10 @@ async fn a_blob_whose_length_nobody_says_passes_through_and_is_verified() {
     })
     .await;
     let proxy = proxy(&upstream.url(), "");
+    // It is there: a HEAD says what a GET does, of which 2.8.2 says 500.
+    let said = head(&proxy, &blob()).await.expect(200);
+    assert_eq!(said.header("docker-content-digest"), Some(&*digest(BLOB).to_string()));
+    assert_eq!(said.header("content-length"), None);
     let answer = get(&proxy, &blob()).await.expect(200);
     assert_eq!(answer.header("content-length"), None);
     assert!(answer.is_whole && answer.body == BLOB);
@@ -144,6 +151,22 @@ async fn a_repository_that_hangs_silences_no_other() {
     get(&proxy, "/v2/app/manifests/v1").await.expect(200);
     assert_eq!(get(&proxy, "/v2/hangs/manifests/v1").await.status, 502, "it is left alone");
     assert_eq!(upstream.asked("HEAD", "v1").len(), others + 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn clients_of_a_manifest_that_hangs_do_not_wait_one_after_another() {
+    let upstream = changed(|_, _| Reply::silence()).await;
+    let proxy = proxy(&upstream.url(), "");
+    let target = format!("/v2/app/manifests/{}", digest(&manifest(BLOB)));
+    let began = Instant::now();
+    let ask = || get(&proxy, &target);
+    let (one, two, three, four) = tokio::join!(ask(), ask(), ask(), ask());
+    for answer in [one, two, three, four] {
+        assert!(matches!(answer.status, 502 | 504), "{answer:?}");
+    }
+    // One of them waits for as long as a document may take, which is 20 s.
+    assert!(began.elapsed() < Duration::from_secs(40), "{:?}", began.elapsed());
+    assert_eq!(upstream.asked("GET", &target).len(), 1);
 }
 
 /// Pushes an image of Docker's schema 2.

@@ -1,0 +1,150 @@
+//! The stores that a collector can work on: those that outlive their process.
+
+use bytes::Bytes;
+
+#[cfg(feature = "s3")]
+use crate::s3::S3;
+use crate::{
+    Access, Alone, Bulk, Config, Disposal, Driver, Error, Filesystem, Item, KeptRun, Key, Kind,
+    Removed, Restored, RunId, Stat, Survey,
+};
+
+/// A store as a collector sees it, behind one type. Clones share it.
+#[derive(Clone, Debug)]
+pub enum Collected {
+    /// A folder.
+    Filesystem(Filesystem),
+    /// A bucket.
+    #[cfg(feature = "s3")]
+    S3(S3),
+}
+
+macro_rules! each {
+    ($self:ident, $store:ident => $call:expr) => {
+        match $self {
+            Collected::Filesystem($store) => $call,
+            #[cfg(feature = "s3")]
+            Collected::S3($store) => $call,
+        }
+    };
+}
+
+impl Collected {
+    /// Opens a store that is there; none where nothing outlives the process.
+    ///
+    /// # Errors
+    /// [`Kind::NotFound`] if there is none, [`Kind::Busy`] while somebody else uses it. Of a bucket nobody knows who
+    /// does.
+    pub async fn open_existing(config: &Config, access: Access) -> Result<Option<Self>, Error> {
+        match config {
+            Config::Filesystem(options) => {
+                Filesystem::open_existing(options, access).map(|it| Some(Self::Filesystem(it)))
+            }
+            Config::InMemory => Ok(None),
+            #[cfg(feature = "s3")]
+            Config::S3(options) => {
+                let bucket = S3::open(options)?;
+                match bucket.holds_any().await? {
+                    true => Ok(Some(Self::S3(bucket))),
+                    false => Err(Error::new(Kind::NotFound, "open", config)),
+                }
+            }
+            #[cfg(not(feature = "s3"))]
+            Config::S3(_) => crate::Backend::open(config).map(|_| None),
+        }
+    }
+
+    /// The folder, if it is one.
+    #[must_use]
+    pub fn folder(&self) -> Option<&Filesystem> {
+        match self {
+            Self::Filesystem(filesystem) => Some(filesystem),
+            #[cfg(feature = "s3")]
+            Self::S3(_) => None,
+        }
+    }
+
+    /// Whether other machines may use it, and nobody here can know.
+    #[must_use]
+    pub fn is_shared(&self) -> bool {
+        match self {
+            Self::Filesystem(_) => false,
+            #[cfg(feature = "s3")]
+            Self::S3(_) => true,
+        }
+    }
+
+    /// Whether a registry of GitLab's keeps its metadata in a database: then links are not the truth.
+    ///
+    /// # Errors
+    /// The store does not say.
+    pub async fn has_database(&self) -> Result<bool, Error> {
+        match each!(self, store => Driver::stat(store, Key::DatabaseInUse).await) {
+            Ok(_) => Ok(true),
+            Err(error) if error.is_not_found() => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Keeps other processes from using the store.
+    ///
+    /// # Errors
+    /// [`Kind::Busy`] while another one does; [`Kind::Denied`] where nobody can say so.
+    pub fn exclude_others(&self) -> Result<Alone, Error> {
+        match self {
+            Self::Filesystem(filesystem) => filesystem.exclude_others(),
+            #[cfg(feature = "s3")]
+            Self::S3(_) => Err(Error::new(Kind::Denied, "lease", "a bucket, which others may use")),
+        }
+    }
+}
+
+impl Bulk for Collected {
+    fn identity(&self) -> String {
+        each!(self, store => store.identity())
+    }
+
+    fn survey(&self) -> Survey {
+        each!(self, store => store.survey())
+    }
+
+    async fn read<T, F>(&self, items: Vec<Item>, limit: usize, map: F) -> Result<Vec<T>, Error>
+    where
+        T: Send + 'static,
+        F: Fn(&Item, Result<Bytes, Error>) -> T + Send + Sync + 'static,
+    {
+        each!(self, store => store.read(items, limit, map).await)
+    }
+
+    async fn stat(&self, items: Vec<Item>) -> Result<Vec<Result<Stat, Error>>, Error> {
+        each!(self, store => Bulk::stat(store, items).await)
+    }
+
+    async fn remove(
+        &self,
+        items: Vec<Item>,
+        disposal: Disposal,
+    ) -> Result<Vec<Result<Removed, Error>>, Error> {
+        each!(self, store => store.remove(items, disposal).await)
+    }
+
+    async fn sync(&self) -> Result<(), Error> {
+        each!(self, store => store.sync().await)
+    }
+
+    async fn begin_quarantine(&self, run: &RunId, index: Bytes) -> Result<(), Error> {
+        each!(self, store => store.begin_quarantine(run, index).await)
+    }
+
+    async fn quarantines(&self) -> Result<Vec<KeptRun>, Error> {
+        each!(self, store => store.quarantines().await)
+    }
+
+    async fn restore(&self, run: &RunId) -> Result<Restored, Error> {
+        each!(self, store => store.restore(run).await)
+    }
+
+    async fn discard(&self, run: &RunId) -> Result<(), Error> {
+        each!(self, store => store.discard(run).await)
+    }
+}

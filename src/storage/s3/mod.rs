@@ -1,0 +1,179 @@
+//! The `s3` driver: a bucket of Amazon's, or of whatever speaks its language.
+//!
+//! Objects have the names that Distribution gives them, below `rootdirectory`. A bucket has no folders: they are there
+//! while something is in them. A write is there for everybody when its request is answered, whole or not at all.
+
+mod attributes;
+mod bulk;
+mod client;
+mod failure;
+mod folders;
+mod multipart;
+mod names;
+mod pace;
+mod parts;
+mod pending;
+mod publish;
+mod reading;
+mod record;
+mod room;
+mod sessions;
+mod store;
+mod survey;
+mod teller;
+#[cfg(test)]
+mod tests;
+mod trash;
+mod upload;
+mod wire;
+
+use std::{
+    pin::Pin,
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
+
+use bytes::Bytes;
+use oci::{Digest, RepositoryName};
+
+use crate::{
+    Driver, Entry, Error, Folder, Key, Kind, Object, Staged, Stat, UploadId, Writer, staged::Place,
+};
+pub(crate) use parts::Parts;
+use store::{Presigned, Store};
+
+/// A bucket. Clones share its connections.
+#[derive(Clone, Debug)]
+pub struct S3 {
+    store: Arc<Store>,
+}
+
+impl S3 {
+    /// Prepares to use a bucket. Nothing is asked of it yet.
+    ///
+    /// # Errors
+    /// An option cannot be used, or no request could ever leave.
+    pub fn open(options: &crate::S3Config) -> Result<Self, Error> {
+        Ok(Self { store: Arc::new(client::open(options)?) })
+    }
+
+    /// Whether a registry has ever put anything there.
+    pub(crate) async fn holds_any(&self) -> Result<bool, Error> {
+        boxed(self.store.has_any(&self.store.path("docker/registry/v2"))).await
+    }
+
+    /// A URL by which a client gets a blob from the bucket for a while; `head` where it asks only for what is said of it.
+    ///
+    /// # Errors
+    /// There are no credentials to sign it with.
+    pub async fn presigned(
+        &self,
+        digest: &Digest,
+        head: bool,
+        lasting: Duration,
+    ) -> Result<String, Error> {
+        let path = self.store.path(Key::Blob(digest));
+        let method = if head { Presigned::Head } else { Presigned::Get };
+        boxed(self.store.presign(&path, method, lasting)).await
+    }
+}
+
+/// Ends the types of futures here: those of the SDK's requests are too deep for whoever awaits them.
+pub(crate) fn boxed<'a, T>(
+    future: impl Future<Output = T> + Send + 'a,
+) -> Pin<Box<dyn Future<Output = T> + Send + 'a>> {
+    Box::pin(future)
+}
+
+impl Driver for S3 {
+    async fn get(&self, key: Key<'_>, limit: usize) -> Result<Bytes, Error> {
+        boxed(self.store.get(&self.store.path(key), limit)).await
+    }
+
+    async fn open(&self, key: Key<'_>) -> Result<Object, Error> {
+        let (reading, stat) = boxed(self.store.reading(&self.store.path(key))).await?;
+        Ok(Object::of_remote(reading, stat))
+    }
+
+    async fn stat(&self, key: Key<'_>) -> Result<Stat, Error> {
+        match key {
+            Key::UploadData(repository, id) => boxed(self.store.stat_upload(repository, *id)).await,
+            key => Ok(boxed(self.store.head(&self.store.path(key), "stat")).await?.stat),
+        }
+    }
+
+    async fn put(&self, key: Key<'_>, bytes: Bytes) -> Result<(), Error> {
+        boxed(self.store.put(&self.store.path(key), bytes)).await
+    }
+
+    async fn stage(&self, key: Key<'_>, bytes: Bytes) -> Result<Staged, Error> {
+        Ok(Staged { place: Place::Memory(vec![(key.to_string(), bytes)]) })
+    }
+
+    async fn stage_folder(
+        &self,
+        _folder: Folder<'_>,
+        objects: Vec<(Key<'_>, Bytes)>,
+    ) -> Result<Staged, Error> {
+        let objects = objects.into_iter().map(|(key, bytes)| (key.to_string(), bytes));
+        Ok(Staged { place: Place::Memory(objects.collect()) })
+    }
+
+    async fn commit(&self, staged: Staged) -> Result<(), Error> {
+        let Place::Memory(objects) = staged.place else {
+            return Err(Error::new(Kind::Other, "commit", "object of another store"));
+        };
+        for (key, bytes) in objects {
+            boxed(self.store.put(&self.store.path(key), bytes)).await?;
+        }
+        Ok(())
+    }
+
+    async fn delete(&self, key: Key<'_>) -> Result<(), Error> {
+        let path = self.store.path(key);
+        // The store says the same of what was never there.
+        boxed(self.store.head(&path, "delete")).await?;
+        boxed(self.store.delete(&path)).await
+    }
+
+    async fn create_folder(&self, _folder: Folder<'_>) -> Result<(), Error> {
+        Ok(())
+    }
+
+    async fn folder_exists(&self, folder: Folder<'_>) -> Result<bool, Error> {
+        boxed(self.store.has_any(&self.store.path(folder))).await
+    }
+
+    async fn delete_folder(&self, folder: Folder<'_>) -> Result<(), Error> {
+        boxed(self.store.delete_inside(&self.store.path(folder))).await
+    }
+
+    async fn list(&self, folder: Folder<'_>) -> Result<Vec<Entry>, Error> {
+        boxed(self.store.children(&self.store.path(folder))).await
+    }
+
+    async fn changed(&self, _folder: Folder<'_>) -> Result<Option<SystemTime>, Error> {
+        Ok(None)
+    }
+
+    async fn begin_upload(
+        &self,
+        repository: &RepositoryName,
+        id: UploadId,
+        started_at: &str,
+    ) -> Result<(), Error> {
+        boxed(self.store.begin_upload(repository, id, started_at)).await
+    }
+
+    async fn append(&self, repository: &RepositoryName, id: UploadId) -> Result<Writer, Error> {
+        Ok(Writer::of_parts(boxed(self.store.open_upload(repository, id)).await?))
+    }
+
+    async fn end_upload(&self, repository: &RepositoryName, id: UploadId) -> Result<(), Error> {
+        boxed(self.store.end_upload(repository, id)).await
+    }
+
+    async fn publish(&self, upload: Writer, digest: &Digest) -> Result<(), Error> {
+        boxed(self.store.publish(upload.into_parts()?, digest)).await
+    }
+}

@@ -1,0 +1,250 @@
+//! The driver against a server that answers as these tests say.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use oci::{Algorithm, Digest};
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    net::{TcpListener, TcpStream},
+    sync::mpsc,
+};
+
+use super::{S3, client, store::Store};
+use crate::{Driver as _, Folder, Key, Kind, S3Config, S3Credentials};
+
+/// A bucket at an endpoint, of which nothing is asked until it is used.
+pub(super) fn store(endpoint: &str) -> Arc<Store> {
+    let credentials = S3Credentials {
+        access_key: "access".to_owned(),
+        secret_key: "hidden".to_owned(),
+        session_token: None,
+    };
+    let options = S3Config {
+        credentials: Some(credentials),
+        endpoint: Some(endpoint.to_owned()),
+        max_retries: 3,
+        ..S3Config::new("us-east-1", "registry")
+    };
+    Arc::new(client::open(&options).unwrap())
+}
+
+/// An answer: a status, further headers, and a body, which may be shorter than the length that is said.
+type Answer = (&'static str, String, &'static str);
+
+/// A driver whose requests get these answers in turn; the requests come out of the other end.
+async fn answering(answers: Vec<Answer>) -> (S3, mpsc::UnboundedReceiver<String>) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let endpoint = format!("http://{}", listener.local_addr().unwrap());
+    let (tell, asked) = mpsc::unbounded_channel();
+    tokio::spawn(async move {
+        for (status, headers, body) in answers {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            tell.send(request(&mut stream).await).unwrap();
+            let answer = format!("HTTP/1.1 {status}\r\nConnection: close\r\n{headers}\r\n{body}");
+            stream.write_all(answer.as_bytes()).await.unwrap();
+            stream.shutdown().await.unwrap();
+        }
+    });
+    (S3 { store: store(&endpoint) }, asked)
+}
+
+/// A whole request, its headers in lower case.
+async fn request(stream: &mut TcpStream) -> String {
+    let mut read = Vec::new();
+    loop {
+        let text = String::from_utf8_lossy(&read).to_lowercase();
+        if let Some((head, body)) = text.split_once("\r\n\r\n") {
+            let length = head.lines().find_map(|line| line.strip_prefix("content-length: "));
+            if body.len() >= length.map_or(0, |length| length.parse().unwrap()) {
+                return text;
+            }
+        }
+        assert_ne!(stream.read_buf(&mut read).await.unwrap(), 0, "{text}");
+    }
+}
+
+fn length(bytes: usize) -> String {
+    format!("Content-Length: {bytes}\r\n")
+}
+
+fn refusal(status: &'static str, code: &str) -> Answer {
+    let body = match code {
+        "SlowDown" => "<Error><Code>SlowDown</Code><Message>Please reduce it.</Message></Error>",
+        "AccessDenied" => "<Error><Code>AccessDenied</Code><Message>No.\nNever.</Message></Error>",
+        "NoSuchBucket" => "<Error><Code>NoSuchBucket</Code><Message>Where?</Message></Error>",
+        "NoSuchUpload" => "<Error><Code>NoSuchUpload</Code><Message>Which?</Message></Error>",
+        other => panic!("{other}"),
+    };
+    (status, length(body.len()), body)
+}
+
+fn digest() -> Digest {
+    Digest::of(Algorithm::Sha256, b"x")
+}
+
+/// The error as a log has it: with its causes.
+fn told(error: &crate::Error) -> String {
+    let source = std::error::Error::source(error).unwrap();
+    assert!(std::error::Error::source(source).is_none());
+    format!("{error}: {source}")
+}
+
+#[tokio::test]
+async fn a_store_in_need_is_asked_again_and_later() {
+    let answers = vec![
+        refusal("503 Slow Down", "SlowDown"),
+        ("429 Too Many Requests", length(0), ""),
+        ("500 Internal Server Error", length(0), ""),
+        ("200 OK", length(5), "bytes"),
+    ];
+    let (s3, mut asked) = answering(answers).await;
+    assert_eq!(s3.get(Key::Blob(&digest()), 10).await.unwrap(), "bytes");
+    for _ in 0..4 {
+        assert!(asked.recv().await.unwrap().starts_with("get /registry/docker/registry/v2/blobs"));
+    }
+}
+
+#[tokio::test]
+async fn a_refusal_is_not_asked_for_twice_and_says_what_is_lacking() {
+    let (s3, mut asked) = answering(vec![refusal("403 Forbidden", "AccessDenied")]).await;
+    let error = s3.put(Key::Fetched, Bytes::from_static(b"x")).await.unwrap_err();
+    assert_eq!(error.kind(), Kind::Denied);
+    assert_eq!(
+        told(&error),
+        "failed to write `s3://registry/scheduler-state.json`: AccessDenied (403): No. Never \
+         (the credentials lack s3:PutObject on the bucket's objects)"
+    );
+    assert!(asked.recv().await.is_some() && asked.recv().await.is_none());
+    let (s3, _asked) = answering(vec![("403 Forbidden", String::new(), "")]).await;
+    let error = s3.stat(Key::Fetched).await.unwrap_err();
+    assert_eq!(
+        told(&error),
+        "failed to stat `s3://registry/scheduler-state.json`: status 403 \
+         (the credentials lack s3:GetObject, or s3:ListBucket on the bucket)"
+    );
+    assert!(!format!("{s3:?} {error:?}").contains("hidden"));
+}
+
+#[tokio::test]
+async fn a_bucket_that_is_not_there_is_no_missing_object() {
+    let (s3, _asked) = answering(vec![refusal("404 Not Found", "NoSuchBucket")]).await;
+    let error = s3.get(Key::Fetched, 10).await.unwrap_err();
+    assert_eq!(error.kind(), Kind::Other);
+    assert_eq!(
+        told(&error),
+        "failed to read `s3://registry/scheduler-state.json`: NoSuchBucket (404): Where? \
+         (there is no such bucket: create it, or correct `bucket`)"
+    );
+}
+
+#[tokio::test]
+async fn nobody_there_is_said_as_such() {
+    let free = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
+    let s3 = S3 { store: store(&format!("http://{free}")) };
+    let error = told(&s3.get(Key::Fetched, 10).await.unwrap_err());
+    assert!(error.contains("Connection refused"), "{error}");
+    assert_eq!(s3.stat(Key::Fetched).await.unwrap_err().kind(), Kind::Unavailable);
+    assert!(error.ends_with("is the store up, and `regionendpoint` right?)"), "{error}");
+}
+
+#[tokio::test]
+async fn a_body_that_breaks_off_is_gone_on_with_where_it_broke() {
+    let tagged = |extra: &str| format!("ETag: \"t\"\r\n{extra}");
+    let answers = vec![
+        ("200 OK", tagged(&length(10)), ""),
+        ("206 Partial Content", tagged(&length(8)), "2345"),
+        ("206 Partial Content", tagged(&length(4)), "6789"),
+    ];
+    let (s3, mut asked) = answering(answers).await;
+    let object = s3.open(Key::Blob(&digest())).await.unwrap();
+    let mut chunks = object.chunks(2..10);
+    let mut read = Vec::new();
+    while let Some(piece) = std::future::poll_fn(|context| chunks.poll_next(context)).await {
+        read.extend_from_slice(&piece.unwrap());
+    }
+    assert_eq!(read, b"23456789");
+    assert!(asked.recv().await.unwrap().starts_with("head "));
+    for range in ["range: bytes=2-9", "range: bytes=6-9"] {
+        let request = asked.recv().await.unwrap();
+        assert!(request.contains(range) && request.contains("if-match: \"t\""), "{request}");
+    }
+}
+
+#[tokio::test]
+async fn an_object_that_was_replaced_is_not_gone_on_with() {
+    let answers = vec![
+        ("200 OK", format!("ETag: \"t\"\r\n{}", length(10)), ""),
+        ("206 Partial Content", length(10), "01"),
+        ("412 Precondition Failed", length(0), ""),
+    ];
+    let (s3, _asked) = answering(answers).await;
+    let object = s3.open(Key::Blob(&digest())).await.unwrap();
+    let mut chunks = object.chunks(0..10);
+    let first = std::future::poll_fn(|context| chunks.poll_next(context)).await.unwrap();
+    assert_eq!(first.unwrap(), "01");
+    let second = std::future::poll_fn(|context| chunks.poll_next(context)).await.unwrap();
+    assert_eq!(second.unwrap_err().kind(), Kind::Truncated);
+}
+
+#[tokio::test]
+async fn a_multipart_upload_that_was_completed_unheard_is_complete() {
+    let answers = || vec![refusal("404 Not Found", "NoSuchUpload"), ("200 OK", length(10), "")];
+    let tags = ["\"t\"".to_owned()];
+    let (s3, _asked) = answering(answers()).await;
+    s3.store.complete(("a", "id"), &tags, 10).await.unwrap();
+    let (s3, _asked) = answering(answers()).await;
+    let error = s3.store.complete(("a", "id"), &tags, 11).await.unwrap_err();
+    assert_eq!(error.kind(), Kind::NotFound);
+}
+
+#[tokio::test]
+async fn what_became_of_a_delete_is_looked_up_after_a_failure() {
+    let listed = "<ListBucketResult><IsTruncated>false</IsTruncated>\
+         <Contents><Key>docker/registry/v2/repositories/a/_layers/x</Key></Contents>\
+         <Contents><Key>docker/registry/v2/repositories/a/_layers/y</Key></Contents>\
+         </ListBucketResult>";
+    let failed = "<DeleteResult><Error><Key>docker/registry/v2/repositories/a/_layers/x</Key>\
+         <Code>InternalError</Code><Message>Perhaps.</Message></Error></DeleteResult>";
+    let empty = "<ListBucketResult><IsTruncated>false</IsTruncated></ListBucketResult>";
+    let answer = |body: &'static str| ("200 OK", length(body.len()), body);
+    let name = "a".parse().unwrap();
+    let answers = vec![answer(listed), answer(failed), answer(empty)];
+    let (s3, mut asked) = answering(answers).await;
+    s3.delete_folder(Folder::Layers(&name)).await.unwrap();
+    asked.recv().await.unwrap();
+    let request = asked.recv().await.unwrap();
+    // The folder goes too, where a store keeps folders, and nothing above it.
+    assert!(request.contains("<key>docker/registry/v2/repositories/a/_layers/</key>"));
+    assert!(!request.contains("<key>docker/registry/v2/repositories/a/</key>"));
+    let (s3, _asked) = answering(vec![answer(listed), answer(failed), answer(listed)]).await;
+    let error = s3.delete_folder(Folder::Layers(&name)).await.unwrap_err();
+    assert_eq!(
+        told(&error),
+        "failed to delete `s3://registry/docker/registry/v2/repositories/a/_layers/x`: \
+         InternalError: Perhaps"
+    );
+}
+
+#[tokio::test]
+async fn a_list_is_read_to_its_last_page() {
+    let first = "<ListBucketResult><IsTruncated>true</IsTruncated>\
+         <NextContinuationToken>next</NextContinuationToken>\
+         <CommonPrefixes><Prefix>docker/registry/v2/repositories/b/</Prefix></CommonPrefixes>\
+         </ListBucketResult>";
+    let last = "<ListBucketResult><IsTruncated>false</IsTruncated>\
+         <Contents><Key>docker/registry/v2/repositories/</Key></Contents>\
+         <CommonPrefixes><Prefix>docker/registry/v2/repositories/a/</Prefix></CommonPrefixes>\
+         </ListBucketResult>";
+    let early = "<ListBucketResult><IsTruncated>true</IsTruncated></ListBucketResult>";
+    let answer = |body: &'static str| ("200 OK", length(body.len()), body);
+    let (s3, mut asked) = answering(vec![answer(first), answer(last)]).await;
+    let entries = s3.list(Folder::Repositories).await.unwrap();
+    let names: Vec<_> =
+        entries.iter().map(|entry| (entry.name.as_str(), entry.is_folder)).collect();
+    assert_eq!(names, [("a", true), ("b", true)]);
+    asked.recv().await.unwrap();
+    assert!(asked.recv().await.unwrap().contains("continuation-token=next"));
+    let (s3, _asked) = answering(vec![answer(early)]).await;
+    assert_eq!(s3.list(Folder::Repositories).await.unwrap_err().kind(), Kind::Truncated);
+}

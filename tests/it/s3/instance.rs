@@ -1,0 +1,56 @@
+//! An instance whose `instance.toml` names a bucket: rendered, served, collected, and read by Debian's registry.
+
+use std::fs;
+
+use super::bucket::Bucket;
+use crate::{
+    interop::wire::expect,
+    supervise::Instance,
+    support::{Peer, seaweed::Seaweed},
+};
+
+fn instance(bucket: &Bucket, secret: &str) -> Instance {
+    Instance::serving(&format!(
+        "storage_delete_enabled = true\n[registry.storage.s3]\nbucket = \"{}\"\nregionendpoint = \"{}\"\nrootdirectory = \"{}\"\n\
+         accesskey = \"{}\"\n{secret}\n[registry.storage.redirect]\ndisable = true\n",
+        Seaweed::BUCKET,
+        Seaweed::shared().endpoint("http"),
+        bucket.root,
+        Seaweed::ACCESS_KEY,
+    ))
+}
+
+#[test]
+#[ignore = "needs weed and docker-registry: run cargo xtask test"]
+fn it_serves_the_bucket_and_collects_it_as_a_folder() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("secret");
+    fs::write(&file, format!("{}\n", Seaweed::SECRET_KEY)).unwrap();
+    let bucket = Bucket::new();
+    let site = instance(&bucket, &format!("secretkey_file = \"{}\"", file.display()));
+    let mut pusher = site.pusher();
+    assert_eq!(pusher.post_blob("app", b"nobody needs it").unwrap().status, 201);
+    assert_eq!(bucket.names("blobs/").len(), 1);
+    // Debian's takes what is rendered, and serves the same.
+    let peer = Peer::rendered(&site.world);
+    let digest = oci::Digest::of(oci::Algorithm::Sha256, b"nobody needs it");
+    let client = reqwest::blocking::Client::new();
+    let blob = expect(200, client.get(peer.url(&format!("/v2/app/blobs/{digest}"))));
+    assert_eq!(blob.bytes().unwrap(), "nobody needs it");
+    for command in [&["status"][..], &["check-config"], &["show-config"], &["diff-config"]] {
+        let ran = site.run(command);
+        assert_eq!(ran.exit, 0, "{ran:?}");
+        let said = format!("{}{}", ran.stdout, ran.stderr);
+        assert!(!said.contains(Seaweed::SECRET_KEY), "{command:?}: {said}");
+    }
+    // Others may push to a bucket, so it is not collected beside them.
+    let ran = site.run(&["registry-garbage-collect", "--online"]);
+    assert_eq!(ran.exit, 1, "{ran:?}");
+    assert_eq!(bucket.names("blobs/").len(), 1);
+    for mode in ["--read-only", "--stop"] {
+        let ran = site.run(&["registry-garbage-collect", mode, "--grace", "0s"]);
+        assert_eq!(ran.exit, 0, "{ran:?}");
+        assert_eq!(bucket.names("blobs/"), [""; 0], "{mode}");
+        assert_eq!(pusher.post_blob("app", b"nobody needs it").unwrap().status, 201);
+    }
+}
