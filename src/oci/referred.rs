@@ -20,7 +20,7 @@ const ARTIFACT: &str = "application/vnd.oci.artifact.manifest.v1+json";
 pub struct Referred {
     /// The manifests of an index.
     pub children: Vec<Digest>,
-    /// Configuration, layers and other blobs. Some need not be there: a foreign layer, what `data` embeds.
+    /// The configuration first, where there is one; layers and other blobs. Some need not be there: a foreign layer, what `data` embeds.
     pub blobs: Vec<Digest>,
     /// The manifest that it is about.
     pub subject: Option<Digest>,
@@ -92,7 +92,8 @@ impl Outline {
         let Self { referred, schema_version, media_type, has_manifests } = self;
         let blobs = &mut referred.blobs;
         if is_key(key, "config") {
-            blobs.extend(map.next_value::<Option<Pointer<false>>>()?.map(|pointer| pointer.0));
+            let config = map.next_value::<Option<Pointer<false>>>()?.map(|pointer| pointer.0);
+            blobs.splice(..0, config);
         } else if is_key(key, "layers") || is_key(key, "blobs") {
             blobs.extend(list::<_, false>(map)?.unwrap_or_default());
         } else if is_key(key, "fsLayers") {

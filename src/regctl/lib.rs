@@ -8,6 +8,7 @@
 use std::{ffi::OsString, process::ExitCode};
 
 mod certificate;
+mod cleanup;
 mod cli;
 mod collect;
 mod commands;

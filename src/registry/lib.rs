@@ -9,6 +9,7 @@ mod access;
 pub mod admin;
 mod api;
 mod auth;
+pub mod changes;
 pub mod collect;
 pub mod config;
 mod content;

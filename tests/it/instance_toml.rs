@@ -212,10 +212,10 @@ log_directory = "/var/log/registry"
 #[test]
 fn an_array_of_tables_that_is_not_supported_yet_is_named() {
     refused(
-        r#"[[cleanup_policy]]
-keep_n = 5
+        r#"[[quota]]
+size = "5GiB"
 "#,
-        r#"1:3: [[cleanup_policy]] is not supported yet"#,
+        r#"1:3: [[quota]] is not supported yet"#,
     );
 }
 

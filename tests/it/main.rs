@@ -9,6 +9,7 @@
 mod api;
 mod auth;
 mod check_config;
+mod cleanup;
 mod cli;
 mod clients;
 mod collect;

@@ -91,6 +91,7 @@ const REGISTRY_RANKS: &[(&str, u8)] = &[
     ("parse", 1),
     ("access", 2),
     ("purging", 2),
+    ("changes", 2),
     ("health", 3),
     ("api", 2),
     ("proxy", 3),

@@ -2,9 +2,13 @@
 //! other.
 
 pub(crate) mod check_config;
+mod cleaned;
+pub(crate) mod cleanup_policy;
+mod cleanup_tags;
 mod collection;
 pub(crate) mod completions;
 pub(crate) mod diff_config;
+pub(crate) mod du;
 pub(crate) mod events;
 mod facts;
 mod garbage_collect;
@@ -36,6 +40,7 @@ pub(crate) mod supervise;
 pub(crate) mod tail;
 mod telling;
 pub(crate) mod term;
+mod usage;
 pub(crate) mod user;
 mod waiting;
 
@@ -77,6 +82,8 @@ pub(crate) enum Command {
     Reconfigure(reconfigure::Args),
     SetReadonly(set_readonly::Args),
     RegistryGarbageCollect(registry_garbage_collect::Args),
+    CleanupPolicy(cleanup_policy::Args),
+    Du(du::Args),
     User(user::Args),
     Events(events::Args),
     GenerateSecrets(generate_secrets::Args),
@@ -109,6 +116,8 @@ pub(crate) fn run(command: Command, context: &Context) -> Result<Report, Failure
         Command::Reconfigure(args) => reconfigure::run(args, context),
         Command::SetReadonly(args) => set_readonly::run(args, context),
         Command::RegistryGarbageCollect(args) => registry_garbage_collect::run(args, context),
+        Command::CleanupPolicy(args) => cleanup_policy::run(args, context),
+        Command::Du(args) => du::run(&args, context),
         Command::User(args) => user::run(args, context),
         Command::Events(args) => events::run(args, context),
         Command::GenerateSecrets(args) => generate_secrets::run(args, context),

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use clap::Subcommand;
 use registry::{Config, config::Parsed};
 
-use super::{Context, garbage_collect};
+use super::{Context, cleanup_tags, garbage_collect, usage};
 use crate::{
     exit::Failure,
     output::{Printer, Report},
@@ -45,6 +45,10 @@ Examples:
         config: Option<PathBuf>,
     },
     GarbageCollect(garbage_collect::Args),
+    #[command(hide = true)]
+    CleanupTags(cleanup_tags::Args),
+    #[command(hide = true)]
+    Usage(usage::Args),
 }
 
 pub(crate) fn run(args: Args, context: &Context) -> Result<Report, Failure> {
@@ -57,6 +61,14 @@ pub(crate) fn run(args: Args, context: &Context) -> Result<Report, Failure> {
             parsed.warnings.retain(|warning| is_about_storage(&warning.key));
             warn(context.printer, &path, &parsed);
             garbage_collect::run(&args, &parsed.config, context)
+        }
+        Command::CleanupTags(mut args) => {
+            let (_, parsed) = load(args.config.take(), context)?;
+            cleanup_tags::run(&args, &parsed.config, context)
+        }
+        Command::Usage(mut args) => {
+            let (_, parsed) = load(args.config.take(), context)?;
+            usage::run(&args, &parsed.config, context)
         }
     }
 }

@@ -1,6 +1,6 @@
 //! `regctl status`: how the services are, in runit's lines and with what else is known.
 
-use std::fmt;
+use std::{collections::BTreeMap, fmt};
 
 use serde::Serialize;
 
@@ -10,6 +10,7 @@ use super::{
     selection::Selection,
 };
 use crate::{
+    cleanup::{self, PolicyRecord},
     collect::Record,
     exit::Failure,
     output::{Document, Report, Verdict},
@@ -58,6 +59,9 @@ struct Status {
     /// The last garbage collection; left out when there was none.
     #[serde(skip_serializing_if = "Option::is_none")]
     garbage_collection: Option<Record>,
+    /// The last run of each cleanup policy; left out when there was none.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    cleanup_policies: BTreeMap<String, PolicyRecord>,
 }
 
 /// One service.
@@ -94,7 +98,9 @@ pub(crate) fn run(args: Args, context: &Context) -> Result<Report, Failure> {
     let supervisor = overview.pid;
     // A record that cannot be read is said by the next collection.
     let garbage_collection = Record::load(layout).ok().flatten();
+    let cleanup_policies = cleanup::Record::load(layout).unwrap_or_default().policies;
     let status = Status {
+        cleanup_policies,
         supervisor,
         services,
         health,
@@ -163,7 +169,11 @@ impl Status {
                 let read_only = self.read_only.as_ref().map(ReadOnly::lines).unwrap_or_default();
                 let last = self.garbage_collection.as_ref();
                 let last = last.map(|record| format!("garbage collection: {record}"));
-                unhealthy.into_iter().chain(read_only).chain(last).collect()
+                let policy = |(name, record): (&String, &PolicyRecord)| {
+                    format!("cleanup policy {name}: {}", record.line())
+                };
+                let policies = self.cleanup_policies.iter().map(policy);
+                unhealthy.into_iter().chain(read_only).chain(last).chain(policies).collect()
             }
             ServiceName::Nginx => {
                 let certificate = self.certificate.as_ref().and_then(Expiry::line);

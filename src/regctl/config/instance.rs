@@ -8,6 +8,7 @@ use super::{
     health::Health,
     middleware::Middleware,
     notifications::Endpoint,
+    policy::Policy,
     redis::Redis,
     s3::S3,
     values::{ExternalUrl, ListenAddress},
@@ -27,6 +28,7 @@ pub(crate) struct Instance {
     /// None: GitLab issues no tokens for this registry.
     pub(crate) gitlab: Option<Gitlab>,
     pub(crate) collection: Collection,
+    pub(crate) cleanup: Cleanup,
     /// Whether reconfigure creates the service's account, when it is root.
     pub(crate) manage_accounts: bool,
     /// Whether reconfigure creates the storage folder.
@@ -48,6 +50,17 @@ pub(crate) struct Collection {
     pub(crate) quarantine: Option<Duration>,
     /// What is younger stays when the registry is not stopped.
     pub(crate) grace: Duration,
+}
+
+/// `[[cleanup_policy]]` and `[cleanup]`.
+#[derive(Clone, Debug)]
+pub(crate) struct Cleanup {
+    /// In the order of the file, in which they are held against a repository.
+    pub(crate) policies: Vec<Policy>,
+    /// When it is seen which of them are due, as cron has it.
+    pub(crate) schedule: String,
+    /// Whether that is followed by a collection.
+    pub(crate) collect: bool,
 }
 
 /// `[registry]` and its tables.

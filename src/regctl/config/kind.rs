@@ -10,6 +10,7 @@ use toml::{
 use super::{
     composite::{entries, field, header, hosts, list, variable},
     notifications,
+    policy::{Cadence, Glob, Pattern, Unfit},
     table::Kind,
     tables::{self, Record},
     values::{self, Expected, ExternalUrl, Host, ListenAddress},
@@ -102,6 +103,9 @@ pub(super) fn check(kind: Kind, value: &Spanned<DeValue<'_>>) -> Result<Value, V
         Kind::PathOrUrl => one(parsed(value, path_or_url)),
         Kind::Prefix => one(parsed(value, prefix)),
         Kind::Schedule => one(parsed(value, |text| schedule(text).map(Value::Text))),
+        Kind::Cadence => one(fits(value, Cadence::parse)),
+        Kind::Pattern => one(fits(value, Pattern::parse)),
+        Kind::Globs => globs(value).map(Value::List),
         Kind::List => list(value, "a list of texts", item).map(Value::List),
         // No supported key has this kind yet, and an unsupported key is refused before its value is read.
         Kind::Table => Err(vec![Misfit::new(value, "left out")]),
@@ -114,6 +118,35 @@ fn parsed(
 ) -> Result<Value, Misfit> {
     let text = value.get_ref().as_str().ok_or_else(|| Misfit::new(value, "a string in quotes"))?;
     parse(text).map_err(|Expected(expected)| Misfit::new(value, expected))
+}
+
+/// A text of which something is made; it stays a text.
+fn fits<T>(
+    value: &Spanned<DeValue<'_>>,
+    parse: impl FnOnce(&str) -> Result<T, Unfit>,
+) -> Result<Value, Misfit> {
+    let text = value.get_ref().as_str().ok_or_else(|| Misfit::new(value, "a string in quotes"))?;
+    match parse(text) {
+        Ok(_) => Ok(Value::Text(text.to_owned())),
+        Err(Unfit(expected)) => Err(Misfit::new(value, expected)),
+    }
+}
+
+/// Names with wildcards; a single text is a list of one.
+fn globs(value: &Spanned<DeValue<'_>>) -> Result<Vec<String>, Vec<Misfit>> {
+    let items = match value.get_ref() {
+        DeValue::Array(items) => items.iter().collect(),
+        _ => vec![value],
+    };
+    let (mut globs, mut misfits) = (Vec::new(), Vec::new());
+    for item in items {
+        match fits(item, Glob::parse) {
+            Ok(Value::Text(text)) => globs.push(text),
+            Ok(_) => {}
+            Err(misfit) => misfits.push(misfit),
+        }
+    }
+    if misfits.is_empty() { Ok(globs) } else { Err(misfits) }
 }
 
 fn text(text: &str) -> Result<Value, Expected> {

@@ -19,6 +19,7 @@ pub(crate) mod middleware;
 mod nearest;
 pub(crate) mod notifications;
 mod parse;
+pub(crate) mod policy;
 mod problem;
 pub(crate) mod redis;
 mod reference;

@@ -46,6 +46,7 @@ getters! {
     endpoint: Endpoint -> super::notifications::EndpointUrl;
     headers: Headers -> BTreeMap<String, Vec<String>>;
     record: Record -> Record;
+    list: List -> Vec<String>;
 }
 
 impl Record {

@@ -7,6 +7,7 @@ use std::{
 
 use registry::{
     OpenError,
+    changes::Error as ChangesError,
     collect::{Error as CollectError, LineError},
 };
 
@@ -49,6 +50,9 @@ impl Failure {
             Self::Collect(error) => collect_exit(error),
             Self::Pause(error) => caused(error, Exit::Failed),
             Self::Record(error) => caused(error, Exit::Failed),
+            Self::Policies(error) => caused(error, Exit::Failed),
+            Self::Runs(error) => caused(error, Exit::Failed),
+            Self::Changes(error) => changes_exit(error),
             Self::Work(error) => caused(error, Exit::Failed),
             Self::Worker(ended) => worker_exit(*ended),
             Self::Services(error) => services_exit(error),
@@ -281,6 +285,16 @@ fn collect_exit(error: &CollectError) -> Exit {
         | CollectError::Database(_)
         | CollectError::NoRun(_) => Exit::Failed,
         CollectError::Line(_) | CollectError::Storage(_) => caused(error, Exit::Failed),
+    }
+}
+
+fn changes_exit(error: &ChangesError) -> Exit {
+    match error {
+        ChangesError::Busy(_) => Exit::Locked,
+        ChangesError::ReadOnly | ChangesError::Line(LineError::Refused(_)) => Exit::Failed,
+        ChangesError::Line(_) | ChangesError::Storage(_) | ChangesError::Events(_) => {
+            caused(error, Exit::Failed)
+        }
     }
 }
 

@@ -2,9 +2,10 @@
 
 use std::{io, path::PathBuf};
 
-use registry::collect::Error as CollectError;
+use registry::{changes::Error as ChangesError, collect::Error as CollectError};
 
 use crate::{
+    cleanup::{RecordError as CleanupRecordError, RunsError},
     collect::{PauseError, RecordError},
     config::{Invalid, load},
     reconfigure::{
@@ -75,6 +76,12 @@ pub(crate) enum Failure {
     Pause(PauseError),
     /// What came of a collection cannot be written down.
     Record(RecordError),
+    /// When policies have run is not known, or not written.
+    Policies(CleanupRecordError),
+    /// What a run of policies has deleted is not known, or not written.
+    Runs(RunsError),
+    /// Tags are not changed.
+    Changes(ChangesError),
     /// What works on the storage could not be run.
     Work(WorkerError),
     /// What works on the storage has not done it, and has said why.
@@ -229,6 +236,24 @@ impl From<PauseError> for Failure {
 impl From<RecordError> for Failure {
     fn from(error: RecordError) -> Self {
         Self::Record(error)
+    }
+}
+
+impl From<CleanupRecordError> for Failure {
+    fn from(error: CleanupRecordError) -> Self {
+        Self::Policies(error)
+    }
+}
+
+impl From<RunsError> for Failure {
+    fn from(error: RunsError) -> Self {
+        Self::Runs(error)
+    }
+}
+
+impl From<ChangesError> for Failure {
+    fn from(error: ChangesError) -> Self {
+        Self::Changes(error)
     }
 }
 

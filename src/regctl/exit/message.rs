@@ -53,6 +53,9 @@ impl fmt::Display for Failure {
             Self::Pause(error) => chain(f, error),
             Self::Holds(error) => chain(f, error),
             Self::Record(error) => chain(f, error),
+            Self::Policies(error) => chain(f, error),
+            Self::Runs(error) => chain(f, error),
+            Self::Changes(error) => chain(f, error),
             Self::Work(error) => chain(f, error),
             Self::Worker(ended) => match ended {
                 Ended::Code(code) => {

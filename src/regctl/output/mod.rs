@@ -10,4 +10,4 @@ pub(crate) use printer::{Format, Printer, Volume};
 pub(crate) use progress::Progress;
 pub(crate) use prompt::{Typed, confirm, password};
 pub(crate) use report::{Document, Report, Verdict};
-pub(crate) use table::{Table, size};
+pub(crate) use table::{Table, bar, size};

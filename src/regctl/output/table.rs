@@ -1,6 +1,9 @@
 //! Tables, and numbers as people read them.
 
-use std::fmt;
+use std::{
+    fmt,
+    io::{self, IsTerminal as _},
+};
 
 use comfy_table::{Cell, CellAlignment, presets};
 
@@ -46,6 +49,16 @@ pub(crate) fn size(bytes: u64) -> String {
         (tenths, unit) = (tenths / 1024, next);
     }
     format!("{}.{} {unit}", tenths / 10, tenths % 10)
+}
+
+/// How much of the most something is, as a bar; nothing where nobody looks.
+pub(crate) fn bar(part: u64, most: u64) -> String {
+    const WIDTH: u64 = 20;
+    if most == 0 || !io::stdout().is_terminal() {
+        return String::new();
+    }
+    let length = part.saturating_mul(WIDTH).div_ceil(most);
+    (0..WIDTH).map(|place| if place < length { '█' } else { '·' }).collect()
 }
 
 #[cfg(test)]

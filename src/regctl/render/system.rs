@@ -52,6 +52,11 @@ struct Logrotate<'a> {
 
 #[derive(Serialize)]
 struct Cron<'a> {
+    lines: Vec<CronLine<'a>>,
+}
+
+#[derive(Serialize)]
+struct CronLine<'a> {
     schedule: &'a str,
     command: String,
 }
@@ -131,18 +136,32 @@ fn logs(inputs: &Inputs<'_>, layout: &Layout) -> Vec<String> {
 /// What cron runs; none without a schedule.
 fn cron(inputs: &Inputs<'_>, program: &Path) -> Result<Option<String>, Error> {
     let Inputs { instance, layout, templates, .. } = inputs;
-    let Some(schedule) = &instance.collection.schedule else { return Ok(None) };
-    let mut words = vec![program.display().to_string()];
-    if !layout.is_system_wide() {
-        words.extend(["--root".to_owned(), layout.root().display().to_string()]);
+    let command = |words: &[&str]| {
+        let mut line = vec![program.display().to_string()];
+        if !layout.is_system_wide() {
+            line.extend(["--root".to_owned(), layout.root().display().to_string()]);
+        }
+        line.push("--quiet".to_owned());
+        line.extend(words.iter().map(|word| (*word).to_owned()));
+        line.iter().map(|word| cron_word(word)).collect::<Vec<_>>().join(" ")
+    };
+    let mut lines = Vec::new();
+    let cleanup = &instance.cleanup;
+    if cleanup.policies.iter().any(|policy| policy.enabled) {
+        let mut words = vec!["cleanup-policy", "run"];
+        words.extend(cleanup.collect.then_some("--gc"));
+        lines.push(CronLine { schedule: &cleanup.schedule, command: command(&words) });
     }
-    words.extend(["--quiet".to_owned(), "registry-garbage-collect".to_owned()]);
-    if instance.collection.delete_untagged {
-        words.push("--delete-untagged".to_owned());
+    if let Some(schedule) = &instance.collection.schedule {
+        let mut words = vec!["registry-garbage-collect"];
+        words.extend(instance.collection.delete_untagged.then_some("--delete-untagged"));
+        lines.push(CronLine { schedule, command: command(&words) });
     }
-    let words: Vec<_> = words.iter().map(|word| cron_word(word)).collect();
+    if lines.is_empty() {
+        return Ok(None);
+    }
     let (name, template) = templates.get(Name::Cron);
-    engine::render(name, template, Cron { schedule, command: words.join(" ") }).map(Some)
+    engine::render(name, template, Cron { lines }).map(Some)
 }
 
 /// One word of a command in a crontab: the shell's, with `%` quoted once more, which cron takes for the end of a line.

@@ -208,6 +208,16 @@ impl Layout {
         self.state().join("garbage-collect.json")
     }
 
+    /// When each cleanup policy has run.
+    pub(crate) fn cleanup_record(&self) -> PathBuf {
+        self.state().join("cleanup.json")
+    }
+
+    /// What runs of cleanup policies have deleted.
+    pub(crate) fn cleanup_runs(&self) -> PathBuf {
+        self.state().join("cleanup")
+    }
+
     pub(crate) fn holds_lock(&self) -> PathBuf {
         self.run().join("holds.lock")
     }

@@ -12,7 +12,7 @@ pub(crate) mod users;
 
 pub(crate) use holds::Holds;
 pub(crate) use journal::Journal;
-pub(crate) use layout::{Folder, Layout};
+pub(crate) use layout::{Folder, Layout, STATE_MODE};
 pub(crate) use lock::{Lock, Patience};
 pub(crate) use owner::{Owner, Owners};
 pub(crate) use secrets::Secrets;

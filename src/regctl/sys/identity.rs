@@ -3,14 +3,15 @@
 use std::{
     ffi::CString,
     io::{self, ErrorKind},
+    path::Path,
 };
 
 use nix::{
     sys::{prctl, signal::Signal},
-    unistd::{Group, User, getppid, initgroups, setgid, setuid},
+    unistd::{Group, Uid, User, getppid, getuid, initgroups, setgid, setuid},
 };
 
-use super::host;
+use super::{fs, host};
 
 /// Becomes the user and the group, when root; does nothing otherwise.
 ///
@@ -29,6 +30,15 @@ pub(crate) fn become_account(user: &str, group: &str) -> io::Result<()> {
     setgid(gid)?;
     setuid(account.uid)?;
     Ok(())
+}
+
+/// Who has this work done, by name: whoever has logged in, also when that one is root by now.
+pub(crate) fn name() -> String {
+    let logged_in = fs::read_to_string(Path::new("/proc/self/loginuid")).ok().flatten();
+    let logged_in =
+        logged_in.and_then(|text| text.trim().parse().ok()).filter(|uid| *uid != u32::MAX);
+    let uid = logged_in.map_or_else(getuid, Uid::from_raw);
+    User::from_uid(uid).ok().flatten().map_or_else(|| uid.to_string(), |user| user.name)
 }
 
 /// Has this process told to end when its parent does, whose pid is given.

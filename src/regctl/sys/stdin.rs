@@ -18,3 +18,13 @@ pub(crate) fn secret() -> io::Result<Secret> {
     let line = text.strip_suffix('\n').unwrap_or(&text);
     Ok(Secret::new(line.strip_suffix('\r').unwrap_or(line).to_owned()))
 }
+
+/// More than any command sends to a process that works for it.
+const TEXT_BYTES_MAX: u64 = 1 << 30;
+
+/// Reads what the command that has started this process sends.
+pub(crate) fn text() -> io::Result<String> {
+    let mut text = String::new();
+    io::stdin().lock().take(TEXT_BYTES_MAX).read_to_string(&mut text)?;
+    Ok(text)
+}

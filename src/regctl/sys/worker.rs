@@ -4,8 +4,9 @@ use std::{
     collections::BTreeMap,
     ffi::OsString,
     fmt,
-    io::{self, BufWriter},
+    io::{self, BufWriter, Write as _},
     os::{fd::OwnedFd, unix::net::UnixStream},
+    thread,
 };
 
 use listenfd::ListenFd;
@@ -54,10 +55,13 @@ const TOLD: usize = 1;
 
 /// Whom this process, which is such a worker, tells what it does.
 pub(crate) fn listener() -> io::Result<Option<BufWriter<UnixStream>>> {
+    Ok(line()?.map(BufWriter::new))
+}
+
+/// The same, to be answered.
+pub(crate) fn line() -> io::Result<Option<UnixStream>> {
     let (family, kind) = (AddressFamily::Unix as i32, SockType::Stream as i32);
-    let passed: Option<UnixStream> =
-        ListenFd::from_env().take_custom(TOLD, family, kind, "unix stream")?;
-    Ok(passed.map(BufWriter::new))
+    ListenFd::from_env().take_custom(TOLD, family, kind, "unix stream")
 }
 
 /// Why nothing is known of it.
@@ -76,10 +80,27 @@ pub(crate) fn work(
     environment: BTreeMap<String, String>,
     passed: Option<Passed>,
 ) -> Result<Ended, Error> {
+    work_on(signals, arguments, environment, passed, None)
+}
+
+/// The same with something to read.
+pub(crate) fn work_on(
+    signals: Signals,
+    arguments: Vec<OsString>,
+    environment: BTreeMap<String, String>,
+    passed: Option<Passed>,
+    input: Option<String>,
+) -> Result<Ended, Error> {
+    let input = input.map(|text| {
+        let (reader, mut writer) = io::pipe()?;
+        // A process that ends before it has read everything says why.
+        thread::spawn(move || drop(writer.write_all(text.as_bytes())));
+        Ok(reader)
+    });
     let child = Child {
         arguments,
         environment,
-        input: None,
+        input: input.transpose().map_err(Error::Start)?,
         output: Output::Inherited,
         descriptors: passed.map_or(Vec::new(), |passed| vec![passed.lock, passed.told.into()]),
     };

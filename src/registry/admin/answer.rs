@@ -17,6 +17,7 @@ use super::{
     document::{Done, Events, Failed, ReadOnly, Reload, Status, Switch, Wanted},
 };
 use crate::{
+    changes::{self, Batch, BatchAnswer},
     collect::words::{Begun, Step},
     config::parse_duration,
     control::{Control, ReloadError, Reloader},
@@ -54,6 +55,15 @@ pub(super) async fn answer(
         "/v1/status" => Method::GET,
         "/v1/read-only" => Method::PUT,
         "/v1/reload" => Method::POST,
+        changes::PATH => {
+            return Ok(match *request.method() {
+                Method::POST => {
+                    let changed = change(reloader.control(), request.into_body()).await;
+                    changed.unwrap_or_else(|error| error)
+                }
+                _ => wrong_method("POST"),
+            });
+        }
         "/v1/events" => return Ok(events(reloader.control(), request).await),
         _ => return Ok(failed(StatusCode::NOT_FOUND, "there is no such resource")),
     };
@@ -134,6 +144,19 @@ async fn wanted_events(control: &Control, body: Incoming) -> Result<Answer, Answ
             let source = std::error::Error::source(&error).map(|source| format!(": {source}"));
             Err(failed(status, format!("{error}{}", source.unwrap_or_default())))
         }
+    }
+}
+
+async fn change(control: &Control, body: Incoming) -> Result<Answer, Answer> {
+    let bytes = receive_up_to(COLLECTION_BYTES, body).await?;
+    let batch: Result<Batch, _> = serde_json::from_slice(&bytes);
+    let changes = batch.and_then(|batch| batch.read()).map_err(|error| {
+        let error = format!("the body is not what it should be: {error}");
+        failed(StatusCode::BAD_REQUEST, error)
+    })?;
+    match control.change(changes).await {
+        Ok(changed) => Ok(document(StatusCode::OK, &BatchAnswer::of(changed))),
+        Err(error) => Err(failed(StatusCode::CONFLICT, error.to_string())),
     }
 }
 

@@ -82,6 +82,20 @@
 //!
 //! - `/v1/collection/sync` makes durable what was removed.
 //!
+//! `POST /v1/changes` changes tags, each only if it is what it was when that was decided, and tells of those that go as events:
+//!
+//! ```json
+//! {"changes": [{"kind": "delete-tag", "repository": "a/b", "tag": "v1", "digest": "sha256:…"},
+//!   {"kind": "restore-tag", "repository": "a/b", "tag": "v2", "digest": "sha256:…"}]}
+//! ```
+//!
+//! It answers 200, in the order of the changes, with `done`, `vanished`, `moved` (it points elsewhere by now, or is there again),
+//! `no-manifest` or `failed: ` and why; 409 while the registry is read-only:
+//!
+//! ```json
+//! {"schema": 1, "answers": ["done", "moved"]}
+//! ```
+//!
 //! Other errors have only `error`: 400 for a body that cannot be read, 404 for an unknown path, 405 for a wrong
 //! method, 408 for a body that does not come, 413 for one that is too long.
 

@@ -21,7 +21,7 @@ use super::{
 };
 
 /// Raised with every change to what [`Referred`] sees, and to this form.
-const VERSION: u32 = 2;
+const VERSION: u32 = 3;
 const MAGIC: &[u8] = b"regctl references\n";
 
 /// A block grows to about this size.

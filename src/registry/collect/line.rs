@@ -7,30 +7,15 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use bytes::Bytes;
-use http::{Request, StatusCode, header::HOST};
-use http_body_util::{BodyExt, Full, Limited};
-use hyper::client::conn::http1::{self, SendRequest};
-use hyper_util::rt::TokioIo;
 use oci::Digest;
 use serde::{Serialize, de::DeserializeOwned};
 use storage::{Disposal, Item, Removed};
-use tokio::{
-    net::UnixStream,
-    sync::Mutex,
-    task::AbortHandle,
-    time::{sleep, timeout},
+use tokio::{sync::Mutex, task::AbortHandle, time::sleep};
+
+use super::{
+    wire::{PATIENCE, Wire},
+    words::{Begin, Begun, ItemText, Promised, PromisedAnswer, Remove, RemovedAnswer, Step, meaning},
 };
-
-use super::words::{
-    Begin, Begun, ItemText, Promised, PromisedAnswer, Remove, RemovedAnswer, Step, meaning,
-};
-
-/// How long the registry may take for a batch: it waits for pushes that are about to end.
-const PATIENCE: Duration = Duration::from_secs(120);
-
-/// Longer than any answer.
-const ANSWER_BYTES: usize = 16 << 20;
 
 /// Items, and digests, that are sent at once.
 const BATCH: usize = 500;
@@ -47,13 +32,7 @@ pub struct Line {
     since: SystemTime,
 }
 
-/// The connection.
-#[derive(Debug)]
-struct Wire {
-    sender: SendRequest<Full<Bytes>>,
-}
-
-/// Why a collection does not begin or go on.
+/// Why a running registry does not do what it is asked.
 #[derive(Debug, thiserror::Error)]
 pub enum LineError {
     /// Nobody answers.
@@ -81,13 +60,8 @@ impl Line {
     /// # Errors
     /// It is not there, or refuses.
     pub async fn begin(socket: &Path) -> Result<Self, LineError> {
-        let stream = UnixStream::connect(socket).await.map_err(LineError::Socket)?;
-        let made = http1::handshake(TokioIo::new(stream)).await;
-        let (sender, connection) = made.map_err(broken)?;
-        // It ends when the sender is dropped; what went wrong there is said by the sender.
-        tokio::spawn(async move { drop(connection.await) });
-        let mut wire = Wire { sender };
-        let begin: Begin = wire.ask(Step::Begin, &Begun::new()).await?;
+        let mut wire = Wire::open(socket).await?;
+        let begin: Begin = wire.ask(Step::Begin.path(), &Begun::new()).await?;
         let up = Duration::from_secs(begin.up);
         let since = SystemTime::now().checked_sub(up).unwrap_or(SystemTime::UNIX_EPOCH);
         let wire = Arc::new(Mutex::new(wire));
@@ -161,7 +135,7 @@ impl Line {
         step: Step,
         question: &Q,
     ) -> Result<A, LineError> {
-        self.wire.lock().await.ask(step, question).await
+        self.wire.lock().await.ask(step.path(), question).await
     }
 }
 
@@ -177,51 +151,9 @@ async fn hum(wire: Arc<Mutex<Wire>>) {
         // Who is asking keeps the connection by that; what is wrong with it is said to who asks next.
         if let Ok(mut wire) = wire.try_lock() {
             let nothing = Promised { digests: Vec::new() };
-            let _: Result<PromisedAnswer, _> = wire.ask(Step::Promised, &nothing).await;
+            let _: Result<PromisedAnswer, _> = wire.ask(Step::Promised.path(), &nothing).await;
         }
     }
-}
-
-impl Wire {
-    async fn ask<Q: Serialize, A: DeserializeOwned>(
-        &mut self,
-        step: Step,
-        question: &Q,
-    ) -> Result<A, LineError> {
-        let text = serde_json::to_vec(question).expect("texts and lists are always JSON");
-        let request = Request::post(step.path()).header(HOST, "registry").body(Full::from(text));
-        let request = request.expect("a path and a host are a request");
-        let asked = async {
-            self.sender.ready().await.map_err(broken)?;
-            let response = self.sender.send_request(request).await.map_err(broken)?;
-            let status = response.status();
-            let body = Limited::new(response.into_body(), ANSWER_BYTES).collect().await;
-            let body = body.map_err(|error| LineError::Socket(io::Error::other(error)))?;
-            Ok((status, body.to_bytes()))
-        };
-        let (status, body) = timeout(PATIENCE, asked).await.map_err(|_| LineError::Silent)??;
-        match (status, serde_json::from_slice(&body)) {
-            (StatusCode::OK, Ok(answer)) => Ok(answer),
-            (StatusCode::CONFLICT, _) => Err(LineError::Refused(reason(&body))),
-            (status, _) => {
-                let body = String::from_utf8_lossy(&body).chars().take(200).collect();
-                Err(LineError::Strange { status: status.as_u16(), body })
-            }
-        }
-    }
-}
-
-fn reason(body: &[u8]) -> String {
-    #[derive(serde::Deserialize)]
-    struct Failed {
-        error: String,
-    }
-    let failed: Result<Failed, _> = serde_json::from_slice(body);
-    failed.map_or_else(|_| "the running registry refuses".to_owned(), |failed| failed.error)
-}
-
-fn broken(error: hyper::Error) -> LineError {
-    LineError::Socket(io::Error::other(error))
 }
 
 fn short(asked: usize, answered: usize) -> LineError {

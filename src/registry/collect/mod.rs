@@ -23,17 +23,22 @@ mod snapshot;
 mod strangers;
 mod survey;
 mod sweep;
+mod tagged;
 #[cfg(test)]
 mod tests;
+mod usage;
+mod wire;
 pub(crate) mod words;
 
 use std::{
+    collections::HashSet,
     path::{Path, PathBuf},
     sync::Arc,
     time::{Duration, SystemTime},
 };
 
 use oci::Digest;
+pub use oci::{RepositoryName, Tag};
 use storage::{Collected, Kind};
 
 pub use line::{Line, LineError};
@@ -46,6 +51,9 @@ use served::Served;
 pub use storage::{Access, Disposal, Item, Restored, RunId, RunIdError};
 use strangers::Strangers;
 pub use sweep::Swept;
+pub use tagged::{Inventory, Remembered, Repository as TaggedRepository, Tagged, Target};
+pub use usage::{By, Row, Usage};
+pub(crate) use wire::Wire;
 
 /// What is asked of a collection.
 #[derive(Clone, Debug)]
@@ -151,6 +159,44 @@ impl Store {
         watch: &mut dyn FnMut(Progress),
     ) -> Result<Plan, Error> {
         Ok(survey::plan(&self.collected, options, leased, watch).await?)
+    }
+
+    /// Reads the tags of the repositories that are wanted, with what they lead to and how old that is.
+    ///
+    /// # Errors
+    /// The store cannot be listed at all.
+    pub async fn tagged(
+        &self,
+        wanted: &(dyn Fn(&RepositoryName) -> bool + Sync),
+        remembered: Remembered<'_>,
+        watch: &mut dyn FnMut(Progress),
+    ) -> Result<Inventory, Error> {
+        Ok(tagged::read(&self.collected, wanted, remembered, watch).await?)
+    }
+
+    /// Tells what takes the space, and what a collection would free.
+    ///
+    /// # Errors
+    /// The store cannot be listed at all.
+    pub async fn usage(
+        &self,
+        by: By,
+        remembered: Remembered<'_>,
+        watch: &mut dyn FnMut(Progress),
+    ) -> Result<Usage, Error> {
+        Ok(usage::read(&self.collected, by, remembered, watch).await?)
+    }
+
+    /// How many bytes a collection of untagged manifests would free if these tags were gone.
+    ///
+    /// # Errors
+    /// The store fails.
+    pub async fn freed(
+        &self,
+        inventory: Inventory,
+        gone: &HashSet<(RepositoryName, Tag)>,
+    ) -> Result<u64, Error> {
+        Ok(tagged::freed(&self.collected, inventory, gone).await?)
     }
 
     /// Carries a plan out.

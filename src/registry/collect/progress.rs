@@ -24,6 +24,8 @@ pub enum Phase {
     Links,
     /// Reading manifests that no earlier collection has seen.
     Manifests,
+    /// Reading when images were made.
+    Dates,
     /// Deciding what is needed.
     Marking,
     /// Asking for the sizes of what goes.
@@ -40,6 +42,7 @@ impl Phase {
             Self::Listing => "listing",
             Self::Links => "reading links",
             Self::Manifests => "reading manifests",
+            Self::Dates => "reading dates",
             Self::Marking => "marking",
             Self::Sizes => "measuring",
             Self::Removing(Step::Tags) => "removing tags of referrers",

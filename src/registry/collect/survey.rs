@@ -66,7 +66,10 @@ pub(crate) async fn plan<S: Bulk>(
     Ok(plan)
 }
 
-async fn list<S: Bulk>(store: &S, watch: &mut dyn FnMut(Progress)) -> Result<Snapshot, Error> {
+pub(super) async fn list<S: Bulk>(
+    store: &S,
+    watch: &mut dyn FnMut(Progress),
+) -> Result<Snapshot, Error> {
     watch(Progress::Begun(Phase::Listing, None));
     let mut snapshot = Snapshot::default();
     let mut survey = store.survey();
@@ -78,7 +81,7 @@ async fn list<S: Bulk>(store: &S, watch: &mut dyn FnMut(Progress)) -> Result<Sna
 }
 
 /// Marks, and asks for ages as long as they decide something.
-async fn decide<S: Bulk>(
+pub(super) async fn decide<S: Bulk>(
     store: &S,
     snapshot: &mut Snapshot,
     references: &References,
@@ -117,7 +120,7 @@ fn item(snapshot: &Snapshot, aged: Aged) -> Item {
 }
 
 /// Asks how many bytes go, where that is not known.
-async fn measure<S: Bulk>(
+pub(super) async fn measure<S: Bulk>(
     store: &S,
     blobs: &[Digest],
     known: Vec<Option<u64>>,

@@ -7,6 +7,7 @@
 
 mod blob;
 mod catalog;
+mod change;
 mod collection;
 mod condition;
 mod error;
@@ -35,6 +36,7 @@ use storage::{Backend, Driver, Folder};
 use tokio::sync::{Semaphore, watch};
 
 pub(crate) use blob::{Blob, Sources, blob_path};
+pub(crate) use change::TagChange;
 pub(crate) use collection::{Collection, Ended, NotBegun, Terms};
 pub(crate) use condition::{Condition, Versions};
 pub(crate) use error::{BodyError, Error};
@@ -44,7 +46,8 @@ pub(crate) use manifest::{Needs, Push, Pushed, StoredManifest};
 pub(crate) use purge::{Purge, before};
 pub(crate) use referrers::{Listing, read as read_referrers};
 pub(crate) use storage::{
-    Chunks, Disposal, Item, Kind as StorageKind, Object, Outlet, RunId, Socket, Unsent, UploadId,
+    Alone, Chunks, Disposal, Item, Kind as StorageKind, Object, Outlet, RunId, Socket, Unsent,
+    UploadId,
 };
 pub(crate) use upload::{Position, Session};
 pub(crate) use writes::{Quiet, Writing};

@@ -17,6 +17,7 @@ use tokio::{sync::watch, time::timeout};
 use crate::{
     access::AccessLog,
     api::Api,
+    changes::{self, Change, Changed, Error as ChangesError},
     config::{self, Config, UploadPurging},
     content::{Collection, Content, NotBegun, Quiet},
     events::{CommandError, EndpointStatistics, Events, Wish},
@@ -250,6 +251,11 @@ impl Control {
     /// There is no such endpoint, or this process does not deliver to it, or its files cannot be used.
     pub async fn command_events(&self, endpoint: &str, wish: Wish) -> Result<u64, CommandError> {
         self.shared.events.command(endpoint, wish).await
+    }
+
+    /// Makes changes to tags; the answers stand in their order.
+    pub(crate) async fn change(&self, changes: Vec<Change>) -> Result<Vec<Changed>, ChangesError> {
+        changes::apply(&self.shared.content, &self.shared.events, changes).await
     }
 
     /// Begins a collection beside the registry.

@@ -205,6 +205,17 @@ impl<'a> ReferenceRecord<'a> {
 }
 
 impl RequestRecord {
+    /// What an administrator's tool does is no request; it is told as one, by the tool's name.
+    pub(super) fn of_tool(name: &str, method: &str) -> Self {
+        Self {
+            id: Uuid::new_v4().to_string(),
+            addr: String::new(),
+            host: String::new(),
+            method: method.to_owned(),
+            useragent: name.to_owned(),
+        }
+    }
+
     pub(super) fn of(parts: &Parts) -> Self {
         let text = |name: &HeaderName| {
             let value = parts.headers.get(name)?;

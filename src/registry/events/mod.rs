@@ -157,6 +157,19 @@ impl Events {
         })
     }
 
+    /// What tells of the work of an administrator's tool; none if nobody wants to know.
+    pub(crate) fn witness_of_tool(&self, name: &str, method: &str) -> Option<Witness> {
+        let current = self.current();
+        let is_wanted = !current.endpoints.is_empty();
+        is_wanted.then(|| Witness {
+            source: Arc::clone(&self.shared),
+            current,
+            request: RequestRecord::of_tool(name, method),
+            user: None,
+            base: String::new(),
+        })
+    }
+
     /// Takes over other endpoints, and other settings of the same ones; what waits for one that is gone stays on disk.
     ///
     /// The folder stays as it is until a restart, which is the caller's to see to.

@@ -9,7 +9,7 @@ mod tls;
 use std::ops::Range;
 
 use super::{
-    middleware,
+    middleware, policy,
     problem::{Problem, shown},
     redis, s3,
     settings::Settings,
@@ -62,6 +62,7 @@ pub(super) fn run(settings: &Settings, findings: &mut Findings<'_>) {
     redis::check(settings, findings);
     s3::check(settings, findings);
     middleware::check(settings, findings);
+    policy::check(settings, findings);
     auth::check(settings, findings);
     network::check(settings, findings);
     nginx::check(settings, findings);

@@ -106,6 +106,12 @@ pub enum Kind {
     Prefix,
     /// When something is done, as cron has it.
     Schedule,
+    /// How often a cleanup policy runs.
+    Cadence,
+    /// An RE2 expression for whole names.
+    Pattern,
+    /// A list of names with wildcards.
+    Globs,
     /// A list of texts.
     List,
     /// Environment variables: names to texts, booleans or integers.

@@ -2,9 +2,29 @@
 
 use super::{
     Key,
-    Kind::{Choice, Duration, Flag, List, Schedule, Size, Table, Text},
-    Section,
+    Kind::{
+        Cadence, Choice, Count, Duration, Flag, Globs, Label, List, Pattern, Schedule, Size, Table,
+    },
+    Part, Section,
 };
+
+/// `[[cleanup_policy]]`.
+pub(super) const POLICY: &[Part] = &[
+    Part::required("name", Label),
+    Part::required("repositories", Globs),
+    Part::new("enabled", Flag),
+    Part::new("all", Flag),
+    Part::new("cadence", Cadence),
+    Part::new("keep_n", Count(1)),
+    Part::new("older_than", Duration),
+    Part::new("name_regex_delete", Pattern),
+    Part::new("name_regex", Pattern),
+    Part::new("name_regex_keep", Pattern),
+    Part::new("keep_latest", Flag),
+    Part::new("protected_tags", Globs),
+    Part::new("keep_pushed_within", Duration),
+    Part::new("allow_all", Flag),
+];
 
 pub(super) const SECTIONS: &[Section] = &[
     Section::new(
@@ -50,19 +70,26 @@ pub(super) const SECTIONS: &[Section] = &[
         ],
     ),
     Section::new(
-        "cleanup_policy",
+        "cleanup",
         None,
-        "which tags go, as [[cleanup_policy]]",
+        "when the policies run",
         &[
-            Key::later("repositories", List, "the repositories it is for"),
-            Key::later("cadence", Duration, "how often it runs"),
-            Key::later("keep_n", Table, "how many tags stay"),
-            Key::later("older_than", Duration, "how old a tag must be to go"),
-            Key::later("name_regex_delete", Text, "which tags may go"),
-            Key::later("name_regex_keep", Text, "which tags stay"),
+            Key::new(
+                "schedule",
+                Schedule,
+                Some("\"25 2 * * *\""),
+                "when it is seen which policies are due; reconfigure writes it to cron.d where there is a policy",
+            )
+            .live(),
+            Key::new(
+                "collect",
+                Flag,
+                Some("false"),
+                "the scheduled run is followed by a collection, by the settings of [garbage_collect]",
+            )
+            .live(),
         ],
-    )
-    .not_yet(),
+    ),
     Section::new(
         "quota",
         None,

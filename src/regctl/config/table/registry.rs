@@ -8,6 +8,7 @@ use super::{
         Tables, Text, Url, WebUrl,
     },
     Part, Section,
+    own::POLICY,
 };
 
 pub(in crate::config) const NO_DATABASE: &str = "there is no metadata database here; collection works on the storage itself: \
@@ -36,6 +37,13 @@ pub(super) const SECTIONS: &[Section] = &[
         &[
             Key::new("registry_external_url", Url, None, "the URL that users type"),
             Key::new("external_url", WebUrl, None, "the GitLab that issues tokens"),
+            Key::new(
+                "cleanup_policy",
+                Tables(POLICY),
+                None,
+                "which tags go, each as [[cleanup_policy]]; of several for a repository the first counts, and each with `all`",
+            )
+            .live(),
         ],
     ),
     Section::new("registry", Some("registry"), "the registry", REGISTRY),

@@ -8,6 +8,7 @@
 
 mod admin;
 mod authority;
+mod changes;
 mod client;
 mod collection;
 mod debug;

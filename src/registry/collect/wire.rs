@@ -1,0 +1,77 @@
+//! A connection to the admin socket of a running registry: questions and answers in JSON.
+
+use std::{io, path::Path, time::Duration};
+
+use bytes::Bytes;
+use http::{Request, StatusCode, header::HOST};
+use http_body_util::{BodyExt, Full, Limited};
+use hyper::client::conn::http1::{self, SendRequest};
+use hyper_util::rt::TokioIo;
+use serde::{Serialize, de::DeserializeOwned};
+use tokio::{net::UnixStream, time::timeout};
+
+use super::line::LineError;
+
+/// How long the registry may take for a batch: it waits for pushes that are about to end.
+pub(super) const PATIENCE: Duration = Duration::from_secs(120);
+
+/// Longer than any answer.
+const ANSWER_BYTES: usize = 16 << 20;
+
+/// The connection.
+#[derive(Debug)]
+pub(crate) struct Wire {
+    sender: SendRequest<Full<Bytes>>,
+}
+
+impl Wire {
+    pub(crate) async fn open(socket: &Path) -> Result<Self, LineError> {
+        let stream = UnixStream::connect(socket).await.map_err(LineError::Socket)?;
+        let made = http1::handshake(TokioIo::new(stream)).await;
+        let (sender, connection) = made.map_err(broken)?;
+        // It ends when the sender is dropped; what went wrong there is said by the sender.
+        tokio::spawn(async move { drop(connection.await) });
+        Ok(Self { sender })
+    }
+
+    /// Sends a question and waits for its answer.
+    pub(crate) async fn ask<Q: Serialize, A: DeserializeOwned>(
+        &mut self,
+        path: &str,
+        question: &Q,
+    ) -> Result<A, LineError> {
+        let text = serde_json::to_vec(question).expect("texts and lists are always JSON");
+        let request = Request::post(path).header(HOST, "registry").body(Full::from(text));
+        let request = request.expect("a path and a host are a request");
+        let asked = async {
+            self.sender.ready().await.map_err(broken)?;
+            let response = self.sender.send_request(request).await.map_err(broken)?;
+            let status = response.status();
+            let body = Limited::new(response.into_body(), ANSWER_BYTES).collect().await;
+            let body = body.map_err(|error| LineError::Socket(io::Error::other(error)))?;
+            Ok((status, body.to_bytes()))
+        };
+        let (status, body) = timeout(PATIENCE, asked).await.map_err(|_| LineError::Silent)??;
+        match (status, serde_json::from_slice(&body)) {
+            (StatusCode::OK, Ok(answer)) => Ok(answer),
+            (StatusCode::CONFLICT, _) => Err(LineError::Refused(reason(&body))),
+            (status, _) => {
+                let body = String::from_utf8_lossy(&body).chars().take(200).collect();
+                Err(LineError::Strange { status: status.as_u16(), body })
+            }
+        }
+    }
+}
+
+fn reason(body: &[u8]) -> String {
+    #[derive(serde::Deserialize)]
+    struct Failed {
+        error: String,
+    }
+    let failed: Result<Failed, _> = serde_json::from_slice(body);
+    failed.map_or_else(|_| "the running registry refuses".to_owned(), |failed| failed.error)
+}
+
+fn broken(error: hyper::Error) -> LineError {
+    LineError::Socket(io::Error::other(error))
+}

@@ -1,0 +1,6 @@
+//! `regctl cleanup-policy` on an instance that serves: what it says, what it deletes, and what comes back.
+
+mod alone;
+mod policies;
+mod run;
+mod site;

@@ -1,0 +1,164 @@
+//! Runs beside a registry that serves.
+
+use std::collections::BTreeSet;
+
+use serde_json::json;
+
+use super::site::{Site, push};
+use crate::support::receiver::Receiver;
+
+const NIGHTLY: &str = "[[cleanup_policy]]\nname = \"nightly\"\nrepositories = [\"**\"]\nkeep_n = 1\nolder_than = \"30d\"\n\
+    protected_tags = \"stable\"\n";
+
+/// Tags of all kinds; returns the digest of `old`.
+fn fill(site: &Site) -> String {
+    let mut pusher = site.pusher();
+    let digest = push(&mut pusher, "group/app", "old", "2020-01-02T03:04:05Z");
+    push(&mut pusher, "group/app", "older", "2019-01-02T03:04:05Z");
+    push(&mut pusher, "group/app", "newest", "2021-01-02T03:04:05Z");
+    push(&mut pusher, "group/app", "stable", "2018-01-02T03:04:05Z");
+    push(&mut pusher, "group/app", "latest", "2018-01-02T03:04:05Z");
+    // Reproducible: its push counts.
+    push(&mut pusher, "group/app", "zero", "1970-01-01T00:00:00Z");
+    let hex = digest.strip_prefix("sha256:").unwrap();
+    push(&mut pusher, "group/app", &format!("sha256-{hex}.sig"), "2020-01-02T03:04:05Z");
+    digest
+}
+
+#[test]
+fn what_the_preview_says_is_what_the_run_does() {
+    let site = Site::with(NIGHTLY);
+    let digest = fill(&site);
+    let before = site.tags("group/app");
+    let preview = site.json(&["preview"]);
+    assert_eq!(site.tags("group/app"), before);
+    let signature = format!("sha256-{}.sig", digest.strip_prefix("sha256:").unwrap());
+    let decisions = Site::decisions(&preview, "group/app");
+    let said = |tag: &str| {
+        let found = decisions.iter().find(|(name, _)| name == tag);
+        found.unwrap_or_else(|| panic!("{tag}: {decisions:?}")).1.clone()
+    };
+    assert_eq!(said("latest"), "kept: latest");
+    assert_eq!(said("zero"), "kept: keep_n 1/1");
+    assert_eq!(said("old"), "deleted: older than 30d (created 2020-01-02, from image config)");
+    assert_eq!(said("stable"), "kept: protected `stable`");
+    assert_eq!(said(&signature), "deleted: its subject has no tag left");
+    let freed = preview["freed"].as_u64().unwrap();
+    assert!(freed > 0);
+    let going: BTreeSet<_> = decisions.iter().filter(|(_, it)| it.starts_with("deleted")).collect();
+    let csv = site.good(&["preview", "--csv"]).stdout;
+    assert!(
+        csv.starts_with("repository,tag,digest,date,date_source,decision,rule,policy\n"),
+        "{csv}"
+    );
+    assert_eq!(csv.lines().count(), before.len() + 1);
+    let text = site.good(&["preview"]).stdout;
+    assert!(text.contains("group/app: 4 of 7 would go\n"), "{text}");
+    let ran = site.good(&["run"]);
+    assert!(ran.stdout.contains("4 tags went, 3 stay\n"), "{ran:?}");
+    let after = site.tags("group/app");
+    let gone: BTreeSet<_> = before.iter().filter(|tag| !after.contains(tag)).collect();
+    assert_eq!(gone, going.iter().map(|(tag, _)| tag).collect());
+    for tag in &after {
+        site.is_pulled("group/app", tag);
+    }
+    // What a collection then frees is what was said.
+    let collected = site.instance.run(&["registry-garbage-collect", "-m", "--json"]);
+    let collected: serde_json::Value = serde_json::from_str(&collected.stdout).unwrap();
+    assert_eq!(collected["removed"]["bytes"], json!(freed));
+    for tag in after {
+        site.is_pulled("group/app", &tag);
+    }
+}
+
+#[test]
+fn a_policy_runs_when_it_is_due_and_list_status_and_log_know_of_it() {
+    let site = Site::with(NIGHTLY);
+    fill(&site);
+    assert!(site.good(&["list"]).stdout.contains("never"));
+    site.good(&["run", "--quiet"]);
+    let listed = site.json(&["list"]);
+    let policy = &listed["policies"][0];
+    assert_eq!((&policy["deleted"], &policy["kept"]), (&json!(4), &json!(3)));
+    assert_eq!((&policy["due"], &policy["result"]), (&json!(false), &json!("done")));
+    assert!(policy["next"].is_string(), "{policy}");
+    let status = site.instance.run(&["status"]).stdout;
+    assert!(status.contains("  cleanup policy nightly: done at 20"), "{status}");
+    let log = site.instance.world.read("var/log/regctl/cleanup/current");
+    assert!(log.contains("group/app:old sha256:"), "{log}");
+    assert!(
+        log.contains("(nightly: older than 30d (created 2020-01-02, from image config))"),
+        "{log}"
+    );
+    // It is not due any more.
+    push(&mut site.pusher(), "group/app", "ancient", "2015-01-01T00:00:00Z");
+    let ran = site.good(&["run"]);
+    assert!(ran.stderr.contains("no policy is due"), "{ran:?}");
+    assert!(site.tags("group/app").contains(&"ancient".to_owned()));
+    site.good(&["run", "--now", "--repository", "other/**"]);
+    assert!(site.tags("group/app").contains(&"ancient".to_owned()));
+    site.good(&["run", "nightly", "--now"]);
+    assert!(!site.tags("group/app").contains(&"ancient".to_owned()));
+}
+
+#[test]
+fn a_run_can_be_undone_while_the_manifests_are_there() {
+    let site = Site::with(NIGHTLY);
+    fill(&site);
+    let before = site.tags("group/app");
+    site.good(&["run", "--quiet"]);
+    let run = site.json(&["list"])["policies"][0]["run"].as_str().unwrap().to_owned();
+    // Somebody has used the name since.
+    push(&mut site.pusher(), "group/app", "old", "2026-01-01T00:00:00Z");
+    let undone = site.good(&["undo", &run]);
+    assert!(undone.stdout.contains("group/app:old is there"), "{undone:?}");
+    assert!(undone.stdout.contains("3 tags are back"), "{undone:?}");
+    assert_eq!(site.tags("group/app"), before);
+    for tag in before {
+        site.is_pulled("group/app", &tag);
+    }
+    let unknown = site.run(&["undo", "20260101T000000Z-00000000"]);
+    assert_eq!(unknown.exit, 1, "{unknown:?}");
+}
+
+#[test]
+fn a_run_with_gc_frees_the_space_and_tells_of_the_tags() {
+    let receiver = Receiver::start(200);
+    let notified = format!(
+        "[[registry.notifications]]\nname = \"hook\"\nurl = \"{}\"\n\
+         ignore = {{ actions = [\"push\", \"pull\", \"mount\"] }}\n",
+        receiver.url()
+    );
+    let site = Site::with(&format!("{notified}{NIGHTLY}"));
+    fill(&site);
+    let before = site.instance.store().blobs().len();
+    site.good(&["run", "--gc"]);
+    let mut tags: Vec<String> = receiver
+        .take(4)
+        .into_iter()
+        .map(|(_, event)| event["target"]["tag"].as_str().unwrap().to_owned())
+        .collect();
+    tags.sort();
+    assert!(tags.contains(&"old".to_owned()) && tags.contains(&"older".to_owned()), "{tags:?}");
+    // Manifest, configuration and layer of each.
+    assert_eq!(site.instance.store().blobs().len(), before - 4 * 3);
+    assert_eq!(site.instance.store().problems(), [""; 0]);
+}
+
+#[test]
+fn a_registry_that_is_read_only_keeps_its_tags_and_the_policy_stays_due() {
+    let site = Site::with(NIGHTLY);
+    fill(&site);
+    let before = site.tags("group/app");
+    assert_eq!(site.instance.run(&["set-readonly", "on"]).exit, 0);
+    let ran = site.run(&["run", "--quiet"]);
+    assert_eq!(ran.exit, 1, "{ran:?}");
+    assert!(ran.stderr.contains("read-only"), "{ran:?}");
+    assert_eq!(site.tags("group/app"), before);
+    let listed = site.json(&["list"]);
+    assert_eq!(listed["policies"][0]["due"], json!(true));
+    assert_eq!(listed["policies"][0]["result"], json!("failed"));
+    assert_eq!(site.instance.run(&["set-readonly", "off"]).exit, 0);
+    site.good(&["run", "--quiet"]);
+    assert!(site.tags("group/app").len() < before.len());
+}
