@@ -1,4 +1,4 @@
-//! Programs that are in no Debian package and come as wheels from PyPI. Each has a folder of its own in the user's cache,
+//! Programs that are in no Debian package and come as wheels from `PyPI`. Each has a folder of its own in the user's cache,
 //! outside the checkout, where the tests look for it too; one that is there is asked nothing.
 
 use std::{
