@@ -14,7 +14,9 @@ use tokio::{sync::Mutex, task::AbortHandle, time::sleep};
 
 use super::{
     wire::{PATIENCE, Wire},
-    words::{Begin, Begun, ItemText, Promised, PromisedAnswer, Remove, RemovedAnswer, Step, meaning},
+    words::{
+        Begin, Begun, ItemText, Promised, PromisedAnswer, Remove, RemovedAnswer, Step, meaning,
+    },
 };
 
 /// Items, and digests, that are sent at once.

@@ -113,7 +113,12 @@ async fn sizes<S: Bulk>(
     let known = blobs.iter().map(|blob| references.size(snapshot, blob)).collect();
     let sizes = survey::measure(store, &blobs, known, watch).await?;
     // One that is gone by now, or that nobody may look at, has no size that could be told.
-    Ok(snapshot.blobs.iter().copied().zip(sizes.into_iter().map(Option::unwrap_or_default)).collect())
+    Ok(snapshot
+        .blobs
+        .iter()
+        .copied()
+        .zip(sizes.into_iter().map(Option::unwrap_or_default))
+        .collect())
 }
 
 /// Bytes that a collection would free while nobody serves.
