@@ -19,11 +19,17 @@ _regctl() {
             regctl,check-config)
                 cmd="regctl__subcmd__check__subcmd__config"
                 ;;
+            regctl,cleanup-policy)
+                cmd="regctl__subcmd__cleanup__subcmd__policy"
+                ;;
             regctl,completions)
                 cmd="regctl__subcmd__completions"
                 ;;
             regctl,diff-config)
                 cmd="regctl__subcmd__diff__subcmd__config"
+                ;;
+            regctl,du)
+                cmd="regctl__subcmd__du"
                 ;;
             regctl,events)
                 cmd="regctl__subcmd__events"
@@ -100,6 +106,36 @@ _regctl() {
             regctl,user)
                 cmd="regctl__subcmd__user"
                 ;;
+            regctl__subcmd__cleanup__subcmd__policy,help)
+                cmd="regctl__subcmd__cleanup__subcmd__policy__subcmd__help"
+                ;;
+            regctl__subcmd__cleanup__subcmd__policy,list)
+                cmd="regctl__subcmd__cleanup__subcmd__policy__subcmd__list"
+                ;;
+            regctl__subcmd__cleanup__subcmd__policy,preview)
+                cmd="regctl__subcmd__cleanup__subcmd__policy__subcmd__preview"
+                ;;
+            regctl__subcmd__cleanup__subcmd__policy,run)
+                cmd="regctl__subcmd__cleanup__subcmd__policy__subcmd__run"
+                ;;
+            regctl__subcmd__cleanup__subcmd__policy,undo)
+                cmd="regctl__subcmd__cleanup__subcmd__policy__subcmd__undo"
+                ;;
+            regctl__subcmd__cleanup__subcmd__policy__subcmd__help,help)
+                cmd="regctl__subcmd__cleanup__subcmd__policy__subcmd__help__subcmd__help"
+                ;;
+            regctl__subcmd__cleanup__subcmd__policy__subcmd__help,list)
+                cmd="regctl__subcmd__cleanup__subcmd__policy__subcmd__help__subcmd__list"
+                ;;
+            regctl__subcmd__cleanup__subcmd__policy__subcmd__help,preview)
+                cmd="regctl__subcmd__cleanup__subcmd__policy__subcmd__help__subcmd__preview"
+                ;;
+            regctl__subcmd__cleanup__subcmd__policy__subcmd__help,run)
+                cmd="regctl__subcmd__cleanup__subcmd__policy__subcmd__help__subcmd__run"
+                ;;
+            regctl__subcmd__cleanup__subcmd__policy__subcmd__help,undo)
+                cmd="regctl__subcmd__cleanup__subcmd__policy__subcmd__help__subcmd__undo"
+                ;;
             regctl__subcmd__events,drop)
                 cmd="regctl__subcmd__events__subcmd__drop"
                 ;;
@@ -127,11 +163,17 @@ _regctl() {
             regctl__subcmd__help,check-config)
                 cmd="regctl__subcmd__help__subcmd__check__subcmd__config"
                 ;;
+            regctl__subcmd__help,cleanup-policy)
+                cmd="regctl__subcmd__help__subcmd__cleanup__subcmd__policy"
+                ;;
             regctl__subcmd__help,completions)
                 cmd="regctl__subcmd__help__subcmd__completions"
                 ;;
             regctl__subcmd__help,diff-config)
                 cmd="regctl__subcmd__help__subcmd__diff__subcmd__config"
+                ;;
+            regctl__subcmd__help,du)
+                cmd="regctl__subcmd__help__subcmd__du"
                 ;;
             regctl__subcmd__help,events)
                 cmd="regctl__subcmd__help__subcmd__events"
@@ -208,6 +250,18 @@ _regctl() {
             regctl__subcmd__help,user)
                 cmd="regctl__subcmd__help__subcmd__user"
                 ;;
+            regctl__subcmd__help__subcmd__cleanup__subcmd__policy,list)
+                cmd="regctl__subcmd__help__subcmd__cleanup__subcmd__policy__subcmd__list"
+                ;;
+            regctl__subcmd__help__subcmd__cleanup__subcmd__policy,preview)
+                cmd="regctl__subcmd__help__subcmd__cleanup__subcmd__policy__subcmd__preview"
+                ;;
+            regctl__subcmd__help__subcmd__cleanup__subcmd__policy,run)
+                cmd="regctl__subcmd__help__subcmd__cleanup__subcmd__policy__subcmd__run"
+                ;;
+            regctl__subcmd__help__subcmd__cleanup__subcmd__policy,undo)
+                cmd="regctl__subcmd__help__subcmd__cleanup__subcmd__policy__subcmd__undo"
+                ;;
             regctl__subcmd__help__subcmd__events,drop)
                 cmd="regctl__subcmd__help__subcmd__events__subcmd__drop"
                 ;;
@@ -217,11 +271,17 @@ _regctl() {
             regctl__subcmd__help__subcmd__events,replay)
                 cmd="regctl__subcmd__help__subcmd__events__subcmd__replay"
                 ;;
+            regctl__subcmd__help__subcmd__registry,cleanup-tags)
+                cmd="regctl__subcmd__help__subcmd__registry__subcmd__cleanup__subcmd__tags"
+                ;;
             regctl__subcmd__help__subcmd__registry,garbage-collect)
                 cmd="regctl__subcmd__help__subcmd__registry__subcmd__garbage__subcmd__collect"
                 ;;
             regctl__subcmd__help__subcmd__registry,serve)
                 cmd="regctl__subcmd__help__subcmd__registry__subcmd__serve"
+                ;;
+            regctl__subcmd__help__subcmd__registry,usage)
+                cmd="regctl__subcmd__help__subcmd__registry__subcmd__usage"
                 ;;
             regctl__subcmd__help__subcmd__user,add)
                 cmd="regctl__subcmd__help__subcmd__user__subcmd__add"
@@ -235,6 +295,9 @@ _regctl() {
             regctl__subcmd__help__subcmd__user,remove)
                 cmd="regctl__subcmd__help__subcmd__user__subcmd__remove"
                 ;;
+            regctl__subcmd__registry,cleanup-tags)
+                cmd="regctl__subcmd__registry__subcmd__cleanup__subcmd__tags"
+                ;;
             regctl__subcmd__registry,garbage-collect)
                 cmd="regctl__subcmd__registry__subcmd__garbage__subcmd__collect"
                 ;;
@@ -244,6 +307,12 @@ _regctl() {
             regctl__subcmd__registry,serve)
                 cmd="regctl__subcmd__registry__subcmd__serve"
                 ;;
+            regctl__subcmd__registry,usage)
+                cmd="regctl__subcmd__registry__subcmd__usage"
+                ;;
+            regctl__subcmd__registry__subcmd__help,cleanup-tags)
+                cmd="regctl__subcmd__registry__subcmd__help__subcmd__cleanup__subcmd__tags"
+                ;;
             regctl__subcmd__registry__subcmd__help,garbage-collect)
                 cmd="regctl__subcmd__registry__subcmd__help__subcmd__garbage__subcmd__collect"
                 ;;
@@ -252,6 +321,9 @@ _regctl() {
                 ;;
             regctl__subcmd__registry__subcmd__help,serve)
                 cmd="regctl__subcmd__registry__subcmd__help__subcmd__serve"
+                ;;
+            regctl__subcmd__registry__subcmd__help,usage)
+                cmd="regctl__subcmd__registry__subcmd__help__subcmd__usage"
                 ;;
             regctl__subcmd__user,add)
                 cmd="regctl__subcmd__user__subcmd__add"
@@ -290,7 +362,7 @@ _regctl() {
 
     case "${cmd}" in
         regctl)
-            opts="-q -h -V --root --json --quiet --help --version init run supervise status service-list start stop restart once hup term int kill graceful-kill tail reconfigure set-readonly registry-garbage-collect user events generate-secrets check-config show-config diff-config registry completions man help"
+            opts="-q -h -V --root --json --quiet --help --version init run supervise status service-list start stop restart once hup term int kill graceful-kill tail reconfigure set-readonly registry-garbage-collect cleanup-policy du user events generate-secrets check-config show-config diff-config registry completions man help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -314,6 +386,196 @@ _regctl() {
                 return 0
             fi
             case "${prev}" in
+                --root)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        regctl__subcmd__cleanup__subcmd__policy)
+            opts="-q -h --root --json --quiet --help run preview list undo help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --root)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        regctl__subcmd__cleanup__subcmd__policy__subcmd__help)
+            opts="run preview list undo help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        regctl__subcmd__cleanup__subcmd__policy__subcmd__help__subcmd__help)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        regctl__subcmd__cleanup__subcmd__policy__subcmd__help__subcmd__list)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        regctl__subcmd__cleanup__subcmd__policy__subcmd__help__subcmd__preview)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        regctl__subcmd__cleanup__subcmd__policy__subcmd__help__subcmd__run)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        regctl__subcmd__cleanup__subcmd__policy__subcmd__help__subcmd__undo)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        regctl__subcmd__cleanup__subcmd__policy__subcmd__list)
+            opts="-q -h --root --json --quiet --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --root)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        regctl__subcmd__cleanup__subcmd__policy__subcmd__preview)
+            opts="-q -h --repository --csv --root --json --quiet --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --repository)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --root)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        regctl__subcmd__cleanup__subcmd__policy__subcmd__run)
+            opts="-d -q -h --repository --now --dry-run --gc --wait --no-wait --root --json --quiet --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --repository)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --wait)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --root)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        regctl__subcmd__cleanup__subcmd__policy__subcmd__undo)
+            opts="-q -h --wait --no-wait --root --json --quiet --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --wait)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --root)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -350,6 +612,36 @@ _regctl() {
                 return 0
             fi
             case "${prev}" in
+                --root)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        regctl__subcmd__du)
+            opts="-q -h --by --depth --top --root --json --quiet --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --by)
+                    COMPREPLY=($(compgen -W "project repository tag" -- "${cur}"))
+                    return 0
+                    ;;
+                --depth)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --top)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --root)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -556,7 +848,7 @@ _regctl() {
             return 0
             ;;
         regctl__subcmd__help)
-            opts="init run supervise status service-list start stop restart once hup term int kill graceful-kill tail reconfigure set-readonly registry-garbage-collect user events generate-secrets check-config show-config diff-config registry completions man help"
+            opts="init run supervise status service-list start stop restart once hup term int kill graceful-kill tail reconfigure set-readonly registry-garbage-collect cleanup-policy du user events generate-secrets check-config show-config diff-config registry completions man help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -583,6 +875,76 @@ _regctl() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        regctl__subcmd__help__subcmd__cleanup__subcmd__policy)
+            opts="run preview list undo"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        regctl__subcmd__help__subcmd__cleanup__subcmd__policy__subcmd__list)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        regctl__subcmd__help__subcmd__cleanup__subcmd__policy__subcmd__preview)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        regctl__subcmd__help__subcmd__cleanup__subcmd__policy__subcmd__run)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        regctl__subcmd__help__subcmd__cleanup__subcmd__policy__subcmd__undo)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         regctl__subcmd__help__subcmd__completions)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
@@ -598,6 +960,20 @@ _regctl() {
             return 0
             ;;
         regctl__subcmd__help__subcmd__diff__subcmd__config)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        regctl__subcmd__help__subcmd__du)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -808,7 +1184,7 @@ _regctl() {
             return 0
             ;;
         regctl__subcmd__help__subcmd__registry)
-            opts="serve garbage-collect"
+            opts="serve garbage-collect cleanup-tags usage"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -824,6 +1200,20 @@ _regctl() {
         regctl__subcmd__help__subcmd__registry__subcmd__garbage__subcmd__collect)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        regctl__subcmd__help__subcmd__registry__subcmd__cleanup__subcmd__tags)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
@@ -850,6 +1240,20 @@ _regctl() {
             return 0
             ;;
         regctl__subcmd__help__subcmd__registry__subcmd__serve)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        regctl__subcmd__help__subcmd__registry__subcmd__usage)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -1246,7 +1650,7 @@ _regctl() {
             return 0
             ;;
         regctl__subcmd__registry)
-            opts="-q -h --root --json --quiet --help serve garbage-collect help"
+            opts="-q -h --root --json --quiet --help serve garbage-collect cleanup-tags usage help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1297,6 +1701,28 @@ _regctl() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        regctl__subcmd__registry__subcmd__cleanup__subcmd__tags)
+            opts="-q -h --dry-run --forecast --csv --beside --root --json --quiet --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --beside)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --root)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         regctl__subcmd__registry__subcmd__garbage__subcmd__collect)
             opts="-m -d -q -h --delete-untagged --dry-run --quarantine --undo --prune-empty-repositories --shared --beside --check --told --grace --root --json --quiet --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
@@ -1332,8 +1758,22 @@ _regctl() {
             return 0
             ;;
         regctl__subcmd__registry__subcmd__help)
-            opts="serve garbage-collect help"
+            opts="serve garbage-collect cleanup-tags usage help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        regctl__subcmd__registry__subcmd__help__subcmd__cleanup__subcmd__tags)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
@@ -1387,6 +1827,20 @@ _regctl() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        regctl__subcmd__registry__subcmd__help__subcmd__usage)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         regctl__subcmd__registry__subcmd__serve)
             opts="-q -h --root --json --quiet --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
@@ -1394,6 +1848,36 @@ _regctl() {
                 return 0
             fi
             case "${prev}" in
+                --root)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        regctl__subcmd__registry__subcmd__usage)
+            opts="-q -h --by --depth --top --root --json --quiet --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --by)
+                    COMPREPLY=($(compgen -W "project repository tag" -- "${cur}"))
+                    return 0
+                    ;;
+                --depth)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --top)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --root)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0

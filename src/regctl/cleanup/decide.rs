@@ -19,7 +19,10 @@ use super::{
     rules::{self, Dated, Said, protection},
     subject,
 };
-use crate::config::policy::{Policy, Rules};
+use crate::config::{
+    policy::{Policy, Rules},
+    values::duration_text,
+};
 
 /// A policy that is for a repository.
 #[derive(Clone, Copy, Debug)]
@@ -234,8 +237,10 @@ fn stays(
     let grace = grace.unwrap_or_default().max(BEFORE_ITS_SUBJECT);
     let is_young = tagged.pushed.is_none_or(|pushed| now - pushed <= grace);
     if !staying.leaving.contains(stem) && is_young {
-        let rule =
-            format!("its subject has no tag yet, and it is not older than {}", rules::text(grace));
+        let rule = format!(
+            "its subject has no tag yet, and it is not older than {}",
+            duration_text(grace)
+        );
         return keep(rule, None);
     }
     None

@@ -9,7 +9,7 @@ use registry::collect::Tagged;
 use time::OffsetDateTime;
 
 use super::date::Date;
-use crate::config::policy::Rules;
+use crate::config::{policy::Rules, values::duration_text};
 
 /// What a policy says of one tag.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -82,17 +82,17 @@ fn by_age(
     }
     let is_within = |age: Duration, at: OffsetDateTime| now - at <= age;
     if let Some(age) = rules.older_than.filter(|age| is_within(*age, date.at)) {
-        return Said::Keep(format!("not older than {} ({date})", text(age)));
+        return Said::Keep(format!("not older than {} ({date})", duration_text(age)));
     }
     let pushed = tagged.pushed.unwrap_or(now);
     if let Some(age) = rules.keep_pushed_within.filter(|age| is_within(*age, pushed)) {
-        return Said::Keep(format!("pushed within {} ({})", text(age), pushed.date()));
+        return Said::Keep(format!("pushed within {} ({})", duration_text(age), pushed.date()));
     }
     if let Some(reason) = protection(rules, tagged.tag.as_str()) {
         return Said::Keep(reason);
     }
     Said::Delete(match (rules.older_than, rules.keep_n) {
-        (Some(age), _) => format!("older than {} ({date})", text(age)),
+        (Some(age), _) => format!("older than {} ({date})", duration_text(age)),
         (None, Some(keep)) => format!("keep_n {place}/{keep} ({date})"),
         (None, None) => format!("name_regex_delete `{}` ({date})", rules.name_regex_delete),
     })
@@ -101,18 +101,4 @@ fn by_age(
 pub(super) fn protection(rules: &Rules, name: &str) -> Option<String> {
     let glob = rules.protected_tags.iter().find(|glob| glob.matches(name))?;
     Some(format!("protected `{glob}`"))
-}
-
-/// A duration in days, where it is whole days.
-pub(super) fn text(age: Duration) -> String {
-    const UNITS: [(&str, u64); 4] = [("d", 86_400), ("h", 3600), ("m", 60), ("s", 1)];
-    let mut rest = age.as_secs();
-    let mut text = String::new();
-    for (unit, seconds) in UNITS {
-        if rest >= seconds {
-            text.push_str(&format!("{}{unit}", rest / seconds));
-            rest %= seconds;
-        }
-    }
-    if text.is_empty() { "0s".to_owned() } else { text }
 }

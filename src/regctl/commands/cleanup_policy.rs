@@ -1,7 +1,7 @@
 //! `regctl cleanup-policy`: deletes tags by the rules of `[[cleanup_policy]]`, says what they would do, and undoes it.
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::BTreeMap,
     ffi::OsString,
     fmt,
     io::{self, BufRead as _, BufReader, Read as _, Write as _},
@@ -16,11 +16,12 @@ use time::OffsetDateTime;
 use super::{
     Context,
     internal::AS_REGISTRY,
+    policies,
     services::TheRegistry,
     waiting::{self, Waiting},
 };
 use crate::{
-    cleanup::{Counts, Gone, Order, PolicyRecord, Record, Run, Told, Work},
+    cleanup::{Counts, Gone, Order, Record, Run, Told, Work},
     collect::{self, Mode},
     config::{
         instance::Instance,
@@ -28,7 +29,7 @@ use crate::{
         policy::{Glob, Policy},
     },
     exit::Failure,
-    output::{Document, Format, Report, Table, Verdict, Volume},
+    output::{Document, Format, Report, Verdict, Volume},
     state::{Layout, Lock, LogPolicy, Services, lock::Held},
     supervise,
     sys::{
@@ -43,11 +44,11 @@ const COMMAND: &str = "cleanup-policy";
 /// The log of what was deleted.
 const LOG: &str = "cleanup";
 
-/// Delete tags by the rules of [[cleanup_policy]]
+/// Delete tags by the rules of `[[cleanup_policy]]`
 ///
-/// The rules are those of GitLab's cleanup policies: `latest` stays; of the tags that match name_regex_delete, and not
-/// name_regex_keep, those go that are not among the keep_n newest, are older than older_than, and are not protected. Signatures and lists
-/// of referrers follow what they are about. Tags go by name, never by digest; a collection frees their space.
+/// The rules are those of GitLab's cleanup policies: `latest` stays; of the tags that match `name_regex_delete`, and not
+/// `name_regex_keep`, those go that are not among the `keep_n` newest, are older than `older_than`, and are not protected. Signatures
+/// and lists of referrers follow what they are about. Tags go by name, never by digest; a collection frees their space.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
@@ -115,7 +116,7 @@ struct RunArgs {
     /// Say what would go, and why; change nothing
     #[arg(long, short = 'd')]
     dry_run: bool,
-    /// Then collect what nothing needs any more, untagged manifests too, as [garbage_collect] says
+    /// Then collect what nothing needs any more, untagged manifests too, as `[garbage_collect]` says
     #[arg(long, conflicts_with = "dry_run")]
     gc: bool,
     #[command(flatten)]
@@ -147,7 +148,7 @@ fn glob(text: &str) -> Result<Glob, String> {
 pub(crate) fn run(args: Args, context: &Context) -> Result<Report, Failure> {
     let instance = load::load(&context.layout.instance_toml())?.instance;
     match args.action {
-        Action::List => list(&instance, context),
+        Action::List => policies::list(&instance, context),
         _ if !instance.registry.enable => Err(Failure::Disabled(context.layout.instance_toml())),
         Action::Run(args) => clean(&args, &instance, context),
         Action::Preview(args) => preview(&args, &instance, context),
@@ -221,8 +222,7 @@ fn clean(args: &RunArgs, instance: &Instance, context: &Context) -> Result<Repor
             };
         }
     }
-    context.printer.say("no policy is due; --now runs them all the same");
-    Ok(Report::silent())
+    Ok(Report::good(&Idle { due: Vec::new() }))
 }
 
 fn due(args: &RunArgs, record: &Record, asked: &[Policy]) -> Vec<Policy> {
@@ -417,81 +417,18 @@ fn ended(ended: Ended) -> Result<Report, Failure> {
     }
 }
 
-/// The policies of an instance.
+/// Nothing was to be done.
 #[derive(Debug, Serialize)]
-struct Listed {
-    policies: Vec<ListedPolicy>,
-    /// Policies that have run and are no longer there.
-    forgotten: BTreeSet<String>,
+struct Idle {
+    due: Vec<String>,
 }
 
-#[derive(Debug, Serialize)]
-struct ListedPolicy {
-    name: String,
-    repositories: Vec<String>,
-    enabled: bool,
-    cadence: String,
-    due: bool,
-    /// When it runs next; null: at once, or never.
-    next: Option<String>,
-    #[serde(flatten)]
-    record: PolicyRecord,
-}
-
-fn list(instance: &Instance, context: &Context) -> Result<Report, Failure> {
-    let record = Record::load(&context.layout)?;
-    let now = OffsetDateTime::now_utc();
-    let policies: Vec<ListedPolicy> = instance
-        .cleanup
-        .policies
-        .iter()
-        .map(|policy| {
-            let last = record.last(policy);
-            let next = last.and_then(|last| policy.cadence.next(last)).filter(|next| *next > now);
-            let next = next.and_then(|next| next.replace_nanosecond(0).ok());
-            let rfc_3339 = &time::format_description::well_known::Rfc3339;
-            ListedPolicy {
-                name: policy.name.clone(),
-                repositories: policy.repositories.iter().map(ToString::to_string).collect(),
-                enabled: policy.enabled,
-                cadence: policy.cadence.to_string(),
-                due: policy.enabled && policy.cadence.is_due(last, now),
-                next: next.and_then(|next| next.format(rfc_3339).ok()),
-                record: record.policies.get(&policy.name).cloned().unwrap_or_default(),
-            }
-        })
-        .collect();
-    let is_there = |name: &&String| !policies.iter().any(|policy| policy.name == **name);
-    let forgotten = record.policies.keys().filter(is_there).cloned().collect();
-    Ok(Report::good(&Listed { policies, forgotten }))
-}
-
-impl Document for Listed {
+impl Document for Idle {
     const SCHEMA: u32 = 1;
 }
 
-impl fmt::Display for Listed {
+impl fmt::Display for Idle {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.policies.is_empty() {
-            return writeln!(f, "there is no [[cleanup_policy]] in instance.toml");
-        }
-        let mut table = Table::new(&["policy", "repositories", "cadence", "last run", "next run"]);
-        for policy in &self.policies {
-            let ListedPolicy { name, repositories, cadence, record, .. } = policy;
-            let last = record.last.clone().unwrap_or_else(|| "never".to_owned());
-            let next = match (policy.enabled, policy.due, &policy.next) {
-                (false, _, _) => "disabled".to_owned(),
-                (true, true, _) => "due".to_owned(),
-                (true, false, next) => next.clone().unwrap_or_else(|| "never".to_owned()),
-            };
-            table.row(&[name.clone(), repositories.join(" "), cadence.clone(), last, next]);
-        }
-        write!(f, "{table}")?;
-        for policy in &self.policies {
-            if let Some(run) = &policy.record.run {
-                writeln!(f, "{}: {} (run {run})", policy.name, policy.record.line())?;
-            }
-        }
-        Ok(())
+        writeln!(f, "no policy is due; --now runs them all the same")
     }
 }

@@ -23,6 +23,7 @@ pub(crate) mod internal;
 pub(crate) mod kill;
 pub(crate) mod man;
 pub(crate) mod once;
+mod policies;
 pub(crate) mod reconfigure;
 pub(crate) mod registry;
 pub(crate) mod registry_garbage_collect;

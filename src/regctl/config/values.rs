@@ -290,7 +290,7 @@ fn is_part(part: &str, (least, most, names): (u32, u32, &[&str])) -> bool {
 }
 
 /// Spells a duration as settings do: `1h30m`.
-pub(super) fn duration_text(duration: Duration) -> String {
+pub(crate) fn duration_text(duration: Duration) -> String {
     const UNITS: [(&str, u128); 5] =
         [("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1000), ("ms", 1)];
     let mut rest = duration.as_millis();

@@ -92,7 +92,7 @@ pub(super) async fn read<S: Bulk>(
         stored: snapshot.blobs.iter().map(|id| size(&sizes, *id)).sum(),
         freed,
         freed_with_untagged: more,
-        notes: snapshot.notes.total(),
+        notes: snapshot.notes.keeping(),
     })
 }
 

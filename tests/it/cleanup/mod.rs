@@ -4,3 +4,4 @@ mod alone;
 mod policies;
 mod run;
 mod site;
+mod usage;

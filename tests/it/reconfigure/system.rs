@@ -101,6 +101,33 @@ fn a_schedule_becomes_a_line_of_cron_and_goes_with_it() {
 }
 
 #[test]
+fn policies_become_one_line_of_cron_beside_that_of_collections() {
+    let world = applied();
+    let policy = "[[cleanup_policy]]\nname = \"a\"\nrepositories = \"**\"\nkeep_n = 5\n";
+    let files = "[manage_system_files]\nenable = true\n";
+    let lines = || -> Vec<String> {
+        let text = world.read(CRON);
+        let commands = text.lines().filter(|line| line.contains(" root "));
+        let command = |line: &str| {
+            let (schedule, rest) = line.split_once(" root ").unwrap();
+            let (_, words) = rest.split_once(" --quiet ").unwrap();
+            format!("{schedule}: {words}")
+        };
+        commands.map(command).collect()
+    };
+    edit(&world, &format!("{policy}{files}"));
+    assert_eq!(world.run(&["reconfigure"]).exit, 0);
+    assert_eq!(lines(), ["25 2 * * *: cleanup-policy run"]);
+    let more = "[cleanup]\nschedule = \"@hourly\"\ncollect = true\n[garbage_collect]\nschedule = \"@weekly\"\n";
+    edit(&world, &format!("{policy}{files}{more}"));
+    assert_eq!(world.run(&["reconfigure"]).exit, 0);
+    assert_eq!(lines(), ["@hourly: cleanup-policy run --gc", "@weekly: registry-garbage-collect"]);
+    edit(&world, &format!("{}{files}", policy.replace("keep_n", "enabled = false\nkeep_n")));
+    assert_eq!(world.run(&["reconfigure"]).exit, 0);
+    assert!(!world.path(CRON).exists());
+}
+
+#[test]
 fn files_of_somebody_else_are_neither_replaced_nor_removed() {
     let world = World::with("[manage_system_files]\nenable = true\n");
     fs::create_dir_all(world.path("etc/systemd/system")).unwrap();
