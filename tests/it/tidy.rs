@@ -116,7 +116,8 @@ const REGISTRY_RANKS: &[(&str, u8)] = &[
 ];
 
 /// What the registry may name of the storage outside of the door, `content`.
-const STORAGE_OUTSIDE_THE_DOOR: &[&str] = &["Config", "Error", "FilesystemConfig"];
+const STORAGE_OUTSIDE_THE_DOOR: &[&str] =
+    &["Config", "Error", "FilesystemConfig", "S3Config", "S3Credentials", "S3Encryption"];
 
 /// The crates, the upper ones first.
 const CRATES: &[&str] = &["regctl", "registry", "storage", "oci"];

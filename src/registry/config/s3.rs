@@ -3,7 +3,7 @@
 
 use std::num::NonZeroU32;
 
-use storage::{S3Config, S3Credentials, S3Encryption};
+use storage::S3Config;
 
 use super::{
     check::Findings,
@@ -138,11 +138,11 @@ impl<'a> Section<'a, '_> {
         })
     }
 
-    fn credentials(&mut self) -> Option<S3Credentials> {
+    fn credentials(&mut self) -> Option<storage::S3Credentials> {
         let [access, secret, session] =
             ["accesskey", "secretkey", "sessiontoken"].map(|name| self.text(name));
         match (access, secret) {
-            (Some(access), Some(secret)) => Some(S3Credentials {
+            (Some(access), Some(secret)) => Some(storage::S3Credentials {
                 access_key: access.to_owned(),
                 secret_key: secret.to_owned(),
                 session_token: session.map(str::to_owned),
@@ -240,15 +240,15 @@ impl<'a> Section<'a, '_> {
         root.to_owned()
     }
 
-    fn encryption(&mut self) -> S3Encryption {
+    fn encryption(&mut self) -> storage::S3Encryption {
         let key = self.text("keyid").map(str::to_owned);
         match (self.flag("encrypt").unwrap_or(false), key) {
-            (true, Some(key)) => S3Encryption::Kms(Some(key)),
-            (true, None) => S3Encryption::Aes256,
-            (false, None) => S3Encryption::Default,
+            (true, Some(key)) => storage::S3Encryption::Kms(Some(key)),
+            (true, None) => storage::S3Encryption::Aes256,
+            (false, None) => storage::S3Encryption::Default,
             (false, Some(_)) => {
                 self.warning("keyid", "no effect without `encrypt: true`, as in Distribution");
-                S3Encryption::Default
+                storage::S3Encryption::Default
             }
         }
     }

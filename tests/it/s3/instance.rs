@@ -1,6 +1,6 @@
 //! An instance whose `instance.toml` names a bucket: rendered, served, collected, and read by Debian's registry.
 
-use std::fs;
+use std::{fs, os::unix::fs::PermissionsExt as _};
 
 use super::bucket::Bucket;
 use crate::{
@@ -26,6 +26,7 @@ fn it_serves_the_bucket_and_collects_it_as_a_folder() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("secret");
     fs::write(&file, format!("{}\n", Seaweed::SECRET_KEY)).unwrap();
+    fs::set_permissions(&file, fs::Permissions::from_mode(0o600)).unwrap();
     let bucket = Bucket::new();
     let site = instance(&bucket, &format!("secretkey_file = \"{}\"", file.display()));
     let mut pusher = site.pusher();

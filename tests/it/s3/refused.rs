@@ -32,16 +32,19 @@ fn said(changed: &Value) -> String {
 fn each_mistake_is_named() {
     let port = free_port();
     let tls = Seaweed::shared().endpoint("https");
+    let nobody = format!("http://127.0.0.1:{port}");
     let rows = [
-        (json!({ "accesskey": "nobody" }), "ACCESS"),
-        (json!({ "secretkey": "not the secret" }), "SECRET"),
-        (json!({ "bucket": "elsewhere" }), "BUCKET"),
-        (json!({ "regionendpoint": format!("http://127.0.0.1:{port}") }), "ENDPOINT"),
-        (json!({ "regionendpoint": tls }), "CERTIFICATE"),
-        (json!({ "regionendpoint": tls, "skipverify": true }), "NOTHING"),
+        ("another access key", json!({ "accesskey": "nobody" })),
+        ("another secret", json!({ "secretkey": "not the secret" })),
+        ("no such bucket", json!({ "bucket": "elsewhere" })),
+        ("nobody there", json!({ "regionendpoint": nobody })),
+        ("an unknown certificate", json!({ "regionendpoint": tls })),
+        ("one that is taken all the same", json!({ "regionendpoint": tls, "skipverify": true })),
     ];
-    for (changed, expected) in rows {
-        let said = said(&changed).replace(&port.to_string(), "PORT");
-        assert_eq!(said, expected, "{changed}");
+    let mut told = String::new();
+    for (mistake, changed) in rows {
+        let said = said(&changed).replace(&nobody, "http://127.0.0.1:PORT");
+        told.push_str(&[mistake, ":\n", &said, "\n\n"].concat());
     }
+    assert_eq!(told, include_str!("refused.txt"), "{told}");
 }
