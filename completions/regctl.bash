@@ -1584,7 +1584,7 @@ _regctl() {
             return 0
             ;;
         regctl__subcmd__man)
-            opts="-q -h --root --json --quiet --help init run supervise status service-list start stop restart once hup term int kill graceful-kill tail reconfigure set-readonly user user-add user-remove user-list user-check events events-list events-replay events-drop generate-secrets check-config show-config diff-config registry-garbage-collect registry registry.serve registry.garbage-collect completions man instance.toml"
+            opts="-q -h --root --json --quiet --help init run supervise status service-list start stop restart once hup term int kill graceful-kill tail reconfigure set-readonly user user-add user-remove user-list user-check events events-list events-replay events-drop generate-secrets check-config show-config diff-config registry-garbage-collect cleanup-policy cleanup-policy-run cleanup-policy-preview cleanup-policy-list cleanup-policy-undo du registry registry.serve registry.garbage-collect completions man instance.toml"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

@@ -56,6 +56,12 @@ enum Page {
     ShowConfig,
     DiffConfig,
     RegistryGarbageCollect,
+    CleanupPolicy,
+    CleanupPolicyRun,
+    CleanupPolicyPreview,
+    CleanupPolicyList,
+    CleanupPolicyUndo,
+    Du,
     Registry,
     #[value(name = "registry.serve", alias = "registry-serve")]
     RegistryServe,
@@ -96,6 +102,14 @@ impl Page {
             Self::EventsList => include_str!("../../../man/regctl-events-list.1"),
             Self::EventsReplay => include_str!("../../../man/regctl-events-replay.1"),
             Self::EventsDrop => include_str!("../../../man/regctl-events-drop.1"),
+            Self::CleanupPolicy => include_str!("../../../man/regctl-cleanup-policy.1"),
+            Self::CleanupPolicyRun => include_str!("../../../man/regctl-cleanup-policy-run.1"),
+            Self::CleanupPolicyPreview => {
+                include_str!("../../../man/regctl-cleanup-policy-preview.1")
+            }
+            Self::CleanupPolicyList => include_str!("../../../man/regctl-cleanup-policy-list.1"),
+            Self::CleanupPolicyUndo => include_str!("../../../man/regctl-cleanup-policy-undo.1"),
+            Self::Du => include_str!("../../../man/regctl-du.1"),
             Self::GenerateSecrets => include_str!("../../../man/regctl-generate-secrets.1"),
             Self::CheckConfig => include_str!("../../../man/regctl-check-config.1"),
             Self::ShowConfig => include_str!("../../../man/regctl-show-config.1"),

@@ -27,7 +27,7 @@ fn what_one_process_begins_another_ends() {
         let (first, rest) = whole.split_at(whole.len() / 3);
         let (second, third) = rest.split_at(rest.len() / 2);
         let registries = [bucket.ours(), bucket.ours()];
-        let [one, other] = registries.each_ref().map(|registry| Wire::from(registry));
+        let [one, other] = registries.each_ref().map(Wire::from);
         let session = one.append(&one.begin("group/app"), first);
         let session = other.append(&session, second);
         let digest = Digest::of(Algorithm::Sha256, &whole);
