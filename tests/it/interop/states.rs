@@ -11,6 +11,8 @@ use crate::{clients::skopeo, support::Layout};
 pub(crate) enum Writer {
     Ours,
     Peer,
+    /// It answers 500 to an empty blob: its multipart upload has no part.
+    PeerOfBucket,
 }
 
 /// The tags that are left at the end.
@@ -36,7 +38,7 @@ pub(crate) struct Open {
 
 /// Brings a folder into every state and returns the session that stays open.
 pub(crate) fn write(wire: &Wire, writer: Writer) -> Open {
-    images(wire);
+    images(wire, writer);
     deletions(wire, writer);
     let manifest = wire.push_parts("only/digest", Algorithm::Sha256, b"found by digest only");
     let digest = oci::Digest::of(Algorithm::Sha256, &manifest).to_string();
@@ -47,7 +49,7 @@ pub(crate) fn write(wire: &Wire, writer: Writer) -> Open {
     Open { repository, location, received }
 }
 
-fn images(wire: &Wire) {
+fn images(wire: &Wire, writer: Writer) {
     let image = Layout::shared();
     for tag in ["v1", "again"] {
         let name = wire.image(&format!("image/multi-layer:{tag}"));
@@ -56,7 +58,9 @@ fn images(wire: &Wire) {
     skopeo::copy(&["--all"], &image.name("multi"), &wire.image("index/oci:multi"));
     let docker = ["--all", "--format", "v2s2"];
     skopeo::copy(&docker, &image.name("multi"), &wire.image("index/docker:multi"));
-    wire.push_image("image/empty-layer", "v1", b"");
+    if writer != Writer::PeerOfBucket {
+        wire.push_image("image/empty-layer", "v1", b"");
+    }
 }
 
 fn deletions(wire: &Wire, writer: Writer) {
@@ -71,7 +75,7 @@ fn deletions(wire: &Wire, writer: Writer) {
             wire.delete("deleted/tag", "v1");
             wire.delete("deleted/last-tag", "v1");
         }
-        Writer::Peer => wire.delete("deleted/last-tag", &only.to_string()),
+        Writer::Peer | Writer::PeerOfBucket => wire.delete("deleted/last-tag", &only.to_string()),
     }
 }
 

@@ -161,6 +161,8 @@ impl Wire {
         let listed: Value = serde_json::from_slice(&response.bytes().unwrap()).unwrap();
         let tags: Option<Vec<String>> = serde_json::from_value(listed["tags"].clone()).unwrap();
         let mut tags = tags.unwrap_or_default();
+        // SeaweedFS keeps a folder whose last tag is deleted, and the peer takes it for a tag without a name.
+        tags.retain(|tag| !tag.is_empty());
         tags.sort();
         tags
     }

@@ -29,7 +29,7 @@ fn the_peer_shows_what_we_pushed_and_goes_on_with_it() {
 fn we_show_what_the_peer_pushed_and_go_on_with_it() {
     let bucket = Bucket::new();
     let (ours, peer) = (bucket.ours(), bucket.peer());
-    states::write(&Wire::from(&peer), Writer::Peer);
+    states::write(&Wire::from(&peer), Writer::PeerOfBucket);
     let shown = everything(&Wire::from(&peer));
     assert_eq!(everything(&Wire::from(&ours)), shown);
     Wire::from(&ours).push_image("image/multi-layer", "v1", b"the tag moves");
