@@ -11,7 +11,8 @@ use crate::{clients::skopeo, support::Layout};
 pub(crate) enum Writer {
     Ours,
     Peer,
-    /// It answers 500 to an empty blob: its multipart upload has no part.
+    /// It answers 500 to an empty blob, whose multipart upload has no part, and leaves the tags of a manifest that is
+    /// deleted: it does neither here.
     PeerOfBucket,
 }
 
@@ -39,7 +40,9 @@ pub(crate) struct Open {
 /// Brings a folder into every state and returns the session that stays open.
 pub(crate) fn write(wire: &Wire, writer: Writer) -> Open {
     images(wire, writer);
-    deletions(wire, writer);
+    if writer != Writer::PeerOfBucket {
+        deletions(wire, writer);
+    }
     let manifest = wire.push_parts("only/digest", Algorithm::Sha256, b"found by digest only");
     let digest = oci::Digest::of(Algorithm::Sha256, &manifest).to_string();
     wire.push_manifest("only/digest", &digest, &manifest);
@@ -75,7 +78,8 @@ fn deletions(wire: &Wire, writer: Writer) {
             wire.delete("deleted/tag", "v1");
             wire.delete("deleted/last-tag", "v1");
         }
-        Writer::Peer | Writer::PeerOfBucket => wire.delete("deleted/last-tag", &only.to_string()),
+        Writer::PeerOfBucket => {}
+        Writer::Peer => wire.delete("deleted/last-tag", &only.to_string()),
     }
 }
 
