@@ -48,9 +48,9 @@ enum Known {
 }
 
 impl Cache {
-    /// The file of one store; it need not be there.
-    pub(crate) fn at(path: &Path, store: String) -> Self {
-        Self { file: Some((path.to_owned(), store)) }
+    /// The file of one store; it need not be there. Without a path nothing is known, and nothing remembered.
+    pub(crate) fn of(path: Option<&Path>, store: String) -> Self {
+        Self { file: path.map(|path| (path.to_owned(), store)) }
     }
 
     /// Tells of the manifests whose bytes are in the store.
@@ -76,9 +76,16 @@ impl Cache {
         }
     }
 
+    /// Keeps what is known now for the next one, which asks again where that fails.
+    pub(crate) fn remember(&self, snapshot: &Snapshot, references: &References) {
+        if let Err(error) = self.save(snapshot, references) {
+            tracing::warn!(%error, "what manifests refer to could not be remembered");
+        }
+    }
+
     /// Replaces the file by what is known now. Its folder is a registry's own: where none of ours has ever served, none is
     /// made, and a dry run changes nothing.
-    pub(crate) fn save(&self, snapshot: &Snapshot, references: &References) -> io::Result<()> {
+    fn save(&self, snapshot: &Snapshot, references: &References) -> io::Result<()> {
         let Some((path, store)) = &self.file else { return Ok(()) };
         if !path.parent().is_some_and(Path::is_dir) {
             return Ok(());

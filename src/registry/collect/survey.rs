@@ -32,16 +32,9 @@ pub(crate) async fn plan<S: Bulk>(
     watch: &mut dyn FnMut(Progress),
 ) -> Result<Plan, Error> {
     let begun = SystemTime::now();
+    let cache = Cache::of(options.cache.as_deref(), store.identity());
     let mut snapshot = list(store, watch).await?;
-    watch(Progress::Begun(Phase::Links, None));
-    links::read(store, &mut snapshot).await?;
-    watch(Progress::Begun(Phase::Manifests, None));
-    let cache = match &options.cache {
-        Some(path) => Cache::at(path, store.identity()),
-        None => Cache::default(),
-    };
-    let read = |count| watch(Progress::Advanced(count));
-    let mut references = references::gather(store, &mut snapshot, &cache, read).await?;
+    let mut references = read(store, &mut snapshot, &cache, watch).await?;
     watch(Progress::Begun(Phase::Marking, None));
     let grace = options.grace.map(|grace| (begun, grace));
     let Options { untagged, empty, beside, .. } = *options;
@@ -58,12 +51,23 @@ pub(crate) async fn plan<S: Bulk>(
     plan.sizes = sizes.iter().map(|size| size.unwrap_or(0)).collect();
     if references.read > 0 || unknown > 0 {
         references.learn(&snapshot, &plan.blobs, &sizes);
-        if let Err(error) = cache.save(&snapshot, &references) {
-            // The next collection asks again.
-            tracing::warn!(%error, "what manifests refer to could not be remembered");
-        }
+        cache.remember(&snapshot, &references);
     }
     Ok(plan)
+}
+
+/// Reads what decides something in a store that was listed: its links, and its manifests where the cache does not know them.
+pub(super) async fn read<S: Bulk>(
+    store: &S,
+    snapshot: &mut Snapshot,
+    cache: &Cache,
+    watch: &mut dyn FnMut(Progress),
+) -> Result<References, Error> {
+    watch(Progress::Begun(Phase::Links, None));
+    links::read(store, snapshot).await?;
+    watch(Progress::Begun(Phase::Manifests, None));
+    let read = |count| watch(Progress::Advanced(count));
+    references::gather(store, snapshot, cache, read).await
 }
 
 pub(super) async fn list<S: Bulk>(

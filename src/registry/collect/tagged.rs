@@ -15,11 +15,10 @@ use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 use super::{
     cache::Cache,
     digests::{DigestId, DigestSet},
-    links,
     mark::{Beside, Rules, Untagged},
     plan::Empty,
     progress::{Phase, Progress},
-    references::{self, Manifest, References},
+    references::{Manifest, References},
     snapshot::{Link, Repository as Stored, Snapshot},
     survey,
 };
@@ -82,6 +81,15 @@ pub enum Remembered<'a> {
     Kept(&'a Path),
 }
 
+impl Remembered<'_> {
+    pub(super) fn cache<S: Bulk>(self, store: &S) -> Cache {
+        match self {
+            Self::Nothing => Cache::default(),
+            Self::Read(path) | Self::Kept(path) => Cache::of(Some(path), store.identity()),
+        }
+    }
+}
+
 /// What of a configuration decides something.
 #[derive(Deserialize)]
 struct Config {
@@ -107,21 +115,10 @@ pub(super) async fn read<S: Bulk>(
     let mut snapshot = survey::list(store, &mut *watch).await?;
     let partial: HashSet<RepositoryName> =
         snapshot.repositories.iter().filter(|it| it.doubt).map(|it| it.name.clone()).collect();
-    watch(Progress::Begun(Phase::Links, None));
-    links::read(store, &mut snapshot).await?;
-    watch(Progress::Begun(Phase::Manifests, None));
-    let cache = match remembered {
-        Remembered::Nothing => Cache::default(),
-        Remembered::Read(path) | Remembered::Kept(path) => Cache::at(path, store.identity()),
-    };
-    let read = |count| watch(Progress::Advanced(count));
-    let references = references::gather(store, &mut snapshot, &cache, read).await?;
-    if references.read > 0
-        && matches!(remembered, Remembered::Kept(_))
-        && let Err(error) = cache.save(&snapshot, &references)
-    {
-        // The next one reads the manifests again.
-        tracing::warn!(%error, "what manifests refer to could not be remembered");
+    let cache = remembered.cache(store);
+    let references = survey::read(store, &mut snapshot, &cache, &mut *watch).await?;
+    if references.read > 0 && matches!(remembered, Remembered::Kept(_)) {
+        cache.remember(&snapshot, &references);
     }
     watch(Progress::Begun(Phase::Dates, None));
     let mut chosen: Vec<&Stored> =

@@ -6,13 +6,11 @@ use serde::Serialize;
 use storage::{Bulk, Error};
 
 use super::{
-    cache::Cache,
     digests::{DigestId, DigestSet},
-    links,
     mark::{Beside, Rules, Untagged},
     plan::Empty,
     progress::{Phase, Progress},
-    references::{self, Manifest, References},
+    references::{Manifest, References},
     snapshot::{Link, Repository, Snapshot},
     survey,
     tagged::Remembered,
@@ -74,15 +72,8 @@ pub(super) async fn read<S: Bulk>(
     watch: &mut dyn FnMut(Progress),
 ) -> Result<Usage, Error> {
     let mut snapshot = survey::list(store, &mut *watch).await?;
-    watch(Progress::Begun(Phase::Links, None));
-    links::read(store, &mut snapshot).await?;
-    watch(Progress::Begun(Phase::Manifests, None));
-    let cache = match remembered {
-        Remembered::Nothing => Cache::default(),
-        Remembered::Read(path) | Remembered::Kept(path) => Cache::at(path, store.identity()),
-    };
-    let read = |count| watch(Progress::Advanced(count));
-    let references = references::gather(store, &mut snapshot, &cache, read).await?;
+    let references =
+        survey::read(store, &mut snapshot, &remembered.cache(store), &mut *watch).await?;
     watch(Progress::Begun(Phase::Sizes, Some(snapshot.blobs.len() as u64)));
     let sizes = sizes(store, &snapshot, &references, watch).await?;
     let freed = would_free(store, &mut snapshot, &references, &sizes, Untagged::Keep).await?;

@@ -8,16 +8,19 @@
 use std::collections::BTreeSet;
 
 use bytes::Bytes;
-use oci::{Algorithm, Digest, RepositoryName, Tag};
+use oci::{Algorithm, Digest, RepositoryName};
 use storage::{
-    Bulk, Disposal, Driver, Found, Item, Key, Kind, Page, Part, Place, Removed, RunId, S3,
-    S3Config, S3Credentials, UploadId,
+    Bulk, Disposal, Driver, Found, Item, Key, Kind, Part, Place, Removed, S3, S3Config,
+    S3Credentials, UploadId,
 };
 use tokio::task::JoinSet;
 
 #[path = "../../../tests/it/support/seaweed.rs"]
 mod seaweed;
 
+mod collector;
+
+use collector::{Told, app, digest, one_of_each, run, v1};
 use seaweed::Seaweed;
 
 /// A folder of the shared bucket that is this test's own.
@@ -43,7 +46,7 @@ impl World {
     }
 
     async fn put(&self, item: &Item, bytes: &'static str) {
-        self.store.put(item.key().unwrap(), Bytes::from_static(bytes.as_bytes())).await.unwrap();
+        collector::put(&self.store, item, bytes).await;
     }
 
     /// Puts what no key names.
@@ -58,61 +61,12 @@ impl World {
     }
 
     async fn remove(&self, items: &[&Item], disposal: &Disposal) -> Vec<Removed> {
-        let items = items.iter().map(|&item| item.clone()).collect();
-        let removed = self.store.remove(items, disposal.clone()).await.unwrap();
-        removed.into_iter().map(Result::unwrap).collect()
+        collector::remove(&self.store, items, disposal).await
     }
 
     async fn survey(&self) -> Told {
-        let (mut survey, mut told) = (self.store.survey(), Told::default());
-        while let Some(page) = survey.next().await.unwrap() {
-            match page {
-                Page::Blobs(blobs) => told.blobs.extend(blobs),
-                Page::Repository { name, found } => {
-                    told.found.extend(found.into_iter().map(|it| (name.to_string(), it)));
-                }
-                Page::Stranger(path) => told.strangers.push(path),
-                Page::Hidden { place, error } => told.hidden.push((place, error.to_string())),
-            }
-        }
-        told
+        collector::survey(&self.store).await
     }
-}
-
-#[derive(Debug, Default)]
-struct Told {
-    blobs: Vec<Digest>,
-    found: Vec<(String, Found)>,
-    strangers: Vec<String>,
-    hidden: Vec<(Place, String)>,
-}
-
-fn app() -> RepositoryName {
-    "group/app".parse().unwrap()
-}
-
-fn v1() -> Tag {
-    "v1".parse().unwrap()
-}
-
-fn digest(text: &str) -> Digest {
-    Digest::of(Algorithm::Sha256, text.as_bytes())
-}
-
-fn run() -> RunId {
-    "run-1".parse().unwrap()
-}
-
-/// One of everything that a collection can remove but a repository.
-fn one_of_each() -> [Item; 5] {
-    let (manifest, layer) = (digest("manifest"), digest("layer"));
-    [
-        Item::Tag(app(), v1()),
-        Item::TagIndex(app(), v1(), manifest),
-        Item::Revision(app(), manifest),
-        Item::Layer(app(), layer),
-        Item::Blob(layer),
-    ]
 }
 
 #[tokio::test]

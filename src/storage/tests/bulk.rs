@@ -1,16 +1,20 @@
 //! What `Bulk` promises a collector, asked of a folder.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use std::{error::Error as _, fs, os::unix::fs::symlink, path::Path};
+use std::{fs, os::unix::fs::symlink, path::Path};
 
 use bytes::Bytes;
-use oci::{Algorithm, Digest, RepositoryName, Tag};
+use oci::{Algorithm, Digest, RepositoryName};
 use rustix::fs::{Mode, OFlags, mkdirat, openat};
 use storage::{
     Access, Bulk, Disposal, Driver, Filesystem, FilesystemConfig, Folder, Found, Item, Key, Kind,
-    Page, Part, Place, Removed, RunId, UploadId,
+    Part, Place, Removed, UploadId,
 };
 use tempfile::TempDir;
+
+mod collector;
+
+use collector::{Told, app, digest, one_of_each, run, v1};
 
 struct World {
     scratch: TempDir,
@@ -31,7 +35,7 @@ impl World {
     }
 
     async fn put(&self, item: &Item, bytes: &'static str) {
-        self.store.put(item.key().unwrap(), Bytes::from_static(bytes.as_bytes())).await.unwrap();
+        collector::put(&self.store, item, bytes).await;
     }
 
     fn is_there(&self, item: &Item) -> bool {
@@ -39,65 +43,13 @@ impl World {
     }
 
     async fn remove(&self, items: &[&Item], disposal: &Disposal) -> Vec<Removed> {
-        let items = items.iter().map(|&item| item.clone()).collect();
-        let removed = self.store.remove(items, disposal.clone()).await.unwrap();
-        removed.into_iter().map(Result::unwrap).collect()
+        collector::remove(&self.store, items, disposal).await
     }
 
     /// All that a survey tells of.
     async fn survey(&self) -> Told {
-        let (mut survey, mut told) = (self.store.survey(), Told::default());
-        while let Some(page) = survey.next().await.unwrap() {
-            match page {
-                Page::Blobs(blobs) => told.blobs.extend(blobs),
-                Page::Repository { name, found } => {
-                    told.found.extend(found.into_iter().map(|it| (name.to_string(), it)));
-                }
-                Page::Stranger(path) => told.strangers.push(path),
-                Page::Hidden { place, error } => {
-                    let cause = error.source().map_or_else(String::new, ToString::to_string);
-                    told.hidden.push((place, format!("{error}: {cause}")));
-                }
-            }
-        }
-        told
+        collector::survey(&self.store).await
     }
-}
-
-#[derive(Debug, Default)]
-struct Told {
-    blobs: Vec<Digest>,
-    found: Vec<(String, Found)>,
-    strangers: Vec<String>,
-    hidden: Vec<(Place, String)>,
-}
-
-fn app() -> RepositoryName {
-    "group/app".parse().unwrap()
-}
-
-fn v1() -> Tag {
-    "v1".parse().unwrap()
-}
-
-fn digest(text: &str) -> Digest {
-    Digest::of(Algorithm::Sha256, text.as_bytes())
-}
-
-fn run() -> RunId {
-    "run-1".parse().unwrap()
-}
-
-/// One of everything that a collection can remove but a repository.
-fn one_of_each() -> [Item; 5] {
-    let (manifest, layer) = (digest("manifest"), digest("layer"));
-    [
-        Item::Tag(app(), v1()),
-        Item::TagIndex(app(), v1(), manifest),
-        Item::Revision(app(), manifest),
-        Item::Layer(app(), layer),
-        Item::Blob(layer),
-    ]
 }
 
 #[tokio::test]
