@@ -159,7 +159,9 @@ impl Store {
 
     /// A copy beside it.
     fn copy(&self, name: &str) -> Result<PathBuf> {
-        let copy = self.folder.with_file_name(name);
+        let copy = self.folder.with_extension(name);
+        // It would be copied into the other one.
+        ensure!(!copy.exists(), "`{}` is there already", copy.display());
         let [from, to] = [&self.folder, &copy].map(|path| path.display().to_string());
         program::output("cp", &["-a", "--reflink=auto", &from, &to])?;
         Ok(copy)
@@ -241,7 +243,10 @@ fn going(bench: &Bench, storage: &Path) -> Result<Vec<String>> {
         serde_json::from_slice(&output.stdout).context("a report is JSON")?;
     let deletions = report["deletions"].as_array().context("a report has deletions")?;
     let path = |deletion: &serde_json::Value| deletion["path"].as_str().map(str::to_owned);
-    deletions.iter().map(path).collect::<Option<_>>().context("a deletion has a path")
+    let paths: Option<Vec<String>> = deletions.iter().map(path).collect();
+    let paths = paths.context("a deletion has a path")?;
+    ensure!(!paths.is_empty(), "ours finds nothing to collect in `{}`", storage.display());
+    Ok(paths)
 }
 
 /// The least that a sweep can be.

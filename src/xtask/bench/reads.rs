@@ -11,7 +11,7 @@ use anyhow::{Context, Result, ensure};
 use serde_json::json;
 
 use super::{
-    client::Request,
+    client::{Connection, Request},
     content::Pattern,
     load::SMALL_BYTES,
     pair::Pair,
@@ -155,10 +155,18 @@ fn asked(
 /// Pushes the smallest image under the tag `latest`, and returns its manifest's digest.
 fn push_image(server: &Server, token: Option<&str>) -> Result<String> {
     let mut connection = server.connect()?.authorized(token);
-    let pattern = Pattern::new(SMALL_BYTES);
+    push_image_to(&mut connection, REPOSITORY, &Pattern::new(SMALL_BYTES))
+}
+
+/// Pushes an image of one small layer as `latest`, and returns its digest.
+pub(super) fn push_image_to(
+    connection: &mut Connection,
+    repository: &str,
+    pattern: &Pattern,
+) -> Result<String> {
     let (config, layer) = (pattern.blob(), pattern.blob());
     for blob in [&config, &layer] {
-        push::monolithic(&mut connection, REPOSITORY, blob)?;
+        push::monolithic(connection, repository, blob)?;
     }
     let descriptor = |media_type: &str, digest: &str| json!({ "mediaType": media_type, "size": SMALL_BYTES, "digest": digest });
     let config_type = "application/vnd.docker.container.image.v1+json";
@@ -169,7 +177,7 @@ fn push_image(server: &Server, token: Option<&str>) -> Result<String> {
         "config": descriptor(config_type, &config.digest),
         "layers": [descriptor(layer_type, &layer.digest)],
     });
-    push::manifest(&mut connection, REPOSITORY, "latest", manifest.to_string().as_bytes())
+    push::manifest(connection, repository, "latest", manifest.to_string().as_bytes())
 }
 
 /// What wrk says of one window.

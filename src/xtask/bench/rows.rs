@@ -5,7 +5,7 @@ use std::fs;
 use anyhow::{Context, Result};
 
 use super::{
-    bare, collect, fsync, limits, load, nginx,
+    bare, collect, fsync, limits, load, nginx, online,
     pair::Pair,
     parallel, reads,
     run::Bench,
@@ -41,6 +41,7 @@ pub(crate) const ALL: &[Row] = &[
     Row { name: "gc-dry-again", measure: collect::dry_again },
     Row { name: "gc", measure: collect::sweep },
     Row { name: "gc-wide", measure: collect::wide },
+    Row { name: "gc-beside", measure: online::beside },
     Row { name: "gc-curve", measure: collect::curve },
     Row { name: "fsync", measure: fsync::calls },
     Row { name: "size", measure: size },
@@ -73,6 +74,9 @@ pub(crate) const GC_DRY_AGAIN: Bar = Bar::AtLeast(100.0);
 /// Beside the peer, or else beside the bare removal of the same files.
 pub(crate) const GC: (f64, f64) = (25.0, 0.77);
 pub(crate) const GC_WIDE: Bar = Bar::AtLeast(100.0);
+/// Pushers beside a collection, and the same without one.
+pub(crate) const GC_BESIDE: Bar = Bar::AtLeast(0.8);
+pub(crate) const GC_BESIDE_SLOWEST: Bar = Bar::AtMost(2.0);
 pub(crate) const GC_RSS: Bar = Bar::AtMost(0.25);
 pub(crate) const SLOWEST: Bar = Bar::AtMost(0.25);
 pub(crate) const PEAK_RSS: Bar = Bar::AtMost(0.5);
