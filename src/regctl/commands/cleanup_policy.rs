@@ -35,6 +35,7 @@ use crate::{
     sys::{
         identity,
         signals::Signals,
+        socket,
         worker::{self, Ended, Error as WorkerError, Passed},
     },
 };
@@ -183,7 +184,7 @@ fn preview(args: &PreviewArgs, instance: &Instance, context: &Context) -> Result
 
 /// Has something said that changes nothing.
 fn look(context: &Context, order: &Order, flags: &[&str]) -> Result<Report, Failure> {
-    let words = words(context, flags, None);
+    let words = words(context, flags);
     let signals = Signals::block().map_err(WorkerError::Wait)?;
     let environment = environment(&context.layout)?;
     ended(worker::work_on(signals, words, environment, None, Some(text(order)))?)
@@ -310,17 +311,17 @@ impl<'a> Site<'a> {
     fn work(&self, order: &str, run: Run) -> Result<Came, Failure> {
         let (layout, registry) = (&self.context.layout, self.registry());
         let paused = collect::pause(layout, Mode::Online, (COMMAND, "a cleanup"), &registry)?;
-        let socket = paused.was_running().then(|| layout.registry_socket());
-        let words = words(self.context, &[], socket.map(OsString::from));
-        let worked = self.carry_out(words, order, run);
+        let worked = self.carry_out(paused.was_running(), order, run);
         let back = paused.end(layout, &registry);
         let came = worked?;
         back?;
         Ok(came)
     }
 
-    fn carry_out(&self, words: Vec<OsString>, order: &str, run: Run) -> Result<Came, Failure> {
+    fn carry_out(&self, is_served: bool, order: &str, run: Run) -> Result<Came, Failure> {
         let Context { layout, printer, .. } = self.context;
+        let registry = is_served.then(|| socket::connect(&layout.registry_socket()));
+        let registry = registry.transpose().map_err(WorkerError::Registry)?;
         let environment = environment(layout)?;
         let policy = Services::load(layout)?.registry.log;
         let (told, heard) = UnixStream::pair().map_err(WorkerError::Start)?;
@@ -332,7 +333,9 @@ impl<'a> Site<'a> {
         // What cannot be written is said below.
         let _ = writeln!(diary, "run {} of {} begins", run.name, identity::name());
         let listening = thread::spawn(move || listen(heard, diary, run));
-        let passed = Passed { lock: self.storage.share()?, told };
+        let passed = Passed { lock: self.storage.share()?, told, registry };
+        let flags: &[&str] = if is_served { &["--beside"] } else { &[] };
+        let words = words(self.context, flags);
         let order = Some(order.to_owned());
         let ended = worker::work_on(self.signals, words, environment, Some(passed), order);
         let gone = || WorkerError::Wait(io::Error::other("who listens to the work has ended"));
@@ -393,7 +396,7 @@ fn environment(layout: &Layout) -> Result<BTreeMap<String, String>, Failure> {
 }
 
 /// The command line of the process that does the work.
-fn words(context: &Context, flags: &[&str], beside: Option<OsString>) -> Vec<OsString> {
+fn words(context: &Context, flags: &[&str]) -> Vec<OsString> {
     let Context { layout, printer, .. } = context;
     let mut words: Vec<OsString> = vec![AS_REGISTRY.into(), "--root".into(), layout.root().into()];
     words.extend(["--parent".into(), process::id().to_string().into()]);
@@ -401,9 +404,6 @@ fn words(context: &Context, flags: &[&str], beside: Option<OsString>) -> Vec<OsS
     words.extend(flags.iter().map(OsString::from));
     words.extend((printer.format() == Format::Json).then(|| "--json".into()));
     words.extend((printer.volume() == Volume::Quiet).then(|| "--quiet".into()));
-    if let Some(socket) = beside {
-        words.extend(["--beside".into(), socket]);
-    }
     words
 }
 

@@ -44,9 +44,9 @@ pub(crate) struct Args {
     /// As comma-separated values
     #[arg(long)]
     csv: bool,
-    /// The storage is served by the registry that listens on this admin socket
-    #[arg(long, value_name = "SOCKET")]
-    beside: Option<PathBuf>,
+    /// The storage is served by the registry to which a connection was passed on
+    #[arg(long)]
+    beside: bool,
 }
 
 /// Tags that are told of at once, and written down by who has started this.
@@ -135,6 +135,11 @@ async fn clean(
     printer: Printer,
 ) -> Result<Report, Failure> {
     let mut cleaned = Cleaned { dry_run: args.dry_run, ..Cleaned::default() };
+    // The registry keeps a connection on which something is asked; this one was opened when the command began.
+    let beside = match args.beside && !args.dry_run {
+        true => Some(beside().await?),
+        false => None,
+    };
     let Some((store, inventory)) = read(args, config, plan, printer).await? else {
         starter.tell(&Told::Done { policies: BTreeMap::new() }).map_err(Failure::Input)?;
         return Ok(cleaned.report());
@@ -153,7 +158,10 @@ async fn clean(
     let gone: Vec<Gone> = cleaned.gone().collect();
     let mut deletion = Deletion { cleaned: &mut cleaned, starter };
     if !gone.is_empty() {
-        let mut changer = changer(args, config).await?;
+        let mut changer = match beside {
+            Some(changer) => changer,
+            None => Changer::alone(config)?,
+        };
         let came = deletion.carry_out(&mut changer, &gone).await;
         changer.close().await;
         came?;
@@ -170,7 +178,7 @@ async fn read(
     plan: &Plan,
     printer: Printer,
 ) -> Result<Option<(Store, Inventory)>, Failure> {
-    let access = if args.beside.is_some() { Access::Guest } else { Access::Shared };
+    let access = if args.beside { Access::Guest } else { Access::Shared };
     let store = match Store::open(&config.storage.driver, access).await {
         // Nothing was ever pushed.
         Err(CollectError::Missing(_)) => return Ok(None),
@@ -199,11 +207,9 @@ fn going(cleaned: &Cleaned) -> HashSet<(collect::RepositoryName, collect::Tag)> 
     gone.map(|change| (change.repository, change.tag)).collect()
 }
 
-async fn changer(args: &Args, config: &Config) -> Result<Changer, Failure> {
-    Ok(match &args.beside {
-        Some(socket) => Changer::beside(socket).await?,
-        None => Changer::alone(config)?,
-    })
+/// The registry that serves the storage.
+async fn beside() -> Result<Changer, Failure> {
+    Ok(Changer::beside(worker::registry().map_err(Failure::Input)?).await?)
 }
 
 /// Tags that go.
@@ -264,7 +270,10 @@ async fn undo(
     gone: &[Gone],
     starter: &mut Starter,
 ) -> Result<Report, Failure> {
-    let mut changer = changer(args, config).await?;
+    let mut changer = match args.beside {
+        true => beside().await?,
+        false => Changer::alone(config)?,
+    };
     let mut restored = Restored::default();
     for batch in gone.chunks(BATCH) {
         let changes: Vec<Change> =

@@ -59,9 +59,9 @@ pub(crate) struct Args {
     /// The storage is served by a registry that is read-only
     #[arg(long, hide = true)]
     shared: bool,
-    /// The storage is served by the registry that listens on this admin socket
-    #[arg(long, hide = true, value_name = "SOCKET")]
-    beside: Option<PathBuf>,
+    /// The storage is served by the registry to which a connection was passed on
+    #[arg(long, hide = true)]
+    beside: bool,
     /// Only see whether it could work at all
     #[arg(long, hide = true)]
     check: bool,
@@ -106,16 +106,15 @@ async fn check(args: &Args, config: &Config) -> Result<Report, Failure> {
 
 async fn collect(args: &Args, config: &Config, printer: Printer) -> Result<Report, Failure> {
     let driver = &config.storage.driver;
-    let store = match &args.beside {
-        Some(socket) if !args.dry_run => {
-            let grace = args.grace.unwrap_or_default();
-            Store::open_beside(driver, socket, grace).await?
-        }
-        _ => Store::open(driver, access(args)).await?,
+    let store = if args.beside && !args.dry_run {
+        let registry = worker::registry().map_err(Failure::Input)?;
+        Store::open_beside(driver, registry, args.grace.unwrap_or_default()).await?
+    } else {
+        Store::open(driver, access(args)).await?
     };
     printer.say(format!("collecting {}", config.storage.driver));
     let mut progress = Progress::new(printer);
-    let mut told = if args.told { worker::listener().map_err(Failure::Input)? } else { None };
+    let mut told = args.told.then(worker::listener).transpose().map_err(Failure::Input)?;
     let mut watch = |news| match news {
         collect::Progress::Begun(phase, total) => progress.begin(phase.as_str(), total),
         collect::Progress::Advanced(count) => progress.advance(count),
@@ -155,7 +154,7 @@ fn options(args: &Args, config: &Config) -> Options {
     Options {
         untagged: if args.delete_untagged { Untagged::Remove } else { Untagged::Keep },
         empty: if args.prune_empty_repositories { Empty::Remove } else { Empty::Keep },
-        beside: if args.beside.is_some() { Beside::Registry } else { Beside::Nobody },
+        beside: if args.beside { Beside::Registry } else { Beside::Nobody },
         grace: args.grace,
         cache: config.storage.folder().map(collect::cache_in),
     }

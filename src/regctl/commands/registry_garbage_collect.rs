@@ -22,6 +22,7 @@ use crate::{
     supervise::{self, Error as ServeError},
     sys::{
         signals::Signals,
+        socket,
         worker::{self, Ended, Error as WorkerError, Passed},
     },
 };
@@ -166,7 +167,7 @@ pub(crate) fn run(args: Args, context: &Context) -> Result<Report, Failure> {
     let words = words(&args, &config, context, (served, settings.grace));
     let record = Record::begin(layout);
     let worked = match &record {
-        Ok(_) => work(signals, words, context, &storage),
+        Ok(_) => work(signals, words, context, (&storage, served)),
         Err(_) => Ok(Ended::Code(1)),
     };
     // Whatever came of it.
@@ -188,9 +189,12 @@ fn work(
     signals: Signals,
     words: Vec<OsString>,
     context: &Context,
-    storage: &Held,
+    (storage, served): (&Held, Option<Mode>),
 ) -> Result<Ended, Failure> {
     let Context { layout, printer, .. } = context;
+    let registry =
+        (served == Some(Mode::Online)).then(|| socket::connect(&layout.registry_socket()));
+    let registry = registry.transpose().map_err(WorkerError::Registry)?;
     let environment = environment(layout)?;
     let policy = Services::load(layout)?.registry.log;
     let (told, heard) = UnixStream::pair().map_err(WorkerError::Start)?;
@@ -201,7 +205,7 @@ fn work(
     let mut diary = told.try_clone().map_err(WorkerError::Start)?;
     // What cannot be written is said below.
     let _ = writeln!(diary, "a collection begins");
-    let passed = Passed { lock: storage.share()?, told };
+    let passed = Passed { lock: storage.share()?, told, registry };
     let ended = worker::work(signals, words, environment, Some(passed));
     let _ = match &ended {
         Ok(ended) => writeln!(diary, "the collection has ended: {ended}"),
@@ -280,7 +284,7 @@ fn words(
     match served {
         None | Some(Mode::Stop) => {}
         Some(Mode::ReadOnly) => words.push("--shared".into()),
-        Some(Mode::Online) => words.extend(["--beside".into(), layout.registry_socket().into()]),
+        Some(Mode::Online) => words.push("--beside".into()),
     }
     let beside = matches!(served, Some(Mode::ReadOnly | Mode::Online)).then_some(grace);
     if let Some(grace) = args.grace.or(beside).filter(|_| args.undo.is_none()) {

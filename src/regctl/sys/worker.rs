@@ -6,6 +6,7 @@ use std::{
     fmt,
     io::{self, BufWriter, Write as _},
     os::{fd::OwnedFd, unix::net::UnixStream},
+    sync::{LazyLock, Mutex, PoisonError},
     thread,
 };
 
@@ -48,20 +49,39 @@ pub(crate) struct Passed {
     pub(crate) lock: OwnedFd,
     /// Where it tells what it does.
     pub(crate) told: UnixStream,
+    /// A connection to the registry that serves the storage: whoever does the work may not open one.
+    pub(crate) registry: Option<UnixStream>,
 }
 
 /// The place of [`Passed::told`] among the descriptors.
 const TOLD: usize = 1;
 
+/// The place of [`Passed::registry`].
+const REGISTRY: usize = 2;
+
 /// Whom this process, which is such a worker, tells what it does.
-pub(crate) fn listener() -> io::Result<Option<BufWriter<UnixStream>>> {
-    Ok(line()?.map(BufWriter::new))
+pub(crate) fn listener() -> io::Result<BufWriter<UnixStream>> {
+    let missing = || io::Error::other("no connection to who has started this was passed on");
+    line()?.map(BufWriter::new).ok_or_else(missing)
 }
 
 /// The same, to be answered.
 pub(crate) fn line() -> io::Result<Option<UnixStream>> {
+    connection(TOLD)
+}
+
+/// The registry that this process, which is such a worker, is to ask.
+pub(crate) fn registry() -> io::Result<UnixStream> {
+    let missing = || io::Error::other("no connection to the running registry was passed on");
+    connection(REGISTRY)?.ok_or_else(missing)
+}
+
+fn connection(place: usize) -> io::Result<Option<UnixStream>> {
     let (family, kind) = (AddressFamily::Unix as i32, SockType::Stream as i32);
-    ListenFd::from_env().take_custom(TOLD, family, kind, "unix stream")
+    // The first who reads the environment of it takes all.
+    static PASSED: LazyLock<Mutex<ListenFd>> = LazyLock::new(|| Mutex::new(ListenFd::from_env()));
+    let mut passed = PASSED.lock().unwrap_or_else(PoisonError::into_inner);
+    passed.take_custom(place, family, kind, "unix stream")
 }
 
 /// Why nothing is known of it.
@@ -69,6 +89,8 @@ pub(crate) fn line() -> io::Result<Option<UnixStream>> {
 pub(crate) enum Error {
     #[error("the process that does the work could not be started")]
     Start(#[source] io::Error),
+    #[error("the running registry cannot be asked")]
+    Registry(#[source] io::Error),
     #[error("the process that does the work could not be waited for")]
     Wait(#[source] io::Error),
 }
@@ -97,12 +119,15 @@ pub(crate) fn work_on(
         thread::spawn(move || drop(writer.write_all(text.as_bytes())));
         Ok(reader)
     });
+    let descriptors = passed.map_or(Vec::new(), |Passed { lock, told, registry }| {
+        [Some(lock), Some(told.into()), registry.map(OwnedFd::from)].into_iter().flatten().collect()
+    });
     let child = Child {
         arguments,
         environment,
         input: input.transpose().map_err(Error::Start)?,
         output: Output::Inherited,
-        descriptors: passed.map_or(Vec::new(), |passed| vec![passed.lock, passed.told.into()]),
+        descriptors,
     };
     let worker = spawn::spawn(child).map_err(Error::Start)?;
     let mut interrupted = None;

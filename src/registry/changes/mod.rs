@@ -5,13 +5,13 @@
 
 mod words;
 
-use std::path::Path;
+use std::os::unix::net::UnixStream;
 
 use oci::{Digest, RepositoryName, Tag};
 use tokio::task::JoinSet;
 
 use crate::{
-    collect::{LineError, Wire},
+    collect::{Humming, LineError, Wire},
     config::{Config, EventAction},
     content::{Alone, Content, Error as ContentError, TagChange, Writing},
     events::{Events, Happened, QueueError, What, Witness},
@@ -67,7 +67,7 @@ pub struct Changer(Kind);
 
 #[derive(Debug)]
 enum Kind {
-    Beside(Wire),
+    Beside(Humming),
     Alone(Box<Here>),
 }
 
@@ -100,12 +100,13 @@ pub enum Error {
 }
 
 impl Changer {
-    /// Has the registry make the changes that listens on the socket.
+    /// Has the registry make the changes at the other end of a connection to an admin socket.
     ///
     /// # Errors
     /// It is not there.
-    pub async fn beside(socket: &Path) -> Result<Self, Error> {
-        Ok(Self(Kind::Beside(Wire::open(socket).await?)))
+    pub async fn beside(socket: UnixStream) -> Result<Self, Error> {
+        let wire = Wire::open(socket).await?;
+        Ok(Self(Kind::Beside(Humming::over(wire, PATH, Batch::of(&[])))))
     }
 
     /// Makes the changes in this process: no registry serves the storage.

@@ -2,18 +2,16 @@
 
 use std::{
     io,
-    path::Path,
-    sync::Arc,
+    os::unix::net::UnixStream,
     time::{Duration, SystemTime},
 };
 
 use oci::Digest;
 use serde::{Serialize, de::DeserializeOwned};
 use storage::{Disposal, Item, Removed};
-use tokio::{sync::Mutex, task::AbortHandle, time::sleep};
 
 use super::{
-    wire::{PATIENCE, Wire},
+    wire::{Humming, PATIENCE, Wire},
     words::{
         Begin, Begun, ItemText, Promised, PromisedAnswer, Remove, RemovedAnswer, Step, meaning,
     },
@@ -22,15 +20,10 @@ use super::{
 /// Items, and digests, that are sent at once.
 const BATCH: usize = 500;
 
-/// A registry closes a connection on which nothing is asked for longer than this, three times over.
-const SILENCE: Duration = Duration::from_secs(3);
-
 /// A collection beside a running registry, until it is dropped.
 #[derive(Debug)]
 pub struct Line {
-    wire: Arc<Mutex<Wire>>,
-    /// Asks for nothing while nobody asks, so that the connection stays.
-    humming: AbortHandle,
+    wire: Humming,
     since: SystemTime,
 }
 
@@ -57,18 +50,17 @@ pub enum LineError {
 }
 
 impl Line {
-    /// Begins a collection beside the registry that listens on the socket.
+    /// Begins a collection beside the registry that listens at the other end of a connection to an admin socket.
     ///
     /// # Errors
     /// It is not there, or refuses.
-    pub async fn begin(socket: &Path) -> Result<Self, LineError> {
+    pub async fn begin(socket: UnixStream) -> Result<Self, LineError> {
         let mut wire = Wire::open(socket).await?;
         let begin: Begin = wire.ask(Step::Begin.path(), &Begun::new()).await?;
         let up = Duration::from_secs(begin.up);
         let since = SystemTime::now().checked_sub(up).unwrap_or(SystemTime::UNIX_EPOCH);
-        let wire = Arc::new(Mutex::new(wire));
-        let humming = tokio::spawn(hum(Arc::clone(&wire))).abort_handle();
-        Ok(Self { wire, humming, since })
+        let nothing = Promised { digests: Vec::new() };
+        Ok(Self { wire: Humming::over(wire, Step::Promised.path(), nothing), since })
     }
 
     /// When the registry began to serve.
@@ -137,24 +129,7 @@ impl Line {
         step: Step,
         question: &Q,
     ) -> Result<A, LineError> {
-        self.wire.lock().await.ask(step.path(), question).await
-    }
-}
-
-impl Drop for Line {
-    fn drop(&mut self) {
-        self.humming.abort();
-    }
-}
-
-async fn hum(wire: Arc<Mutex<Wire>>) {
-    loop {
-        sleep(SILENCE).await;
-        // Who is asking keeps the connection by that; what is wrong with it is said to who asks next.
-        if let Ok(mut wire) = wire.try_lock() {
-            let nothing = Promised { digests: Vec::new() };
-            let _: Result<PromisedAnswer, _> = wire.ask(Step::Promised.path(), &nothing).await;
-        }
+        self.wire.ask(step.path(), question).await
     }
 }
 

@@ -32,6 +32,7 @@ pub(crate) mod words;
 
 use std::{
     collections::HashSet,
+    os::unix::net::UnixStream,
     path::{Path, PathBuf},
     sync::Arc,
     time::{Duration, SystemTime},
@@ -53,7 +54,7 @@ use strangers::Strangers;
 pub use sweep::Swept;
 pub use tagged::{Inventory, Remembered, Repository as TaggedRepository, Tagged, Target};
 pub use usage::{By, Row, Usage};
-pub(crate) use wire::Wire;
+pub(crate) use wire::{Humming, Wire};
 
 /// What is asked of a collection.
 #[derive(Clone, Debug)]
@@ -132,14 +133,14 @@ impl Store {
         }
     }
 
-    /// Opens the storage of the registry that listens on the socket: nothing goes but by it, and nothing that is younger than
+    /// Opens the storage of the registry at the other end of a connection to an admin socket: nothing goes but by it, and nothing that is younger than
     /// the grace.
     ///
     /// # Errors
     /// As [`Store::open`]'s, or the registry lets no collection begin.
     pub async fn open_beside(
         config: &storage::Config,
-        socket: &Path,
+        socket: UnixStream,
         grace: Duration,
     ) -> Result<Self, Error> {
         let line = Line::begin(socket).await?;

@@ -1,6 +1,6 @@
 //! A connection to the admin socket of a running registry: questions and answers in JSON.
 
-use std::{io, path::Path, time::Duration};
+use std::{io, os::unix::net::UnixStream as Stream, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use http::{Request, StatusCode, header::HOST};
@@ -8,12 +8,20 @@ use http_body_util::{BodyExt, Full, Limited};
 use hyper::client::conn::http1::{self, SendRequest};
 use hyper_util::rt::TokioIo;
 use serde::{Serialize, de::DeserializeOwned};
-use tokio::{net::UnixStream, time::timeout};
+use tokio::{
+    net::UnixStream,
+    sync::Mutex,
+    task::AbortHandle,
+    time::{sleep, timeout},
+};
 
 use super::line::LineError;
 
 /// How long the registry may take for a batch: it waits for pushes that are about to end.
 pub(super) const PATIENCE: Duration = Duration::from_secs(120);
+
+/// A registry closes a connection on which nothing is asked for longer than this, three times over.
+const SILENCE: Duration = Duration::from_secs(3);
 
 /// Longer than any answer.
 const ANSWER_BYTES: usize = 16 << 20;
@@ -25,8 +33,10 @@ pub(crate) struct Wire {
 }
 
 impl Wire {
-    pub(crate) async fn open(socket: &Path) -> Result<Self, LineError> {
-        let stream = UnixStream::connect(socket).await.map_err(LineError::Socket)?;
+    /// Speaks over a connection, within a runtime.
+    pub(crate) async fn open(stream: Stream) -> Result<Self, LineError> {
+        stream.set_nonblocking(true).map_err(LineError::Socket)?;
+        let stream = UnixStream::from_std(stream).map_err(LineError::Socket)?;
         let made = http1::handshake(TokioIo::new(stream)).await;
         let (sender, connection) = made.map_err(broken)?;
         // It ends when the sender is dropped; what went wrong there is said by the sender.
@@ -60,6 +70,49 @@ impl Wire {
                 Err(LineError::Strange { status: status.as_u16(), body })
             }
         }
+    }
+}
+
+/// A connection that stays open while nothing is asked: the registry ends one that is silent.
+#[derive(Debug)]
+pub(crate) struct Humming {
+    wire: Arc<Mutex<Wire>>,
+    humming: AbortHandle,
+}
+
+impl Humming {
+    /// Keeps a connection open by a question that asks for nothing.
+    pub(crate) fn over<Q: Serialize + Send + Sync + 'static>(
+        wire: Wire,
+        path: &'static str,
+        nothing: Q,
+    ) -> Self {
+        let wire = Arc::new(Mutex::new(wire));
+        let hummed = Arc::clone(&wire);
+        let humming = tokio::spawn(async move {
+            loop {
+                sleep(SILENCE).await;
+                // Who is asking keeps the connection by that; what is wrong with it is said to who asks next.
+                if let Ok(mut wire) = hummed.try_lock() {
+                    let _: Result<serde_json::Value, _> = wire.ask(path, &nothing).await;
+                }
+            }
+        });
+        Self { wire, humming: humming.abort_handle() }
+    }
+
+    pub(crate) async fn ask<Q: Serialize, A: DeserializeOwned>(
+        &self,
+        path: &str,
+        question: &Q,
+    ) -> Result<A, LineError> {
+        self.wire.lock().await.ask(path, question).await
+    }
+}
+
+impl Drop for Humming {
+    fn drop(&mut self) {
+        self.humming.abort();
     }
 }
 

@@ -101,10 +101,13 @@ impl Writing {
             let received =
                 receive(&content, (&mut turn, &mut writer), (position, algorithm), body).await;
             // Whatever was received is kept, whatever went wrong with the rest.
-            let (offset, digester) = writer.close().await?;
-            turn.remember(offset, digester);
+            let closed = writer.close().await.map(|(offset, digester)| {
+                turn.remember(offset, digester);
+                offset
+            });
+            // What went wrong first says more than what came of it.
             received?;
-            Ok(offset)
+            Ok(closed?)
         })
         .await
     }
@@ -138,9 +141,12 @@ impl Writing {
             match actual {
                 Ok(actual) if actual == digest => {}
                 refused => {
-                    let (offset, digester) = writer.close().await?;
-                    turn.remember(offset, digester);
-                    return Err(Error::digest_mismatch(digest, refused?));
+                    let closed = writer.close().await;
+                    let closed = closed.map(|(offset, digester)| turn.remember(offset, digester));
+                    // What went wrong first says more than what came of it.
+                    let actual = refused?;
+                    closed?;
+                    return Err(Error::digest_mismatch(digest, actual));
                 }
             }
             content.publish(&repository, id, writer, &digest).await

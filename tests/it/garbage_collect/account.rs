@@ -102,3 +102,32 @@ fn the_work_is_the_accounts_with_its_environment_and_so_is_what_it_leaves() {
     assert_eq!(pusher.get(&target).unwrap().status, 404);
     gone.push(&mut pusher, "app", "again").unwrap();
 }
+
+/// What only root may reach, the admin socket, is handed to the account that does the work.
+#[test]
+#[ignore = "needs root and mount: run cargo xtask test"]
+fn a_registry_that_serves_is_asked_by_the_account() {
+    let port = free_port();
+    let host = Host::with_systemd(&format!(
+        "[registry]\nregistry_http_addr = \"127.0.0.1:{port}\"\nlease = \"1s\"\n\
+         [[cleanup_policy]]\nname = \"old\"\nrepositories = \"**\"\nkeep_n = 1\nname_regex_delete = \"v.*\"\n"
+    ));
+    let ran = host.regctl(&["reconfigure"]);
+    assert_eq!(ran.exit, 0, "{ran:?}");
+    let mut pusher = Pusher::new(([127, 0, 0, 1], port).into());
+    let [first, second] = [7601, 7602].map(|seed| Image::new(&mut Rng::new(seed), &[500, 40]));
+    first.push(&mut pusher, "app", "v1").unwrap();
+    second.push(&mut pusher, "app", "v2").unwrap();
+    let ran = host.regctl(&["cleanup-policy", "run", "--now"]);
+    assert_eq!(ran.exit, 0, "{ran:?}");
+    let tags = pusher.get("/v2/app/tags/list").unwrap();
+    assert_eq!(String::from_utf8_lossy(&tags.body).matches("\"v").count(), 1, "{tags:?}");
+    let ran = eventually("the registry is as old as its lease", || {
+        let ran = host.regctl(&[COLLECT, "-m", "--online", "--grace", "0s"]);
+        if ran.stderr.contains("begin in ") { Err(ran) } else { Ok(ran) }
+    });
+    assert_eq!(ran.exit, 0, "{ran:?}");
+    let statuses = [&first, &second]
+        .map(|image| pusher.get(&format!("/v2/app/manifests/{}", image.digest())).unwrap().status);
+    assert!(statuses.contains(&200) && statuses.contains(&404), "{statuses:?}");
+}

@@ -33,7 +33,7 @@ async fn a_tag_goes_if_it_is_what_it_was_and_its_siblings_stay() {
     let running = Running::start();
     let (one, other) = (tagged(&running, "one", "x").await, tagged(&running, "other", "y").await);
     assert_eq!(tagged(&running, "sibling", "x").await, one);
-    let mut changer = Changer::beside(&running.admin_socket()).await.unwrap();
+    let mut changer = Changer::beside(running.admin_line()).await.unwrap();
     let changes = [
         change(Act::Delete, "one", one),
         change(Act::Delete, "other", one),
@@ -53,7 +53,7 @@ async fn a_tag_goes_if_it_is_what_it_was_and_its_siblings_stay() {
 async fn a_tag_comes_back_while_its_manifest_is_there_and_none_has_its_name() {
     let running = Running::deleting("");
     let (one, other) = (tagged(&running, "one", "x").await, tagged(&running, "other", "y").await);
-    let mut changer = Changer::beside(&running.admin_socket()).await.unwrap();
+    let mut changer = Changer::beside(running.admin_line()).await.unwrap();
     let gone = [change(Act::Delete, "one", one)];
     assert_eq!(changer.change(&gone).await.unwrap(), [Changed::Done]);
     let back = [
@@ -82,7 +82,7 @@ async fn deletes_are_told_and_a_registry_that_is_read_only_refuses() {
     );
     let running = Running::in_folder(folder, &lines);
     let one = tagged(&running, "one", "x").await;
-    let mut changer = Changer::beside(&running.admin_socket()).await.unwrap();
+    let mut changer = Changer::beside(running.admin_line()).await.unwrap();
     let gone = [change(Act::Delete, "one", one)];
     running.control.set_read_only(true);
     let refused = changer.change(&gone).await.unwrap_err();

@@ -26,7 +26,7 @@ async fn collected(lease: &str) -> (Running, Line) {
 async fn begin(running: &Running) -> Line {
     let until = Instant::now() + Duration::from_secs(15);
     while Instant::now() < until {
-        match Line::begin(&running.admin_socket()).await {
+        match Line::begin(running.admin_line()).await {
             Ok(beside) => return beside,
             Err(LineError::Refused(reason)) => {
                 let is_passing = reason.contains("has been up") || reason.contains("another");
@@ -144,7 +144,7 @@ async fn what_is_young_stays_and_so_does_what_makes_a_repository() {
 #[tokio::test(flavor = "multi_thread")]
 async fn there_is_one_collection_and_it_ends_with_its_connection() {
     let (running, first) = collected("1ms").await;
-    let refused = Line::begin(&running.admin_socket()).await.unwrap_err();
+    let refused = Line::begin(running.admin_line()).await.unwrap_err();
     assert!(refused.to_string().contains("another collection"), "{refused}");
     // Nobody else opens the folder meanwhile.
     let config =
@@ -160,7 +160,7 @@ async fn there_is_one_collection_and_it_ends_with_its_connection() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_registry_that_has_just_begun_or_is_shared_lets_none_begin() {
     let young = Running::start();
-    let refused = Line::begin(&young.admin_socket()).await.unwrap_err();
+    let refused = Line::begin(young.admin_line()).await.unwrap_err();
     let text = refused.to_string();
     assert!(text.contains("promised content for 3600 s: begin in 3"), "{text}");
 
@@ -170,7 +170,7 @@ async fn a_registry_that_has_just_begun_or_is_shared_lets_none_begin() {
         storage::FilesystemConfig { root_directory: running.folder().join("data"), max_threads: 4 };
     eventually("the folder is shared again", || storage::Filesystem::open(&config).is_ok()).await;
     let _other = storage::Filesystem::open(&config).unwrap();
-    let refused = Line::begin(&running.admin_socket()).await.unwrap_err();
+    let refused = Line::begin(running.admin_line()).await.unwrap_err();
     assert!(refused.to_string().contains("another process uses the storage"), "{refused}");
 }
 

@@ -3,7 +3,7 @@
 use std::{
     fs,
     net::TcpListener,
-    os::unix::net::UnixListener,
+    os::unix::net::{UnixListener, UnixStream},
     path::{Path, PathBuf},
     sync::{Arc, Mutex},
     time::{Duration, Instant},
@@ -132,6 +132,11 @@ impl Running {
 
     pub(crate) fn admin_socket(&self) -> PathBuf {
         self.folder.path().join("admin")
+    }
+
+    /// A connection to it.
+    pub(crate) fn admin_line(&self) -> UnixStream {
+        UnixStream::connect(self.admin_socket()).unwrap()
     }
 
     pub(crate) async fn admin(&self) -> Client {
