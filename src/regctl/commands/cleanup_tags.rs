@@ -170,7 +170,7 @@ async fn read(
     plan: &Plan,
     printer: Printer,
 ) -> Result<Option<(Store, Inventory)>, Failure> {
-    let access = if args.beside.is_some() { Access::Guest } else { Access::Shared };
+    let access = if args.beside.is_some() { Access::Guest } else { Access::Look };
     let store = match Store::open(&config.storage.driver, access).await {
         // Nothing was ever pushed.
         Err(CollectError::Missing(_)) => return Ok(None),
@@ -202,7 +202,7 @@ fn going(cleaned: &Cleaned) -> HashSet<(collect::RepositoryName, collect::Tag)> 
 async fn changer(args: &Args, config: &Config) -> Result<Changer, Failure> {
     Ok(match &args.beside {
         Some(socket) => Changer::beside(socket).await?,
-        None => Changer::alone(config)?,
+        None => Changer::alone(config).await?,
     })
 }
 
