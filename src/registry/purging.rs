@@ -67,6 +67,7 @@ async fn purge(content: &Content, age: Duration, dry_run: bool) {
             uploads.purged = purged.ended,
             uploads.kept = purged.kept,
             uploads.failed = purged.failed,
+            uploads.strays = purged.strays,
             interrupted = purged.interrupted,
             dryrun = dry_run,
             "uploads that were given up are purged"

@@ -7,6 +7,7 @@ use std::{
 
 use bytes::Bytes;
 use oci::{Digest, RepositoryName};
+use tokio::sync::watch;
 
 #[cfg(feature = "s3")]
 use crate::s3::S3;
@@ -14,6 +15,26 @@ use crate::{
     Collected, Config, Driver, Entry, Error, Folder, Key, Object, Staged, Stat, UploadId, Writer,
     filesystem::Filesystem, inmemory::InMemory,
 };
+
+/// What becomes of what nobody names.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Strays {
+    /// It is counted.
+    Count,
+    /// It goes.
+    End,
+}
+
+/// What a registry wants of its lease.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Wish {
+    /// It serves, and may write.
+    Write,
+    /// It serves, and has ended its last write.
+    Read,
+    /// It ends.
+    Leave,
+}
 
 /// The driver that a configuration names. Clones share one store.
 #[derive(Clone, Debug)]
@@ -86,6 +107,40 @@ impl Backend {
             Self::InMemory(_) => Ok(None),
             #[cfg(feature = "s3")]
             Self::S3(_) => Ok(None),
+        }
+    }
+
+    /// Ends what was begun for upload sessions, got nothing since `before` and is named by none of them any more; returns how
+    /// much that is, or would be. `sessions` are all that there are, if that is known.
+    ///
+    /// # Errors
+    /// The store fails.
+    #[cfg_attr(not(feature = "s3"), expect(unused_variables, reason = "nothing is begun unnamed"))]
+    pub async fn end_strays(
+        &self,
+        before: SystemTime,
+        sessions: Option<Vec<(RepositoryName, UploadId)>>,
+        strays: Strays,
+    ) -> Result<u64, Error> {
+        match self {
+            Self::Filesystem(_) | Self::InMemory(_) => Ok(0),
+            #[cfg(feature = "s3")]
+            Self::S3(s3) => s3.end_strays(before, sessions, strays).await,
+        }
+    }
+
+    /// Says to others that this process serves the store, until it wishes to leave. Where that is not done already by having
+    /// it open, nothing is written meanwhile that others could not know of. `tell` hears of each time that it was said.
+    #[cfg_attr(not(feature = "s3"), expect(unused_variables, reason = "nobody else is told"))]
+    pub async fn serve(
+        &self,
+        wish: watch::Receiver<Wish>,
+        tell: impl Fn(Result<(), &Error>) + Send,
+    ) {
+        match self {
+            Self::Filesystem(_) | Self::InMemory(_) => {}
+            #[cfg(feature = "s3")]
+            Self::S3(s3) => s3.serve(wish, tell).await,
         }
     }
 

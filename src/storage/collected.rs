@@ -5,8 +5,8 @@ use bytes::Bytes;
 #[cfg(feature = "s3")]
 use crate::s3::S3;
 use crate::{
-    Access, Alone, Bulk, Config, Disposal, Driver, Error, Filesystem, Item, KeptRun, Key, Kind,
-    Removed, Restored, RunId, Stat, Survey,
+    Access, Bulk, Config, Disposal, Driver, Error, Filesystem, Item, KeptRun, Key, Kind, Removed,
+    Restored, RunId, Stat, Survey, filesystem,
 };
 
 /// A store as a collector sees it, behind one type. Clones share it.
@@ -33,8 +33,8 @@ impl Collected {
     /// Opens a store that is there; none where nothing outlives the process.
     ///
     /// # Errors
-    /// [`Kind::NotFound`] if there is none, [`Kind::Busy`] while somebody else uses it. Of a bucket nobody knows who
-    /// does.
+    /// [`Kind::NotFound`] if there is none, [`Kind::Busy`] while somebody else uses it in a way that this excludes: a bucket is
+    /// known to be used by who keeps a lease there.
     pub async fn open_existing(config: &Config, access: Access) -> Result<Option<Self>, Error> {
         match config {
             Config::Filesystem(options) => {
@@ -45,7 +45,7 @@ impl Collected {
             Config::S3(options) => {
                 let bucket = S3::open(options)?;
                 match bucket.holds_any().await? {
-                    true => Ok(Some(Self::S3(bucket))),
+                    true => Ok(Some(Self::S3(bucket.claimed(access).await?))),
                     false => Err(Error::new(Kind::NotFound, "open", config)),
                 }
             }
@@ -86,15 +86,65 @@ impl Collected {
         }
     }
 
-    /// Keeps other processes from using the store.
+    /// Keeps other processes from using the folder that this one serves.
     ///
     /// # Errors
     /// [`Kind::Busy`] while another one does; [`Kind::Denied`] where nobody can say so.
     pub fn exclude_others(&self) -> Result<Alone, Error> {
         match self {
-            Self::Filesystem(filesystem) => filesystem.exclude_others(),
+            Self::Filesystem(filesystem) => {
+                let folder = filesystem.exclude_others()?;
+                Ok(Alone(Exclusion::Folder { _lock: folder }))
+            }
             #[cfg(feature = "s3")]
             Self::S3(_) => Err(Error::new(Kind::Denied, "lease", "a bucket, which others may use")),
+        }
+    }
+
+    /// Has the store alone, which this process does not serve.
+    ///
+    /// # Errors
+    /// [`Kind::Busy`] while another one uses it; [`Kind::Denied`] where nobody can say so.
+    pub async fn alone(&self) -> Result<Alone, Error> {
+        match self {
+            Self::Filesystem(_) => self.exclude_others(),
+            #[cfg(feature = "s3")]
+            Self::S3(bucket) => {
+                Ok(Alone(Exclusion::Bucket(bucket.clone().claimed(Access::Alone).await?)))
+            }
+        }
+    }
+
+    /// Lets others use what was opened for this process alone.
+    pub async fn release(&self) {
+        match self {
+            Self::Filesystem(_) => {}
+            #[cfg(feature = "s3")]
+            Self::S3(bucket) => bucket.release().await,
+        }
+    }
+}
+
+/// A store without others. Dropped, it is given back, a bucket if there is time for that.
+#[derive(Debug)]
+pub struct Alone(Exclusion);
+
+#[derive(Debug)]
+enum Exclusion {
+    Folder {
+        _lock: filesystem::Alone,
+    },
+    #[cfg(feature = "s3")]
+    Bucket(S3),
+}
+
+impl Alone {
+    /// Lets others use it now.
+    pub async fn release(self) {
+        match self.0 {
+            Exclusion::Folder { .. } => {}
+            #[cfg(feature = "s3")]
+            Exclusion::Bucket(bucket) => bucket.release().await,
         }
     }
 }

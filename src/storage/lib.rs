@@ -29,13 +29,13 @@ mod staged;
 mod survey;
 mod writer;
 
-pub use backend::Backend;
+pub use backend::{Backend, Strays, Wish};
 pub use bulk::{Bulk, Disposal, Item, KeptRun, Reason, Removed, Restored};
-pub use collected::Collected;
+pub use collected::{Alone, Collected};
 pub use config::{Config, Filesystem as FilesystemConfig};
 pub use driver::{Driver, Entry, Stat};
 pub use error::{Error, Kind};
-pub use filesystem::{Access, Alone, Filesystem};
+pub use filesystem::{Access, Filesystem};
 pub use inmemory::InMemory;
 pub use key::{Folder, Key, UploadId, UploadIdError};
 pub use object::{Chunks, Object};

@@ -160,7 +160,7 @@ async fn clean(
     if !gone.is_empty() {
         let mut changer = match beside {
             Some(changer) => changer,
-            None => Changer::alone(config)?,
+            None => Changer::alone(config).await?,
         };
         let came = deletion.carry_out(&mut changer, &gone).await;
         changer.close().await;
@@ -178,7 +178,7 @@ async fn read(
     plan: &Plan,
     printer: Printer,
 ) -> Result<Option<(Store, Inventory)>, Failure> {
-    let access = if args.beside { Access::Guest } else { Access::Shared };
+    let access = if args.beside { Access::Guest } else { Access::Look };
     let store = match Store::open(&config.storage.driver, access).await {
         // Nothing was ever pushed.
         Err(CollectError::Missing(_)) => return Ok(None),
@@ -272,7 +272,7 @@ async fn undo(
 ) -> Result<Report, Failure> {
     let mut changer = match args.beside {
         true => beside().await?,
-        false => Changer::alone(config)?,
+        false => Changer::alone(config).await?,
     };
     let mut restored = Restored::default();
     for batch in gone.chunks(BATCH) {

@@ -97,7 +97,7 @@ pub(super) fn run(args: &Args, config: &Config, context: &Context) -> Result<Rep
 
 /// Fails as the work itself would, and changes nothing.
 async fn check(args: &Args, config: &Config) -> Result<Report, Failure> {
-    let store = Store::open(&config.storage.driver, Access::Shared).await?;
+    let store = Store::open(&config.storage.driver, Access::Look).await?;
     if let Some(run) = &args.undo {
         store.has_quarantine(run).await?;
     }
@@ -112,6 +112,17 @@ async fn collect(args: &Args, config: &Config, printer: Printer) -> Result<Repor
     } else {
         Store::open(driver, access(args)).await?
     };
+    let collected = carry_out(args, config, printer, &store).await;
+    store.close().await;
+    collected
+}
+
+async fn carry_out(
+    args: &Args,
+    config: &Config,
+    printer: Printer,
+    store: &Store,
+) -> Result<Report, Failure> {
     printer.say(format!("collecting {}", config.storage.driver));
     let mut progress = Progress::new(printer);
     let mut told = args.told.then(worker::listener).transpose().map_err(Failure::Input)?;
@@ -147,7 +158,11 @@ async fn collect(args: &Args, config: &Config, printer: Printer) -> Result<Repor
 }
 
 fn access(args: &Args) -> Access {
-    if args.dry_run || args.shared { Access::Shared } else { Access::Alone }
+    match args {
+        Args { dry_run: true, .. } => Access::Look,
+        Args { shared: true, .. } => Access::Shared,
+        Args { .. } => Access::Alone,
+    }
 }
 
 fn options(args: &Args, config: &Config) -> Options {
@@ -181,7 +196,9 @@ fn print(printer: Printer, plan: &collect::Plan) -> Result<(), Failure> {
 
 async fn undo(config: &Config, run: &RunId, access: Access) -> Result<Report, Failure> {
     let store = Store::open(&config.storage.driver, access).await?;
-    let restored = store.undo(run).await?;
+    let restored = store.undo(run).await;
+    store.close().await;
+    let restored = restored?;
     let verdict = if restored.kept.is_empty() { Verdict::Good } else { Verdict::Findings };
     let undone = Undone { run: run.to_string(), restored: restored.objects, kept: restored.kept };
     Ok(Report::of(&undone, verdict))

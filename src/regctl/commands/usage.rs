@@ -63,7 +63,7 @@ pub(super) fn run(args: &Args, config: &Config, context: &Context) -> Result<Rep
     let cache = config.storage.folder().map(collect::cache_in);
     let remembered = cache.as_deref().map_or(Remembered::Nothing, Remembered::Read);
     let work = async {
-        match Store::open(&config.storage.driver, Access::Shared).await {
+        match Store::open(&config.storage.driver, Access::Look).await {
             // Nothing was ever pushed.
             Err(CollectError::Missing(_)) => Ok(Usage::default()),
             store => store?.usage(by, remembered, &mut watch).await,

@@ -278,7 +278,7 @@ fn ask_exit(error: &AskError) -> Exit {
 
 fn collect_exit(error: &CollectError) -> Exit {
     match error {
-        CollectError::Busy(_) => Exit::Locked,
+        CollectError::Busy(..) => Exit::Locked,
         CollectError::Line(LineError::Refused(_))
         | CollectError::Missing(_)
         | CollectError::Memory

@@ -13,7 +13,7 @@ use tokio::task::JoinSet;
 use crate::{
     collect::{Humming, LineError, Wire},
     config::{Config, EventAction},
-    content::{Alone, Content, Error as ContentError, TagChange, Writing},
+    content::{Alone, Content, Error as ContentError, StorageKind, TagChange, Writing},
     events::{Events, Happened, QueueError, What, Witness},
 };
 pub(crate) use words::{Batch, BatchAnswer, PATH};
@@ -76,7 +76,7 @@ enum Kind {
 struct Here {
     content: Content,
     events: Events,
-    _alone: Option<Alone>,
+    alone: Option<Alone>,
 }
 
 /// Why nothing is changed any more.
@@ -113,13 +113,16 @@ impl Changer {
     ///
     /// # Errors
     /// One does, or the storage cannot be opened.
-    pub fn alone(config: &Config) -> Result<Self, Error> {
+    pub async fn alone(config: &Config) -> Result<Self, Error> {
         let driver = &config.storage.driver;
         let content = Content::open(driver, config.lease, None).map_err(Error::Storage)?;
-        let alone = content.alone().map_err(|error| Error::Busy(Box::new(error)))?;
+        let alone = content.alone().await.map_err(|error| match error.kind() {
+            StorageKind::Busy | StorageKind::Denied => Error::Busy(Box::new(error)),
+            _ => Error::Storage(error),
+        })?;
         let events = Events::open(config)?;
         content.set_read_only(config.storage.read_only);
-        Ok(Self(Kind::Alone(Box::new(Here { content, events, _alone: alone }))))
+        Ok(Self(Kind::Alone(Box::new(Here { content, events, alone }))))
     }
 
     /// Makes changes; the answers stand in their order.
@@ -145,6 +148,9 @@ impl Changer {
     pub async fn close(self) {
         if let Kind::Alone(here) = self.0 {
             here.events.close().await;
+            if let Some(alone) = here.alone {
+                alone.release().await;
+            }
         }
     }
 }

@@ -93,7 +93,7 @@ pub enum Error {
     Missing(String),
     /// Somebody uses it.
     #[error("{0} is in use: stop the registry that serves it, or the collection that is at work")]
-    Busy(String),
+    Busy(String, #[source] Option<storage::Error>),
     /// It ends with its process.
     #[error("the storage driver `inmemory` keeps nothing that could be collected")]
     Memory,
@@ -123,7 +123,11 @@ impl Store {
         let opened = Collected::open_existing(config, access).await;
         let opened = opened.map_err(|error| match error.kind() {
             Kind::NotFound => Error::Missing(config.to_string()),
-            Kind::Busy => Error::Busy(config.to_string()),
+            Kind::Busy => {
+                // Of a folder nobody knows who.
+                let who = matches!(config, storage::Config::S3(_)).then_some(error);
+                Error::Busy(config.to_string(), who)
+            }
             _ => error.into(),
         })?;
         let collected = opened.ok_or(Error::Memory)?;
@@ -147,6 +151,11 @@ impl Store {
         let before = SystemTime::now().checked_sub(grace).unwrap_or(SystemTime::UNIX_EPOCH);
         let store = Self::open(config, Access::Guest).await?;
         Ok(Self { served: Some((Arc::new(line), before)), ..store })
+    }
+
+    /// Lets others use what was opened for this process alone. Nothing is to be removed after that.
+    pub async fn close(self) {
+        self.collected.release().await;
     }
 
     /// Plans a collection; `leased` are digests that clients were promised.

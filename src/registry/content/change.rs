@@ -83,9 +83,10 @@ impl Writing {
 
 impl Content {
     /// Keeps other processes from using the storage for as long as what this returns; none where no other could.
-    pub(crate) fn alone(&self) -> Result<Option<Alone>, Error> {
-        // Of a bucket nobody here can know who else has it.
-        let store = self.backend().collected().filter(|store| !store.is_shared());
-        Ok(store.map(|store| store.exclude_others()).transpose()?)
+    pub(crate) async fn alone(&self) -> Result<Option<Alone>, storage::Error> {
+        match self.backend().collected() {
+            Some(store) => Ok(Some(store.alone().await?)),
+            None => Ok(None),
+        }
     }
 }

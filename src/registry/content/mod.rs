@@ -17,6 +17,7 @@ mod link;
 mod lists;
 mod locks;
 mod manifest;
+mod presence;
 mod purge;
 mod recent;
 mod referrers;

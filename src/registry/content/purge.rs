@@ -3,17 +3,26 @@
 //! A session goes when it began, and was last written to, longer ago than the age, and nobody holds it now.
 //! Whatever cannot be read or removed stays, is counted, and is tried again at the next run. Each session is a
 //! write of its own: a registry that is switched to read-only waits for one of them, not for the run.
+//!
+//! Where a store keeps parts that are no object yet, those go as well that no session names: a process has died between
+//! the two, or a part has come after its session was ended.
 
 use std::time::{Duration, SystemTime};
 
 use oci::RepositoryName;
-use storage::{Driver, Folder, Key, UploadId};
+use storage::{Driver, Folder, Key, Strays, UploadId};
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 
 use super::{Content, Error, Writing, catalog::Holding};
 
 /// How many names are in memory at once.
 const PAGE: usize = 1000;
+
+/// How many sessions are remembered at most, to be asked what they name.
+const REMEMBERED: usize = 100_000;
+
+/// What no session names is no stray before this, whatever the age of sessions: somebody may be about to name it.
+const STRAY: Duration = Duration::from_secs(24 * 3600);
 
 /// What a run did.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
@@ -24,6 +33,8 @@ pub(crate) struct Purged {
     pub(crate) kept: u64,
     /// Sessions that could not be read or removed.
     pub(crate) failed: u64,
+    /// What was begun for sessions that nobody knows any more.
+    pub(crate) strays: u64,
     /// Whether the run was cut short, since the registry takes no writes any more.
     pub(crate) interrupted: bool,
 }
@@ -36,6 +47,27 @@ pub(crate) enum Purge {
     OnlyCount,
 }
 
+/// The sessions that are there after a run, if they can be remembered.
+#[derive(Debug, Default)]
+struct Left {
+    sessions: Vec<(RepositoryName, UploadId)>,
+    are_more: bool,
+}
+
+impl Left {
+    fn push(&mut self, repository: &RepositoryName, id: UploadId) {
+        self.are_more |= self.sessions.len() >= REMEMBERED;
+        if !self.are_more {
+            self.sessions.push((repository.clone(), id));
+        }
+    }
+
+    /// All of them; none if there are more.
+    fn all(self) -> Option<Vec<(RepositoryName, UploadId)>> {
+        (!self.are_more).then_some(self.sessions)
+    }
+}
+
 impl Content {
     /// Ends the sessions that were given up before `before`.
     pub(crate) async fn purge_uploads(
@@ -44,21 +76,48 @@ impl Content {
         purge: Purge,
     ) -> Result<Purged, Error> {
         let mut purged = Purged::default();
+        let mut left = Left::default();
         let mut last: Option<RepositoryName> = None;
         loop {
             let after = last.as_ref().map(RepositoryName::as_str);
             let names = self.names(Holding::Uploads, after, PAGE).await?;
             for name in &names {
-                self.purge_repository(name, before, purge, &mut purged).await?;
+                self.purge_repository(name, before, purge, (&mut purged, &mut left)).await?;
                 if purged.interrupted {
                     return Ok(purged);
                 }
             }
             match names.into_iter().next_back() {
                 Some(name) => last = Some(name),
-                None => return Ok(purged),
+                None => break,
             }
         }
+        self.purge_strays(before, purge, &mut purged, left).await?;
+        Ok(purged)
+    }
+
+    /// Ends what was begun for sessions and is named by none of those that are left.
+    async fn purge_strays(
+        &self,
+        before: SystemTime,
+        purge: Purge,
+        purged: &mut Purged,
+        left: Left,
+    ) -> Result<(), Error> {
+        let Some(writing) = self.begin_write() else {
+            purged.interrupted = true;
+            return Ok(());
+        };
+        let strays = match purge {
+            Purge::Remove => Strays::End,
+            Purge::OnlyCount => Strays::Count,
+        };
+        let before = before.min(self::before(STRAY));
+        let ended = writing.shielded(move |writing| async move {
+            Ok(writing.backend().end_strays(before, left.all(), strays).await?)
+        });
+        purged.strays = ended.await?;
+        Ok(())
     }
 
     async fn purge_repository(
@@ -66,7 +125,7 @@ impl Content {
         repository: &RepositoryName,
         before: SystemTime,
         purge: Purge,
-        purged: &mut Purged,
+        (purged, left): (&mut Purged, &mut Left),
     ) -> Result<(), Error> {
         let entries = match self.backend().list(Folder::Uploads(repository)).await {
             Ok(entries) => entries,
@@ -82,7 +141,11 @@ impl Content {
             let purged_session = writing.shielded(move |writing| async move {
                 writing.purge_session(&name, id, before, purge).await
             });
-            match purged_session.await {
+            let purged_session = purged_session.await;
+            if purge == Purge::OnlyCount || !matches!(purged_session, Ok(true)) {
+                left.push(repository, id);
+            }
+            match purged_session {
                 Ok(true) => purged.ended += 1,
                 Ok(false) | Err(Error::UploadUnknown(_)) => purged.kept += 1,
                 Err(error) => {

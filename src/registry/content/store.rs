@@ -9,9 +9,10 @@ use std::{
 use bytes::Bytes;
 use oci::{Digest, RepositoryName};
 use storage::{
-    Backend, Collected, Driver, Entry, Error, Folder, Key, Kind, Object, Staged, Stat, UploadId,
-    Writer,
+    Backend, Collected, Driver, Entry, Error, Folder, Key, Kind, Object, Staged, Stat, Strays,
+    UploadId, Wish, Writer,
 };
+use tokio::sync::watch;
 
 use crate::metrics::{Action, Actions};
 
@@ -45,6 +46,25 @@ impl Store {
     /// How many bytes there is still room for, where that is known.
     pub(super) async fn room(&self) -> Result<Option<u64>, Error> {
         self.backend.room().await
+    }
+
+    /// Says to others that this process serves the store, until it wishes to leave.
+    pub(super) async fn serve(
+        &self,
+        wish: watch::Receiver<Wish>,
+        tell: impl Fn(Result<(), &Error>) + Send,
+    ) {
+        self.backend.serve(wish, tell).await;
+    }
+
+    /// Ends what was begun for upload sessions and is named by none of them.
+    pub(super) async fn end_strays(
+        &self,
+        before: SystemTime,
+        sessions: Option<Vec<(RepositoryName, UploadId)>>,
+        strays: Strays,
+    ) -> Result<u64, Error> {
+        self.backend.end_strays(before, sessions, strays).await
     }
 
     /// A URL by which a client gets a blob itself, where there is such a thing. The storage is not asked.

@@ -81,6 +81,11 @@ impl Content {
         }
     }
 
+    /// Waits until the registry is read-only, and its last write has ended.
+    pub(crate) async fn still(&self) {
+        self.shared.writes.until(|state| state == READ_ONLY).await;
+    }
+
     /// Waits until the registry takes writes.
     pub(crate) async fn writable(&self) {
         self.shared.writes.until(|state| state & READ_ONLY == 0).await;

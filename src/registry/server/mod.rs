@@ -20,7 +20,7 @@ use std::{
 };
 
 use tokio::{
-    sync::OwnedSemaphorePermit,
+    sync::{OwnedSemaphorePermit, oneshot},
     task::JoinSet,
     time::{sleep, timeout},
 };
@@ -50,6 +50,9 @@ const LAST_WRITES: Duration = Duration::from_secs(5);
 
 /// How long one waits for Redis to hear of the last deletes.
 const LAST_DELETES: Duration = Duration::from_secs(2);
+
+/// How long one waits for others to be told that it is gone.
+const LAST_WORDS: Duration = Duration::from_secs(5);
 
 /// A registry, opened.
 #[derive(Debug)]
@@ -180,8 +183,19 @@ impl Server {
         if let Some(redis) = self.shared.content.redis().cloned() {
             telling.spawn(async move { redis.run().await });
         }
+        let (leave, left) = oneshot::channel::<()>();
+        let mut present = JoinSet::new();
+        let content = self.shared.content.clone();
+        present.spawn(async move {
+            // Nobody sends anything: its end is the sign.
+            content.be_present(async { drop(left.await) }).await;
+        });
         self.accept(listener.into_tokio()?, &room, shutdown).await;
         self.drain(&room).await;
+        drop(leave);
+        if timeout(LAST_WORDS, present.join_next()).await.is_err() {
+            tracing::warn!("the lease on the storage could not be given back: it ends by its age");
+        }
         Ok(())
     }
 

@@ -55,8 +55,10 @@ pub struct Alone {
 /// How a process uses a store beside others.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Access {
-    /// As a server does, or who only looks.
+    /// As a server does, or who changes what nobody else changes meanwhile.
     Shared,
+    /// As who changes nothing.
+    Look,
     /// Nobody else may have it open.
     Alone,
     /// By leave of another process that has it open, and is asked before anything is changed.
@@ -95,7 +97,7 @@ impl Filesystem {
         let root = rustix::fs::open(path, flags, Mode::empty());
         let store = Store::new(root.during("open folder", path.display())?);
         let lease = match access {
-            Access::Shared => Lease::shared(&store)?,
+            Access::Shared | Access::Look => Lease::shared(&store)?,
             Access::Alone => Lease::alone(&store)?,
             Access::Guest => None,
         };

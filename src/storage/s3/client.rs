@@ -25,6 +25,7 @@ use tokio::sync::OnceCell;
 
 use super::{
     attributes::Attributes,
+    lease::Gate,
     pace::Pace,
     store::{Copying, Store},
     wire::Wire,
@@ -87,6 +88,7 @@ pub(super) fn open(options: &S3Config) -> Result<Store, Error> {
         keeps_folders: options.endpoint.is_some(),
         sessions: Arc::default(),
         room: Arc::default(),
+        gate: Gate::default(),
     })
 }
 

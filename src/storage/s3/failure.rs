@@ -166,6 +166,9 @@ impl Refusal {
             "list" => "the credentials lack s3:ListBucket on the bucket",
             "delete" => "the credentials lack s3:DeleteObject on the bucket's objects",
             "list uploads of" => "the credentials lack s3:ListBucketMultipartUploads on the bucket",
+            "list parts of" => {
+                "the credentials lack s3:ListMultipartUploadParts on the bucket's objects"
+            }
             "abort" => "the credentials lack s3:AbortMultipartUpload on the bucket's objects",
             _ => "the credentials lack s3:PutObject on the bucket's objects",
         }

@@ -110,7 +110,11 @@ impl Store {
     }
 
     /// Where the next page begins; none after the last one.
-    fn next_page(&self, folder: &str, page: &ListObjectsV2Output) -> Result<Option<String>, Error> {
+    pub(super) fn next_page(
+        &self,
+        folder: &str,
+        page: &ListObjectsV2Output,
+    ) -> Result<Option<String>, Error> {
         match (page.is_truncated(), &page.next_continuation_token) {
             (Some(true), Some(token)) => Ok(Some(token.clone())),
             // A list that ends early is no list.

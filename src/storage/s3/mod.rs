@@ -6,8 +6,11 @@
 mod attributes;
 mod bulk;
 mod client;
+mod ending;
 mod failure;
 mod folders;
+mod holder;
+mod lease;
 mod multipart;
 mod names;
 mod pace;
@@ -35,10 +38,14 @@ use std::{
 
 use bytes::Bytes;
 use oci::{Digest, RepositoryName};
+use tokio::sync::watch;
 
 use crate::{
-    Driver, Entry, Error, Folder, Key, Kind, Object, Staged, Stat, UploadId, Writer, staged::Place,
+    Access, Driver, Entry, Error, Folder, Key, Kind, Object, Staged, Stat, Strays, UploadId, Wish,
+    Writer, staged::Place,
 };
+use holder::Using;
+use lease::Claim;
 pub(crate) use parts::Parts;
 use store::{Presigned, Store};
 
@@ -46,6 +53,8 @@ use store::{Presigned, Store};
 #[derive(Clone, Debug)]
 pub struct S3 {
     store: Arc<Store>,
+    /// That nobody else changes it, for those who need that.
+    claim: Option<Arc<Claim>>,
 }
 
 impl S3 {
@@ -54,12 +63,58 @@ impl S3 {
     /// # Errors
     /// An option cannot be used, or no request could ever leave.
     pub fn open(options: &crate::S3Config) -> Result<Self, Error> {
-        Ok(Self { store: Arc::new(client::open(options)?) })
+        Ok(Self { store: Arc::new(client::open(options)?), claim: None })
     }
 
     /// Whether a registry has ever put anything there.
     pub(crate) async fn holds_any(&self) -> Result<bool, Error> {
-        boxed(self.store.has_any(&self.store.path("docker/registry/v2"))).await
+        match boxed(self.store.children(&self.store.path("docker/registry/v2"))).await {
+            // Leases are there as soon as it is served.
+            Ok(children) => Ok(children.iter().any(|child| child.name != "regctl")),
+            Err(error) if error.is_not_found() => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Says by a lease that this process serves the bucket, until it wishes to leave. Meanwhile nothing is written without the
+    /// lease. `tell` hears of each renewal.
+    pub(crate) async fn serve(
+        &self,
+        wish: watch::Receiver<Wish>,
+        tell: impl Fn(Result<(), &Error>) + Send,
+    ) {
+        boxed(lease::serve(&self.store, wish, tell)).await;
+    }
+
+    /// The bucket, as long as nobody else uses it otherwise than by this access.
+    ///
+    /// # Errors
+    /// [`Kind::Busy`] while somebody does.
+    pub(crate) async fn claimed(mut self, access: Access) -> Result<Self, Error> {
+        let using = match access {
+            Access::Alone => Using::Alone,
+            Access::Shared => Using::Collects,
+            Access::Look | Access::Guest => return Ok(self),
+        };
+        self.claim = Some(Arc::new(boxed(Claim::take(&self.store, using)).await?));
+        Ok(self)
+    }
+
+    /// Lets others use the bucket again.
+    pub(crate) async fn release(&self) {
+        if let Some(claim) = &self.claim {
+            claim.release().await;
+        }
+    }
+
+    /// Ends, or counts, the multipart uploads that nobody names and to which nothing has come since `before`.
+    pub(crate) async fn end_strays(
+        &self,
+        before: SystemTime,
+        sessions: Option<Vec<(RepositoryName, UploadId)>>,
+        strays: Strays,
+    ) -> Result<u64, Error> {
+        boxed(self.store.end_strays(before, sessions, strays)).await
     }
 
     /// A URL by which a client gets a blob from the bucket for a while; `head` where it asks only for what is said of it.

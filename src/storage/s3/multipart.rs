@@ -86,6 +86,7 @@ impl Multipart {
 
 impl Store {
     pub(super) async fn begin_multipart(&self, path: &str) -> Result<String, Error> {
+        self.may_write("write", path).await?;
         let request = self.client.create_multipart_upload().bucket(&self.bucket).key(path);
         let sent = self.attributes.of_multipart(request).send().await;
         let answer = sent.map_err(|error| self.failed("write", path, &error))?;
@@ -115,6 +116,7 @@ impl Store {
         tags: &[String],
         length: u64,
     ) -> Result<(), Error> {
+        self.may_write("write", path).await?;
         let parts = tags.iter().zip(1..).map(|(tag, number)| {
             CompletedPart::builder().e_tag(tag).part_number(part_number(number)).build()
         });
@@ -131,29 +133,6 @@ impl Store {
         Err(self.refused("write", path, failure))
     }
 
-    /// Ends a multipart upload; its parts are gone. One that is not there is none.
-    pub(super) async fn abort(&self, path: &str, id: &str) -> Result<(), Error> {
-        let request = self.client.abort_multipart_upload().bucket(&self.bucket).key(path);
-        match request.upload_id(id).send().await.map_err(|error| self.failed("abort", path, &error))
-        {
-            Err(error) if !error.is_not_found() => Err(error),
-            _ => Ok(()),
-        }
-    }
-
-    /// Ends all multipart uploads of an object, whoever has begun them.
-    pub(super) async fn abort_all(&self, path: &str) -> Result<(), Error> {
-        let request = self.client.list_multipart_uploads().bucket(&self.bucket).prefix(path);
-        let sent = request.send().await;
-        let answer = sent.map_err(|error| self.failed("list uploads of", path, &error))?;
-        for upload in answer.uploads().iter().filter(|upload| upload.key() == Some(path)) {
-            if let Some(id) = upload.upload_id() {
-                self.abort(path, id).await?;
-            }
-        }
-        Ok(())
-    }
-
     /// Has the store copy an object of `size` bytes. The new one is there whole or not at all.
     pub(super) async fn copy(
         self: &Arc<Self>,
@@ -161,6 +140,7 @@ impl Store {
         to: &str,
         size: u64,
     ) -> Result<(), Error> {
+        self.may_write("copy to", to).await?;
         if size > self.copying.whole {
             return self.copy_in_parts(from, to, size).await;
         }
@@ -176,8 +156,8 @@ impl Store {
             Err(error) => Err(error),
         };
         if copied.is_err() {
-            // The error says more than a second one.
-            let _ = self.abort(to, &id).await;
+            // The error says more than a second one. Parts may be on their way.
+            let _ = self.end_multipart(to, &id).await;
         }
         copied
     }

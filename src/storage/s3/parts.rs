@@ -302,6 +302,11 @@ impl Parts {
         Ok(())
     }
 
+    /// Waits for the parts on their way, whatever becomes of them: none comes after an abort.
+    pub(super) async fn let_arrive(&mut self) {
+        while self.in_flight.join_next().await.is_some() {}
+    }
+
     fn arrived(&mut self, sent: Option<Result<(usize, String), Error>>) -> Result<(), Error> {
         match sent.unwrap_or_else(|| Err(self.error(Kind::Other, "write"))) {
             Ok((number, tag)) => {

@@ -76,7 +76,8 @@ impl Store {
 
 impl Parts {
     /// Forgets what nobody needs: there is such a blob.
-    async fn give_up(self) -> Result<(), Error> {
+    async fn give_up(mut self) -> Result<(), Error> {
+        self.let_arrive().await;
         match self.multipart.known_id() {
             Some(id) if !self.is_complete => self.store.abort(&self.multipart.path, id).await,
             Some(_) | None => Ok(()),

@@ -18,11 +18,16 @@ use aws_sdk_s3::{
 };
 use bytes::{Bytes, BytesMut};
 
-use super::{attributes::Attributes, failure::Failure, room::Room, sessions::Sessions};
+use super::{
+    attributes::Attributes, failure::Failure, lease::Gate, room::Room, sessions::Sessions,
+};
 use crate::{Error, Kind, Stat};
 
 /// What one request deletes at most.
 pub(super) const BATCH: usize = 1000;
+
+/// How often a small object is read whose bytes break off.
+const READS: u32 = 4;
 
 /// A bucket with a folder in it. Clones of its pointer share the connections.
 pub(super) struct Store {
@@ -38,6 +43,8 @@ pub(super) struct Store {
     pub(super) keeps_folders: bool,
     pub(super) sessions: Arc<Sessions>,
     pub(super) room: Arc<Room>,
+    /// Whether it may be written to.
+    pub(super) gate: Gate,
 }
 
 /// How the store copies what is too large for one request.
@@ -96,21 +103,28 @@ impl Store {
         Error::new(kind, operation, self.named(path))
     }
 
-    /// Reads an object of at most `limit` bytes.
+    /// Reads an object of at most `limit` bytes. One that breaks off is read again.
     pub(super) async fn get(&self, path: &str, limit: usize) -> Result<Bytes, Error> {
-        let sent = self.client.get_object().bucket(&self.bucket).key(path).send().await;
-        let answer = sent.map_err(|error| self.failed("read", path, &error))?;
-        let too_large = || self.error(Kind::TooLarge, "read", path);
-        let length = length_of(&answer);
-        if length.is_some_and(|length| length > limit as u64) {
-            return Err(too_large());
-        }
-        let bytes = self.collect(path, answer.body, limit).await?.ok_or_else(too_large)?;
-        match length {
-            Some(length) if length != bytes.len() as u64 => {
-                Err(self.error(Kind::Truncated, "read", path))
+        let mut tries = 1;
+        loop {
+            let sent = self.client.get_object().bucket(&self.bucket).key(path).send().await;
+            let answer = sent.map_err(|error| self.failed("read", path, &error))?;
+            let too_large = || self.error(Kind::TooLarge, "read", path);
+            let length = length_of(&answer);
+            if length.is_some_and(|length| length > limit as u64) {
+                return Err(too_large());
             }
-            _ => Ok(bytes),
+            let read = self.collect(path, answer.body, limit).await;
+            match read.and_then(|bytes| bytes.ok_or_else(too_large)) {
+                Ok(bytes) if length.is_none_or(|length| length == bytes.len() as u64) => {
+                    return Ok(bytes);
+                }
+                Err(error) if error.kind() == Kind::TooLarge || tries == READS => {
+                    return Err(error);
+                }
+                Ok(_) if tries == READS => return Err(self.error(Kind::Truncated, "read", path)),
+                Ok(_) | Err(_) => tries += 1,
+            }
         }
     }
 
@@ -121,13 +135,19 @@ impl Store {
         bytes: u64,
     ) -> Result<(Bytes, SystemTime), Error> {
         let range = format!("bytes=0-{}", bytes.saturating_sub(1));
-        let request = self.client.get_object().bucket(&self.bucket).key(path).range(range);
-        let answer = request.send().await.map_err(|error| self.failed("read", path, &error))?;
-        let modified = time_of(answer.last_modified);
         let limit = usize::try_from(bytes).unwrap_or(usize::MAX);
-        let read = self.collect(path, answer.body, limit).await?;
-        let read = read.ok_or_else(|| self.error(Kind::TooLarge, "read", path))?;
-        Ok((read, modified))
+        let mut tries = 1;
+        loop {
+            let request = self.client.get_object().bucket(&self.bucket).key(path).range(&range);
+            let answer = request.send().await.map_err(|error| self.failed("read", path, &error))?;
+            let modified = time_of(answer.last_modified);
+            match self.collect(path, answer.body, limit).await {
+                Ok(Some(read)) => return Ok((read, modified)),
+                Ok(None) => return Err(self.error(Kind::TooLarge, "read", path)),
+                Err(error) if tries == READS => return Err(error),
+                Err(_) => tries += 1,
+            }
+        }
     }
 
     /// A body in one piece; none if it is longer than `limit`.
@@ -138,7 +158,7 @@ impl Store {
         limit: usize,
     ) -> Result<Option<Bytes>, Error> {
         let mut whole = BytesMut::new();
-        let broken = |error| Error::answered(Kind::Other, "read", self.named(path), error);
+        let broken = |error| Error::answered(Kind::Unavailable, "read", self.named(path), error);
         let mut first = Bytes::new();
         while let Some(piece) = body.try_next().await.map_err(broken)? {
             if first.len() + whole.len() + piece.len() > limit {
@@ -179,6 +199,12 @@ impl Store {
 
     /// Stores an object whose bytes need no hash for the sake of the request: they have one.
     pub(super) async fn put_body(&self, path: &str, body: ByteStream) -> Result<(), Error> {
+        self.may_write("write", path).await?;
+        self.put_free(path, body).await
+    }
+
+    /// The same for what is no content of the registry's.
+    pub(super) async fn put_free(&self, path: &str, body: ByteStream) -> Result<(), Error> {
         let request = self.client.put_object().bucket(&self.bucket).key(path).body(body);
         let request = self.attributes.of_put(request).customize().disable_payload_signing();
         request.send().await.map(drop).map_err(|error| self.failed("write", path, &error))
@@ -186,6 +212,12 @@ impl Store {
 
     /// Deletes an object, whether or not it is there.
     pub(super) async fn delete(&self, path: &str) -> Result<(), Error> {
+        self.may_write("delete", path).await?;
+        self.delete_free(path).await
+    }
+
+    /// The same for what is no content of the registry's.
+    pub(super) async fn delete_free(&self, path: &str) -> Result<(), Error> {
         let sent = self.client.delete_object().bucket(&self.bucket).key(path).send().await;
         match sent.map_err(|error| self.failed("delete", path, &error)) {
             Err(error) if !error.is_not_found() => Err(error),
@@ -201,6 +233,7 @@ impl Store {
                 _ => Ok(()),
             };
         };
+        self.may_write("delete", first).await?;
         let objects = paths.iter().map(|path| {
             ObjectIdentifier::builder().key(path).build().expect("its key is all that it needs")
         });

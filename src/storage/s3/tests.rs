@@ -46,7 +46,7 @@ async fn answering(answers: Vec<Answer>) -> (S3, mpsc::UnboundedReceiver<String>
             stream.shutdown().await.unwrap();
         }
     });
-    (S3 { store: store(&endpoint) }, asked)
+    (S3 { store: store(&endpoint), claim: None }, asked)
 }
 
 /// A whole request, its headers in lower case.
@@ -141,7 +141,7 @@ async fn a_bucket_that_is_not_there_is_no_missing_object() {
 #[tokio::test]
 async fn nobody_there_is_said_as_such() {
     let free = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
-    let s3 = S3 { store: store(&format!("http://{free}")) };
+    let s3 = S3 { store: store(&format!("http://{free}")), claim: None };
     let error = told(&s3.get(Key::Fetched, 10).await.unwrap_err());
     assert!(error.contains("Connection refused"), "{error}");
     assert_eq!(s3.stat(Key::Fetched).await.unwrap_err().kind(), Kind::Unavailable);
@@ -247,4 +247,136 @@ async fn a_list_is_read_to_its_last_page() {
     assert!(asked.recv().await.unwrap().contains("continuation-token=next"));
     let (s3, _asked) = answering(vec![answer(early)]).await;
     assert_eq!(s3.list(Folder::Repositories).await.unwrap_err().kind(), Kind::Truncated);
+}
+
+/// A list of leases, each with its age in seconds.
+fn leases(ages: &[(&str, u32)]) -> Answer {
+    let listed: String = ages
+        .iter()
+        .map(|(name, age)| {
+            let (minute, second) = ((600 - age) / 60, (600 - age) % 60);
+            format!(
+                "<Contents><Key>docker/registry/v2/regctl/leases/{name}</Key>\
+                 <LastModified>2026-01-02T03:{minute:02}:{second:02}Z</LastModified></Contents>"
+            )
+        })
+        .collect();
+    let body =
+        format!("<ListBucketResult><IsTruncated>false</IsTruncated>{listed}</ListBucketResult>");
+    ("200 OK", length(body.len()), body.leak())
+}
+
+fn lease(host: &str, using: &str) -> Answer {
+    let text = format!(
+        "regctl lease 1\nusing {using}\nhost {host}\npid 1\nsince 0\nboot b\nprocesses p\nstarted s\n"
+    );
+    ("200 OK", length(text.len()), text.leak())
+}
+
+#[tokio::test]
+async fn a_lease_is_believed_in_for_two_and_a_half_minutes_by_the_clock_of_the_store() {
+    let id = crate::UploadId::random();
+    let ours = id.to_string();
+    let alone = super::Using::Alone;
+    let listed = leases(&[("dead", 150), (&ours, 0), ("alive", 149)]);
+    let (s3, mut asked) = answering(vec![listed, lease("node-2", "writes")]).await;
+    let other = s3.store.in_the_way(id, alone).await.unwrap().unwrap();
+    let said = "a registry serves it: host `node-2`, pid 1, since 1970-01-01T00:00:00Z";
+    assert_eq!(other.to_string(), said);
+    asked.recv().await.unwrap();
+    assert!(asked.recv().await.unwrap().contains("leases/alive"));
+    // One that cannot be read may be anybody's.
+    let listed = leases(&[(&ours, 0), ("strange", 0)]);
+    let (s3, _asked) = answering(vec![listed, ("200 OK", length(3), "???")]).await;
+    assert!(s3.store.in_the_way(id, alone).await.unwrap().is_some());
+    // One that is gone by now is nobody's.
+    let listed = leases(&[(&ours, 0), ("gone", 0)]);
+    let (s3, _asked) = answering(vec![listed, ("404 Not Found", String::new(), "")]).await;
+    assert!(s3.store.in_the_way(id, alone).await.unwrap().is_none());
+}
+
+#[tokio::test]
+async fn where_ones_own_lease_is_not_listed_nobody_knows_of_others() {
+    let (s3, _asked) = answering(vec![leases(&[("another", 300)])]).await;
+    let id = crate::UploadId::random();
+    let error = s3.store.in_the_way(id, super::Using::Alone).await.unwrap_err();
+    assert_eq!(error.kind(), Kind::Denied);
+    assert!(told(&error).contains("does not list what was just written"), "{}", told(&error));
+}
+
+/// A list of the multipart uploads of `a`, as one page of several where another one follows.
+fn uploads(ids: &[&str], more: bool) -> Answer {
+    let listed: String = ids
+        .iter()
+        .map(|id| format!("<Upload><Key>a</Key><UploadId>{id}</UploadId></Upload>"))
+        .collect();
+    let next = if more { "<NextUploadIdMarker>next</NextUploadIdMarker>" } else { "" };
+    let body = format!(
+        "<ListMultipartUploadsResult><IsTruncated>{more}</IsTruncated>{next}{listed}</ListMultipartUploadsResult>"
+    );
+    ("200 OK", length(body.len()), body.leak())
+}
+
+fn no_parts() -> Answer {
+    refusal("404 Not Found", "NoSuchUpload")
+}
+
+fn a_part(modified: &str) -> Answer {
+    let body = format!(
+        "<ListPartsResult><IsTruncated>false</IsTruncated><Part><PartNumber>1</PartNumber>\
+         <LastModified>{modified}</LastModified><Size>1</Size></Part></ListPartsResult>"
+    );
+    ("200 OK", length(body.len()), body.leak())
+}
+
+/// The methods and targets of all requests.
+async fn all(mut asked: mpsc::UnboundedReceiver<String>) -> Vec<String> {
+    let mut lines = Vec::new();
+    while let Some(request) = asked.recv().await {
+        lines.push(request.lines().next().unwrap().to_owned());
+    }
+    lines
+}
+
+#[tokio::test]
+async fn an_upload_that_a_late_part_brings_back_is_aborted_again() {
+    let aborted = || ("204 No Content", String::new(), "");
+    let mut answers = vec![a_part("2999-01-01T00:00:00Z"), aborted()];
+    // It is gone, and then it is not.
+    answers.extend([no_parts(), uploads(&[], false), no_parts(), uploads(&["id"], false)]);
+    answers.push(aborted());
+    // Its parts alone are seen.
+    answers.extend([a_part("2999-01-01T00:00:00Z"), aborted()]);
+    answers.extend((0..4).flat_map(|_| [no_parts(), uploads(&["another"], false)]));
+    let expected = answers.len();
+    let (s3, asked) = answering(answers).await;
+    s3.store.end_multipart("a", "id").await.unwrap();
+    let asked = all(asked).await;
+    assert_eq!(asked.len(), expected);
+    assert_eq!(asked.iter().filter(|line| line.starts_with("delete")).count(), 3, "{asked:#?}");
+}
+
+#[tokio::test]
+async fn an_upload_of_long_ago_is_aborted_once() {
+    let answers = vec![a_part("2001-01-01T00:00:00Z"), ("204 No Content", String::new(), "")];
+    let (s3, asked) = answering(answers).await;
+    s3.store.end_multipart("a", "id").await.unwrap();
+    assert_eq!(all(asked).await.len(), 2);
+}
+
+#[tokio::test]
+async fn uploads_are_ended_to_the_last_page() {
+    let long_ago = || a_part("2001-01-01T00:00:00Z");
+    let aborted = || ("204 No Content", String::new(), "");
+    let lists = [uploads(&["one"], true), uploads(&["two"], false)];
+    let ends = [long_ago(), aborted(), long_ago(), aborted()];
+    let (s3, asked) = answering(lists.into_iter().chain(ends).collect()).await;
+    s3.store.end_multiparts("a").await.unwrap();
+    let asked = all(asked).await;
+    assert!(asked[1].contains("upload-id-marker=next"), "{asked:#?}");
+    assert!(asked[3].contains("uploadid=one") && asked[5].contains("uploadid=two"), "{asked:#?}");
+    // A page that leads nowhere is no end.
+    let (s3, _asked) = answering(vec![uploads(&[], true), uploads(&[], true)]).await;
+    let error = s3.store.end_multiparts("a").await.unwrap_err();
+    assert_eq!(error.kind(), Kind::Truncated);
 }

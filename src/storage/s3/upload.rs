@@ -175,15 +175,17 @@ impl Store {
             Err(error) if error.is_not_found() => None,
             Err(error) => return Err(error),
         };
-        if let Some(Record { blob: Some(digest), multipart: Some(multipart), .. }) = record {
-            self.abort(&self.path(Key::Blob(&digest)), &multipart).await?;
+        let data = self.path(Key::UploadData(repository, &id));
+        if let Some(Record { blob, multipart: Some(multipart), is_complete: false, .. }) = record {
+            let path = blob.map_or_else(|| data.clone(), |blob| self.path(Key::Blob(&blob)));
+            self.end_multipart(&path, &multipart).await?;
         }
         // Also those of a process that has died before it could write down that it has begun one.
-        self.abort_all(&self.path(Key::UploadData(repository, &id))).await?;
+        self.end_multiparts(&data).await?;
         self.delete_inside(&folder).await
     }
 
-    fn unreadable(&self, path: &str) -> Error {
+    pub(super) fn unreadable(&self, path: &str) -> Error {
         self.error(Kind::Truncated, "read", path)
     }
 }

@@ -5,11 +5,17 @@
     reason = "a test fails by panicking, and its files are its own"
 )]
 
-use std::future::poll_fn;
+use std::{
+    future::poll_fn,
+    time::{Duration, SystemTime},
+};
 
 use bytes::Bytes;
 use oci::{Algorithm, Digest, RepositoryName};
-use storage::{Driver, Error, Folder, Key, Kind, S3, S3Config, S3Credentials, UploadId, Writer};
+use storage::{
+    Backend, Driver, Error, Folder, Key, Kind, S3, S3Config, S3Credentials, Strays, UploadId,
+    Writer,
+};
 
 #[path = "../../../tests/it/support/seaweed.rs"]
 mod seaweed;
@@ -240,6 +246,47 @@ async fn a_session_that_is_given_up_leaves_no_parts() {
         let again = world.second.end_upload(&world.name, id).await.unwrap_err();
         assert!(again.is_not_found());
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs weed: run cargo xtask test"]
+async fn parts_that_no_session_names_go_once_they_are_old() {
+    let world = World::new();
+    let backend = Backend::S3(world.second.clone());
+    let old = SystemTime::now() + Duration::from_secs(3600);
+    let mut sessions = Vec::new();
+    for (aimed, is_known) in [(false, false), (true, false), (false, true), (true, true)] {
+        let id = world.begin().await;
+        let mut writer = world.first.append(&world.name, id).await.unwrap();
+        if aimed {
+            writer.become_blob(&digest(b"never")).await.unwrap();
+        }
+        write(&mut writer, &pattern(1, 11 * MIB)).await.unwrap();
+        writer.close().await.unwrap();
+        if is_known {
+            sessions.push((world.name.clone(), id));
+        } else {
+            // Nothing of the session is left but its parts.
+            world.first.delete_folder(Folder::Upload(&world.name, &id)).await.unwrap();
+        }
+    }
+    assert_eq!(world.multiparts(), 4);
+    let young = SystemTime::now() - Duration::from_secs(3600);
+    let end = |before, sessions| backend.end_strays(before, sessions, Strays::End);
+    assert_eq!(end(young, Some(sessions.clone())).await.unwrap(), 0);
+    let counted = backend.end_strays(old, Some(sessions.clone()), Strays::Count).await.unwrap();
+    assert_eq!((counted, world.multiparts()), (2, 4));
+    // What a session may name stays while not all sessions are known.
+    assert_eq!(end(old, None).await.unwrap(), 1);
+    assert_eq!(end(old, Some(sessions.clone())).await.unwrap(), 1);
+    assert_eq!(world.multiparts(), 2);
+    for (name, id) in sessions {
+        let mut writer = world.second.append(&name, id).await.unwrap();
+        assert_eq!(writer.offset().await.unwrap(), 11 * MIB as u64);
+        drop(writer);
+        world.second.end_upload(&name, id).await.unwrap();
+    }
+    assert_eq!(world.multiparts(), 0);
 }
 
 #[tokio::test(flavor = "multi_thread")]

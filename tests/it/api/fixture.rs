@@ -24,6 +24,23 @@ pub(crate) struct Registry {
     port: u16,
 }
 
+/// A registry that does not run.
+pub(crate) struct Stopped {
+    world: World,
+}
+
+impl Stopped {
+    /// Runs a command on its configuration.
+    pub(crate) fn run(&self, arguments: &[&str]) -> Ran {
+        run(&self.world, arguments)
+    }
+}
+
+fn run(world: &World, arguments: &[&str]) -> Ran {
+    let path = world.path("config.yml");
+    world.run(&[arguments, &[path.to_str().unwrap()]].concat())
+}
+
 /// What stands at a path: a folder, or a file with its bytes.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(crate) enum Entry {
@@ -67,6 +84,18 @@ impl Registry {
         Self::on(self.world, settings)
     }
 
+    /// Ends it as an administrator does; what it returns runs commands on its configuration.
+    pub(crate) fn stopped(self) -> Stopped {
+        assert_eq!(self.server.stop(Signal::SIGTERM).exit, 0);
+        Stopped { world: self.world }
+    }
+
+    /// Ends it as a power failure does, and keeps its configuration.
+    pub(crate) fn killed(self) -> Stopped {
+        assert_ne!(self.server.stop(Signal::SIGKILL).exit, 0);
+        Stopped { world: self.world }
+    }
+
     /// Ends it as a power failure does.
     pub(crate) fn kill(self) {
         assert_ne!(self.server.stop(Signal::SIGKILL).exit, 0);
@@ -79,8 +108,7 @@ impl Registry {
 
     /// Runs another command on its configuration.
     pub(crate) fn run(&self, arguments: &[&str]) -> Ran {
-        let path = self.world.path("config.yml");
-        self.world.run(&[arguments, &[path.to_str().unwrap()]].concat())
+        run(&self.world, arguments)
     }
 
     pub(crate) fn port(&self) -> u16 {

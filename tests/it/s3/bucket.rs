@@ -59,7 +59,7 @@ impl Bucket {
         Peer::on(&self.storage())
     }
 
-    /// The names of all objects in a folder below `docker/registry/v2`.
+    /// The names of all objects in a folder below `docker/registry/v2`, but for leases.
     pub(super) fn names(&self, folder: &str) -> Vec<String> {
         let prefix = format!("{}/docker/registry/v2/{folder}", self.root);
         let query = format!("/{}?list-type=2&max-keys=1000&prefix={prefix}", Seaweed::BUCKET);
@@ -69,6 +69,7 @@ impl Bucket {
         assert!(listed.status.success(), "{text}");
         let keys = text.split("<Key>").skip(1).map(|rest| rest.split('<').next().unwrap());
         let below = format!("{}/docker/registry/v2/", self.root);
-        keys.map(|key| key.strip_prefix(&below).unwrap().to_owned()).collect()
+        let names = keys.map(|key| key.strip_prefix(&below).unwrap().to_owned());
+        names.filter(|name| !name.starts_with("regctl/")).collect()
     }
 }

@@ -46,17 +46,18 @@ fn what_no_tag_leads_to_goes_and_the_rest_is_pulled() {
     assert!(ran.stdout.contains(&old.digest().to_string()), "{}", ran.stdout);
     assert_eq!(bucket.names("").into_iter().collect::<BTreeSet<_>>(), before);
 
-    let ran = registry.run(&COLLECT);
+    let stopped = registry.stopped();
+    let ran = stopped.run(&COLLECT);
     assert_eq!(ran.exit, 0, "{ran:?}");
     assert!(ran.stdout.contains("1 manifests eligible for deletion"), "{}", ran.stdout);
     let after = bucket.names("");
     assert!(!after.iter().any(|name| name.contains(old.digest().hex().as_str())), "{after:#?}");
     assert!(after.len() < before.len());
-    for wire in [Wire::from(&registry), Wire::from(&bucket.peer())] {
+    for wire in [Wire::from(&bucket.ours()), Wire::from(&bucket.peer())] {
         assert_eq!(wire.bytes("app/manifests/v1"), new.manifest);
     }
     // The next one has nothing left to do.
-    let ran = registry.run(&COLLECT);
+    let ran = stopped.run(&COLLECT);
     assert!(ran.stdout.contains("0 manifests eligible for deletion"), "{}", ran.stdout);
     assert_eq!(bucket.names(""), after);
 }
@@ -69,9 +70,9 @@ fn everything_that_a_tag_leads_to_survives_a_collection() {
     let wire = Wire::from(&registry);
     states::write(&wire, Writer::Ours);
     let before = tagged(&wire);
-    let ran = registry.run(&COLLECT);
+    let ran = registry.stopped().run(&COLLECT);
     assert_eq!(ran.exit, 0, "{ran:?}");
-    assert_eq!(tagged(&wire), before);
+    assert_eq!(tagged(&Wire::from(&bucket.ours())), before);
     assert_eq!(tagged(&Wire::from(&bucket.peer())), before);
 }
 
@@ -82,18 +83,20 @@ fn what_is_in_quarantine_comes_back() {
     let registry = bucket.ours();
     let (old, _) = images(&registry);
     let before: BTreeSet<String> = bucket.names("").into_iter().collect();
-    let ran = registry.run(&["registry", "garbage-collect", "-m", "--quarantine", "7d", "--json"]);
+    let stopped = registry.stopped();
+    let ran = stopped.run(&["registry", "garbage-collect", "-m", "--quarantine", "7d", "--json"]);
     assert_eq!(ran.exit, 0, "{ran:?}");
     let report: serde_json::Value = serde_json::from_str(&ran.stdout).unwrap();
-    let mut client = registry.client();
-    client.get(&format!("/v2/app/manifests/{}", old.digest())).expect(404);
+    let registry = bucket.ours();
+    registry.client().get(&format!("/v2/app/manifests/{}", old.digest())).expect(404);
+    registry.stopped();
     let run = report["run"].as_str().unwrap();
     assert!(!bucket.names(&format!("regctl-trash/{run}/blobs/")).is_empty());
 
-    let ran = registry.run(&["registry", "garbage-collect", "--undo", run]);
+    let ran = stopped.run(&["registry", "garbage-collect", "--undo", run]);
     assert_eq!(ran.exit, 0, "{ran:?}");
     assert_eq!(bucket.names("").into_iter().collect::<BTreeSet<_>>(), before);
-    client.get(&format!("/v2/app/manifests/{}", old.digest())).expect(200);
+    bucket.ours().client().get(&format!("/v2/app/manifests/{}", old.digest())).expect(200);
 }
 
 #[test]

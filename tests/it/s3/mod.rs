@@ -5,6 +5,7 @@ mod api;
 mod bucket;
 mod collected;
 mod instance;
+mod leases;
 mod refused;
 mod uploads;
 mod upstream;

@@ -131,10 +131,10 @@ async fn where_nobody_serves_the_same_is_done_here_and_nobody_else_may_come() {
         running.folder().join("data").display()
     );
     let config = Config::parse(&text, &[]).unwrap().config;
-    assert!(matches!(Changer::alone(&config), Err(Error::Busy(_))));
+    assert!(matches!(Changer::alone(&config).await, Err(Error::Busy(_))));
     let folder = running.into_folder().await;
-    let mut changer = Changer::alone(&config).unwrap();
-    assert!(matches!(Changer::alone(&config), Err(Error::Busy(_) | Error::Storage(_))));
+    let mut changer = Changer::alone(&config).await.unwrap();
+    assert!(matches!(Changer::alone(&config).await, Err(Error::Busy(_) | Error::Storage(_))));
     let gone = [change(Act::Delete, "one", one)];
     assert_eq!(changer.change(&gone).await.unwrap(), [Changed::Done]);
     changer.close().await;

@@ -1,0 +1,412 @@
+//! Who uses the bucket: every process that serves or changes it keeps an object in `docker/registry/v2/regctl/leases`.
+//!
+//! Each writes its lease first and looks at those of others then. So of two that must keep away from each other at least
+//! one sees the other, and yields; nothing is needed of a store but that what was written is listed, which each sees of its
+//! own lease. A lease is written again every [`RENEWED`], and one that is [`DEAD`] old is that of a dead process: by the
+//! store's clock, which has written the age of both. A process that could not renew its own for [`VALID`] writes
+//! nothing any more until it has taken a new one; what it has sent by then has the time until [`DEAD`] to arrive.
+
+use std::{
+    error::Error as StdError,
+    fmt, mem,
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
+
+use tokio::{
+    sync::watch,
+    time::{Instant, sleep, timeout},
+};
+
+use super::{
+    boxed,
+    holder::{Holder, LEASE_BYTES, Using},
+    store::{Store, time_of},
+};
+use crate::{Error, Kind, UploadId, Wish};
+
+const FOLDER: &str = "docker/registry/v2/regctl/leases";
+
+/// How often a lease is written again.
+const RENEWED: Duration = Duration::from_secs(15);
+
+/// How soon it is tried again to get one.
+const RETRIED: Duration = Duration::from_secs(2);
+
+/// How long one try may take.
+const TRIED: Duration = Duration::from_secs(20);
+
+/// How long who has a lease relies on it.
+const VALID: Duration = Duration::from_secs(60);
+
+/// After how long others no longer believe in it.
+const DEAD: Duration = Duration::from_secs(150);
+
+/// After how long what is left of it is swept.
+const SWEPT: Duration = Duration::from_secs(24 * 3600);
+
+/// How long a write waits for the lease that it needs.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// How long a collection waits for registries to be read-only that were told to.
+const SWITCHING: Duration = Duration::from_secs(30);
+
+/// How often it is looked whether they are.
+const SWITCHED: Duration = Duration::from_millis(500);
+
+/// Pages of leases: more than anybody has processes.
+const PAGES: usize = 20;
+
+/// Whether this process may write to the bucket now.
+#[derive(Debug)]
+pub(super) struct Gate {
+    state: watch::Sender<State>,
+}
+
+#[derive(Clone, Debug)]
+enum State {
+    /// Nobody keeps a lease: whoever uses this knows that nobody else does.
+    Free,
+    /// There is no lease yet, or none any more.
+    Waiting,
+    Until(Instant),
+    /// Somebody else has the bucket.
+    Closed(Arc<Holder>),
+}
+
+impl Default for Gate {
+    fn default() -> Self {
+        Self { state: watch::Sender::new(State::Free) }
+    }
+}
+
+impl Gate {
+    fn set(&self, state: State) {
+        self.state.send_replace(state);
+    }
+
+    /// Waits for a moment in which it may be written; else says why it may not.
+    async fn pass(&self) -> Result<(), Barred> {
+        if let State::Free = *self.state.borrow() {
+            return Ok(());
+        }
+        let mut state = self.state.subscribe();
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            match &*state.borrow_and_update() {
+                State::Free => return Ok(()),
+                State::Until(until) if *until > Instant::now() => return Ok(()),
+                State::Closed(holder) => return Err(Barred::Others(Arc::clone(holder))),
+                State::Until(_) | State::Waiting => {}
+            }
+            let left = deadline.saturating_duration_since(Instant::now());
+            // The sender is this gate's.
+            if !matches!(timeout(left, state.changed()).await, Ok(Ok(()))) {
+                return Err(Barred::NoLease);
+            }
+        }
+    }
+}
+
+/// Why nothing may be written to the bucket, or it may not be had.
+#[derive(Debug)]
+enum Barred {
+    Others(Arc<Holder>),
+    NoLease,
+    /// What was written is not listed.
+    Unlisted,
+}
+
+impl fmt::Display for Barred {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Others(holder) => write!(
+                f,
+                "{holder} (if that process is dead, its lease ends {} s after it was renewed last)",
+                DEAD.as_secs()
+            ),
+            Self::NoLease => f.write_str(
+                "this process has no lease on the bucket, so that a collection elsewhere would not know of it",
+            ),
+            Self::Unlisted => f.write_str(
+                "the store does not list what was just written, so that nobody can know who else uses the bucket",
+            ),
+        }
+    }
+}
+
+impl StdError for Barred {}
+
+/// The lease of another process.
+#[derive(Debug)]
+struct Other {
+    path: String,
+    age: Duration,
+}
+
+impl Store {
+    /// Fails while somebody has the bucket who may rely on nothing being written.
+    pub(super) async fn may_write(&self, operation: &'static str, path: &str) -> Result<(), Error> {
+        self.gate.pass().await.map_err(|barred| {
+            Error::answered(Kind::Unavailable, operation, self.named(path), barred)
+        })
+    }
+
+    fn lease_path(&self, id: UploadId) -> String {
+        self.path(format_args!("{FOLDER}/{id}"))
+    }
+
+    async fn write_lease(&self, id: UploadId, holder: &Holder) -> Result<(), Error> {
+        let path = self.lease_path(id);
+        match timeout(TRIED, self.put_free(&path, holder.to_bytes().into())).await {
+            Ok(written) => written,
+            Err(_) => Err(self.error(Kind::Unavailable, "lease", &path)),
+        }
+    }
+
+    /// Removes a lease; what is left of it ends by its age.
+    async fn drop_lease(&self, id: UploadId) {
+        let path = self.lease_path(id);
+        let folder = self.path(FOLDER);
+        let paths = self.with_folders(&folder, vec![path]);
+        for path in paths {
+            // Nobody can do anything about it.
+            let _ = timeout(TRIED, self.delete_free(&path)).await;
+        }
+    }
+
+    /// Who has a lease to whom one that was just written has to yield; none if nobody does.
+    pub(super) async fn in_the_way(
+        &self,
+        id: UploadId,
+        using: Using,
+    ) -> Result<Option<Holder>, Error> {
+        for other in self.others(id).await? {
+            if other.age >= SWEPT {
+                // It would be looked at for ever.
+                let _ = self.delete_free(&other.path).await;
+            }
+            if other.age >= DEAD {
+                continue;
+            }
+            let holder = match self.get(&other.path, LEASE_BYTES).await {
+                Ok(bytes) => Holder::parse(&bytes).unwrap_or_else(Holder::unknown),
+                Err(error) if error.is_not_found() => continue,
+                Err(error) if error.kind() == Kind::TooLarge => Holder::unknown(),
+                Err(error) => return Err(error),
+            };
+            if using.yields_to(holder.using) && !holder.is_gone() {
+                return Ok(Some(holder));
+            }
+        }
+        Ok(None)
+    }
+
+    /// The leases of others, and how old they were when this one was written.
+    async fn others(&self, id: UploadId) -> Result<Vec<Other>, Error> {
+        let folder = self.path(FOLDER);
+        let (ours, mut written, mut next) = (self.lease_path(id), None, None);
+        let mut found: Vec<(String, SystemTime)> = Vec::new();
+        for _ in 0..PAGES {
+            let request = self.client.list_objects_v2().bucket(&self.bucket);
+            let request = request.prefix(format!("{folder}/")).set_continuation_token(next.take());
+            let sent = request.send().await;
+            let page = sent.map_err(|error| self.failed("list", &folder, &error))?;
+            next = self.next_page(&folder, &page)?;
+            for object in page.contents.unwrap_or_default() {
+                let modified = time_of(object.last_modified);
+                match object.key {
+                    Some(path) if path == ours => written = Some(modified),
+                    Some(path) if !path.ends_with('/') => found.push((path, modified)),
+                    Some(_) | None => {}
+                }
+            }
+            if next.is_none() {
+                break;
+            }
+        }
+        let unlisted =
+            || Error::answered(Kind::Denied, "lease", self.named(&ours), Barred::Unlisted);
+        let written = written.filter(|_| next.is_none()).ok_or_else(unlisted)?;
+        let age = |modified| written.duration_since(modified).unwrap_or_default();
+        Ok(found.into_iter().map(|(path, modified)| Other { age: age(modified), path }).collect())
+    }
+
+    fn busy(&self, holder: Holder) -> Error {
+        let place = self.named(self.prefix.trim_end_matches('/'));
+        Error::answered(Kind::Busy, "lease", place, Barred::Others(Arc::new(holder)))
+    }
+}
+
+/// The lease of a registry that serves.
+#[derive(Debug)]
+struct Serving<'a> {
+    store: &'a Store,
+    /// A new one for each way to use the bucket: what is late of an old one says nothing of it.
+    id: UploadId,
+    /// The one before, while it may be there.
+    before: Option<UploadId>,
+    holder: Holder,
+    /// Until when it is relied on; none while it does not let this process write.
+    until: Option<Instant>,
+}
+
+impl Serving<'_> {
+    /// Writes the lease once more, and looks at others where they may have come meanwhile.
+    async fn renew(&mut self, using: Using) -> Result<(), Error> {
+        if self.holder.using != using {
+            self.store.gate.set(State::Waiting);
+            self.until = None;
+            self.before = Some(mem::replace(&mut self.id, UploadId::random()));
+            self.holder.using = using;
+        }
+        let asked = Instant::now();
+        self.store.write_lease(self.id, &self.holder).await?;
+        if let Some(before) = self.before.take() {
+            self.store.drop_lease(before).await;
+        }
+        if using != Using::Writes {
+            return Ok(());
+        }
+        if self.until.is_none_or(|until| until <= Instant::now()) {
+            self.until = None;
+            if let Some(holder) = self.store.in_the_way(self.id, using).await? {
+                let busy = self.store.busy(holder.clone());
+                // Who has the bucket must not wait for this one.
+                self.store.drop_lease(self.id).await;
+                self.id = UploadId::random();
+                self.store.gate.set(State::Closed(Arc::new(holder)));
+                return Err(busy);
+            }
+        }
+        let until = asked + VALID;
+        self.until = Some(until);
+        self.store.gate.set(State::Until(until));
+        Ok(())
+    }
+
+    async fn leave(self) {
+        for id in [self.before, Some(self.id)].into_iter().flatten() {
+            self.store.drop_lease(id).await;
+        }
+    }
+}
+
+/// Keeps a lease for a registry that serves, until it wishes to leave.
+pub(super) async fn serve(
+    store: &Store,
+    mut wish: watch::Receiver<Wish>,
+    tell: impl Fn(Result<(), &Error>) + Send,
+) {
+    store.gate.set(State::Waiting);
+    let holder = Holder::this(Using::Writes);
+    let mut serving = Serving { store, id: UploadId::random(), before: None, holder, until: None };
+    loop {
+        let wished = *wish.borrow_and_update();
+        let using = match wished {
+            Wish::Write => Using::Writes,
+            Wish::Read => Using::Reads,
+            Wish::Leave => return serving.leave().await,
+        };
+        let renewed = serving.renew(using).await;
+        tell(renewed.as_ref().copied());
+        let pause = if renewed.is_ok() { RENEWED } else { RETRIED };
+        tokio::select! {
+            () = sleep(pause) => {}
+            changed = wish.changed() => if changed.is_err() {
+                return serving.leave().await;
+            }
+        }
+    }
+}
+
+/// The bucket, claimed by a process that changes it while nobody writes. Dropped, it is given back, if there is time.
+#[derive(Debug)]
+pub(crate) struct Claim {
+    leave: watch::Sender<bool>,
+    is_over: watch::Receiver<bool>,
+}
+
+impl Claim {
+    /// Claims the bucket.
+    ///
+    /// # Errors
+    /// [`Kind::Busy`] while somebody uses it in a way that this excludes.
+    pub(super) async fn take(store: &Arc<Store>, using: Using) -> Result<Self, Error> {
+        let claimed = Claimed { store: Arc::clone(store), id: UploadId::random(), using };
+        let until = match claimed.alone().await {
+            Ok(until) => until,
+            Err(error) => {
+                store.drop_lease(claimed.id).await;
+                return Err(error);
+            }
+        };
+        store.gate.set(State::Until(until));
+        let (leave, left) = watch::channel(false);
+        let (over, is_over) = watch::channel(false);
+        tokio::spawn(boxed(async move {
+            claimed.keep(until, left).await;
+            claimed.store.drop_lease(claimed.id).await;
+            over.send_replace(true);
+        }));
+        Ok(Self { leave, is_over })
+    }
+
+    /// Gives it back now.
+    pub(super) async fn release(&self) {
+        self.leave.send_replace(true);
+        // It ends by its age where it cannot be given back.
+        let _ = timeout(TRIED, self.is_over.clone().wait_for(|over| *over)).await;
+    }
+}
+
+#[derive(Debug)]
+struct Claimed {
+    store: Arc<Store>,
+    id: UploadId,
+    using: Using,
+}
+
+impl Claimed {
+    /// Waits until nobody is in the way, where that can be; returns how long the claim is good for.
+    async fn alone(&self) -> Result<Instant, Error> {
+        let deadline = Instant::now() + SWITCHING;
+        loop {
+            let asked = Instant::now();
+            self.store.write_lease(self.id, &Holder::this(self.using)).await?;
+            let Some(other) = self.store.in_the_way(self.id, self.using).await? else {
+                return Ok(asked + VALID);
+            };
+            // A registry that was told to is read-only in a moment.
+            let may_change = self.using == Using::Collects && other.using == Using::Writes;
+            if !may_change || Instant::now() >= deadline {
+                return Err(self.store.busy(other));
+            }
+            sleep(SWITCHED).await;
+        }
+    }
+
+    /// Renews the claim. One that could not be renewed in time is lost for good: others have taken its owner for dead.
+    async fn keep(&self, mut until: Instant, mut left: watch::Receiver<bool>) {
+        let (holder, mut pause) = (Holder::this(self.using), RENEWED);
+        loop {
+            tokio::select! {
+                () = sleep(pause) => {}
+                // Given back, or dropped.
+                _ = left.changed() => break,
+            }
+            let asked = Instant::now();
+            let renewed = self.store.write_lease(self.id, &holder).await;
+            if Instant::now() >= until {
+                break;
+            }
+            pause = RETRIED;
+            if renewed.is_ok() {
+                until = asked + VALID;
+                pause = RENEWED;
+                self.store.gate.set(State::Until(until));
+            }
+        }
+        self.store.gate.set(State::Waiting);
+    }
+}
