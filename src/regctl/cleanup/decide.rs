@@ -232,6 +232,12 @@ fn stays(
     if !policies.iter().any(|applied| applied.runs) {
         return keep("no policy is due".to_owned(), None);
     }
+    // Its subject may have its tags in another repository: only whoever names it means it.
+    let name = tagged.tag.as_str();
+    let is_named = |it: &Applied<'_>| it.runs && it.policy.rules.name_regex_delete.matches(name);
+    if !staying.leaving.contains(stem) && !policies.iter().any(is_named) {
+        return keep("no policy that is due names it in `name_regex_delete`".to_owned(), None);
+    }
     // Nothing of this run leaves it alone: it may be older than the tag that it waits for.
     let grace = policies.iter().filter_map(|it| it.policy.rules.older_than).max();
     let grace = grace.unwrap_or_default().max(BEFORE_ITS_SUBJECT);

@@ -50,7 +50,7 @@ pub(crate) struct Args {
 }
 
 /// Tags that are told of at once, and written down by who has started this.
-const BATCH: usize = 1000;
+const BATCH: usize = Changer::BATCH;
 
 /// Failures that are listed.
 const FAILURES_MAX: usize = 100;

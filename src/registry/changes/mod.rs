@@ -21,9 +21,6 @@ pub(crate) use words::{Batch, BatchAnswer, PATH};
 /// Changes that are made side by side: each waits for the disk.
 const SIDE_BY_SIDE: usize = 64;
 
-/// Changes that are sent at once.
-const BATCH: usize = 500;
-
 /// What is to be done to one tag.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Change {
@@ -100,6 +97,9 @@ pub enum Error {
 }
 
 impl Changer {
+    /// Changes that are sent at once: of more, some may be made whose answers are lost with an error.
+    pub const BATCH: usize = 500;
+
     /// Has the registry make the changes at the other end of a connection to an admin socket.
     ///
     /// # Errors
@@ -131,7 +131,7 @@ impl Changer {
     /// No more are made. Some of these may be.
     pub async fn change(&mut self, changes: &[Change]) -> Result<Vec<Changed>, Error> {
         let mut changed = Vec::with_capacity(changes.len());
-        for batch in changes.chunks(BATCH) {
+        for batch in changes.chunks(Self::BATCH) {
             let answers = match &mut self.0 {
                 Kind::Beside(wire) => {
                     let answer: BatchAnswer = wire.ask(PATH, &Batch::of(batch)).await?;

@@ -196,9 +196,15 @@ async fn pushed<S: Bulk>(store: &S, stored: &Stored) -> Result<Vec<Option<Offset
     for some in stored.tags.chunks(BATCH) {
         let items = some.iter().map(|it| Item::Tag(stored.name.clone(), it.tag.clone())).collect();
         let stats = store.stat(items).await?.into_iter();
-        pushed.extend(stats.map(|stat| stat.ok().map(|stat| stat.modified.into())));
+        pushed.extend(stats.map(|stat| stat.ok().and_then(|stat| date(stat.modified))));
     }
     Ok(pushed)
+}
+
+/// A file's time, if it is a date: some filesystems keep years that no calendar has.
+fn date(time: SystemTime) -> Option<OffsetDateTime> {
+    let age = time.duration_since(SystemTime::UNIX_EPOCH).ok()?;
+    OffsetDateTime::from_unix_timestamp_nanos(age.as_nanos().try_into().ok()?).ok()
 }
 
 /// A manifest and all that are below it, each once, and whether they are all understood.

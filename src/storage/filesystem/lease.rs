@@ -46,6 +46,11 @@ impl Lease {
         take(&self.0, FlockOperation::NonBlockingLockExclusive)
     }
 
+    /// Shares it again, at once; no where somebody else has come between.
+    pub(super) fn is_shared_again(&self) -> bool {
+        take(&self.0, FlockOperation::NonBlockingLockShared).is_ok()
+    }
+
     /// Shares it again. Whoever has taken the folder alone for a moment is waited for.
     pub(super) fn share(&self) -> Result<(), Error> {
         take(&self.0, FlockOperation::LockShared)

@@ -49,7 +49,8 @@ pub struct Filesystem {
 /// The folder without others: who opens it meanwhile is refused. Dropped, it is shared again.
 #[derive(Debug)]
 pub struct Alone {
-    lease: Arc<Lease>,
+    /// There until it is dropped.
+    lease: Option<Arc<Lease>>,
 }
 
 /// How a process uses a store beside others.
@@ -117,8 +118,8 @@ impl Filesystem {
         let no_locks = || Error::new(Kind::Denied, "lease", "a filesystem without locks");
         let lease = Arc::clone(self.lease.as_ref().ok_or_else(no_locks)?);
         // Dropped, it is shared again, whatever came of this.
-        let alone = Alone { lease };
-        alone.lease.exclude_others()?;
+        let alone = Alone { lease: Some(Arc::clone(&lease)) };
+        lease.exclude_others()?;
         Ok(alone)
     }
 
@@ -150,9 +151,13 @@ impl Filesystem {
 
 impl Drop for Alone {
     fn drop(&mut self) {
-        let lease = Arc::clone(&self.lease);
+        // Where nobody else in this process uses the folder the file is closed, and the lock is gone with it.
+        let Some(Err(lease)) = self.lease.take().map(Arc::try_unwrap) else { return };
+        if lease.is_shared_again() {
+            return;
+        }
         // Whoever has it alone by now is waited for, not by this thread. What cannot be said to others is all that is lost.
-        thread::spawn(move || drop(lease.share()));
+        let _ = thread::Builder::new().spawn(move || drop(lease.share()));
     }
 }
 

@@ -70,7 +70,11 @@ impl Store {
     /// Ends a multipart upload to which parts may be on their way; they are gone with it.
     pub(super) async fn end_multipart(&self, path: &str, id: &str) -> Result<(), Error> {
         let newest = match self.newest_part(path, id).await {
-            Err(error) if error.is_not_found() => return Ok(()),
+            // Not every store has parts to tell of before the first one is there.
+            Err(error) if error.is_not_found() => match self.lists_multipart(path, id).await? {
+                false => return Ok(()),
+                true => None,
+            },
             newest => newest?,
         };
         let is_quiet = newest.is_some_and(|newest| is_older(newest, LIVELY));
@@ -102,6 +106,10 @@ impl Store {
             Err(error) if !error.is_not_found() => return Err(error),
             Ok(None) | Err(_) => {}
         }
+        self.lists_multipart(path, id).await
+    }
+
+    async fn lists_multipart(&self, path: &str, id: &str) -> Result<bool, Error> {
         Ok(self.multiparts_of(path).await?.iter().any(|open| open.id == id))
     }
 

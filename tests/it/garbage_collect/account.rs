@@ -127,6 +127,9 @@ fn a_registry_that_serves_is_asked_by_the_account() {
         if ran.stderr.contains("begin in ") { Err(ran) } else { Ok(ran) }
     });
     assert_eq!(ran.exit, 0, "{ran:?}");
+    // Whoever is handed two connections finds both.
+    let log = fs::read_to_string(host.path("var/log/regctl/garbage-collect/current")).unwrap();
+    assert!(log.contains("removed "), "{log}");
     let statuses = [&first, &second]
         .map(|image| pusher.get(&format!("/v2/app/manifests/{}", image.digest())).unwrap().status);
     assert!(statuses.contains(&200) && statuses.contains(&404), "{statuses:?}");

@@ -141,4 +141,8 @@ async fn where_nobody_serves_the_same_is_done_here_and_nobody_else_may_come() {
     let manifests = folder.path().join("data/docker/registry/v2/repositories/app/_manifests");
     assert!(!manifests.join("tags/one").exists());
     assert!(manifests.join(format!("revisions/sha256/{}/link", one.to_hex())).exists());
+    // The folder is everybody's at once.
+    let running = Running::in_folder(folder, "");
+    running.client().await.ask("GET", "/v2/app/manifests/one", "").await.expect(404);
+    running.client().await.ask("GET", &format!("/v2/app/manifests/{one}"), "").await.expect(200);
 }
