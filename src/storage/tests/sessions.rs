@@ -230,8 +230,8 @@ async fn a_hash_that_nobody_has_kept_is_made_of_what_is_stored() {
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs weed: run cargo xtask test"]
 async fn a_session_that_is_given_up_leaves_no_parts() {
-    let world = World::new();
     for aimed in [false, true] {
+        let world = World::new();
         let id = world.begin().await;
         let mut writer = world.first.append(&world.name, id).await.unwrap();
         if aimed {
@@ -242,7 +242,16 @@ async fn a_session_that_is_given_up_leaves_no_parts() {
         drop(writer);
         assert_eq!(world.multiparts(), 1);
         world.second.end_upload(&world.name, id).await.unwrap();
-        assert_eq!(world.multiparts(), 0);
+        // What the store was taking when the process died may bring the upload back later still: a purge ends it.
+        let backend = Backend::S3(world.second.clone());
+        let later = SystemTime::now() + Duration::from_secs(3600);
+        for purges in 0.. {
+            if world.multiparts() == 0 {
+                break;
+            }
+            assert!(purges < 20, "parts are left");
+            backend.end_strays(later, Some(Vec::new()), Strays::End).await.unwrap();
+        }
         let again = world.second.end_upload(&world.name, id).await.unwrap_err();
         assert!(again.is_not_found());
     }
