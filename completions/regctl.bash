@@ -1708,10 +1708,6 @@ _regctl() {
                 return 0
             fi
             case "${prev}" in
-                --beside)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
                 --root)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -1735,10 +1731,6 @@ _regctl() {
                     return 0
                     ;;
                 --undo)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --beside)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

@@ -323,23 +323,23 @@ complete -c regctl -n "__fish_regctl_using_subcommand registry; and __fish_seen_
 complete -c regctl -n "__fish_regctl_using_subcommand registry; and __fish_seen_subcommand_from serve" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c regctl -n "__fish_regctl_using_subcommand registry; and __fish_seen_subcommand_from garbage-collect" -l quarantine -d 'Move what goes to a quarantine that is emptied by the first run after this time' -r
 complete -c regctl -n "__fish_regctl_using_subcommand registry; and __fish_seen_subcommand_from garbage-collect" -l undo -d 'Bring back what a run has put into quarantine' -r
-complete -c regctl -n "__fish_regctl_using_subcommand registry; and __fish_seen_subcommand_from garbage-collect" -l beside -d 'The storage is served by the registry that listens on this admin socket' -r -F
 complete -c regctl -n "__fish_regctl_using_subcommand registry; and __fish_seen_subcommand_from garbage-collect" -l grace -d 'What is younger stays' -r
 complete -c regctl -n "__fish_regctl_using_subcommand registry; and __fish_seen_subcommand_from garbage-collect" -l root -d 'The folder of the whole instance [env: REGCTL_ROOT] [default: /]' -r -F
 complete -c regctl -n "__fish_regctl_using_subcommand registry; and __fish_seen_subcommand_from garbage-collect" -s m -l delete-untagged -d 'Remove manifests that no tag leads to'
 complete -c regctl -n "__fish_regctl_using_subcommand registry; and __fish_seen_subcommand_from garbage-collect" -s d -l dry-run -d 'Say what would go, and why; change nothing. The registry may run'
 complete -c regctl -n "__fish_regctl_using_subcommand registry; and __fish_seen_subcommand_from garbage-collect" -l prune-empty-repositories -d 'Remove repositories that have neither tags nor manifests any more, whole or not at all'
 complete -c regctl -n "__fish_regctl_using_subcommand registry; and __fish_seen_subcommand_from garbage-collect" -l shared -d 'The storage is served by a registry that is read-only'
+complete -c regctl -n "__fish_regctl_using_subcommand registry; and __fish_seen_subcommand_from garbage-collect" -l beside -d 'The storage is served by the registry to which a connection was passed on'
 complete -c regctl -n "__fish_regctl_using_subcommand registry; and __fish_seen_subcommand_from garbage-collect" -l check -d 'Only see whether it could work at all'
 complete -c regctl -n "__fish_regctl_using_subcommand registry; and __fish_seen_subcommand_from garbage-collect" -l told -d 'Who started this wants to hear of each deletion'
 complete -c regctl -n "__fish_regctl_using_subcommand registry; and __fish_seen_subcommand_from garbage-collect" -l json -d 'Print one JSON document instead of text'
 complete -c regctl -n "__fish_regctl_using_subcommand registry; and __fish_seen_subcommand_from garbage-collect" -s q -l quiet -d 'Say nothing unless something needs a look'
 complete -c regctl -n "__fish_regctl_using_subcommand registry; and __fish_seen_subcommand_from garbage-collect" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c regctl -n "__fish_regctl_using_subcommand registry; and __fish_seen_subcommand_from cleanup-tags" -l beside -d 'The storage is served by the registry that listens on this admin socket' -r -F
 complete -c regctl -n "__fish_regctl_using_subcommand registry; and __fish_seen_subcommand_from cleanup-tags" -l root -d 'The folder of the whole instance [env: REGCTL_ROOT] [default: /]' -r -F
 complete -c regctl -n "__fish_regctl_using_subcommand registry; and __fish_seen_subcommand_from cleanup-tags" -l dry-run -d 'Say what would go; change nothing'
 complete -c regctl -n "__fish_regctl_using_subcommand registry; and __fish_seen_subcommand_from cleanup-tags" -l forecast -d 'The same, and how many bytes a collection would free then'
 complete -c regctl -n "__fish_regctl_using_subcommand registry; and __fish_seen_subcommand_from cleanup-tags" -l csv -d 'As comma-separated values'
+complete -c regctl -n "__fish_regctl_using_subcommand registry; and __fish_seen_subcommand_from cleanup-tags" -l beside -d 'The storage is served by the registry to which a connection was passed on'
 complete -c regctl -n "__fish_regctl_using_subcommand registry; and __fish_seen_subcommand_from cleanup-tags" -l json -d 'Print one JSON document instead of text'
 complete -c regctl -n "__fish_regctl_using_subcommand registry; and __fish_seen_subcommand_from cleanup-tags" -s q -l quiet -d 'Say nothing unless something needs a look'
 complete -c regctl -n "__fish_regctl_using_subcommand registry; and __fish_seen_subcommand_from cleanup-tags" -s h -l help -d 'Print help'
