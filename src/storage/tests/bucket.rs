@@ -9,19 +9,15 @@ use std::collections::BTreeSet;
 
 use bytes::Bytes;
 use oci::{Algorithm, Digest, RepositoryName};
-use storage::{
-    Bulk, Disposal, Driver, Found, Item, Key, Kind, Part, Place, Removed, S3, S3Config,
-    S3Credentials, UploadId,
-};
+use storage::{Bulk, Disposal, Driver, Found, Item, Key, Kind, Part, Place, Removed, S3, UploadId};
 use tokio::task::JoinSet;
 
-#[path = "../../../tests/it/support/seaweed.rs"]
-mod seaweed;
+mod shared_bucket;
 
 mod collector;
 
 use collector::{Told, app, digest, one_of_each, run, v1};
-use seaweed::Seaweed;
+use shared_bucket::seaweed::Seaweed;
 
 /// A folder of the shared bucket that is this test's own.
 struct World {
@@ -31,18 +27,8 @@ struct World {
 
 impl World {
     fn new() -> Self {
-        let root = format!("bulk/{}", UploadId::random());
-        let options = S3Config {
-            credentials: Some(S3Credentials {
-                access_key: Seaweed::ACCESS_KEY.to_owned(),
-                secret_key: Seaweed::SECRET_KEY.to_owned(),
-                session_token: None,
-            }),
-            endpoint: Some(Seaweed::shared().endpoint("http")),
-            root_directory: root.clone(),
-            ..S3Config::new("us-east-1", Seaweed::BUCKET)
-        };
-        Self { store: S3::open(&options).unwrap(), root }
+        let options = shared_bucket::options("bulk");
+        Self { store: S3::open(&options).unwrap(), root: options.root_directory }
     }
 
     async fn put(&self, item: &Item, bytes: &'static str) {

@@ -15,14 +15,10 @@ use std::{
 use bytes::Bytes;
 use oci::{Algorithm, Digest, Digester, RepositoryName, Tag};
 use storage::{
-    Backend, Config, Driver, FilesystemConfig, Folder, Key, Kind, Object, S3Config, S3Credentials,
-    UploadId, Writer,
+    Backend, Config, Driver, FilesystemConfig, Folder, Key, Kind, Object, UploadId, Writer,
 };
 
-#[path = "../../../tests/it/support/seaweed.rs"]
-mod seaweed;
-
-use seaweed::Seaweed;
+mod shared_bucket;
 
 /// Runs every question against every driver.
 macro_rules! conformance {
@@ -78,17 +74,7 @@ conformance! {
 
 /// A folder of the shared bucket that is this test's own.
 fn bucket() -> Backend {
-    let options = S3Config {
-        credentials: Some(S3Credentials {
-            access_key: Seaweed::ACCESS_KEY.to_owned(),
-            secret_key: Seaweed::SECRET_KEY.to_owned(),
-            session_token: None,
-        }),
-        endpoint: Some(Seaweed::shared().endpoint("http")),
-        root_directory: format!("conformance/{}", UploadId::random()),
-        ..S3Config::new("us-east-1", Seaweed::BUCKET)
-    };
-    Backend::open(&Config::S3(options)).unwrap()
+    Backend::open(&Config::S3(shared_bucket::options("conformance"))).unwrap()
 }
 
 fn filesystem_at(path: &Path) -> Backend {

@@ -15,17 +15,16 @@ use std::{
 use bytes::Bytes;
 use oci::{Algorithm, Digest, RepositoryName, Tag};
 use storage::{
-    Backend, Bulk, Disposal, Driver, Error, Folder, Item, Key, RunId, S3, S3Config, S3Credentials,
-    Strays, UploadId,
+    Backend, Bulk, Disposal, Driver, Error, Folder, Item, Key, RunId, S3, S3Config, Strays,
+    UploadId,
 };
 use tokio::time::timeout;
 
 mod faulty;
-#[path = "../../../tests/it/support/seaweed.rs"]
-mod seaweed;
+mod shared_bucket;
 
 use faulty::{Fault, Faulty};
-use seaweed::Seaweed;
+use shared_bucket::seaweed::Seaweed;
 
 const MIB: usize = 1 << 20;
 
@@ -44,22 +43,12 @@ struct World {
 
 impl World {
     async fn new(fault: Fault) -> Self {
-        let root = format!("faults/{}", UploadId::random());
+        let options = S3Config { chunk_size: 5 * MIB as u64, ..shared_bucket::options("faults") };
         let store = Seaweed::shared().endpoint("http");
         let way = Faulty::to(&store, fault).await;
         let open = |endpoint: &str| {
-            let options = S3Config {
-                credentials: Some(S3Credentials {
-                    access_key: Seaweed::ACCESS_KEY.to_owned(),
-                    secret_key: Seaweed::SECRET_KEY.to_owned(),
-                    session_token: None,
-                }),
-                endpoint: Some(endpoint.to_owned()),
-                root_directory: root.clone(),
-                chunk_size: 5 * MIB as u64,
-                ..S3Config::new("us-east-1", Seaweed::BUCKET)
-            };
-            S3::open(&options).unwrap()
+            let endpoint = Some(endpoint.to_owned());
+            S3::open(&S3Config { endpoint, ..options.clone() }).unwrap()
         };
         let (spoiled, clean) = (open(way.endpoint()), open(&store));
         let name = "group/app".parse().unwrap();

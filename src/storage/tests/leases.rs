@@ -9,20 +9,16 @@ use std::{error::Error as _, time::Duration};
 
 use bytes::Bytes;
 use oci::{Algorithm, Digest};
-use storage::{
-    Access, Backend, Collected, Config, Driver, Error, Key, Kind, S3Config, S3Credentials,
-    UploadId, Wish,
-};
+use storage::{Access, Backend, Collected, Config, Driver, Error, Key, Kind, Wish};
 use tokio::{
     sync::{mpsc, watch},
     task::JoinHandle,
     time::timeout,
 };
 
-#[path = "../../../tests/it/support/seaweed.rs"]
-mod seaweed;
+mod shared_bucket;
 
-use seaweed::Seaweed;
+use shared_bucket::seaweed::Seaweed;
 
 /// Far longer than anything here takes.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -53,18 +49,9 @@ fn told(error: &Error) -> String {
 
 impl World {
     async fn new() -> Self {
-        let root = format!("leases/{}", UploadId::random());
-        let config = Config::S3(S3Config {
-            credentials: Some(S3Credentials {
-                access_key: Seaweed::ACCESS_KEY.to_owned(),
-                secret_key: Seaweed::SECRET_KEY.to_owned(),
-                session_token: None,
-            }),
-            endpoint: Some(Seaweed::shared().endpoint("http")),
-            root_directory: root.clone(),
-            ..S3Config::new("us-east-1", Seaweed::BUCKET)
-        });
-        let world = Self { config, root };
+        let options = shared_bucket::options("leases");
+        let root = options.root_directory.clone();
+        let world = Self { config: Config::S3(options), root };
         world.put("a layer").await.unwrap();
         world
     }
