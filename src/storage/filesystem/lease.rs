@@ -4,7 +4,15 @@
 //! lock ends with the process, however that ends. Registries of others hold none, and some network
 //! filesystems know no locks: there nobody is told.
 
-use std::{fs::File, io};
+use std::{
+    fs::File,
+    io,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    thread,
+};
 
 use rustix::{
     fs::{FlockOperation, Mode, OFlags, flock, openat},
@@ -19,7 +27,11 @@ const ROOT: &str = "the root folder";
 
 /// The lock.
 #[derive(Debug)]
-pub(super) struct Lease(File);
+pub(super) struct Lease {
+    file: File,
+    /// Whether a thread waits to share it again.
+    is_coming_back: AtomicBool,
+}
 
 impl Lease {
     /// Shares the folder; none on a filesystem without locks.
@@ -38,22 +50,37 @@ impl Lease {
         lock(open(store)?, FlockOperation::NonBlockingLockExclusive)
     }
 
-    /// Has alone what was shared; [`Lease::share`] is to follow, also when others use it.
+    /// Has alone what was shared; [`Lease::give_back`] is to follow, also when others use it.
     ///
     /// # Errors
     /// [`Kind::Busy`](crate::Kind::Busy) while somebody else uses the folder.
     pub(super) fn exclude_others(&self) -> Result<(), Error> {
-        take(&self.0, FlockOperation::NonBlockingLockExclusive)
+        if self.is_coming_back.load(Ordering::Acquire) {
+            // Whoever waits for it would share what this one has alone.
+            return held(Err(Errno::AGAIN));
+        }
+        take(&self.file, FlockOperation::NonBlockingLockExclusive)
     }
 
-    /// Shares it again, at once; no where somebody else has come between.
-    pub(super) fn is_shared_again(&self) -> bool {
-        take(&self.0, FlockOperation::NonBlockingLockShared).is_ok()
-    }
-
-    /// Shares it again. Whoever has taken the folder alone for a moment is waited for.
-    pub(super) fn share(&self) -> Result<(), Error> {
-        take(&self.0, FlockOperation::LockShared)
+    /// Shares it again: at once, or as soon as whoever has come between has gone, who is waited for by a thread.
+    pub(super) fn give_back(self: Arc<Self>) {
+        if self.is_coming_back.swap(true, Ordering::AcqRel) {
+            // Somebody waits for it already.
+            return;
+        }
+        if take(&self.file, FlockOperation::NonBlockingLockShared).is_ok() {
+            self.is_coming_back.store(false, Ordering::Release);
+            return;
+        }
+        let waiting = Arc::clone(&self);
+        let wait = move || {
+            // What cannot be said to others is all that is lost.
+            let _ = take(&waiting.file, FlockOperation::LockShared);
+            waiting.is_coming_back.store(false, Ordering::Release);
+        };
+        if thread::Builder::new().spawn(wait).is_err() {
+            self.is_coming_back.store(false, Ordering::Release);
+        }
     }
 }
 
@@ -66,7 +93,9 @@ fn open(store: &Store) -> Result<File, Error> {
 fn lock(file: File, operation: FlockOperation) -> Result<Option<Lease>, Error> {
     match flock(&file, operation) {
         Err(Errno::NOTSUP | Errno::NOLCK | Errno::NOSYS) => Ok(None),
-        result => held(result).map(|()| Some(Lease(file))),
+        result => {
+            held(result).map(|()| Some(Lease { file, is_coming_back: AtomicBool::new(false) }))
+        }
     }
 }
 

@@ -17,7 +17,7 @@ mod survey;
 mod trash;
 mod upload;
 
-use std::{fs, io, path::Path, sync::Arc, thread, time::SystemTime};
+use std::{fs, io, path::Path, sync::Arc, time::SystemTime};
 
 use bytes::Bytes;
 use oci::{Digest, RepositoryName};
@@ -152,12 +152,9 @@ impl Filesystem {
 impl Drop for Alone {
     fn drop(&mut self) {
         // Where nobody else in this process uses the folder the file is closed, and the lock is gone with it.
-        let Some(Err(lease)) = self.lease.take().map(Arc::try_unwrap) else { return };
-        if lease.is_shared_again() {
-            return;
+        if let Some(Err(lease)) = self.lease.take().map(Arc::try_unwrap) {
+            lease.give_back();
         }
-        // Whoever has it alone by now is waited for, not by this thread. What cannot be said to others is all that is lost.
-        let _ = thread::Builder::new().spawn(move || drop(lease.share()));
     }
 }
 
