@@ -13,7 +13,7 @@ use std::{
 
 use aws_sdk_s3::operation::list_parts::ListPartsOutput;
 use oci::RepositoryName;
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 
 use super::{
     boxed,
@@ -36,6 +36,9 @@ const ABORTS: usize = 8;
 
 /// Nobody is on the way to an upload whose last part has come before this.
 const LIVELY: Duration = Duration::from_secs(15 * 60);
+
+/// How long strays are ended at a time, as a registry that is to be read-only waits for it. The rest is the next run's.
+const TURN: Duration = Duration::from_secs(10);
 
 /// More pages than ten thousand parts have, and than anybody's open uploads.
 const PAGES: usize = 1000;
@@ -195,10 +198,14 @@ impl Store {
         let prefix = self.path("docker/registry/v2/");
         let (mut named, mut sessions) = (None, sessions);
         let (mut ended, mut mark) = (0, Some(Mark::default()));
+        let begun = Instant::now();
         for _ in 0..PAGES {
             let Some(after) = mark.take() else { return Ok(ended) };
             let (page, next) = self.page_of_multiparts(&prefix, &after).await?;
             for open in page {
+                if begun.elapsed() > TURN {
+                    return Ok(ended);
+                }
                 if !self.is_stale(&open, before).await? {
                     continue;
                 }
