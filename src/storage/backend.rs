@@ -129,8 +129,17 @@ impl Backend {
         }
     }
 
-    /// Says to others that this process serves the store, until it wishes to leave. Where that is not done already by having
-    /// it open, nothing is written meanwhile that others could not know of. `tell` hears of each time that it was said.
+    /// Has writes wait, from now on, until others can know of them: [`serve`](Self::serve) is to follow.
+    pub fn expect_lease(&self) {
+        match self {
+            Self::Filesystem(_) | Self::InMemory(_) => {}
+            #[cfg(feature = "s3")]
+            Self::S3(s3) => s3.expect_lease(),
+        }
+    }
+
+    /// Says to others that this process serves the store, until it wishes to leave, where that is not done already by having
+    /// it open. `tell` hears of each time that it was said.
     #[cfg_attr(not(feature = "s3"), expect(unused_variables, reason = "nobody else is told"))]
     pub async fn serve(
         &self,

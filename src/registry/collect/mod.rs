@@ -137,8 +137,8 @@ impl Store {
         }
     }
 
-    /// Opens the storage of the registry at the other end of a connection to an admin socket: nothing goes but by it, and nothing that is younger than
-    /// the grace.
+    /// Opens the storage of the registry at the other end of a connection to an admin socket: nothing goes but by it, and
+    /// nothing that is younger than the grace.
     ///
     /// # Errors
     /// As [`Store::open`]'s, or the registry lets no collection begin.

@@ -14,8 +14,17 @@ use tokio::{join, select, sync::watch};
 use super::Content;
 
 impl Content {
-    /// Says that this registry serves the storage until `leave`, and then that it does no more.
-    pub(crate) async fn be_present(&self, leave: impl Future<Output = ()> + Send) {
+    /// Says that this registry serves the storage until `leave`, and then that it does no more. From the call on nothing is
+    /// written before that was said.
+    pub(crate) fn be_present(
+        self,
+        leave: impl Future<Output = ()> + Send,
+    ) -> impl Future<Output = ()> + Send {
+        self.backend().expect_lease();
+        self.present(leave)
+    }
+
+    async fn present(self, leave: impl Future<Output = ()> + Send) {
         if !self.backend().is_remote() {
             // Who has it open holds a lock.
             return;

@@ -48,6 +48,11 @@ impl Store {
         self.backend.room().await
     }
 
+    /// Has writes wait until others can know of them.
+    pub(super) fn expect_lease(&self) {
+        self.backend.expect_lease();
+    }
+
     /// Says to others that this process serves the store, until it wishes to leave.
     pub(super) async fn serve(
         &self,

@@ -185,11 +185,8 @@ impl Server {
         }
         let (leave, left) = oneshot::channel::<()>();
         let mut present = JoinSet::new();
-        let content = self.shared.content.clone();
-        present.spawn(async move {
-            // Nobody sends anything: its end is the sign.
-            content.be_present(async { drop(left.await) }).await;
-        });
+        // Nobody sends anything: its end is the sign.
+        present.spawn(self.shared.content.clone().be_present(async { drop(left.await) }));
         self.accept(listener.into_tokio()?, &room, shutdown).await;
         self.drain(&room).await;
         drop(leave);

@@ -81,6 +81,11 @@ impl Default for Gate {
 }
 
 impl Gate {
+    /// From here on nothing is written without a lease.
+    pub(super) fn shut(&self) {
+        self.set(State::Waiting);
+    }
+
     fn set(&self, state: State) {
         self.state.send_replace(state);
     }
@@ -286,6 +291,8 @@ impl Serving<'_> {
     }
 
     async fn leave(self) {
+        // Nothing is begun any more of which others could not know.
+        self.store.gate.set(State::Waiting);
         for id in [self.before, Some(self.id)].into_iter().flatten() {
             self.store.drop_lease(id).await;
         }
@@ -298,7 +305,6 @@ pub(super) async fn serve(
     mut wish: watch::Receiver<Wish>,
     tell: impl Fn(Result<(), &Error>) + Send,
 ) {
-    store.gate.set(State::Waiting);
     let holder = Holder::this(Using::Writes);
     let mut serving = Serving { store, id: UploadId::random(), before: None, holder, until: None };
     loop {

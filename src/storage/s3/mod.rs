@@ -76,8 +76,12 @@ impl S3 {
         }
     }
 
-    /// Says by a lease that this process serves the bucket, until it wishes to leave. Meanwhile nothing is written without the
-    /// lease. `tell` hears of each renewal.
+    /// Has writes wait for the lease of this process, which is about to serve the bucket.
+    pub(crate) fn expect_lease(&self) {
+        self.store.gate.shut();
+    }
+
+    /// Says by a lease that this process serves the bucket, until it wishes to leave. `tell` hears of each renewal.
     pub(crate) async fn serve(
         &self,
         wish: watch::Receiver<Wish>,
