@@ -49,7 +49,8 @@ const LOG: &str = "cleanup";
 ///
 /// The rules are those of GitLab's cleanup policies: `latest` stays; of the tags that match `name_regex_delete`, and not
 /// `name_regex_keep`, those go that are not among the `keep_n` newest, are older than `older_than`, and are not protected. Signatures
-/// and lists of referrers follow what they are about. Tags go by name, never by digest; a collection frees their space.
+/// and lists of referrers follow what they are about; one whose subject has no tag in its repository, and may have one in another,
+/// goes only if its own name matches. Tags go by name, never by digest; a collection frees their space.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
