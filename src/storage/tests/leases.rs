@@ -61,7 +61,10 @@ impl World {
     }
 
     fn serve(&self, first: Wish) -> Registry {
-        let backend = Backend::open(&self.config).unwrap();
+        Self::serve_by(Backend::open(&self.config).unwrap(), first)
+    }
+
+    fn serve_by(backend: Backend, first: Wish) -> Registry {
         let (wish, wished) = watch::channel(first);
         let (tell, news) = mpsc::unbounded_channel();
         let serving = tokio::spawn({
@@ -200,4 +203,26 @@ async fn a_claim_that_is_dropped_is_given_back() {
         }
     };
     timeout(PATIENCE, given_back).await.unwrap().release().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs weed: run cargo xtask test"]
+async fn nothing_is_written_before_there_is_a_lease_nor_after_it_was_given_back() {
+    let world = World::new().await;
+    let collected = world.open(Access::Alone).await.unwrap();
+    let backend = Backend::open(&world.config).unwrap();
+    backend.expect_lease();
+    let early = tokio::spawn({
+        let backend = backend.clone();
+        async move { put(&backend, "early").await }
+    });
+    let mut registry = World::serve_by(backend.clone(), Wish::Write);
+    assert_eq!(early.await.unwrap().unwrap_err().kind(), Kind::Unavailable);
+    collected.release().await;
+    registry.has_lease().await;
+    put(&backend, "in time").await.unwrap();
+    registry.leave().await;
+    let late = put(&backend, "late").await.unwrap_err();
+    assert_eq!(late.kind(), Kind::Unavailable);
+    assert!(told(&late).contains("has no lease"), "{}", told(&late));
 }
