@@ -58,6 +58,9 @@ _regctl() {
             regctl,man)
                 cmd="regctl__subcmd__man"
                 ;;
+            regctl,migrate-storage)
+                cmd="regctl__subcmd__migrate__subcmd__storage"
+                ;;
             regctl,once)
                 cmd="regctl__subcmd__once"
                 ;;
@@ -202,6 +205,9 @@ _regctl() {
             regctl__subcmd__help,man)
                 cmd="regctl__subcmd__help__subcmd__man"
                 ;;
+            regctl__subcmd__help,migrate-storage)
+                cmd="regctl__subcmd__help__subcmd__migrate__subcmd__storage"
+                ;;
             regctl__subcmd__help,once)
                 cmd="regctl__subcmd__help__subcmd__once"
                 ;;
@@ -277,6 +283,9 @@ _regctl() {
             regctl__subcmd__help__subcmd__registry,garbage-collect)
                 cmd="regctl__subcmd__help__subcmd__registry__subcmd__garbage__subcmd__collect"
                 ;;
+            regctl__subcmd__help__subcmd__registry,migrate)
+                cmd="regctl__subcmd__help__subcmd__registry__subcmd__migrate"
+                ;;
             regctl__subcmd__help__subcmd__registry,serve)
                 cmd="regctl__subcmd__help__subcmd__registry__subcmd__serve"
                 ;;
@@ -304,6 +313,9 @@ _regctl() {
             regctl__subcmd__registry,help)
                 cmd="regctl__subcmd__registry__subcmd__help"
                 ;;
+            regctl__subcmd__registry,migrate)
+                cmd="regctl__subcmd__registry__subcmd__migrate"
+                ;;
             regctl__subcmd__registry,serve)
                 cmd="regctl__subcmd__registry__subcmd__serve"
                 ;;
@@ -318,6 +330,9 @@ _regctl() {
                 ;;
             regctl__subcmd__registry__subcmd__help,help)
                 cmd="regctl__subcmd__registry__subcmd__help__subcmd__help"
+                ;;
+            regctl__subcmd__registry__subcmd__help,migrate)
+                cmd="regctl__subcmd__registry__subcmd__help__subcmd__migrate"
                 ;;
             regctl__subcmd__registry__subcmd__help,serve)
                 cmd="regctl__subcmd__registry__subcmd__help__subcmd__serve"
@@ -362,7 +377,7 @@ _regctl() {
 
     case "${cmd}" in
         regctl)
-            opts="-q -h -V --root --json --quiet --help --version init run supervise status service-list start stop restart once hup term int kill graceful-kill tail reconfigure set-readonly registry-garbage-collect cleanup-policy du user events generate-secrets check-config show-config diff-config registry completions man help"
+            opts="-q -h -V --root --json --quiet --help --version init run supervise status service-list start stop restart once hup term int kill graceful-kill tail reconfigure set-readonly registry-garbage-collect migrate-storage cleanup-policy du user events generate-secrets check-config show-config diff-config registry completions man help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -848,7 +863,7 @@ _regctl() {
             return 0
             ;;
         regctl__subcmd__help)
-            opts="init run supervise status service-list start stop restart once hup term int kill graceful-kill tail reconfigure set-readonly registry-garbage-collect cleanup-policy du user events generate-secrets check-config show-config diff-config registry completions man help"
+            opts="init run supervise status service-list start stop restart once hup term int kill graceful-kill tail reconfigure set-readonly registry-garbage-collect migrate-storage cleanup-policy du user events generate-secrets check-config show-config diff-config registry completions man help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1155,6 +1170,20 @@ _regctl() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        regctl__subcmd__help__subcmd__migrate__subcmd__storage)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         regctl__subcmd__help__subcmd__once)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
@@ -1184,7 +1213,7 @@ _regctl() {
             return 0
             ;;
         regctl__subcmd__help__subcmd__registry)
-            opts="serve garbage-collect cleanup-tags usage"
+            opts="serve garbage-collect cleanup-tags migrate usage"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1226,6 +1255,20 @@ _regctl() {
             return 0
             ;;
         regctl__subcmd__help__subcmd__registry__subcmd__garbage__subcmd__collect)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        regctl__subcmd__help__subcmd__registry__subcmd__migrate)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -1584,12 +1627,54 @@ _regctl() {
             return 0
             ;;
         regctl__subcmd__man)
-            opts="-q -h --root --json --quiet --help init run supervise status service-list start stop restart once hup term int kill graceful-kill tail reconfigure set-readonly user user-add user-remove user-list user-check events events-list events-replay events-drop generate-secrets check-config show-config diff-config registry-garbage-collect cleanup-policy cleanup-policy-run cleanup-policy-preview cleanup-policy-list cleanup-policy-undo du registry registry.serve registry.garbage-collect completions man instance.toml"
+            opts="-q -h --root --json --quiet --help init run supervise status service-list start stop restart once hup term int kill graceful-kill tail reconfigure set-readonly user user-add user-remove user-list user-check events events-list events-replay events-drop generate-secrets check-config show-config diff-config registry-garbage-collect migrate-storage cleanup-policy cleanup-policy-run cleanup-policy-preview cleanup-policy-list cleanup-policy-undo du registry registry.serve registry.garbage-collect completions man instance.toml"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
+                --root)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        regctl__subcmd__migrate__subcmd__storage)
+            opts="-n -q -h --to --dry-run --only --switch --delete --force --verify --concurrency --max-rate --wait --no-wait --root --json --quiet --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --to)
+                    COMPREPLY=($(compgen -W "filesystem s3 s3aws" -- "${cur}"))
+                    return 0
+                    ;;
+                --only)
+                    COMPREPLY=($(compgen -W "copy verify" -- "${cur}"))
+                    return 0
+                    ;;
+                --verify)
+                    COMPREPLY=($(compgen -W "fast once full" -- "${cur}"))
+                    return 0
+                    ;;
+                --concurrency)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --max-rate)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --wait)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --root)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -1650,7 +1735,7 @@ _regctl() {
             return 0
             ;;
         regctl__subcmd__registry)
-            opts="-q -h --root --json --quiet --help serve garbage-collect cleanup-tags usage help"
+            opts="-q -h --root --json --quiet --help serve garbage-collect cleanup-tags migrate usage help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1750,7 +1835,7 @@ _regctl() {
             return 0
             ;;
         regctl__subcmd__registry__subcmd__help)
-            opts="serve garbage-collect cleanup-tags usage help"
+            opts="serve garbage-collect cleanup-tags migrate usage help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1805,6 +1890,20 @@ _regctl() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        regctl__subcmd__registry__subcmd__help__subcmd__migrate)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         regctl__subcmd__registry__subcmd__help__subcmd__serve)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
@@ -1826,6 +1925,24 @@ _regctl() {
                 return 0
             fi
             case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        regctl__subcmd__registry__subcmd__migrate)
+            opts="-q -h --root --json --quiet --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --root)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 *)
                     COMPREPLY=()
                     ;;

@@ -1,7 +1,7 @@
 //! regctl runs a container registry the way `gitlab-ctl` runs GitLab: one binary, one `instance.toml`,
 //! one command to apply it.
 //!
-//! Imports go down only: `commands` compose `reconfigure`, `supervise`, `collect` and `output`; these use `render`,
+//! Imports go down only: `commands` compose `reconfigure`, `supervise`, `collect`, `migrate` and `output`; these use `render`,
 //! which uses `config` and `state`, which use `sys`. [`Secret`] and `certificate` are vocabulary that all
 //! may use.
 
@@ -14,6 +14,7 @@ mod collect;
 mod commands;
 pub mod config;
 mod exit;
+mod migrate;
 mod output;
 mod reconfigure;
 mod render;

@@ -14,6 +14,7 @@ pub mod collect;
 pub mod config;
 mod content;
 mod control;
+mod digests;
 mod events;
 mod health;
 mod libtrust;
@@ -21,6 +22,7 @@ mod listener;
 pub mod log;
 mod metered;
 mod metrics;
+pub mod migrate;
 mod outbound;
 #[doc(hidden)]
 pub mod parse;

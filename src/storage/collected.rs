@@ -28,6 +28,7 @@ macro_rules! each {
         }
     };
 }
+pub(crate) use each;
 
 impl Collected {
     /// Opens a store that is there; none where nothing outlives the process.

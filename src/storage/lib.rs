@@ -27,6 +27,7 @@ mod s3_options;
 mod socket;
 mod staged;
 mod survey;
+mod transfer;
 mod writer;
 
 pub use backend::{Backend, Strays, Wish};
@@ -46,5 +47,6 @@ pub use s3::S3;
 pub use s3_options::{S3Config, S3Credentials, S3Encryption};
 pub use socket::Socket;
 pub use staged::Staged;
-pub use survey::{Found, Page, Part, Place, Survey};
+pub use survey::{Found, Listed, Page, Part, Place, Survey};
+pub use transfer::{NotPut, Workplace};
 pub use writer::Writer;

@@ -166,7 +166,7 @@ impl State {
                 if let Some(ahead) = piece.reader.next_ahead(piece.at, piece.end) {
                     let reader = Arc::clone(&piece.reader);
                     // Nobody waits for it: what is missing then is brought in.
-                    drop(spawn_blocking(move || reader.ask_for(ahead)));
+                    drop(spawn_blocking(move || reader.ask_ahead(ahead)));
                 }
                 return Poll::Ready(Ok(()));
             }

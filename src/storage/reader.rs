@@ -94,13 +94,52 @@ impl Reader {
         Some(from..to)
     }
 
-    /// Has the disk begin with a part of the file.
-    pub(crate) fn ask_for(&self, part: Range<u64>) {
+    /// Has the disk begin with what [`next_ahead`](Self::next_ahead) said.
+    ///
+    /// Where the cache has that, only a part of the file had left it: nothing is asked for until the next part is missing.
+    pub(crate) fn ask_ahead(&self, part: Range<u64>) {
+        if self.caches.hold(&self.file, part.clone()) {
+            // What somebody else has asked for since stays asked for.
+            let _ = self.asked.compare_exchange(part.end, 0, Ordering::Relaxed, Ordering::Relaxed);
+        } else {
+            self.ask_for(part);
+        }
+    }
+
+    fn ask_for(&self, part: Range<u64>) {
         let mut at = part.start;
         while let Some(length) = NonZeroU64::new(part.end.saturating_sub(at).min(ASKED_BYTES)) {
             // Where it is not taken, it is merely slower.
             let _ = fadvise(&self.file, at, Some(length), Advice::WillNeed);
             at += length.get();
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_of_which_only_a_part_had_left_the_cache_is_asked_for_no_further() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = tempfile::tempfile_in(&folder).unwrap();
+        let end = 3 * AHEAD_BYTES;
+        file.write_all_at(&vec![1; usize::try_from(end).unwrap()], 0).unwrap();
+        let caches = Arc::new(Caches::of(&File::open(&folder).unwrap().into()));
+        let reader = Reader {
+            file,
+            key: "a file".to_owned(),
+            pool: Arc::default(),
+            caches,
+            asked: AtomicU64::default(),
+        };
+        assert_eq!(reader.next_ahead(0, end), None);
+        reader.bring_in(0..1, end).unwrap();
+        assert_eq!(reader.next_ahead(1, end), None);
+        let ahead = reader.next_ahead(AHEAD_BYTES / 2, end).unwrap();
+        assert_eq!(ahead, AHEAD_BYTES..2 * AHEAD_BYTES);
+        reader.ask_ahead(ahead);
+        assert_eq!(reader.next_ahead(2 * AHEAD_BYTES, end), None);
     }
 }

@@ -6,7 +6,7 @@
 use oci::{Digest, RepositoryName, Tag};
 use tokio::sync::mpsc;
 
-use crate::{Error, Kind, UploadId};
+use crate::{Error, Item, Kind, UploadId};
 
 /// As many pages wait for the collector.
 const WAITING: usize = 8;
@@ -41,6 +41,8 @@ pub enum Page {
         /// What was found in it.
         found: Vec<Found>,
     },
+    /// Objects, where a listing in detail says more of them than their names.
+    Objects(Vec<Listed>),
     /// Something that no registry has put there; its path.
     Stranger(String),
     /// Something that could not be looked at.
@@ -50,6 +52,18 @@ pub enum Page {
         /// Its path, and why.
         error: Error,
     },
+}
+
+/// An object, and what a listing says of it.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Listed {
+    /// Which one.
+    pub item: Item,
+    /// Its length in bytes.
+    pub size: u64,
+    /// What the store compares it by. Of what was stored by one request most stores say the MD5; none where it is
+    /// nothing of that form.
+    pub tag: Option<[u8; 16]>,
 }
 
 /// Something that a repository has.
@@ -103,6 +117,7 @@ impl Page {
         match self {
             Self::Blobs(digests) => digests.len(),
             Self::Repository { found, .. } => found.len(),
+            Self::Objects(objects) => objects.len(),
             Self::Stranger(_) | Self::Hidden { .. } => 1,
         }
     }

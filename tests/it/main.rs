@@ -29,6 +29,7 @@ mod instance_toml_values;
 mod interop;
 mod live;
 mod log;
+mod migrate_storage;
 mod reconfigure;
 mod redis;
 mod registry;

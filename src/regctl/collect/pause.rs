@@ -62,10 +62,10 @@ pub(crate) enum What {
 impl fmt::Display for What {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::Look => "it is not known whether the registry runs; nothing was collected",
-            Self::Stop => "the registry has not stopped; nothing was collected",
+            Self::Look => "it is not known whether the registry runs; nothing was changed",
+            Self::Stop => "the registry has not stopped; nothing was changed",
             Self::Start => "the registry was not started again",
-            Self::ReadOnly => "the registry has not become read-only; nothing was collected",
+            Self::ReadOnly => "the registry has not become read-only; nothing was changed",
             Self::Writable => "the registry is still read-only",
         })
     }

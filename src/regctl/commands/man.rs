@@ -56,6 +56,7 @@ enum Page {
     ShowConfig,
     DiffConfig,
     RegistryGarbageCollect,
+    MigrateStorage,
     CleanupPolicy,
     CleanupPolicyRun,
     CleanupPolicyPreview,
@@ -119,6 +120,7 @@ impl Page {
             Self::RegistryGarbageCollect => {
                 include_str!("../../../man/regctl-registry-garbage-collect.1")
             }
+            Self::MigrateStorage => include_str!("../../../man/regctl-migrate-storage.1"),
             Self::RegistryServe => include_str!("../../../man/regctl-registry.serve.1"),
             Self::UpstreamGarbageCollect => {
                 include_str!("../../../man/regctl-registry.garbage-collect.1")

@@ -22,6 +22,9 @@ pub(crate) mod int;
 pub(crate) mod internal;
 pub(crate) mod kill;
 pub(crate) mod man;
+pub(crate) mod migrate_storage;
+mod migrated;
+mod migration;
 pub(crate) mod once;
 mod policies;
 pub(crate) mod reconfigure;
@@ -83,6 +86,7 @@ pub(crate) enum Command {
     Reconfigure(reconfigure::Args),
     SetReadonly(set_readonly::Args),
     RegistryGarbageCollect(registry_garbage_collect::Args),
+    MigrateStorage(migrate_storage::Args),
     CleanupPolicy(cleanup_policy::Args),
     Du(du::Args),
     User(user::Args),
@@ -117,6 +121,7 @@ pub(crate) fn run(command: Command, context: &Context) -> Result<Report, Failure
         Command::Reconfigure(args) => reconfigure::run(args, context),
         Command::SetReadonly(args) => set_readonly::run(args, context),
         Command::RegistryGarbageCollect(args) => registry_garbage_collect::run(args, context),
+        Command::MigrateStorage(args) => migrate_storage::run(args, context),
         Command::CleanupPolicy(args) => cleanup_policy::run(args, context),
         Command::Du(args) => du::run(&args, context),
         Command::User(args) => user::run(args, context),

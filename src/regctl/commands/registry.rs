@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use clap::Subcommand;
 use registry::{Config, config::Parsed};
 
-use super::{Context, cleanup_tags, garbage_collect, usage};
+use super::{Context, cleanup_tags, garbage_collect, migration, usage};
 use crate::{
     exit::Failure,
     output::{Printer, Report},
@@ -48,6 +48,8 @@ Examples:
     #[command(hide = true)]
     CleanupTags(cleanup_tags::Args),
     #[command(hide = true)]
+    Migrate(migration::Args),
+    #[command(hide = true)]
     Usage(usage::Args),
 }
 
@@ -65,6 +67,10 @@ pub(crate) fn run(args: Args, context: &Context) -> Result<Report, Failure> {
         Command::CleanupTags(mut args) => {
             let (_, parsed) = load(args.config.take(), context)?;
             cleanup_tags::run(&args, &parsed.config, context)
+        }
+        Command::Migrate(mut args) => {
+            let (_, parsed) = load(args.config.take(), context)?;
+            migration::run(&parsed.config, context)
         }
         Command::Usage(mut args) => {
             let (_, parsed) = load(args.config.take(), context)?;

@@ -5,7 +5,7 @@
 
 use std::ops::Range;
 
-use toml_edit::{Document, DocumentMut, Item, TableLike, value};
+use toml_edit::{Document, DocumentMut, Item, TableLike, Value, value};
 
 /// Why a key is not edited.
 #[derive(Debug, thiserror::Error)]
@@ -16,6 +16,76 @@ pub(crate) enum Error {
     NoTable { path: String, parent: String },
     #[error("`{0}` cannot be set where this file would have to have it")]
     NoPlace(String),
+}
+
+/// The names of drivers that a storage may have.
+const DRIVERS: [&str; 4] = ["filesystem", "s3", "s3aws", "inmemory"];
+
+/// Why the storage is not another one.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum SwapError {
+    #[error("not TOML: {0}")]
+    Syntax(#[from] toml_edit::TomlError),
+    #[error("there is no [migrate.to.{0}]")]
+    NoTarget(String),
+    #[error("[{0}] must be a table with a line of its own to begin with")]
+    NoTable(String),
+    #[error(
+        "`gitlab_rails.registry_path` names the storage: write it as `rootdirectory` of [registry.storage.filesystem] instead"
+    )]
+    GitlabsName,
+    #[error(
+        "the storage that is left behind would be called [migrate.to.{0}], and there is one: remove that"
+    )]
+    Taken(String),
+}
+
+/// Returns the text with the storage that stands under `[migrate.to.<driver>]`. The one that was stands there instead, for
+/// the way back; where it was not written, it is the folder `usual`. Nothing else changes, not even the number of a line.
+pub(crate) fn swap_storage(text: &str, driver: &str, usual: &str) -> Result<String, SwapError> {
+    let document = Document::parse(text)?;
+    let header = |path: &str| -> Result<Option<Range<usize>>, SwapError> {
+        let item = path
+            .split('.')
+            .try_fold(document.as_item(), |item, name| item.get(name))
+            .filter(|item| !item.is_none());
+        let Some(item) = item else { return Ok(None) };
+        let table = item.as_table().filter(|table| !table.is_dotted() && !table.is_implicit());
+        let span = table.and_then(|table| table.span());
+        span.map(Some).ok_or_else(|| SwapError::NoTable(path.to_owned()))
+    };
+    if document.get("gitlab_rails").and_then(|table| table.get("registry_path")).is_some() {
+        return Err(SwapError::GitlabsName);
+    }
+    let target = header(&format!("migrate.to.{driver}"))?;
+    let target = target.ok_or_else(|| SwapError::NoTarget(driver.to_owned()))?;
+    let mut old = None;
+    for name in DRIVERS {
+        if let Some(span) = header(&format!("registry.storage.{name}"))? {
+            old = Some((name, span));
+        }
+    }
+    let left = old.as_ref().map_or("filesystem", |(name, _)| name);
+    if left != driver && header(&format!("migrate.to.{left}"))?.is_some() {
+        return Err(SwapError::Taken(left.to_owned()));
+    }
+    let mut edits = vec![(target, format!("[registry.storage.{driver}]"))];
+    let is_written = old.is_some();
+    edits.extend(old.map(|(name, span)| (span, format!("[migrate.to.{name}]"))));
+    edits.sort_by_key(|(span, _)| span.start);
+    let mut edited = text.to_owned();
+    for (span, with) in edits.into_iter().rev() {
+        edited.replace_range(span, &with);
+    }
+    if !is_written {
+        let end = line_end(text);
+        let start = if edited.ends_with('\n') { "" } else { end };
+        let root = Value::from(usual);
+        let root = root.to_string();
+        let table = format!("[migrate.to.filesystem]{end}rootdirectory = {}{end}", root.trim());
+        edited = format!("{edited}{start}{end}{table}");
+    }
+    Ok(edited)
 }
 
 /// Returns the text with the flag of this whole name set, or unset: `registry.enable`.
@@ -209,6 +279,38 @@ mod tests {
             assert!(result.starts_with("# x\n[registry") && result.contains("# y"), "{result}");
             assert!(result.contains(after), "{result}");
         }
+    }
+
+    #[test]
+    fn storages_change_places_and_back() {
+        let before = "# a\n[registry.storage.filesystem] # old\nrootdirectory = \"x\"\n\n\
+                      [migrate.to.s3] # new\nbucket = \"b\"\n# end\n";
+        let after = "# a\n[migrate.to.filesystem] # old\nrootdirectory = \"x\"\n\n\
+                     [registry.storage.s3] # new\nbucket = \"b\"\n# end\n";
+        assert_eq!(swap_storage(before, "s3", "usual").unwrap(), after);
+        assert_eq!(swap_storage(after, "filesystem", "usual").unwrap(), before);
+        let usual = swap_storage("[migrate.to.s3]\nbucket = \"b\"", "s3", "usual").unwrap();
+        let expected = "[registry.storage.s3]\nbucket = \"b\"\n\n\
+                        [migrate.to.filesystem]\nrootdirectory = \"usual\"\n";
+        assert_eq!(usual, expected);
+        let folders = "[registry.storage.filesystem]\na=1\n[migrate.to.filesystem]\na=2\n";
+        let other = "[migrate.to.filesystem]\na=1\n[registry.storage.filesystem]\na=2\n";
+        assert_eq!(swap_storage(folders, "filesystem", "usual").unwrap(), other);
+    }
+
+    #[test]
+    fn storages_that_are_no_tables_of_their_own_stay() {
+        let dotted = "[migrate.to.s3]\n[registry]\nstorage.filesystem.rootdirectory = \"x\"\n";
+        let error = swap_storage(dotted, "s3", "usual").unwrap_err();
+        assert!(matches!(error, SwapError::NoTable(_)), "{error}");
+        let none = swap_storage("[registry]\n", "s3", "usual").unwrap_err();
+        assert!(matches!(none, SwapError::NoTarget(_)), "{none}");
+        let gitlabs = "[gitlab_rails]\nregistry_path = \"/srv\"\n[migrate.to.s3]\n";
+        let gitlabs = swap_storage(gitlabs, "s3", "usual").unwrap_err();
+        assert!(matches!(gitlabs, SwapError::GitlabsName), "{gitlabs}");
+        let taken = "[registry.storage.s3]\n[migrate.to.filesystem]\n[migrate.to.s3]\n";
+        let taken = swap_storage(taken, "filesystem", "usual").unwrap_err();
+        assert!(matches!(taken, SwapError::Taken(_)), "{taken}");
     }
 
     #[test]

@@ -69,8 +69,14 @@ pub(crate) fn load(path: &Path) -> Result<Parsed, Error> {
         bytes => bytes?.ok_or_else(|| Error::Missing(path.to_owned()))?,
     };
     let text = text(bytes).map_err(|problem| invalid(vec![problem]))?;
+    parse_as(path, &text)
+}
+
+/// Parses what `instance.toml` would hold, and reads the files that it names for its secrets.
+pub(crate) fn parse_as(path: &Path, text: &str) -> Result<Parsed, Error> {
+    let invalid = |problems| Invalid { path: path.to_owned(), problems };
     let read = |file: &ReadRequest<'_>| secret_file(path, file);
-    let mut parsed = parse_with(&text, &read, clock::unix_time()).map_err(invalid)?;
+    let mut parsed = parse_with(text, &read, clock::unix_time()).map_err(invalid)?;
     parsed.warnings.extend(exposed(path, &parsed.settings));
     Ok(parsed)
 }

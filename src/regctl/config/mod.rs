@@ -35,6 +35,7 @@ mod walk;
 pub(crate) mod web_url;
 
 pub(crate) use derive::default_settings;
+pub(crate) use edit::SwapError;
 pub(crate) use effective::{Effective, Secrets as ShownSecrets, effective, toml};
 pub(crate) use instance::Instance;
 pub(crate) use nearest::nearest;

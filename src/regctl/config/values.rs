@@ -306,7 +306,7 @@ pub(crate) fn duration_text(duration: Duration) -> String {
 }
 
 /// Reads a size: a number with a unit, powers of 1000 or 1024, as `"25MB"` or `"25MiB"`.
-pub(super) fn size(text: &str) -> Option<u64> {
+pub(crate) fn size(text: &str) -> Option<u64> {
     const UNITS: [(&str, u64); 9] = [
         ("B", 1),
         ("kB", 1000),

@@ -9,6 +9,7 @@ use registry::{
     OpenError,
     changes::Error as ChangesError,
     collect::{Error as CollectError, LineError},
+    migrate::Error as MigrateError,
 };
 
 use super::{Exit, Failure};
@@ -48,6 +49,10 @@ impl Failure {
             Self::Reload(error) => reload_exit(error),
             Self::Events(error) => events_exit(error),
             Self::Collect(error) => collect_exit(error),
+            Self::Migrate(error) => migrate_exit(error),
+            Self::Swap { .. } | Self::SamePlace { .. } => Exit::ConfigInvalid,
+            Self::Unapplied(_) => Exit::Failed,
+            Self::Switch(error) => caused(error, Exit::Failed),
             Self::Pause(error) => caused(error, Exit::Failed),
             Self::Record(error) => caused(error, Exit::Failed),
             Self::Policies(error) => caused(error, Exit::Failed),
@@ -210,6 +215,8 @@ fn read_only_exit(error: &ReadOnlyError) -> Exit {
         | ReadOnlyError::Lock(_)
         | ReadOnlyError::Apply(_)
         | ReadOnlyError::Held(_)
+        | ReadOnlyError::Former(_)
+        | ReadOnlyError::NewStorage
         | ReadOnlyError::Writing { .. }
         | ReadOnlyError::Unpatchable(_) => Exit::Failed,
     }
@@ -285,6 +292,13 @@ fn collect_exit(error: &CollectError) -> Exit {
         | CollectError::Database(_)
         | CollectError::NoRun(_) => Exit::Failed,
         CollectError::Line(_) | CollectError::Storage(_) => caused(error, Exit::Failed),
+    }
+}
+
+fn migrate_exit(error: &MigrateError) -> Exit {
+    match error {
+        MigrateError::Busy(..) => Exit::Locked,
+        _ => caused(error, Exit::Failed),
     }
 }
 

@@ -2,12 +2,14 @@
 
 use std::{io, path::PathBuf};
 
-use registry::{changes::Error as ChangesError, collect::Error as CollectError};
+use registry::{
+    changes::Error as ChangesError, collect::Error as CollectError, migrate::Error as MigrateError,
+};
 
 use crate::{
     cleanup::{RecordError as CleanupRecordError, RunsError},
     collect::{PauseError, RecordError},
-    config::{Invalid, load},
+    config::{Invalid, SwapError, load},
     reconfigure::{
         self, ApplyError, DesiredError, DisturbsError, GenerateError, InitError, ReadOnlyError,
     },
@@ -90,6 +92,22 @@ pub(crate) enum Failure {
     Services(services::Error),
     /// There is no collection.
     Collect(CollectError),
+    /// There is no migration.
+    Migrate(MigrateError),
+    /// The storage of `instance.toml` is not replaced by another one.
+    Swap {
+        path: PathBuf,
+        error: SwapError,
+    },
+    /// The migration's target is where its source is.
+    SamePlace {
+        source: String,
+        target: String,
+    },
+    /// A switch would apply what its author has not applied.
+    Unapplied(Vec<PathBuf>),
+    /// The registry does not serve from its new storage.
+    Switch(reconfigure::SwitchError),
     /// The process of a service.
     Service(ServiceError),
     /// The process of a log.
@@ -266,6 +284,12 @@ impl From<WorkerError> for Failure {
 impl From<AskError> for Failure {
     fn from(error: AskError) -> Self {
         Self::Ask(error)
+    }
+}
+
+impl From<MigrateError> for Failure {
+    fn from(error: MigrateError) -> Self {
+        Self::Migrate(error)
     }
 }
 

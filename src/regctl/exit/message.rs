@@ -50,6 +50,24 @@ impl fmt::Display for Failure {
             Self::Reload(error) => chain(f, error),
             Self::Events(error) => chain(f, error),
             Self::Collect(error) => chain(f, error),
+            Self::Migrate(error) => chain(f, error),
+            Self::Switch(error) => chain(f, error),
+            Self::Swap { path, error } => {
+                write!(f, "`{}`: ", path.display())?;
+                chain(f, error)
+            }
+            Self::SamePlace { source, target } => {
+                write!(f, "the target {target} is, or is within, or holds the source {source}")
+            }
+            Self::Unapplied(files) => {
+                let names: Vec<_> = files.iter().map(|it| format!("`{}`", it.display())).collect();
+                write!(
+                    f,
+                    "edits of instance.toml are not applied, and a switch would apply them to {}: ",
+                    names.join(", ")
+                )?;
+                f.write_str("run `regctl reconfigure` first, or take them back")
+            }
             Self::Pause(error) => chain(f, error),
             Self::Holds(error) => chain(f, error),
             Self::Record(error) => chain(f, error),
@@ -81,7 +99,7 @@ impl fmt::Display for Failure {
                 path.display()
             ),
             Self::Users(error) => chain(f, error),
-            Self::Input(error) => write!(f, "failed to read the password: {error}"),
+            Self::Input(error) => write!(f, "failed to read what this command needs: {error}"),
             Self::Output(error) => write!(f, "failed to write to stdout: {error}"),
         }
     }

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-use super::Printer;
+use super::{Printer, table::size};
 
 /// How often somebody who reads a log hears of it.
 const PACE: Duration = Duration::from_secs(10);
@@ -17,19 +17,24 @@ pub(crate) struct Progress {
     phase: &'static str,
     done: u64,
     total: Option<u64>,
+    /// How many bytes are done, of how many, where they are what takes the time.
+    bytes: Option<(u64, u64)>,
+    begun: Instant,
     told: Instant,
 }
 
 impl Progress {
     pub(crate) fn new(printer: Printer) -> Self {
-        let (bar, phase, total) = (None, "", None);
-        Self { printer, bar, phase, done: 0, total, told: Instant::now() }
+        let (bar, phase, total, bytes) = (None, "", None, None);
+        let now = Instant::now();
+        Self { printer, bar, phase, done: 0, total, bytes, begun: now, told: now }
     }
 
     /// Begins a phase; `total` is how much there is to do, where that is known.
     pub(crate) fn begin(&mut self, phase: &'static str, total: Option<u64>) {
         self.end();
         (self.phase, self.done, self.total) = (phase, 0, total);
+        (self.bytes, self.begun) = (None, Instant::now());
         if self.printer.talks_to_a_terminal() {
             let target = ProgressDrawTarget::stderr();
             let bar = ProgressBar::with_draw_target(total, target).with_message(phase);
@@ -41,6 +46,48 @@ impl Progress {
             bar.set_style(style.expect("the templates above are right"));
             self.bar = Some(bar);
         }
+    }
+
+    /// Begins a phase in which so many objects of so many bytes are moved.
+    pub(crate) fn begin_bytes(&mut self, phase: &'static str, objects: u64, bytes: u64) {
+        self.end();
+        (self.phase, self.done, self.total) = (phase, 0, Some(objects));
+        (self.bytes, self.begun) = (Some((0, bytes)), Instant::now());
+        if self.printer.talks_to_a_terminal() {
+            let target = ProgressDrawTarget::stderr();
+            let bar = ProgressBar::with_draw_target(Some(bytes), target).with_message(phase);
+            let style = ProgressStyle::with_template(
+                "{msg:32} [{bar:30}] {prefix} {bytes}/{total_bytes}, {bytes_per_sec}, {eta} left",
+            );
+            bar.set_style(style.expect("the template above is right"));
+            self.bar = Some(bar);
+        }
+    }
+
+    /// So many more objects and bytes are done.
+    pub(crate) fn advance_bytes(&mut self, objects: u64, bytes: u64) {
+        let Some((done, _)) = &mut self.bytes else { return self.advance(objects) };
+        *done += bytes;
+        self.done += objects;
+        if let Some(bar) = &self.bar {
+            bar.set_prefix(format!("{}/{}", self.done, self.total.unwrap_or_default()));
+            bar.inc(bytes);
+        } else if self.told.elapsed() >= PACE {
+            self.told = Instant::now();
+            self.printer.say(self.line());
+        }
+    }
+
+    /// How far it is, how fast, and how long it still takes.
+    fn line(&self) -> String {
+        let (phase, done, total) = (self.phase, self.done, self.total.unwrap_or_default());
+        let (moved, all) = self.bytes.unwrap_or_default();
+        let seconds = self.begun.elapsed().as_secs().max(1);
+        let (rate, objects) = (moved / seconds, done / seconds);
+        let left = all.saturating_sub(moved).checked_div(rate);
+        let left = left.map_or(String::new(), |left| format!(", {left} s left"));
+        let (moved, all, rate) = (size(moved), size(all), size(rate));
+        format!("{phase}: {done} of {total} ({objects}/s), {moved} of {all}, {rate}/s{left}")
     }
 
     /// So much more is done.

@@ -131,7 +131,7 @@ pub(crate) fn converge<S: Services>(
 }
 
 /// Notes how the files are before they change, for whoever has to go back.
-fn remember(layout: &Layout, plan: &Plan) -> Result<Former, former::Error> {
+pub(super) fn remember(layout: &Layout, plan: &Plan) -> Result<Former, former::Error> {
     let mut former = Former::load(layout)?.unwrap_or_default();
     former.add(plan, layout)?;
     if !plan.changes.is_empty() {
@@ -158,7 +158,7 @@ fn activate<S: Services>(
 }
 
 /// Puts the former files back and has the services take them; returns what to say of it all.
-fn roll_back<S: Services>(
+pub(super) fn roll_back<S: Services>(
     layout: &Layout,
     former: &Former,
     services: &S,

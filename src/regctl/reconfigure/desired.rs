@@ -1,5 +1,7 @@
 //! What an instance's files should be: loaded, rendered, and accepted by their readers.
 
+use std::path::Path;
+
 use registry::config::{Invalid, Origin, Parsed};
 
 use super::{
@@ -212,6 +214,17 @@ impl Desired {
             circumstances,
             named: Vec::new(),
         })
+    }
+
+    /// Returns whom a folder is to belong to, and its mode.
+    pub(super) fn access_of(&self, folder: &Folder) -> Access {
+        Access { mode: folder.mode, owner: self.circumstances.owners.of(folder.owner) }
+    }
+
+    /// Returns what a file is to hold.
+    pub(super) fn text_of(&self, path: &Path) -> Option<&str> {
+        let file = self.files.iter().find(|file| file.path == path)?;
+        file.content.as_ref().map(|content| content.text.as_str())
     }
 
     /// Returns what is left out on this host, for the administrator to know.

@@ -3,7 +3,10 @@
 //! It is what a roll-back goes by, also that of the next command, when the one that made the change was killed before it
 //! could see what came of it.
 
-use std::{fmt, path::PathBuf};
+use std::{
+    fmt,
+    path::{Path, PathBuf},
+};
 
 use serde::{Deserialize, Serialize};
 
@@ -86,6 +89,12 @@ impl Former {
         };
         let files = stored.files.into_iter().map(known).collect::<Result<_, _>>()?;
         Ok(Self { files })
+    }
+
+    /// What a file held; none where it is not known, or was not there.
+    pub(super) fn text_of(&self, path: &Path) -> Option<&str> {
+        let file = self.files.iter().find(|file| file.path == path)?;
+        file.was.as_ref().map(|was| was.text.as_str())
     }
 
     /// Adds the files that a plan changes, as they are now; those that are there already are older, and stay.

@@ -21,6 +21,7 @@ mod plan;
 mod read_only;
 mod readable;
 mod storage_folder;
+mod switch;
 mod system;
 mod trust;
 mod undisturbed;
@@ -41,6 +42,7 @@ pub(crate) use read_only::{
     set_read_only,
 };
 pub(crate) use storage_folder::Error as StorageFolderError;
+pub(crate) use switch::{Candidate, Error as SwitchError};
 pub(crate) use system::{Activation, Error as SystemError};
 pub(crate) use trust::Error as TrustError;
 pub(crate) use undisturbed::Error as DisturbsError;

@@ -7,10 +7,13 @@ use std::{
     time::Duration,
 };
 
+use registry::migrate::are_apart;
+
 use super::{
     apply,
     converge::Claim,
     desired::{self, Desired},
+    former::{self, Former},
     plan::{Access, Change, Kind, OldAccess, Plan},
     trust,
 };
@@ -111,6 +114,13 @@ pub(crate) enum Error {
     Holds(#[from] holds::Error),
     #[error(transparent)]
     Apply(#[from] apply::Error),
+    #[error(transparent)]
+    Former(#[from] former::Error),
+    #[error(
+        "the storage has become another one, and a command that was killed has not seen the registry serve from it: \
+         it stays read-only until `regctl reconfigure` has seen that"
+    )]
+    NewStorage,
     #[error("read-only is held by {0}")]
     Held(Box<Hold>),
     #[error("`{}` has no line for read-only that could be changed by itself; nothing was changed", .0.display())]
@@ -198,6 +208,10 @@ pub(crate) fn follow_holds(
     let Some(found) = managed::read(&layout.config_yml())? else {
         return Ok(Reach::NextReconfigure);
     };
+    // What runs may have the former storage still: written to, it would be left behind with what it took.
+    if !effective && registry.is_there() && storage_is_new(layout, &found.text)? {
+        return Err(Error::NewStorage);
+    }
     let changes = config(layout, found, effective)?.into_iter().collect();
     let was_current = registry.is_current();
     apply::apply(layout, &Plan { changes, ..Plan::default() })?;
@@ -215,14 +229,29 @@ pub(crate) fn follow_holds(
     Ok(reach)
 }
 
-/// Removes the holds of dead owners, if there are any that keep the registry read-only.
+/// Whether the storage has become another one and nobody has seen the registry serve from it.
+fn storage_is_new(layout: &Layout, config: &str) -> Result<bool, Error> {
+    let Some(former) = Former::load(layout)? else { return Ok(false) };
+    let storage = |text: &str| Some(registry::Config::parse(text, &[]).ok()?.config.storage.driver);
+    let was = former.text_of(&layout.config_yml()).and_then(storage);
+    let is = storage(config);
+    // Two buckets of one name are called the same.
+    Ok(match (&was, &is) {
+        (Some(was), Some(is)) => was.to_string() != is.to_string() || are_apart(was, is),
+        (Some(_), None) => true,
+        (None, _) => false,
+    })
+}
+
+/// Removes the holds of dead owners, if there are any that keep the registry read-only, or were about to end.
 fn clear_stale(
     layout: &Layout,
     claim: Claim<'_>,
     waits: impl FnOnce(&str),
 ) -> Result<Vec<Hold>, Error> {
     let holds = Holds::load(layout)?;
-    if !holds.are_read_only() || holds.read_only_by_the_living().is_some() {
+    let is_left = |hold: &Hold| hold.kind == holds::Kind::ReadOnly && hold.is_stale();
+    if !holds.all.iter().any(is_left) || holds.read_only_by_the_living().is_some() {
         return Ok(Vec::new());
     }
     let storage = Lock::Storage.acquire(layout, claim.command, claim.patience, waits)?;
@@ -259,7 +288,7 @@ fn reads(text: &str) -> Option<bool> {
 }
 
 /// Returns the change of a file that keeps its mode and its owner.
-fn replaced(path: PathBuf, found: Found, text: String) -> Change {
+pub(super) fn replaced(path: PathBuf, found: Found, text: String) -> Change {
     let Found { text: old, mode, uid, gid } = found;
     let owner = Ownership {
         user: Principal { name: account::user_name(uid), id: Some(uid) },

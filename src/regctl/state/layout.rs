@@ -63,6 +63,11 @@ impl Layout {
         self.root.join("var/opt/regctl/registry/events")
     }
 
+    /// What a migration writes down, in a folder of the registry's account.
+    pub(crate) fn migration(&self) -> PathBuf {
+        self.root.join("var/opt/regctl/registry/migration")
+    }
+
     /// The certificate that verifies GitLab's tokens.
     pub(crate) fn token_crt(&self) -> PathBuf {
         self.root.join("var/opt/regctl/registry/token.crt")
@@ -267,6 +272,12 @@ impl Layout {
     /// The folder of a storage that regctl creates; one that exists is nobody's to change.
     pub(crate) fn storage_folder(path: PathBuf) -> Folder {
         Folder { path, mode: STORAGE_MODE, owner: Owner::Service, is_kept_right: false }
+    }
+
+    /// The folder of a migration; it is made for the first one.
+    pub(crate) fn migration_folder(&self) -> Folder {
+        let is_kept_right = false;
+        Folder { path: self.migration(), mode: 0o700, owner: Owner::Service, is_kept_right }
     }
 
     /// Creates the folders that are missing. What exists keeps its mode.

@@ -3,6 +3,7 @@
 use std::{
     future::{Future, pending},
     io,
+    pin::pin,
 };
 
 use tokio::{
@@ -79,6 +80,20 @@ impl StopSignals {
             () = repeated => None,
             ended = work => Some(ended),
         }
+    }
+
+    /// Calls `asked` at the first Ctrl-C or TERM, and waits for the end of `work` all the same.
+    pub(crate) async fn telling<T>(
+        mut self,
+        asked: impl FnOnce(),
+        work: impl Future<Output = T>,
+    ) -> T {
+        let mut work = pin!(work);
+        tokio::select! {
+            ended = &mut work => return ended,
+            () = self.received() => asked(),
+        }
+        work.await
     }
 
     /// Waits for the next Ctrl-C or TERM, or for the end of the parent where that is told.

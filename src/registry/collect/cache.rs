@@ -15,10 +15,10 @@ use oci::{Algorithm, Digest, Referred};
 use sha2::{Digest as _, Sha256};
 
 use super::{
-    digests::DigestId,
     references::{Manifest, References},
     snapshot::Snapshot,
 };
+use crate::digests::DigestId;
 
 /// Raised with every change to what [`Referred`] sees, and to this form.
 const VERSION: u32 = 3;

@@ -21,12 +21,12 @@ use std::{
 use oci::{Algorithm, Digest, Tag};
 
 use super::{
-    digests::{DigestId, DigestSet},
     note::Note,
     plan::{Empty, Plan},
     references::{Manifest, References},
     snapshot::{Link, Repository, Snapshot},
 };
+use crate::digests::{DigestId, DigestSet};
 
 /// What becomes of manifests that no tag leads to.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]

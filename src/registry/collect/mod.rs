@@ -8,7 +8,7 @@
 //! does no I/O, `plan` is what goes, `sweep` removes it, `quarantine` keeps it for a while.
 
 mod cache;
-mod digests;
+
 mod leads;
 mod line;
 mod links;

@@ -8,10 +8,10 @@ use storage::{Bulk, Error, Item};
 
 use super::{
     cache::Cache,
-    digests::{DigestId, DigestSet},
     note::told,
     snapshot::{Link, Snapshot},
 };
+use crate::digests::{DigestId, DigestSet};
 
 /// More than any manifest that a registry accepts.
 const MANIFEST_BYTES: usize = 16 * 1024 * 1024;

@@ -3,12 +3,10 @@
 use std::{collections::HashMap, time::SystemTime};
 
 use oci::{RepositoryName, Tag};
-use storage::{Found, Page, Part, Place, UploadId};
+use storage::{Found, Item, Page, Part, Place, UploadId};
 
-use super::{
-    digests::{DigestId, DigestSet, Digests},
-    note::{Note, Notes},
-};
+use super::note::{Note, Notes};
+use crate::digests::{DigestId, DigestSet, Digests};
 
 /// A store.
 #[derive(Debug, Default)]
@@ -104,6 +102,11 @@ impl Snapshot {
                     self.add_found(repository, found);
                 }
             }
+            Page::Objects(objects) => {
+                for object in objects {
+                    self.add_object(object.item);
+                }
+            }
             Page::Stranger(path) => self.notes.add(Note::Stranger { path }),
             Page::Hidden { place, error } => self.hide(place, &error),
         }
@@ -126,6 +129,19 @@ impl Snapshot {
             }
             Found::Upload(id) => repository.uploads.push(Upload { id, started: None }),
         }
+    }
+
+    fn add_object(&mut self, item: Item) {
+        let (name, found) = match item {
+            Item::Blob(digest) => return self.add(Page::Blobs(vec![digest])),
+            Item::Layer(name, digest) => (name, Found::Layer(digest)),
+            Item::Revision(name, digest) => (name, Found::Revision(digest)),
+            Item::Tag(name, tag) => (name, Found::Tag(tag)),
+            Item::TagIndex(name, tag, digest) => (name, Found::TagIndex(tag, digest)),
+            Item::UploadStartedAt(name, id) => (name, Found::Upload(id)),
+            Item::Repository(_) => return,
+        };
+        self.add(Page::Repository { name, found: vec![found] });
     }
 
     /// The links of what could not be listed may lead anywhere.

@@ -14,7 +14,6 @@ use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 
 use super::{
     cache::Cache,
-    digests::{DigestId, DigestSet},
     mark::{Beside, Rules, Untagged},
     plan::Empty,
     progress::{Phase, Progress},
@@ -22,6 +21,7 @@ use super::{
     snapshot::{Link, Repository as Stored, Snapshot},
     survey,
 };
+use crate::digests::{DigestId, DigestSet};
 
 /// How much is asked for at once.
 const BATCH: usize = 8192;

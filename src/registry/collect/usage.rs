@@ -6,7 +6,6 @@ use serde::Serialize;
 use storage::{Bulk, Error};
 
 use super::{
-    digests::{DigestId, DigestSet},
     mark::{Beside, Rules, Untagged},
     plan::Empty,
     progress::{Phase, Progress},
@@ -15,6 +14,7 @@ use super::{
     survey,
     tagged::Remembered,
 };
+use crate::digests::{DigestId, DigestSet};
 
 /// What the space is told by.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]

@@ -41,8 +41,8 @@ use oci::{Digest, RepositoryName};
 use tokio::sync::watch;
 
 use crate::{
-    Access, Driver, Entry, Error, Folder, Key, Kind, Object, Staged, Stat, Strays, UploadId, Wish,
-    Writer, staged::Place,
+    Access, Driver, Entry, Error, Folder, Key, Kind, Object, Staged, Stat, Strays, Survey,
+    UploadId, Wish, Writer, staged::Place,
 };
 use holder::Using;
 use lease::Claim;
@@ -88,6 +88,19 @@ impl S3 {
         tell: impl Fn(Result<(), &Error>) + Send,
     ) {
         boxed(lease::serve(&self.store, wish, tell)).await;
+    }
+
+    /// Lists the whole bucket, with what the lists say of each object.
+    pub(crate) fn survey_in_detail(&self) -> Survey {
+        let (pages, sink) = Survey::new();
+        survey::spawn(Arc::clone(&self.store), sink, survey::Detail::Objects);
+        pages
+    }
+
+    /// Has a folder stay that nothing is in: an object of no bytes stands for it, under its name and a slash.
+    pub(crate) async fn keep_folder(&self, folder: Folder<'_>) -> Result<(), Error> {
+        let path = format!("{}/", self.store.path(folder));
+        boxed(self.store.put(&path, Bytes::new())).await
     }
 
     /// The bucket, as long as nobody else uses it otherwise than by this access.

@@ -12,6 +12,7 @@ use std::{
     sync::Arc,
 };
 
+use aws_sdk_s3::types::Object;
 use tokio::task::JoinSet;
 
 use super::{
@@ -51,16 +52,35 @@ struct Range {
 #[derive(Debug)]
 pub(super) struct Names {
     pub(super) paths: Vec<String>,
+    /// What else the store says of each.
+    marks: Vec<Mark>,
     pub(super) is_all: bool,
 }
 
-/// Surveys a bucket in a task of its own.
-pub(super) fn spawn(store: Arc<Store>, sink: Sink) {
-    tokio::spawn(async move { run(&store, &sink).await });
+/// What the store says of an object beside its name.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub(super) struct Mark {
+    pub(super) size: u64,
+    pub(super) tag: Option<[u8; 16]>,
 }
 
-async fn run(store: &Arc<Store>, sink: &Sink) {
-    let waiting = match begin(store, sink).await {
+/// How much is told.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub(super) enum Detail {
+    /// What stands there.
+    #[default]
+    Names,
+    /// Each object, with its size and its tag.
+    Objects,
+}
+
+/// Surveys a bucket in a task of its own.
+pub(super) fn spawn(store: Arc<Store>, sink: Sink, detail: Detail) {
+    tokio::spawn(async move { run(&store, &sink, detail).await });
+}
+
+async fn run(store: &Arc<Store>, sink: &Sink, detail: Detail) {
+    let waiting = match begin(store, sink, detail).await {
         Ok(waiting) => waiting,
         Err(error) => return sink.break_off(error).await,
     };
@@ -83,7 +103,7 @@ async fn run(store: &Arc<Store>, sink: &Sink) {
 }
 
 /// What stands beside blobs and repositories, and these two.
-async fn begin(store: &Store, sink: &Sink) -> Result<Vec<Range>, Error> {
+async fn begin(store: &Store, sink: &Sink, detail: Detail) -> Result<Vec<Range>, Error> {
     let top = store.path(TOP);
     let folders = store.children_folders(&top).await?;
     let folders = folders.ok_or_else(|| store.error(Kind::Truncated, "list", TOP))?;
@@ -98,7 +118,7 @@ async fn begin(store: &Store, sink: &Sink) -> Result<Vec<Range>, Error> {
                 continue;
             }
         };
-        ranges.push(Range::of(place, folder));
+        ranges.push(Range::of(place, folder, detail));
     }
     Ok(ranges)
 }
@@ -128,8 +148,8 @@ type Listed = Result<Option<Vec<Range>>, Error>;
 async fn list_folder(store: &Store, sink: &Sink, range: &mut Range) -> Listed {
     loop {
         let names = store.names(&range.folder, range.after.as_deref()).await?;
-        for path in &names.paths {
-            range.tell(store, path);
+        for (path, mark) in names.all() {
+            range.tell(store, path, mark);
         }
         if !range.told(sink).await {
             return Ok(None);
@@ -161,14 +181,14 @@ async fn list_group(store: &Store, sink: &Sink, range: &mut Range, group: Vec<St
     while !is_over {
         let names = store.names(&range.folder, range.after.as_deref()).await?;
         is_over = names.is_all;
-        for path in &names.paths {
+        for (path, mark) in names.all() {
             let child = child_of(path, &range.folder);
             if child.is_some_and(|child| !group.iter().any(|it| it == child)) {
                 is_over = true;
                 break;
             }
             child.map(|child| unseen.remove(child));
-            range.tell(store, path);
+            range.tell(store, path, mark);
         }
         range.after = names.paths.last().cloned();
         if !range.told(sink).await {
@@ -193,8 +213,8 @@ async fn list_whole(
     range.after = None;
     loop {
         let names = store.names(folder, range.after.as_deref()).await?;
-        for path in &names.paths {
-            range.tell(store, path);
+        for (path, mark) in names.all() {
+            range.tell(store, path, mark);
         }
         if let Some(last) = names.paths.last() {
             range.after = Some(last.clone());
@@ -223,7 +243,7 @@ async fn divide(store: &Store, range: &mut Range) -> Result<Option<Vec<Range>>, 
             continue;
         }
         let folder = range.folder.clone();
-        ranges.push(mem::replace(range, Range::of(Place::Blobs, folder)));
+        ranges.push(mem::replace(range, Range::of(Place::Blobs, folder, Detail::Names)));
         return Ok(Some(ranges));
     }
 }
@@ -238,9 +258,10 @@ fn groups(range: &Range, left: &[String], seen: usize) -> Vec<Range> {
     chunks
         .map(|chunk| match chunk {
             // It may be divided in its turn.
-            [alone] => Range::of(range.place.clone(), alone.clone()),
+            [alone] => Range::of(range.place.clone(), alone.clone(), range.teller.detail),
             _ => {
-                let all = Range::of(range.place.clone(), range.folder.clone());
+                let (place, folder) = (range.place.clone(), range.folder.clone());
+                let all = Range::of(place, folder, range.teller.detail);
                 Range { group: Some(chunk.to_vec()), ..all }
             }
         })
@@ -259,9 +280,27 @@ fn is_divided(store: &Store, folder: &str) -> bool {
     }
 }
 
+impl Names {
+    fn all(&self) -> impl Iterator<Item = (&String, Mark)> {
+        self.paths.iter().zip(self.marks.iter().copied())
+    }
+}
+
+impl Mark {
+    fn of(object: &Object) -> Self {
+        let tag = object.e_tag().and_then(|tag| {
+            // With a number behind it, it is that of an object that was put together of parts.
+            let hex = tag.trim_matches('"');
+            let number = (hex.len() == 32).then(|| u128::from_str_radix(hex, 16).ok())??;
+            Some(number.to_be_bytes())
+        });
+        Self { size: object.size().and_then(|size| u64::try_from(size).ok()).unwrap_or(0), tag }
+    }
+}
+
 impl Range {
-    fn of(place: Place, folder: String) -> Self {
-        let (teller, listed) = (Teller::default(), Vec::new());
+    fn of(place: Place, folder: String, detail: Detail) -> Self {
+        let (teller, listed) = (Teller::telling(detail), Vec::new());
         Self { place, folder, after: None, group: None, teller, may_be_divided: true, listed }
     }
 
@@ -270,10 +309,10 @@ impl Range {
         child_of(self.after.as_deref()?, &self.folder)
     }
 
-    fn tell(&mut self, store: &Store, path: &str) {
+    fn tell(&mut self, store: &Store, path: &str, mark: Mark) {
         let top = store.prefix.len() + TOP.len();
         if let Some(name) = path.get(top..) {
-            self.teller.tell(name, path);
+            self.teller.tell(name, path, mark);
         }
     }
 
@@ -295,11 +334,12 @@ impl Store {
         let answer = sent.map_err(|error| self.failed("list", folder, &error))?;
         let is_all = !answer.is_truncated().unwrap_or(false);
         let objects = answer.contents.unwrap_or_default();
-        let paths: Vec<String> = objects.into_iter().filter_map(|object| object.key).collect();
+        let objects = objects.into_iter().filter_map(|it| Some((Mark::of(&it), it.key?)));
+        let (marks, paths): (Vec<_>, Vec<_>) = objects.unzip();
         let gets_on = paths.last().is_some_and(|last| Some(last.as_str()) != after);
         // A list that does not go on would never end, and one that ends early is none.
         match is_all || gets_on {
-            true => Ok(Names { paths, is_all }),
+            true => Ok(Names { paths, marks, is_all }),
             false => Err(self.error(Kind::Truncated, "list", folder)),
         }
     }

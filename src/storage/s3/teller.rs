@@ -4,10 +4,13 @@ use std::collections::BTreeSet;
 
 use oci::{RepositoryName, Tag};
 
-use super::names::{self, Fact};
+use super::{
+    names::{self, Fact},
+    survey::{Detail, Mark},
+};
 use crate::{
-    Error, Kind, UploadId,
-    survey::{Found, Page, Part, Place},
+    Error, Item, Kind, UploadId,
+    survey::{Found, Listed, Page, Part, Place},
 };
 
 /// How much of a repository is told at once.
@@ -18,6 +21,8 @@ const PAGE: usize = 1024;
 /// A store lists what is in one folder in a row, whatever its order.
 #[derive(Debug, Default)]
 pub(super) struct Teller {
+    pub(super) detail: Detail,
+    objects: Vec<Listed>,
     blobs: Vec<oci::Digest>,
     repository: Option<Repository>,
     last_hidden: String,
@@ -34,9 +39,20 @@ struct Repository {
 }
 
 impl Teller {
+    pub(super) fn telling(detail: Detail) -> Self {
+        Self { detail, ..Self::default() }
+    }
+
     /// Takes the name of an object below `docker/registry/v2`, whose whole path is `path`.
-    pub(super) fn tell(&mut self, name: &str, path: &str) {
-        match names::read(name) {
+    pub(super) fn tell(&mut self, name: &str, path: &str, Mark { size, tag }: Mark) {
+        let mut fact = names::read(name);
+        if self.detail == Detail::Objects
+            && let Some(item) = item(&mut fact)
+        {
+            self.objects.push(Listed { item, size, tag });
+        }
+        match fact {
+            Fact::Blob(_) if self.detail == Detail::Objects => {}
             Fact::Blob(digest) => self.blobs.push(digest),
             Fact::Of(name, parts, found) => self.of(name, parts, found),
             Fact::Nameless(part) => {
@@ -99,6 +115,9 @@ impl Teller {
     /// What is to be told by now.
     pub(super) fn pages(&mut self) -> Vec<Page> {
         let mut pages = std::mem::take(&mut self.others);
+        if !self.objects.is_empty() {
+            pages.push(Page::Objects(std::mem::take(&mut self.objects)));
+        }
         for blobs in std::mem::take(&mut self.blobs).chunks(PAGE) {
             pages.push(Page::Blobs(blobs.to_vec()));
         }
@@ -117,6 +136,27 @@ impl Repository {
             self.tag = Some(tag.clone());
             self.found.push(Found::Tag(tag.clone()));
         }
+    }
+}
+
+/// The object of a fact; what is left of the fact is the folders that it is in.
+fn item(fact: &mut Fact<'_>) -> Option<Item> {
+    match fact {
+        Fact::Blob(digest) => Some(Item::Blob(*digest)),
+        Fact::Of(name, _, found) => {
+            let item = match found.take()? {
+                Found::Layer(digest) => Item::Layer(name.clone(), digest),
+                Found::Revision(digest) => Item::Revision(name.clone(), digest),
+                Found::Tag(tag) => Item::Tag(name.clone(), tag),
+                Found::TagIndex(tag, digest) => Item::TagIndex(name.clone(), tag, digest),
+                kept @ (Found::Part(_) | Found::Upload(_)) => {
+                    *found = Some(kept);
+                    return None;
+                }
+            };
+            Some(item)
+        }
+        Fact::Nameless(_) | Fact::Stranger(_) | Fact::Nothing => None,
     }
 }
 

@@ -23,6 +23,7 @@ fn said(client: &mut Client, method: &str, target: &str) -> (u16, Vec<String>) {
 }
 
 #[test]
+#[ignore = "needs docker-registry: run cargo xtask test"]
 fn a_cache_answers_as_distribution_s_does() {
     let folders = [(); 2].map(|()| tempfile::tempdir().unwrap());
     let upstream = Peer::start(folders[0].path());
@@ -75,6 +76,7 @@ fn a_cache_answers_as_distribution_s_does() {
 }
 
 #[test]
+#[ignore = "needs docker-registry: run cargo xtask test"]
 fn a_cache_proves_itself_to_a_distribution_with_users() {
     let folder = tempfile::tempdir().unwrap();
     let users = folder.path().join("htpasswd");
@@ -104,6 +106,7 @@ fn a_cache_proves_itself_to_a_distribution_with_users() {
 }
 
 #[test]
+#[ignore = "needs docker-registry: run cargo xtask test"]
 fn a_cache_gets_tokens_from_the_realm_that_a_distribution_names() {
     let folder = tempfile::tempdir().unwrap();
     let image = Image::of("for bearers");

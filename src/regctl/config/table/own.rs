@@ -3,7 +3,7 @@
 use super::{
     Key,
     Kind::{
-        Cadence, Choice, Count, Duration, Flag, Globs, Label, List, Pattern, Schedule, Size, Table,
+        Cadence, Choice, Count, Duration, Flag, Globs, Label, List, Path, Pattern, Schedule, Size,
     },
     Part, Section,
 };
@@ -110,13 +110,29 @@ pub(super) const SECTIONS: &[Section] = &[
         ],
     )
     .not_yet(),
+    Section::new("migrate", None, "migrations", &[]),
+    Section::new("migrate.to", None, "where `migrate-storage` goes to", &[]),
     Section::new(
-        "migrate",
+        "migrate.to.filesystem",
         None,
-        "migrations",
-        &[Key::later("to", Table, "the storage that a migration goes to")],
-    )
-    .not_yet(),
+        "a folder, with the options of [registry.storage.filesystem]",
+        &[
+            Key::new("rootdirectory", Path, None, "the folder that is to hold docker/registry/v2"),
+            Key::new("maxthreads", Count(25), None, "file operations at once"),
+        ],
+    ),
+    Section::new(
+        "migrate.to.s3",
+        None,
+        "an S3 bucket, with the options of [registry.storage.s3]",
+        super::storage::S3,
+    ),
+    Section::new(
+        "migrate.to.s3aws",
+        None,
+        "the old name of s3",
+        super::storage::S3,
+    ),
     Section::new("cluster", None, "more than one machine", &[]).not_yet(),
     Section::new("backup", None, "backups", &[]).not_yet(),
     Section::new(

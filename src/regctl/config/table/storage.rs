@@ -193,7 +193,7 @@ pub(super) const SECTIONS: &[Section] = &[
     .not_yet(),
 ];
 
-const S3: &[Key] = &[
+pub(super) const S3: &[Key] = &[
     Key::new(
         "accesskey",
         Text,

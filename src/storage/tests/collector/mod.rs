@@ -23,6 +23,7 @@ pub(crate) async fn survey(store: &impl Bulk) -> Told {
             Page::Repository { name, found } => {
                 told.found.extend(found.into_iter().map(|it| (name.to_string(), it)));
             }
+            Page::Objects(_) => panic!("nobody has asked for objects"),
             Page::Stranger(path) => told.strangers.push(path),
             Page::Hidden { place, error } => {
                 let cause = error.source().map_or_else(String::new, ToString::to_string);

@@ -1,0 +1,359 @@
+//! `regctl migrate-storage`: moves the instance's content to another storage, and the instance with it if asked.
+
+use std::{
+    ffi::OsString,
+    io::{self, BufRead as _, BufReader},
+    num::NonZeroU64,
+    os::unix::net::UnixStream,
+    path::{Path, PathBuf},
+    process, thread,
+    time::Instant,
+};
+
+use clap::{ValueEnum, builder::RangedU64ValueParser};
+use registry::{Config, config::Config as Registry, migrate};
+
+use super::{
+    Context,
+    internal::AS_REGISTRY,
+    migrated::{Pass, Passes},
+    services::{Supervised, TheRegistry},
+    waiting::{self, Waiting},
+};
+use crate::{
+    collect::{self, Mode},
+    config::{self, edit, instance::Driver as Storage},
+    exit::Failure,
+    migrate::{Order, Reading, Step},
+    output::{Format, Report, Verdict, Volume},
+    reconfigure::Candidate,
+    state::{Layout, Lock, Services, lock::Held},
+    sys::{
+        clock, fs,
+        signals::Signals,
+        worker::{self, Ended, Error as WorkerError, Passed},
+    },
+};
+
+const COMMAND: &str = "migrate-storage";
+
+/// Move the registry's content to another storage, compared object by object
+///
+/// The target stands in instance.toml as [migrate.to.<driver>], with the options of [registry.storage.<driver>]. What the
+/// target lacks is copied while the registry serves and is pushed to; then the registry is read-only for some seconds,
+/// what has changed since is copied, and both sides are compared: blobs by their sizes (their names are their hashes, and
+/// what is copied is hashed on the way), links by what they hold. Any difference: exit 5, and no switch.
+///
+/// With --switch the storage and [migrate.to.<driver>] change places in instance.toml, the registry is started on the
+/// target, and only when it serves can be pushed to again. Where it does not, everything is as it was. The old storage is
+/// never changed: `regctl migrate-storage --to <old driver> --switch` is the way back, and takes along what was pushed since.
+///
+/// It may be interrupted or killed at any time, and run again: it goes on with what is missing. Uploads that are under way
+/// when it switches have to begin again. Collections and cleanups wait until it has ended.
+///
+/// Edits of instance.toml that were not applied are no part of a switch: they are refused until `regctl reconfigure`. Exit 75: somebody
+/// else works on the storage, or uses the target. Exit 78: the target is not in instance.toml, or where the source is.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  regctl migrate-storage --to s3 --dry-run     what would be copied; changes nothing
+  regctl migrate-storage --to s3 --only copy   the long part, hours before; nothing becomes read-only
+  regctl migrate-storage --to s3 --switch      all of it, and the registry serves from there
+  regctl migrate-storage --to s3 --only verify --verify full
+  regctl migrate-storage --to filesystem --switch")]
+pub(crate) struct Args {
+    /// The driver under [migrate.to] that is moved to
+    #[arg(long, value_enum, value_name = "DRIVER")]
+    to: Driver,
+    /// Compare both sides and say what would be copied; change nothing
+    #[arg(long, short = 'n', conflicts_with_all = ["only", "switch", "delete"])]
+    dry_run: bool,
+    /// Only copy while the registry serves, or only compare
+    #[arg(long, value_enum, value_name = "PART", conflicts_with = "switch")]
+    only: Option<Part>,
+    /// Serve from the target when it holds the same
+    #[arg(long)]
+    switch: bool,
+    /// Remove from the target what the source does not have, whoever has put it there
+    ///
+    /// Refused where the source is empty or has less than half of what the target has: --force does it all the same.
+    #[arg(long)]
+    delete: bool,
+    /// With --delete: even where the target has much more than the source
+    #[arg(long, requires = "delete")]
+    force: bool,
+    /// Which blobs of the target are read and hashed, beside being compared by their sizes
+    #[arg(long, value_enum, default_value = "once")]
+    verify: Depth,
+    /// Objects on their way at once
+    #[arg(long, value_name = "N", default_value_t = migrate::AT_ONCE as u64,
+          value_parser = RangedU64ValueParser::<u64>::new().range(1..=migrate::MOST_AT_ONCE as u64))]
+    concurrency: u64,
+    /// Copy at most so much in a second, such as 50MB
+    #[arg(long, value_name = "SIZE", value_parser = rate)]
+    max_rate: Option<NonZeroU64>,
+    #[command(flatten)]
+    waiting: Waiting,
+}
+
+/// Drivers that can be moved to.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
+enum Driver {
+    /// A folder
+    Filesystem,
+    /// An S3 bucket
+    S3,
+    /// The old name of s3
+    S3aws,
+}
+
+#[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
+enum Part {
+    /// Copy, while the registry serves
+    Copy,
+    /// Compare; the registry is read-only meanwhile
+    Verify,
+}
+
+#[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
+enum Depth {
+    /// None
+    Fast,
+    /// Those that no migration to this target has copied or read before
+    Once,
+    /// All of them
+    Full,
+}
+
+impl Driver {
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Filesystem => "filesystem",
+            Self::S3 => "s3",
+            Self::S3aws => "s3aws",
+        }
+    }
+}
+
+fn rate(text: &str) -> Result<NonZeroU64, String> {
+    let rate = config::values::size(text).and_then(NonZeroU64::new);
+    rate.ok_or_else(|| "must be a size, such as \"50MB\" or \"20MiB\"".to_owned())
+}
+
+/// A migration under way.
+struct Migration<'a> {
+    args: &'a Args,
+    context: &'a Context,
+    signals: Signals,
+    /// The config.yml of the target.
+    target: String,
+    /// What tells this run from others.
+    run: String,
+    passes: Passes,
+}
+
+pub(crate) fn run(args: Args, context: &Context) -> Result<Report, Failure> {
+    let Context { layout, printer, .. } = context;
+    let path = layout.instance_toml();
+    let instance = config::load::load(&path)?.instance;
+    if !instance.registry.enable {
+        return Err(Failure::Disabled(path));
+    }
+    let usual = match &instance.registry.storage.driver {
+        Storage::Filesystem { root_directory, .. } => root_directory.display().to_string(),
+        Storage::InMemory | Storage::S3(_) => String::new(),
+    };
+    let swap = |text: &str| edit::swap_storage(text, args.to.as_str(), &usual);
+    let candidate = Candidate::of(layout, swap).map_err(Failure::Switch)?;
+    let candidate = candidate.map_err(|error| Failure::Swap { path, error })?;
+    let source = rendered(layout)?;
+    let source = &source.storage.driver;
+    let target = &candidate.desired.registry.config.storage.driver;
+    if !migrate::are_apart(source, target) {
+        let (source, target) = (source.to_string(), target.to_string());
+        return Err(Failure::SamePlace { source, target });
+    }
+    let passes = Passes {
+        source: source.to_string(),
+        target: target.to_string(),
+        dry_run: args.dry_run,
+        passes: Vec::new(),
+        read_only_seconds: None,
+        switched: false,
+        next: None,
+    };
+    let text = candidate.config_yml(layout).to_owned();
+    let claim = args.waiting.claim(COMMAND);
+    let waits = waiting::announce(*printer);
+    let storage = Lock::Storage.acquire(layout, COMMAND, claim.patience, waits)?;
+    let signals = Signals::block().map_err(WorkerError::Wait)?;
+    let run = format!("{}-{}", process::id(), clock::unix_time());
+    let mut migration = Migration { args: &args, context, signals, target: text, run, passes };
+    if args.dry_run {
+        migration.pass(Step::Plan, &storage)?;
+        return Ok(Report::good(&migration.passes));
+    }
+    let registry = TheRegistry { layout, claim, printer: *printer, signals };
+    let left = collect::bring_back(layout, &storage, &registry)?;
+    for hold in &left {
+        printer.say(format!("brought back what the {} hold of {hold} left", hold.kind));
+    }
+    if args.switch {
+        let files = candidate.unapplied(layout).map_err(Failure::Switch)?;
+        if !files.is_empty() {
+            return Err(Failure::Unapplied(files));
+        }
+    }
+    candidate.make_folders(layout, claim).map_err(Failure::Switch)?;
+    if args.delete && !args.force {
+        migration.pass(Step::Plan, &storage)?;
+        migration.passes.passes.pop().map_or(Ok(()), |plan| worth_deleting(&plan))?;
+    }
+    if args.only != Some(Part::Verify) {
+        printer.say(format!(
+            "copying from {} to {} while the registry serves",
+            migration.passes.source, migration.passes.target
+        ));
+        migration.pass(Step::Live, &storage)?;
+    }
+    if args.only == Some(Part::Copy) {
+        migration.passes.next =
+            Some("what is pushed from now on is copied by the next run".to_owned());
+        let is_copied = migration.passes.passes.iter().all(|pass| !pass.has_problems());
+        let verdict = if is_copied { Verdict::Good } else { Verdict::Findings };
+        return Ok(Report::of(&migration.passes, verdict));
+    }
+    if args.only == Some(Part::Verify) && args.verify != Depth::Fast {
+        printer.say(format!("reading {} while the registry serves", migration.passes.target));
+        migration.pass(Step::Read, &storage)?;
+    }
+    printer.say("the registry becomes read-only; pulls go on");
+    let begun = Instant::now();
+    let paused = collect::pause(layout, Mode::ReadOnly, (COMMAND, "a migration"), &registry)?;
+    let step = if args.only.is_some() { Step::Verify } else { Step::Final };
+    let done = migration.pass(step, &storage).and_then(|is_same| {
+        let switches = is_same && args.switch;
+        if switches {
+            printer.say("both sides are the same; the registry is started on the target");
+            let services = Supervised(layout);
+            candidate.switch(layout, claim, &storage, &services).map_err(Failure::Switch)?;
+            migration.passes.switched = true;
+            // What is in the target from now on is the registry's.
+            if let Err(error) = fs::remove(&journal(layout)) {
+                printer.warn(format!(
+                    "remove it before the next migration: {error}: {}",
+                    error.source
+                ));
+            }
+        }
+        Ok(is_same)
+    });
+    // A blob that was found damaged before is damaged still.
+    let done =
+        done.map(|is_same| is_same && migration.passes.passes.iter().all(Pass::is_read_right));
+    // Whatever came of it.
+    let back = paused.end(layout, &registry);
+    migration.passes.read_only_seconds = Some(begun.elapsed().as_secs_f64());
+    match (done, back) {
+        (Ok(is_same), Ok(())) => Ok(migration.report(is_same)),
+        (Err(failure), Ok(())) => Err(failure),
+        (Ok(_), Err(error)) => Err(error.into()),
+        (Err(failure), Err(error)) => {
+            printer.error(Failure::from(error), None);
+            Err(failure)
+        }
+    }
+}
+
+impl Migration<'_> {
+    /// Has a pass made; says whether both sides are the same after it.
+    fn pass(&mut self, step: Step, storage: &Held) -> Result<bool, Failure> {
+        let Self { args, context, signals, target, .. } = self;
+        let Context { layout, .. } = context;
+        let order = Order {
+            target: target.clone(),
+            step,
+            // What takes long is done while the registry serves.
+            reading: match (args.verify, step) {
+                (_, Step::Plan | Step::Verify) | (Depth::Fast, _) => Reading::Nothing,
+                (Depth::Once, _) => Reading::Unknown,
+                (Depth::Full, _) => Reading::All,
+            },
+            run: self.run.clone(),
+            delete: args.delete,
+            at_once: usize::try_from(args.concurrency).unwrap_or(migrate::AT_ONCE),
+            bytes_a_second: args.max_rate,
+            journal: journal(layout),
+        };
+        let order = serde_json::to_string(&order).expect("an order is made of texts and numbers");
+        let (told, heard) = UnixStream::pair().map_err(WorkerError::Start)?;
+        let listener = thread::spawn(move || BufReader::new(heard).lines().next());
+        let passed = Passed { lock: storage.share()?, told, registry: None };
+        let environment = Services::load(layout)?.registry.environment;
+        let ended =
+            worker::work_on(*signals, words(context), environment, Some(passed), Some(order))?;
+        let said = listener.join().ok().flatten().transpose().map_err(Failure::Input)?;
+        match (ended, said) {
+            (Ended::Code(0 | 5), Some(said)) => {
+                let pass: Pass = serde_json::from_str(&said)
+                    .map_err(|error| Failure::Input(io::Error::other(error)))?;
+                let is_same = pass.is_same;
+                self.passes.passes.push(pass);
+                Ok(is_same)
+            }
+            (ended, _) => Err(Failure::Worker(ended)),
+        }
+    }
+
+    fn report(mut self, is_same: bool) -> Report {
+        let driver = self.args.to.as_str();
+        self.passes.next = match (is_same, self.passes.switched) {
+            (true, true) => None,
+            (true, false) => Some(format!(
+                "`regctl migrate-storage --to {driver} --switch` copies what is pushed until then, and serves from there"
+            )),
+            (false, _) => Some(format!(
+                "the storages differ: nothing was switched, and the registry serves from where it did{}",
+                self.passes.passes.last().map_or("", Pass::advice)
+            )),
+        };
+        let verdict = if is_same { Verdict::Good } else { Verdict::Findings };
+        Report::of(&self.passes, verdict)
+    }
+}
+
+/// Refuses to empty a target by an empty source.
+fn worth_deleting(plan: &Pass) -> Result<(), Failure> {
+    let (source, target) = plan.objects();
+    if source > 0 && source >= target.div_ceil(2) {
+        return Ok(());
+    }
+    Err(Failure::Usage(format!(
+        "--delete: the source has {source} objects and the target {target}: it looks as if they had changed places; --force \
+         does it all the same"
+    )))
+}
+
+/// What the registry runs on.
+fn rendered(layout: &Layout) -> Result<Registry, Failure> {
+    let environment: Vec<_> = Services::load(layout)?.registry.environment.into_iter().collect();
+    let parsed = Config::load(&layout.config_yml(), &environment);
+    let parsed = parsed.map_err(|error| crate::supervise::Error::Config(Box::new(error)))?;
+    Ok(parsed.config)
+}
+
+/// In a folder that the registry's account may write to.
+fn journal(layout: &Layout) -> PathBuf {
+    layout.migration().join("journal")
+}
+
+fn words(context: &Context) -> Vec<OsString> {
+    let Context { layout, printer, .. } = context;
+    let config: &Path = &layout.config_yml();
+    let mut words: Vec<OsString> = vec![AS_REGISTRY.into(), "--root".into(), layout.root().into()];
+    words.extend(["--parent".into(), process::id().to_string().into()]);
+    words.extend(["registry".into(), "migrate".into(), config.into()]);
+    words.extend((printer.format() == Format::Json).then(|| "--json".into()));
+    words.extend((printer.volume() == Volume::Quiet).then(|| "--quiet".into()));
+    words
+}

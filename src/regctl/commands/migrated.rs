@@ -1,0 +1,241 @@
+//! The report of a migration: both sides, what was copied, and what differs.
+
+use std::fmt::{self, Display as _};
+
+use registry::migrate::{Copied, Count, Difference, Differs, How, Kinds};
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    migrate::Step,
+    output::{Document, Table, size},
+};
+
+/// Differences that are listed in text; JSON has up to a thousand of each kind.
+const LISTED: usize = 20;
+
+/// One pass over both sides.
+#[derive(Debug, Deserialize, Serialize)]
+pub(crate) struct Pass {
+    pub(crate) step: Step,
+    source: Kinds,
+    target: Kinds,
+    missing: Kinds,
+    other: Kinds,
+    only_in_target: Kinds,
+    differences: Vec<Differs>,
+    /// What could not be looked at or copied.
+    problems: Vec<String>,
+    /// What no registry has put into the source; it is not copied.
+    strangers: Vec<String>,
+    /// What was copied before both sides were compared, if anything was to be.
+    copied: Option<Copies>,
+    /// Whether every blob of the target was read again.
+    hashed: bool,
+    pub(crate) is_same: bool,
+}
+
+/// What was copied.
+#[derive(Clone, Copy, Debug, Default, Deserialize, Serialize)]
+struct Copies {
+    blobs: Count,
+    links: Count,
+    removed: u64,
+    vanished: u64,
+}
+
+/// A whole migration.
+#[derive(Debug, Serialize)]
+pub(crate) struct Passes {
+    pub(crate) source: String,
+    pub(crate) target: String,
+    pub(crate) dry_run: bool,
+    pub(crate) passes: Vec<Pass>,
+    /// For how long nothing could be pushed.
+    pub(crate) read_only_seconds: Option<f64>,
+    pub(crate) switched: bool,
+    /// What is left to do.
+    pub(crate) next: Option<String>,
+}
+
+impl Pass {
+    /// Of two sides that were compared, after so much was copied.
+    pub(crate) fn of(
+        step: Step,
+        difference: &Difference,
+        copied: Option<&Copied>,
+        hashed: bool,
+    ) -> Self {
+        let failed = copied.map_or(&[][..], |copied| &copied.problems);
+        let problems = difference.problems.iter().chain(failed).map(ToString::to_string);
+        Self {
+            step,
+            source: difference.source,
+            target: difference.target,
+            missing: difference.missing,
+            other: difference.other,
+            only_in_target: difference.extra,
+            differences: difference.named(),
+            problems: problems.collect(),
+            strangers: difference.strangers.clone(),
+            copied: copied.map(|copied| Copies {
+                blobs: copied.blobs,
+                links: copied.links,
+                removed: copied.removed,
+                vanished: copied.vanished,
+            }),
+            hashed,
+            is_same: difference.is_none() && failed.is_empty(),
+        }
+    }
+}
+
+impl Pass {
+    /// Whether all that was read while the registry served was what its name says.
+    pub(crate) fn is_read_right(&self) -> bool {
+        self.step != Step::Read || !self.has_problems()
+    }
+
+    /// Whether something could not be looked at or copied.
+    pub(crate) fn has_problems(&self) -> bool {
+        !self.problems.is_empty()
+    }
+
+    /// What helps against the differences.
+    pub(crate) fn advice(&self) -> &'static str {
+        let is_only = |count: Count| count.objects > 0;
+        match is_only(self.only_in_target.total()) {
+            true => "; --delete removes what only the target has",
+            false => "",
+        }
+    }
+
+    /// How many objects both sides have.
+    pub(crate) fn objects(&self) -> (u64, u64) {
+        (self.source.total().objects, self.target.total().objects)
+    }
+}
+
+impl Document for Passes {
+    const SCHEMA: u32 = 1;
+}
+
+impl fmt::Display for Passes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { source, target, dry_run, passes, read_only_seconds, switched, next } = self;
+        for pass in passes {
+            pass.fmt_copies(f)?;
+        }
+        if let Some(last) = passes.last() {
+            match dry_run {
+                true => last.fmt_plan(f)?,
+                false => last.fmt_sides(f)?,
+            }
+            for pass in passes.iter().filter(|pass| pass.step == Step::Read) {
+                pass.fmt_findings(f)?;
+            }
+            last.fmt_findings(f)?;
+            let are_read = passes.iter().any(|pass| pass.hashed && pass.step != Step::Final);
+            let read = if are_read { "; every blob was read again" } else { "" };
+            if last.is_same && passes.iter().all(Pass::is_read_right) {
+                writeln!(f, "{target} holds what {source} holds{read}")?;
+            }
+        }
+        if let Some(seconds) = read_only_seconds {
+            writeln!(f, "nothing could be pushed for {seconds:.1} s")?;
+        }
+        if *switched {
+            writeln!(f, "the registry serves from {target} now; {source} is as it was")?;
+        }
+        next.iter().try_for_each(|next| writeln!(f, "{next}"))
+    }
+}
+
+impl Pass {
+    fn fmt_copies(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Some(Copies { blobs, links, removed, vanished }) = self.copied else { return Ok(()) };
+        let when = if self.step == Step::Live { "while it served" } else { "at last" };
+        write!(f, "copied {when}: {} blobs ({})", blobs.objects, size(blobs.bytes))?;
+        write!(f, ", {} links", links.objects)?;
+        if removed > 0 {
+            write!(f, "; removed {removed} that the source no longer has")?;
+        }
+        if vanished > 0 {
+            write!(f, "; {vanished} were deleted meanwhile")?;
+        }
+        writeln!(f)
+    }
+
+    fn fmt_plan(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { source, missing, other, only_in_target, .. } = self;
+        let mut table =
+            Table::new(&["", "source", "to copy", "bytes", "to replace", "only in the target"]);
+        for (name, kind) in KINDS {
+            table.row(&[
+                name.to_owned(),
+                kind(source).objects.to_string(),
+                kind(missing).objects.to_string(),
+                size(kind(missing).bytes),
+                kind(other).objects.to_string(),
+                kind(only_in_target).objects.to_string(),
+            ]);
+        }
+        table.fmt(f)
+    }
+
+    fn fmt_sides(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { source, target, missing, other, only_in_target, .. } = self;
+        let mut table =
+            Table::new(&["", "source", "bytes", "target", "bytes", "missing", "other", "extra"]);
+        for (name, kind) in KINDS {
+            table.row(&[
+                name.to_owned(),
+                kind(source).objects.to_string(),
+                size(kind(source).bytes),
+                kind(target).objects.to_string(),
+                size(kind(target).bytes),
+                kind(missing).objects.to_string(),
+                kind(other).objects.to_string(),
+                kind(only_in_target).objects.to_string(),
+            ]);
+        }
+        table.fmt(f)
+    }
+
+    fn fmt_findings(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for problem in self.problems.iter().take(LISTED) {
+            writeln!(f, "problem: {problem}")?;
+        }
+        more(f, self.problems.len())?;
+        for path in self.strangers.iter().take(LISTED) {
+            writeln!(f, "not copied, since no registry has put it there: {path}")?;
+        }
+        more(f, self.strangers.len())?;
+        // A plan is a list of differences already.
+        if self.step == Step::Plan {
+            return Ok(());
+        }
+        for Differs { path, how } in self.differences.iter().take(LISTED) {
+            let how = match how {
+                How::Missing => "missing in the target",
+                How::Extra => "only in the target",
+                How::Content => "other content in the target",
+            };
+            writeln!(f, "{how}: {path}")?;
+        }
+        more(f, self.differences.len())
+    }
+}
+
+type Kind = fn(&Kinds) -> Count;
+
+const KINDS: [(&str, Kind); 5] = [
+    ("blobs", |kinds| kinds.blobs),
+    ("manifest links", |kinds| kinds.revisions),
+    ("layer links", |kinds| kinds.layers),
+    ("tag links", |kinds| kinds.tags),
+    ("all", Kinds::total),
+];
+
+fn more(f: &mut fmt::Formatter<'_>, count: usize) -> fmt::Result {
+    if count > LISTED { writeln!(f, "… and {} more", count - LISTED) } else { Ok(()) }
+}

@@ -1,0 +1,50 @@
+//! Moving an instance's storage: what the command and the process that does the work tell each other.
+
+use std::{num::NonZeroU64, path::PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+/// What the process is to do; it comes on its stdin, since the target's secrets are in it.
+#[derive(Deserialize, Serialize)]
+pub(crate) struct Order {
+    /// The config.yml that the registry would have on the target.
+    pub(crate) target: String,
+    pub(crate) step: Step,
+    /// Which blobs of the target are read and hashed.
+    pub(crate) reading: Reading,
+    /// What tells this migration from others.
+    pub(crate) run: String,
+    /// Whether all goes that only the target has.
+    pub(crate) delete: bool,
+    pub(crate) at_once: usize,
+    pub(crate) bytes_a_second: Option<NonZeroU64>,
+    /// Where what was put is written down.
+    pub(crate) journal: PathBuf,
+}
+
+/// What is done of a migration.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Step {
+    /// Both sides are compared, and nothing is changed.
+    Plan,
+    /// What the target lacks is copied while the registry serves.
+    Live,
+    /// The same while nothing is written, and then both sides are compared.
+    Final,
+    /// Both sides are compared while the registry serves, for the sake of the blobs that are read.
+    Read,
+    /// Both sides are compared.
+    Verify,
+}
+
+/// Which blobs of the target are read and hashed.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Reading {
+    Nothing,
+    /// Those that no migration has put or read.
+    Unknown,
+    /// All that this migration has not read.
+    All,
+}

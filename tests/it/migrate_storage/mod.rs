@@ -1,0 +1,6 @@
+//! `regctl migrate-storage`: an instance moves from its folder to a bucket, and back, while it is used.
+
+mod account;
+mod moved;
+mod refused;
+mod site;
