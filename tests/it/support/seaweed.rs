@@ -6,7 +6,6 @@
 use std::{
     env, fs,
     io::{BufRead as _, BufReader},
-    net::{Ipv4Addr, TcpListener},
     path::{Path, PathBuf},
     process::{Child, Command, Output, Stdio},
     sync::{OnceLock, mpsc},
@@ -109,9 +108,7 @@ fn cache() -> PathBuf {
 }
 
 fn free_ports() -> Vec<u16> {
-    let free = |_| TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
-    let listeners: Vec<_> = (0..PORTS).map(free).collect();
-    listeners.iter().map(|listener| listener.local_addr().unwrap().port()).collect()
+    (0..PORTS).map(|_| super::free_port()).collect()
 }
 
 /// Starts it below a shell that ends it, and removes what it leaves, when the test's process is gone.
