@@ -10,6 +10,7 @@ pub(crate) mod image;
 pub(crate) mod issuer;
 pub(crate) mod network;
 pub(crate) mod peer;
+mod ports;
 pub(crate) mod program;
 pub(crate) mod pusher;
 pub(crate) mod receiver;
@@ -18,15 +19,10 @@ pub(crate) mod server;
 
 use std::{
     fs,
-    io::ErrorKind,
-    net::{IpAddr, Ipv4Addr, Ipv6Addr, TcpListener},
     os::unix::fs::PermissionsExt as _,
     path::{Path, PathBuf},
     process::{Command, Output, Stdio},
-    sync::{
-        Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicU32, Ordering},
-    },
+    sync::{Mutex, MutexGuard, PoisonError},
 };
 
 pub(crate) use demo::{Demo, Stopped};
@@ -35,6 +31,7 @@ pub(crate) use host::Host;
 pub(crate) use image::Layout;
 pub(crate) use network::Network;
 pub(crate) use peer::Peer;
+pub(crate) use ports::free_port;
 pub(crate) use server::Server;
 
 /// The root of one instance, removed when dropped.
@@ -131,28 +128,6 @@ pub(crate) fn binary() -> Command {
         command.env_remove(name);
     }
     command
-}
-
-/// Returns a port that nothing listens on and that no other test of this process is given.
-///
-/// It lies below those that the kernel hands out (`ip_local_port_range` begins at 32768): a connection that another test
-/// makes, or a server on port 0, would take it before it is used.
-pub(crate) fn free_port() -> u16 {
-    const FIRST: u32 = 12_000;
-    const COUNT: u32 = 20_000;
-    static GIVEN: AtomicU32 = AtomicU32::new(0);
-    // Processes beside this one begin elsewhere.
-    let begin = std::process::id().wrapping_mul(769);
-    let port = (0..COUNT).find_map(|_| {
-        let next = begin.wrapping_add(GIVEN.fetch_add(1, Ordering::Relaxed));
-        let port = u16::try_from(FIRST + next % COUNT).unwrap();
-        let taken = |address: IpAddr| {
-            let bound = TcpListener::bind((address, port));
-            bound.is_err_and(|error| error.kind() == ErrorKind::AddrInUse)
-        };
-        (!taken(Ipv4Addr::UNSPECIFIED.into()) && !taken(Ipv6Addr::LOCALHOST.into())).then_some(port)
-    });
-    port.expect("no port is free")
 }
 
 /// Keeps other tests from looking at port 5000, which a look takes for a moment.

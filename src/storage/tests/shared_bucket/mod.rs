@@ -2,6 +2,8 @@
 
 use storage::{S3Config, S3Credentials, UploadId};
 
+#[path = "../../../../tests/it/support/ports.rs"]
+mod ports;
 #[path = "../../../../tests/it/support/seaweed.rs"]
 pub(crate) mod seaweed;
 
