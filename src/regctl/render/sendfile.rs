@@ -106,7 +106,7 @@ pub(super) fn of_nginx(inputs: &Inputs<'_>) -> Option<OfNginx> {
 #[derive(Serialize)]
 pub(super) struct Location {
     name: &'static str,
-    /// What nginx proves itself with; nothing, where the registry is to send the blob itself. None: nobody listens.
+    /// What nginx proves itself with; after a word, where the registry is to send the blob itself. None: nobody listens.
     proof: Option<String>,
     /// What is asked for, where it is not what this location was found by.
     target: &'static str,
@@ -115,9 +115,9 @@ pub(super) struct Location {
 /// Returns the locations that ask the registry.
 pub(super) fn locations(inputs: &Inputs<'_>, view: View) -> Vec<Location> {
     let proof = proof(inputs).map(|secret| view.reveal(&secret).to_owned());
-    let instead = proof.as_ref().map(|_| Location {
+    let instead = proof.as_ref().map(|proof| Location {
         name: INSTEAD,
-        proof: Some(String::new()),
+        proof: Some(format!("again {proof}")),
         target: "$request_uri",
     });
     let all = Location { name: "/", proof, target: "" };

@@ -44,15 +44,18 @@ impl Call<'_> {
         // Of one that passes through, nobody may know it yet.
         let size = source.size().unwrap_or_default();
         let mut response = self.blob_body(&digest, source)?;
-        self.tell_blob_pull(name, digest, size);
-        self.count_pushed(Kept::Blob, response.body().size_hint().lower());
+        let nginx = self.settings.nginx.as_ref();
+        if !nginx.is_some_and(|nginx| nginx.asks_again(&self.parts.headers)) {
+            self.tell_blob_pull(name, digest, size);
+            self.count_pushed(Kept::Blob, response.body().size_hint().lower());
+        }
         let headers = response.headers_mut();
         headers.insert(CONTENT_DIGEST, value(&digest.to_string()));
         headers.insert(ETAG, etag(&digest));
         // Content under a digest never changes.
         headers.insert(CACHE_CONTROL, HeaderValue::from_static("max-age=31536000"));
         headers.insert(ACCEPT_RANGES, HeaderValue::from_static("bytes"));
-        if let (Some(nginx), Some(object)) = (&self.settings.nginx, &stored) {
+        if let (Some(nginx), Some(object)) = (nginx, &stored) {
             nginx.hand_over(self.parts, object, &mut response);
         }
         Ok(response)

@@ -7,7 +7,7 @@
 
 use hmac::{Hmac, KeyInit, Mac};
 use http::{
-    HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode,
+    HeaderMap, HeaderName, Method, Response, StatusCode,
     header::{ACCEPT_RANGES, CACHE_CONTROL, IF_MATCH, IF_UNMODIFIED_SINCE},
     request::Parts,
 };
@@ -18,6 +18,9 @@ use crate::{config, content::Object, statistics::HandedOver};
 
 /// What nginx proves itself with; it says so in each request, so that a client's own word never arrives.
 const PROOF: HeaderName = HeaderName::from_static("x-regctl-sendfile");
+
+/// Stands before the secret where nginx asks for a second time: the bytes are wanted then.
+const AGAIN: &[u8] = b"again ";
 
 const REDIRECT: HeaderName = HeaderName::from_static("x-accel-redirect");
 
@@ -78,9 +81,25 @@ impl Nginx {
         *response.body_mut() = Body::empty();
     }
 
-    fn is_asking(&self, headers: &HeaderMap) -> bool {
-        let mut said = headers.get_all(PROOF).iter().map(HeaderValue::as_bytes);
-        let (Some(proof), None) = (said.next(), said.next()) else { return false };
-        self.secret.clone().chain_update(proof).verify_slice(&self.proof).is_ok()
+    /// Whether nginx asks again for what was handed over to it, and is told of already: it could not read the file.
+    pub(super) fn asks_again(&self, headers: &HeaderMap) -> bool {
+        said(headers)
+            .and_then(|said| said.strip_prefix(AGAIN))
+            .is_some_and(|said| self.is_proof(said))
     }
+
+    fn is_asking(&self, headers: &HeaderMap) -> bool {
+        said(headers).is_some_and(|said| self.is_proof(said))
+    }
+
+    fn is_proof(&self, said: &[u8]) -> bool {
+        self.secret.clone().chain_update(said).verify_slice(&self.proof).is_ok()
+    }
+}
+
+/// The one value with which somebody proves to be nginx.
+fn said(headers: &HeaderMap) -> Option<&[u8]> {
+    let mut values = headers.get_all(PROOF).iter();
+    let (Some(value), None) = (values.next(), values.next()) else { return None };
+    Some(value.as_bytes())
 }

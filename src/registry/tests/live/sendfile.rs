@@ -4,7 +4,8 @@ use oci::{Algorithm, Digest};
 
 use crate::{
     client::{Answer, Client},
-    server::Running,
+    receiver::{Mood::Answers, Receiver},
+    server::{Running, eventually},
 };
 
 const HTTP: &str = "headers: {X-Own: [one]}";
@@ -120,4 +121,38 @@ async fn a_reload_switches_it() {
     let mut admin = running.admin().await;
     admin.ask("POST", "/v1/reload", "").await.expect(200);
     assert!(is_handed_over(&client.get(&target, PROOF).await));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_pull_that_nginx_asks_for_again_is_told_once() {
+    let receiver = Receiver::start(Answers(200)).await;
+    let folder = tempfile::tempdir().unwrap();
+    let queues = folder.path().join("events");
+    let lines = format!(
+        "{SECTION}\nnotifications: {{endpoints: [{{name: one, url: '{}', timeout: 2s, backoff: 10ms}}]}}",
+        receiver.url()
+    );
+    let lines = lines.replace(
+        "regctl: {",
+        &format!("regctl: {{notifications: {{folder: '{}'}}, ", queues.display()),
+    );
+    let running = Running::with_more(HTTP, &lines);
+    let mut client = running.client().await;
+    let digest = push(&mut client, 64 << 10).await;
+    let target = format!("/v2/app/blobs/{digest}");
+    let again = PROOF.replace(": ", ": again ");
+    for (asked, is_whole) in
+        [(PROOF, false), (&again, true), ("X-Regctl-Sendfile: again other\r\n", true)]
+    {
+        let answer = client.get(&target, asked).await.expect(200);
+        assert_eq!(answer.body.len(), if is_whole { 64 << 10 } else { 0 }, "{asked}");
+    }
+    // In order: when the second push is there, all before it are.
+    push(&mut client, 10).await;
+    let told = || receiver.events().iter().map(|event| event["action"].clone()).collect::<Vec<_>>();
+    eventually("both pushes are told", || {
+        told().iter().filter(|action| **action == "push").count() == 2
+    })
+    .await;
+    assert_eq!(told(), ["push", "pull", "pull", "push"]);
 }
