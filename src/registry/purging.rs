@@ -102,7 +102,7 @@ mod tests {
     fn open(folder: &tempfile::TempDir) -> Content {
         let root_directory = folder.path().to_owned();
         let options = storage::FilesystemConfig { root_directory, max_threads: 25 };
-        Content::open(&storage::Config::Filesystem(options), Duration::ZERO, None).unwrap()
+        Content::open(&storage::Config::Filesystem(options), Duration::ZERO, None, None).unwrap()
     }
 
     async fn begin(content: &Content) -> (RepositoryName, UploadId) {

@@ -115,7 +115,8 @@ impl Changer {
     /// One does, or the storage cannot be opened.
     pub async fn alone(config: &Config) -> Result<Self, Error> {
         let driver = &config.storage.driver;
-        let content = Content::open(driver, config.lease, None).map_err(Error::Storage)?;
+        let content = Content::open(driver, config.lease, config.storage.tag_reads, None)
+            .map_err(Error::Storage)?;
         let alone = content.alone().await.map_err(|error| match error.kind() {
             StorageKind::Busy | StorageKind::Denied => Error::Busy(Box::new(error)),
             _ => Error::Storage(error),

@@ -119,12 +119,6 @@ fn judge(key: &Key, node: &Node, depth: Depth, findings: &mut Findings) -> Depth
             findings.problem(key.path, node, format!("refused: {reason}"), Some("remove it"));
             Depth::RefusedAndUnknown
         }
-        Support::NoEffect(reason) => {
-            if depth == Depth::All && !node.is_empty() {
-                findings.warning(key.path, node, format!("no effect yet: {reason}"));
-            }
-            Depth::RefusedAndUnknown
-        }
         Support::Yes | Support::Moot(_) | Support::NotYet(_) | Support::Refused(..) => depth,
     }
 }

@@ -37,6 +37,7 @@ mod yaml;
 use std::{
     collections::BTreeMap,
     net::SocketAddr,
+    num::NonZeroUsize,
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -105,12 +106,25 @@ pub struct Log {
     pub level: Level,
     /// `log.formatter`: `text` when unset.
     pub formatter: Formatter,
+    /// `log.output`: standard error when unset.
+    pub output: LogOutput,
+    /// `log.reportcaller`: each line names its place in the source, as logrus does.
+    pub report_caller: bool,
     /// Fields added to every line, as `log.fields`.
     pub fields: BTreeMap<String, String>,
     /// The access log on standard output; `log.accesslog.disabled` turns it off.
     pub access_log: bool,
     /// `log.accesslog.formatter`: `text` when unset.
     pub access_format: AccessFormat,
+}
+
+/// `log.output`, as GitLab's registry has it.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum LogOutput {
+    /// Standard error.
+    Stderr,
+    /// Standard output, where the access log goes too.
+    Stdout,
 }
 
 /// `log.accesslog.formatter`, as GitLab's registry has it.
@@ -154,6 +168,9 @@ pub struct Storage {
     pub driver: storage::Config,
     /// `storage.delete.enabled`.
     pub delete: bool,
+    /// `storage.tag.concurrencylimit`: how many tags are read at once when one looks for those of a manifest. None where
+    /// it is not said, or is 0.
+    pub tag_reads: Option<NonZeroUsize>,
     /// `storage.maintenance.readonly.enabled`.
     pub read_only: bool,
     /// `storage.maintenance.uploadpurging`.

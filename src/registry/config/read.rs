@@ -3,13 +3,13 @@
 //! The kinds have been checked by then: a value that is not of its kind has been reported, and
 //! reads as absent here.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{collections::BTreeMap, num::NonZeroUsize, time::Duration};
 
 use http::{HeaderName, HeaderValue};
 
 use super::{
-    AccessFormat, Address, Config, ExternalHost, Formatter, Http, Level, Log, Secret, Storage,
-    UploadPurging,
+    AccessFormat, Address, Config, ExternalHost, Formatter, Http, Level, Log, LogOutput, Secret,
+    Storage, UploadPurging,
     address::Wrong,
     auth,
     check::Findings,
@@ -125,6 +125,11 @@ fn log(root: &Node, findings: &mut Findings) -> Log {
     Log {
         level: level(root, findings),
         formatter,
+        output: match text(root, "log.output").map(str::to_lowercase).as_deref() {
+            Some("stdout") => LogOutput::Stdout,
+            Some(_) | None => LogOutput::Stderr,
+        },
+        report_caller: boolean(root, "log.reportcaller").unwrap_or(false),
         fields: fields(root, findings),
         access_log: !boolean(root, "log.accesslog.disabled").unwrap_or(false),
         access_format: match text(root, "log.accesslog.formatter") {
@@ -200,11 +205,26 @@ fn storage(root: &Node, findings: &mut Findings) -> Option<Storage> {
     Some(Storage {
         driver,
         delete: boolean(root, "storage.delete.enabled").unwrap_or(false),
+        tag_reads: tag_reads(root, findings),
         read_only: boolean(root, "storage.maintenance.readonly.enabled").unwrap_or(false),
         upload_purging,
         redirect,
         bucket_urls,
     })
+}
+
+/// As 3, where 0 leaves the number to the registry.
+fn tag_reads(root: &Node, findings: &mut Findings) -> Option<NonZeroUsize> {
+    const PATH: &str = "storage.tag.concurrencylimit";
+    let node = root.find(PATH)?;
+    let wanted = node.text().and_then(scalar::integer)?;
+    match u16::try_from(wanted) {
+        Ok(wanted) => NonZeroUsize::new(wanted.into()),
+        Err(_) => {
+            findings.problem(PATH, node, "must be a number from 0 to 65535", None);
+            None
+        }
+    }
 }
 
 fn http(root: &Node, findings: &mut Findings) -> Http {

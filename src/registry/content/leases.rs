@@ -326,11 +326,11 @@ mod tests {
         let config = storage::Config::Filesystem(options);
         let (name, tag): (RepositoryName, Tag) = ("app".parse().unwrap(), "v1".parse().unwrap());
         let (manifest, bytes, digest) = index_of_nothing("one");
-        let writing = Content::open(&config, HOUR, None).unwrap().begin_write().unwrap();
+        let writing = Content::open(&config, HOUR, None, None).unwrap().begin_write().unwrap();
         writing.put_manifest(&name, push(&tag, manifest, bytes)).await.unwrap();
         assert!(writing.shared.leases.holds(&digest));
         drop(writing);
-        let content = Content::open(&config, HOUR, None).unwrap();
+        let content = Content::open(&config, HOUR, None, None).unwrap();
         assert!(!content.shared.leases.holds(&digest));
         Reopened { content, _folder: folder, name, tag, digest }
     }
@@ -374,7 +374,7 @@ mod tests {
         let options =
             storage::FilesystemConfig { root_directory: folder.path().to_owned(), max_threads: 25 };
         let config = storage::Config::Filesystem(options);
-        let content = Content::open(&config, HOUR, None).unwrap();
+        let content = Content::open(&config, HOUR, None, None).unwrap();
         assert!(!content.shared.leases.holds(digest));
         content.begin_write().unwrap().delete_manifest(name, &parent).await.unwrap();
         assert!(content.shared.leases.holds(digest));
@@ -390,7 +390,7 @@ mod tests {
         let name: RepositoryName = "app".parse().unwrap();
         let [own, alias] =
             [Algorithm::Sha256, Algorithm::Sha512].map(|algorithm| Digest::of(algorithm, b"{}"));
-        let writing = Content::open(&config, HOUR, None).unwrap().begin_write().unwrap();
+        let writing = Content::open(&config, HOUR, None, None).unwrap().begin_write().unwrap();
         writing.put_blob(&name, &own, Bytes::from_static(b"{}")).await.unwrap();
         let layers = "docker/registry/v2/repositories/app/_layers/sha512";
         let link = folder.path().join(layers).join(&*alias.to_hex());
@@ -398,7 +398,7 @@ mod tests {
         std::fs::write(link.join("link"), own.to_string()).unwrap();
         drop(writing);
 
-        let content = Content::open(&config, HOUR, None).unwrap();
+        let content = Content::open(&config, HOUR, None, None).unwrap();
         let text = format!(
             r#"{{"schemaVersion":2,"mediaType":"application/vnd.oci.image.manifest.v1+json","config":{{"mediaType":"application/vnd.oci.image.config.v1+json","digest":"{alias}","size":2}},"layers":[]}}"#
         );

@@ -28,6 +28,7 @@ mod upload;
 mod writes;
 
 use std::{
+    num::NonZeroUsize,
     sync::{Arc, atomic::AtomicBool},
     time::Duration,
 };
@@ -63,6 +64,9 @@ use session::Sessions;
 use store::Store;
 use writes::Writes;
 
+/// How many tags are read at once where the configuration does not say: enough to keep a bucket busy.
+const TAG_READS: NonZeroUsize = NonZeroUsize::new(16).expect("16 is not zero");
+
 /// The content of a registry. Clones share it.
 #[derive(Clone, Debug)]
 pub(crate) struct Content {
@@ -78,6 +82,8 @@ struct Shared {
     subjects: Locks,
     /// Permits to have a list of referrers in memory.
     referrer_lists: Semaphore,
+    /// How many tags are read at once to find those of a manifest.
+    tag_reads: NonZeroUsize,
     sessions: Sessions,
     writes: Writes,
     lists: Lists,
@@ -92,10 +98,11 @@ struct Shared {
 }
 
 impl Content {
-    /// Opens the storage. Promises hold for a `lease`; `redis` is told what goes.
+    /// Opens the storage. Promises hold for a `lease`; So many tags are read at once; `redis` is told what goes.
     pub(crate) fn open(
         config: &storage::Config,
         lease: Duration,
+        tag_reads: Option<NonZeroUsize>,
         redis: Option<Redis>,
     ) -> Result<Self, storage::Error> {
         let store = Store::new(Backend::open(config)?);
@@ -110,6 +117,7 @@ impl Content {
             subjects,
             leases,
             referrer_lists,
+            tag_reads: tag_reads.unwrap_or(TAG_READS),
             lists,
             recent,
             sessions,

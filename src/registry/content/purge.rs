@@ -211,7 +211,8 @@ mod tests {
             max_threads: 25,
         };
         let content =
-            Content::open(&storage::Config::Filesystem(options), Duration::ZERO, None).unwrap();
+            Content::open(&storage::Config::Filesystem(options), Duration::ZERO, None, None)
+                .unwrap();
         let name: RepositoryName = "group/app".parse().unwrap();
         let writing = content.begin_write().unwrap();
         let given_up = writing.begin_upload(&name).await.unwrap();

@@ -5,6 +5,7 @@ use std::{sync::Arc, time::SystemTime};
 use bytes::Bytes;
 use oci::{Digest, Reference, RepositoryName, Tag};
 use storage::{Driver, Folder, Key, Staged};
+use tokio::task::JoinSet;
 
 use super::{
     Content, Error, Writing,
@@ -119,11 +120,28 @@ impl Content {
             Err(Error::NameUnknown(_)) => Arc::default(),
             tags => tags?,
         };
-        for tag in tags.iter() {
-            if self.read_link(Key::TagLink(repository, tag)).await? == Some(*digest) {
-                found.push(tag.clone());
+        let mut left = tags.iter().cloned();
+        let mut under_way = JoinSet::new();
+        loop {
+            while under_way.len() < self.shared.tag_reads.get()
+                && let Some(tag) = left.next()
+            {
+                let (content, repository) = (self.clone(), repository.clone());
+                under_way.spawn(async move {
+                    (content.read_link(Key::TagLink(&repository, &tag)).await, tag)
+                });
+            }
+            match under_way.join_next().await {
+                None => break,
+                Some(Ok((link, tag))) => {
+                    if link? == Some(*digest) {
+                        found.push(tag);
+                    }
+                }
+                Some(Err(_)) => return Err(Error::Panicked),
             }
         }
+        found.sort_unstable();
         Ok(found)
     }
 }

@@ -189,7 +189,7 @@ mod tests {
     use super::*;
 
     fn content() -> Content {
-        Content::open(&storage::Config::InMemory, Duration::ZERO, None).unwrap()
+        Content::open(&storage::Config::InMemory, Duration::ZERO, None, None).unwrap()
     }
 
     /// Whether the future is done when it is asked once.

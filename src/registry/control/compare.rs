@@ -98,18 +98,22 @@ fn take_proxy(found: &mut Reloaded, running: Option<&Proxy>, new: Option<&Proxy>
 }
 
 fn take_log(found: &mut Reloaded, running: &mut Log, new: &Log) {
-    let Log { level, formatter, fields, access_log, access_format } = new;
+    let Log { level, formatter, output, report_caller, fields, access_log, access_format } = new;
     found.live("log.level", &mut running.level, level);
     found.fixed("log.formatter", &running.formatter, formatter);
+    found.fixed("log.output", &running.output, output);
+    found.fixed("log.reportcaller", &running.report_caller, report_caller);
     found.fixed("log.fields", &running.fields, fields);
     found.live("log.accesslog.disabled", &mut running.access_log, access_log);
     found.live("log.accesslog.formatter", &mut running.access_format, access_format);
 }
 
 fn take_storage(found: &mut Reloaded, running: &mut Storage, new: &Storage) {
-    let Storage { driver, delete, read_only, upload_purging, redirect, bucket_urls } = new;
+    let Storage { driver, delete, tag_reads, read_only, upload_purging, redirect, bucket_urls } =
+        new;
     take_driver(found, &running.driver, driver);
     found.live("storage.delete.enabled", &mut running.delete, delete);
+    found.fixed("storage.tag.concurrencylimit", &running.tag_reads, tag_reads);
     found.live("storage.maintenance.readonly.enabled", &mut running.read_only, read_only);
     let UploadPurging { enabled, age, interval, dry_run } = upload_purging;
     let purging = &mut running.upload_purging;

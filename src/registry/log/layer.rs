@@ -57,6 +57,7 @@ fn filter() -> LevelFilter {
 pub(super) struct Lines {
     formatter: Formatter,
     fields: BTreeMap<String, Value>,
+    report_caller: bool,
     sink: Sink,
 }
 
@@ -64,7 +65,8 @@ impl Lines {
     pub(super) fn new(config: &config::Log, sink: Sink) -> Self {
         let fields = config.fields.iter();
         let fields = fields.map(|(name, text)| (name.clone(), Value::Text(text.clone()))).collect();
-        Self { formatter: config.formatter, fields, sink }
+        let config::Log { formatter, report_caller, .. } = *config;
+        Self { formatter, fields, report_caller, sink }
     }
 
     fn write(&self, level: Level, message: &str, fields: &BTreeMap<String, Value>) {
@@ -120,6 +122,20 @@ impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for Lines {
             }
         }
         fields.append(&mut own.others);
+        if self.report_caller {
+            fields.extend(caller(event.metadata()));
+        }
         self.write(*event.metadata().level(), &own.message, &fields);
     }
+}
+
+/// Where a line comes from, in logrus' names.
+fn caller(metadata: &Metadata<'_>) -> impl Iterator<Item = (String, Value)> + use<> {
+    let file = metadata.file().map(|file| {
+        let line = metadata.line().map(|line| format!(":{line}")).unwrap_or_default();
+        ("file".to_owned(), Value::Text(format!("{file}{line}")))
+    });
+    let module =
+        metadata.module_path().map(|path| ("func".to_owned(), Value::Text(path.to_owned())));
+    file.into_iter().chain(module)
 }

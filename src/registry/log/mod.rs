@@ -1,6 +1,6 @@
 //! What the registry writes down: one line for each event, one for each request.
 //!
-//! Lines about events go to standard error in logrus' formats, because that is what is parsed out
+//! Lines about events go to standard error (or where `log.output` says) in logrus' formats, because that is what is parsed out
 //! there; the access log goes to standard output. Both pass through a [`Sink`], so that no request
 //! waits for a terminal.
 
@@ -26,7 +26,7 @@ pub(crate) use correlation::Correlation;
 pub use layer::set_level;
 pub use sink::Sink;
 
-use crate::config;
+use crate::config::{self, LogOutput};
 use layer::Lines;
 
 /// Keeps the log alive; dropping it writes out what is waiting.
@@ -46,9 +46,13 @@ pub enum Error {
     AlreadySet,
 }
 
-/// Sets up the log of this process, on standard error.
+/// Sets up the log of this process, on standard error unless `log.output` says otherwise.
 pub fn init(config: &config::Log) -> Result<Guard, Error> {
-    let sink = Sink::stderr().map_err(Error::Thread)?;
+    let sink = match config.output {
+        LogOutput::Stderr => Sink::stderr(),
+        LogOutput::Stdout => Sink::stdout(),
+    };
+    let sink = sink.map_err(Error::Thread)?;
     set_level(config.level);
     tracing_subscriber::registry()
         .with(Lines::new(config, sink.clone()))

@@ -129,12 +129,18 @@ impl Write for Kept {
 
 /// The lines of what `act` logs at a level, each without its time.
 fn lines(level: config::Level, act: impl FnOnce()) -> Vec<String> {
+    lines_with(level, false, act)
+}
+
+fn lines_with(level: config::Level, report_caller: bool, act: impl FnOnce()) -> Vec<String> {
     let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
     let kept = Kept::default();
     let sink = Sink::new(kept.clone()).unwrap();
     let log = config::Log {
         level,
         formatter: Formatter::Text,
+        output: config::LogOutput::Stderr,
+        report_caller,
         fields: BTreeMap::from([("service".to_owned(), "registry".to_owned())]),
         access_log: false,
         access_format: config::AccessFormat::Combined,
@@ -168,6 +174,16 @@ fn an_event_has_the_fields_of_the_configuration_its_spans_and_its_own() {
             "info msg=\"served it\" http.request.method=GET later=7 ok=true service=registry vars.name=inner"
         ]
     );
+}
+
+#[test]
+fn a_line_names_its_place_where_that_is_wanted() {
+    let found = lines_with(config::Level::Info, true, || info!("here"));
+    let (words, line) = found[0].split_once("/log/tests.rs:").unwrap();
+    assert!(words.starts_with("info msg=here file="), "{found:?}");
+    let (line, after) = line.split_once(' ').unwrap();
+    assert!(line.trim_end_matches('"').parse::<u32>().is_ok(), "{found:?}");
+    assert!(after.starts_with("func=") && after.contains("registry::log::tests"), "{found:?}");
 }
 
 #[test]

@@ -129,7 +129,8 @@ impl Server {
         let driver = &config.storage.driver;
         let unusable = |source| OpenError::Storage { place: driver.to_string(), source };
         let redis = config.redis.as_ref().map(Redis::open).transpose().map_err(OpenError::Redis)?;
-        let content = Content::open(driver, config.lease, redis).map_err(unusable)?;
+        let content = Content::open(driver, config.lease, config.storage.tag_reads, redis)
+            .map_err(unusable)?;
         let signer = match &config.http.secret {
             Some(secret) => Signer::new(secret.expose().as_bytes()),
             // For this process only: uploads cannot go on after a restart.

@@ -55,8 +55,6 @@ pub enum Support {
     Yes,
     /// There is nothing for it to do, for this reason; said to nobody.
     Moot(&'static str),
-    /// It is accepted with a warning that gives this reason.
-    NoEffect(&'static str),
     /// It is refused until it is there.
     NotYet(When),
     /// It is refused for good, for this reason.

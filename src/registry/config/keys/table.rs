@@ -3,7 +3,7 @@
 use super::{
     Key,
     Kind::{self, Boolean, Choice, Duration, Integer, List, Open, Period, Secret, Section, Text},
-    Support::{self, Moot, NoEffect, NotYet, Refused, Yes},
+    Support::{self, Moot, NotYet, Refused, Yes},
     When::{Active, Filled, Given, True},
 };
 
@@ -13,6 +13,10 @@ const ONE_CONNECTION: Support = Moot("one connection is made when there is somet
 const NO_SENTINEL: Support =
     Refused(Filled, "Sentinel is not asked: name the Redis itself by `redis.addrs`");
 const NO_CODE: &str = "Distribution's own code for others to build upon has none of these";
+const NO_MAIL: &str = "the registry sends no mail, and nobody should wait for it: have something that watches the log send it";
+const NO_REPORTS: &str =
+    "errors are reported to the log alone: have what collects them pass errors on";
+const NO_PROFILES: &str = "there is no runtime of Go to profile; `perf` shows where time goes";
 const NO_HELPERS: &str =
     "the registry runs no programs; write `proxy.username` and `proxy.password`";
 const NO_ACME: Support = Refused(
@@ -35,9 +39,9 @@ pub const KEYS: &[Key] = &[
     key("log.fields", Open, Yes, "fields added to every line"),
     key("log.accesslog.disabled", Boolean, Yes, "no access log on standard output [false]"),
     key("log.accesslog.formatter", Choice(&["text", "json"]), Yes, "text, which is Apache's combined format, or json [text]"),
-    key("log.reportcaller", Boolean, NoEffect("lines do not name their place in the source"), "name the place in the source [false]"),
-    key("log.output", Text, NoEffect("the log goes to standard error"), "where the log goes"),
-    key("log.hooks", Open, NoEffect("no mail is sent: have something that watches the log do it"), "mail about lines of some level"),
+    key("log.reportcaller", Boolean, Yes, "name the place in the source [false]"),
+    key("log.output", Choice(&["stderr", "stdout"]), Yes, "where the log goes [stderr]"),
+    key("log.hooks", Open, Refused(Active, NO_MAIL), "mail about lines of some level"),
     key("loglevel", Text, Yes, "the old name of log.level"),
     key("storage", Section, Yes, "where the bytes live, and what may be done to them"),
     key("storage.filesystem", Section, Yes, "a folder"),
@@ -93,7 +97,7 @@ pub const KEYS: &[Key] = &[
     key("storage.cache.blobdescriptor", Text, Yes, "inmemory: nothing to do; redis: deletes are told to it, for other registries [none]"),
     key("storage.cache.layerinfo", Text, Yes, "the old name of blobdescriptor"),
     key("storage.cache.blobdescriptorsize", Integer, NO_CACHE, "descriptors kept in memory [10000]"),
-    key("storage.tag.concurrencylimit", Integer, NoEffect("tags are looked up at their own pace"), "parallel reads of tag links"),
+    key("storage.tag.concurrencylimit", Integer, Yes, "parallel reads of tag links [0, which is 16]"),
     key("auth", Section, Yes, "who may do what"),
     key("auth.none", Open, Moot("the same as no section"), "everybody may do everything"),
     key("auth.silly", Section, Yes, "any Authorization header will do"),
@@ -124,7 +128,7 @@ pub const KEYS: &[Key] = &[
     key("middleware.storage[].name", Text, Yes, "which"),
     key("middleware.storage[].disabled", Boolean, Yes, "leave it out [false]"),
     key("middleware.storage[].options", Open, Yes, "its options"),
-    key("reporting", Open, NoEffect("errors are reported to the log only"), "services that collect errors"),
+    key("reporting", Open, Refused(Filled, NO_REPORTS), "services that collect errors"),
     key("http", Section, Yes, "the listener, and what URLs look like from outside"),
     key("http.addr", Text, Yes, "host:port, :port for every interface, or the path of a socket [a random port]"),
     key("http.net", Choice(&["tcp", "unix"]), Yes, "tcp or unix [tcp]"),
@@ -152,7 +156,7 @@ pub const KEYS: &[Key] = &[
     key("http.debug.prometheus", Section, Yes, "metrics"),
     key("http.debug.prometheus.enabled", Boolean, Yes, "metrics [false]"),
     key("http.debug.prometheus.path", Text, Yes, "where they are [/metrics]"),
-    key("http.debug.pprof.enabled", Boolean, NoEffect("there is no runtime of Go to profile"), "profiles [false]"),
+    key("http.debug.pprof.enabled", Boolean, Refused(True, NO_PROFILES), "profiles [false]"),
     key("http.debug.tls", Section, Yes, "HTTPS on the second listener"),
     key("http.debug.tls.enabled", Boolean, Yes, "use it [true]"),
     key("http.debug.tls.certificate", Text, Yes, "the certificate's file"),
@@ -280,7 +284,7 @@ pub const KEYS: &[Key] = &[
     key("database.pool", Open, Moot(NO_DATABASE), "connections kept"),
     key("database.discovery", Open, Moot(NO_DATABASE), "replicas by DNS"),
     key("gc", Open, Moot(NO_DATABASE), "the online collector of GitLab's fork"),
-    key("profiling", Open, NoEffect("nothing is profiled"), "profiles for a cloud service"),
+    key("profiling", Open, Refused(Filled, NO_PROFILES), "profiles for a cloud service"),
     key("regctl", Section, Yes, "what Distribution cannot say"),
     key("regctl.notifications", Section, Yes, "where events wait"),
     key("regctl.notifications.folder", Text, Yes, "the folder of events that are not delivered yet [memory]"),

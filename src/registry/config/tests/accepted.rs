@@ -1,12 +1,13 @@
 //! What is accepted, and what it means.
 
-use std::{net::SocketAddr, path::PathBuf, time::Duration};
+use std::{net::SocketAddr, num::NonZeroUsize, path::PathBuf, time::Duration};
 
 use storage::FilesystemConfig;
 
 use super::{config, with, with_http, with_storage};
 use crate::config::{
-    AccessFormat, Address, ExternalHost, Formatter, Level, Schema1, Secret, UploadPurging,
+    AccessFormat, Address, ExternalHost, Formatter, Level, LogOutput, Schema1, Secret,
+    UploadPurging,
 };
 
 const HOUR: Duration = Duration::from_secs(3600);
@@ -34,6 +35,8 @@ fn what_is_not_written_has_distributions_default() {
     assert_eq!((found.log.level, found.log.formatter), (Level::Info, Formatter::Text));
     assert_eq!(found.log.access_format, AccessFormat::Combined);
     assert!(found.log.access_log && found.log.fields.is_empty());
+    assert_eq!((found.log.output, found.log.report_caller), (LogOutput::Stderr, false));
+    assert_eq!(found.storage.tag_reads, None);
     assert_eq!((found.catalog_max_entries, found.tags_max), (1000, 1000));
 }
 
@@ -198,6 +201,14 @@ fn schema_1_is_off_until_it_is_enabled() {
     let found = config(&with("compatibility: {schema1: {enabled: on, signingkeyfile: /key.pem}}"));
     let key = Some(PathBuf::from("/key.pem"));
     assert_eq!(found.schema1, Schema1 { enabled: true, signing_key_file: key });
+}
+
+#[test]
+fn where_the_log_goes_and_how_many_tags_are_read_can_be_said() {
+    let text = with_storage("inmemory: , tag: {concurrencylimit: 8}");
+    let found = config(&format!("{text}log: {{output: stdout, reportcaller: true}}\n"));
+    assert_eq!((found.log.output, found.log.report_caller), (LogOutput::Stdout, true));
+    assert_eq!(found.storage.tag_reads, NonZeroUsize::new(8));
 }
 
 #[test]

@@ -18,6 +18,21 @@ fn what_is_not_there_yet_is_refused_by_name() {
         (with_http("addr: ':0', tls: {letsencrypt: {email: e}}"), "`http.tls.letsencrypt`"),
         (with_http("addr: ':0', letsencrypt: {email: e}"), "`http.letsencrypt`"),
         (
+            with_http("addr: ':0', debug: {addr: ':5001', pprof: {enabled: true}}"),
+            "`http.debug.pprof.enabled` is `true`: refused: there is no runtime of Go",
+        ),
+        (
+            with_storage("inmemory: , tag: {concurrencylimit: -1}"),
+            "`storage.tag.concurrencylimit` is `-1`: must be a number from 0 to 65535",
+        ),
+        (with("reporting: {bugsnag: {apikey: k}}"), "`reporting`: refused: errors are reported to"),
+        (
+            with("log: {hooks: [{type: mail, levels: [panic]}]}"),
+            "`log.hooks`: refused: the registry sends no mail",
+        ),
+        (with("log: {output: syslog}"), "must be one of stderr, stdout"),
+        (with("profiling: {stackdriver: {enabled: true}}"), "`profiling`: refused"),
+        (
             with_http("addr: ':0', headers: {content-length: ['5']}"),
             "`http.headers.content-length`: each answer says this of itself",
         ),

@@ -12,31 +12,15 @@ fn each_is_warned_of(rows: &[(String, &str)]) {
 }
 
 #[test]
-fn harmless_keys_that_do_nothing_yet_are_said_to() {
-    each_is_warned_of(&[
-        (
-            with_http("addr: ':0', debug: {addr: ':5001', pprof: {enabled: true}}"),
-            "`http.debug.pprof.enabled`: no effect yet",
-        ),
-        (
-            with_storage("inmemory: , tag: {concurrencylimit: 8}"),
-            "`storage.tag.concurrencylimit`: no effect yet",
-        ),
-        (with("reporting: {bugsnag: {apikey: k}}"), "`reporting`: no effect yet"),
-        (with("log: {hooks: [{type: mail, levels: [panic]}]}"), "`log.hooks`: no effect yet"),
-        (with("log: {reportcaller: true}"), "`log.reportcaller`: no effect yet"),
-        (with("profiling: {stackdriver: {enabled: true}}"), "`profiling`: no effect yet"),
-    ]);
-}
-
-#[test]
 fn a_switch_for_what_never_happens_is_no_remark() {
     let redirect = with_storage("filesystem: , redirect: {disable: true}");
     let http2 = with_http("addr: ':0', http2: {disabled: true}");
     let cache =
         with_storage("filesystem: , cache: {blobdescriptor: inmemory, blobdescriptorsize: 5}");
     let redis = with("redis: {addr: 'localhost:6379', pool: {maxidle: 16}}");
-    for text in [redirect, http2, cache, redis] {
+    let hooks = with("log: {hooks: [{type: mail, disabled: true}]}");
+    let pprof = with_http("addr: ':0', debug: {addr: ':5001', pprof: {enabled: false}}");
+    for text in [redirect, http2, cache, redis, hooks, pprof] {
         assert_eq!(warnings(&text), [""; 0], "{text}");
     }
 }

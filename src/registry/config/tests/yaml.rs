@@ -23,7 +23,7 @@ fn the_last_of_two_equal_keys_counts_and_is_remarked_upon() {
 fn anchors_aliases_and_merge_keys_are_followed() {
     let text = "version: 0.1\nstorage: inmemory\nlog:\n  fields: &defaults {a: one, b: two}\nhttp:\n  addr: &addr 127.0.0.1:0\n  secret: *addr\nprofiling:\n";
     assert_eq!(config(text).http.secret, Some(Secret::new("127.0.0.1:0")));
-    let merged = "profiling:\n  - &one {a: 1, b: 1}\n  - &two {b: 2, c: 2}\nlog:\n  fields:\n    <<: [*one, *two]\n    a: own";
+    let merged = "more:\n  - &one {a: 1, b: 1}\n  - &two {b: 2, c: 2}\nlog:\n  fields:\n    <<: [*one, *two]\n    a: own";
     let fields = config(&with(merged)).log.fields;
     assert_eq!(format!("{fields:?}"), r#"{"a": "own", "b": "1", "c": "2"}"#);
 }
