@@ -13,6 +13,7 @@ use tokio::{
 use crate::{
     config::UploadPurging,
     content::{Content, Purge, before},
+    log::Causes as _,
 };
 
 /// The first run comes at a random moment of the first hour, so that nodes that start together do not
@@ -72,7 +73,7 @@ async fn purge(content: &Content, age: Duration, dry_run: bool) {
             dryrun = dry_run,
             "uploads that were given up are purged"
         ),
-        Err(error) => tracing::error!(%error, "uploads could not be purged"),
+        Err(error) => tracing::error!(error = error.causes(), "uploads could not be purged"),
     }
 }
 

@@ -12,6 +12,7 @@ use http_body::{Frame, SizeHint};
 
 use crate::{
     content::{Chunks, Outlet},
+    log::Causes as _,
     proxy::{ArrivingChunks, Passing},
 };
 
@@ -132,7 +133,7 @@ impl http_body::Body for Body {
                 Ok(bytes) => Ok(Frame::data(bytes)),
                 Err(error) => {
                     // The status is long gone: the client sees a broken connection, the operator this.
-                    tracing::error!(%error, "blob could not be read to its end");
+                    tracing::error!(error = error.causes(), "blob could not be read to its end");
                     Err(error)
                 }
             }));

@@ -29,6 +29,7 @@ use crate::{
     config::EventAction,
     content::{BodyError, Error, Listing, Push, Pushed, StoredManifest},
     events::{Happened, ManifestFacts, What},
+    log::Causes as _,
     metrics,
     proxy::Kept,
 };
@@ -306,7 +307,7 @@ const BLOCKED: &str =
 
 fn sniff(manifest: &StoredManifest) -> Result<ManifestType, Failure> {
     Manifest::sniff(&manifest.bytes).map_err(|error| {
-        tracing::error!(digest = %manifest.digest, %error, "stored manifest cannot be read");
+        tracing::error!(digest = %manifest.digest, error = error.causes(), "stored manifest cannot be read");
         Failure::new(ErrorCode::Unknown)
     })
 }

@@ -19,6 +19,7 @@ use super::{
     snapshot::Snapshot,
 };
 use crate::digests::DigestId;
+use crate::log::Causes as _;
 
 /// Raised with every change to what [`Referred`] sees, and to this form.
 const VERSION: u32 = 3;
@@ -79,7 +80,10 @@ impl Cache {
     /// Keeps what is known now for the next one, which asks again where that fails.
     pub(crate) fn remember(&self, snapshot: &Snapshot, references: &References) {
         if let Err(error) = self.save(snapshot, references) {
-            tracing::warn!(%error, "what manifests refer to could not be remembered");
+            tracing::warn!(
+                error = error.causes(),
+                "what manifests refer to could not be remembered"
+            );
         }
     }
 

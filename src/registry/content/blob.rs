@@ -10,6 +10,7 @@ use super::{
     Content, Error, Writing,
     locks::{Mode, Subject},
 };
+use crate::log::Causes as _;
 
 /// How many repositories are asked for a blob that is mounted from anywhere.
 const ASKED_FOR_MOUNT: usize = 1000;
@@ -72,7 +73,10 @@ impl Content {
         match self.backend().presigned(digest, head, lasting).await {
             Ok(url) => url,
             Err(error) => {
-                tracing::warn!(%error, "blob is served here, since no URL of it can be signed");
+                tracing::warn!(
+                    error = error.causes(),
+                    "blob is served here, since no URL of it can be signed"
+                );
                 None
             }
         }

@@ -14,6 +14,7 @@ use storage::{Driver, Folder, Key, Strays, UploadId};
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 
 use super::{Content, Error, Writing, catalog::Holding};
+use crate::log::Causes as _;
 
 /// How many names are in memory at once.
 const PAGE: usize = 1000;
@@ -149,7 +150,7 @@ impl Content {
                 Ok(true) => purged.ended += 1,
                 Ok(false) | Err(Error::UploadUnknown(_)) => purged.kept += 1,
                 Err(error) => {
-                    tracing::warn!(upload = %id, %repository, %error, "upload could not be purged");
+                    tracing::warn!(upload = %id, %repository, error = error.causes(), "upload could not be purged");
                     purged.failed += 1;
                 }
             }

@@ -18,6 +18,7 @@ use super::{
     locks::{Mode, Subject},
     session::Turn,
 };
+use crate::log::Causes as _;
 
 /// A session as storage has it.
 #[derive(Clone, Debug)]
@@ -217,7 +218,7 @@ impl Writing {
         self.shared.sessions.forget(id);
         if let Err(error) = self.backend().end_upload(repository, id).await {
             // The blob is there; the rest of the session is purged when it is old.
-            tracing::warn!(upload = %id, error = %error, "finished upload could not be removed");
+            tracing::warn!(upload = %id, error = error.causes(), "finished upload could not be removed");
         }
         Ok(())
     }

@@ -6,6 +6,7 @@ use tokio::sync::Mutex;
 
 use super::{Control, Reloaded};
 use crate::config::Config;
+use crate::log::Causes as _;
 
 /// Reads the configuration as it was read at the start: from its file, under the caller's environment.
 ///
@@ -92,7 +93,10 @@ fn log(reloaded: &Result<Reloaded, ReloadError>) {
             }
         }
         Err(error) => {
-            tracing::error!(%error, "the configuration is not reloaded; nothing has changed");
+            tracing::error!(
+                error = error.causes(),
+                "the configuration is not reloaded; nothing has changed"
+            );
         }
     }
 }

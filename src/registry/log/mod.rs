@@ -6,6 +6,7 @@
 
 mod access;
 mod access_json;
+mod causes;
 mod correlation;
 mod json;
 mod layer;
@@ -22,6 +23,7 @@ use std::{io, panic, sync::OnceLock};
 use tracing_subscriber::{layer::SubscriberExt, util::SubscriberInitExt};
 
 pub use access::{Access, AccessLine};
+pub(crate) use causes::Causes;
 pub(crate) use correlation::Correlation;
 pub use layer::set_level;
 pub use sink::Sink;

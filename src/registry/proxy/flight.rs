@@ -29,6 +29,7 @@ use super::{
 };
 use crate::{
     content::{BodyError, Content, Error as ContentError, Position, UploadId, Writing},
+    log::Causes as _,
     metrics::{Kept, Pulls},
     outbound::Fault,
 };
@@ -190,13 +191,13 @@ impl Flight {
                     tracing::warn!(repository = %name, %digest, reason, "blob only passes through for a while");
                 }
                 Error::Missing | Error::GivenUp => {
-                    tracing::debug!(repository = %name, %digest, %error, "blob is not fetched");
+                    tracing::debug!(repository = %name, %digest, error = error.causes(), "blob is not fetched");
                 }
                 error => {
                     if error.is_full() {
                         self.flights.misfits.note(digest);
                     }
-                    tracing::warn!(repository = %name, %digest, %error, "blob could not be fetched");
+                    tracing::warn!(repository = %name, %digest, error = error.causes(), "blob could not be fetched");
                 }
             }
         }
@@ -246,7 +247,7 @@ impl Flight {
         let Err(error) = committed else { return Ok(()) };
         // What has arrived is wrong, or half of it: nobody may go on from there.
         if let Err(error) = writing.cancel_upload(name, session).await {
-            tracing::warn!(upload = %session, %error, "fetched data could not be removed");
+            tracing::warn!(upload = %session, error = error.causes(), "fetched data could not be removed");
         }
         Err(match error {
             ContentError::DigestMismatch(mismatch) => {

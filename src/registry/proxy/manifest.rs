@@ -8,6 +8,7 @@ use oci::{Digest, Reference, RepositoryName, Tag};
 use super::{Described, Error, MANIFESTS, Proxy, Wanted, record::Kind};
 use crate::{
     content::{self, StoredManifest},
+    log::Causes as _,
     metrics,
 };
 
@@ -47,7 +48,7 @@ impl Proxy {
         match self.content.manifest(name, reference).await {
             Ok(manifest) => {
                 self.count_hit(wanted);
-                tracing::warn!(repository = %name, %tag, %error, "a tag is served as it was");
+                tracing::warn!(repository = %name, %tag, error = error.causes(), "a tag is served as it was");
                 Ok(Manifest::Kept(Kept { manifest, is_stale: true }))
             }
             Err(content::Error::ManifestUnknown(_)) => Err(error),
@@ -160,7 +161,7 @@ impl Proxy {
     async fn store(&self, name: &RepositoryName, tag: Option<&Tag>, digest: Digest, bytes: Bytes) {
         let Some(writing) = self.content.begin_write() else { return };
         if let Err(error) = writing.keep_manifest(name, tag, &digest, bytes).await {
-            tracing::error!(repository = %name, %digest, %error, "manifest could not be kept");
+            tracing::error!(repository = %name, %digest, error = error.causes(), "manifest could not be kept");
         }
     }
 }

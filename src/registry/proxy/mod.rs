@@ -40,6 +40,7 @@ pub(crate) use upstream::Described;
 use crate::{
     config,
     content::{self, Content},
+    log::Causes as _,
     metrics::{self, Pulls},
     outbound::Fault,
 };
@@ -141,7 +142,7 @@ impl Proxy {
         match self.flights.join(&self.upstream, writing, (name, digest)).await {
             Ok(arriving) => Ok(Found::Arriving(arriving)),
             Err(error) if error.is_storage_failure() => {
-                tracing::debug!(repository = %name, %digest, %error, "blob only passes through");
+                tracing::debug!(repository = %name, %digest, error = error.causes(), "blob only passes through");
                 self.pass(name, digest).await
             }
             Err(error) => Err(error),
@@ -160,7 +161,7 @@ impl Proxy {
             Err(Error::Missing) => Err(content::Error::NameUnknown(name.clone()).into()),
             Err(error) => match self.content.tags(name).await {
                 Ok(tags) => {
-                    tracing::warn!(repository = %name, %error, "tags are listed as they were");
+                    tracing::warn!(repository = %name, error = error.causes(), "tags are listed as they were");
                     Ok((tags, true))
                 }
                 Err(content::Error::NameUnknown(_)) => Err(error),

@@ -6,6 +6,7 @@ use tokio::sync::SemaphorePermit;
 
 use super::{Error, Kept, Manifest, Proxy, Wanted};
 use crate::content;
+use crate::log::Causes as _;
 
 /// A list of referrers.
 #[derive(Debug)]
@@ -52,7 +53,7 @@ impl Proxy {
             error if error.is_upstreams() => {
                 let kept = self.content.manifest(name, &Reference::Tag(tag)).await;
                 let Ok(kept) = kept else { return Err(error) };
-                tracing::warn!(repository = %name, %subject, %error, "referrers are listed as they were");
+                tracing::warn!(repository = %name, %subject, error = error.causes(), "referrers are listed as they were");
                 Ok(self.listed(&kept.bytes, true).await)
             }
             error => Err(error),

@@ -18,6 +18,7 @@ use tokio::{sync::OnceCell, task::spawn_blocking, time::sleep};
 
 use super::record::{Fetched, Kind, Recorded, document, parse};
 use crate::content::{Content, Error, Question};
+use crate::log::Causes as _;
 
 /// How soon a change is written, as upstream.
 const SOON: Duration = Duration::from_secs(5);
@@ -126,7 +127,10 @@ impl Schedule {
             Err(_) => Err(Error::Panicked),
         };
         if let Err(error) = written {
-            tracing::error!(%error, "the record of what was fetched could not be written");
+            tracing::error!(
+                error = error.causes(),
+                "the record of what was fetched could not be written"
+            );
             self.state().has_changed = true;
         }
     }
@@ -138,12 +142,18 @@ impl Schedule {
         let text = match content.fetched().await {
             Ok(text) => text.unwrap_or_default(),
             Err(error) => {
-                tracing::error!(%error, "the record of what was fetched could not be read");
+                tracing::error!(
+                    error = error.causes(),
+                    "the record of what was fetched could not be read"
+                );
                 return;
             }
         };
         let read = parse(&text).unwrap_or_else(|error| {
-            tracing::error!(%error, "scheduler-state.json is not usable: what it names is kept");
+            tracing::error!(
+                error = error.causes(),
+                "scheduler-state.json is not usable: what it names is kept"
+            );
             Vec::new()
         });
         let mut state = self.state();
@@ -168,7 +178,7 @@ impl Schedule {
         // Together, so that a repository's tags are read once.
         expired.sort_unstable_by(|(one, _), (other, _)| one.cmp(other));
         if let Err(error) = self.foreign.get_or_try_init(|| self.survey(content)).await {
-            tracing::error!(%error, "what has expired could not be removed");
+            tracing::error!(error = error.causes(), "what has expired could not be removed");
             return;
         }
         let mut removed = 0;
@@ -180,7 +190,7 @@ impl Schedule {
                 Ok(false) => break,
                 Err(error) => {
                     let (name, digest) = fetched;
-                    tracing::error!(repository = %name, %digest, %error, "expired content could not be removed");
+                    tracing::error!(repository = %name, %digest, error = error.causes(), "expired content could not be removed");
                 }
             }
         }

@@ -11,6 +11,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::connection::Connection;
 use crate::content::{Outlet, Socket, Unsent};
+use crate::log::Causes as _;
 
 /// A stream, and the connection whose outlet it has.
 #[derive(Debug)]
@@ -34,7 +35,7 @@ impl<S: AsyncWrite + Socket + Unpin> Sending<S> {
             Err(Unsent::Socket(error)) => Err(error),
             Err(error @ (Unsent::File(_) | Unsent::Disagreement)) => {
                 // The status is long gone: the client sees a broken connection, the operator this.
-                tracing::error!(%error, "blob could not be sent to its end");
+                tracing::error!(error = error.causes(), "blob could not be sent to its end");
                 Err(io::Error::other(error))
             }
         })

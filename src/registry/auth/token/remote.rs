@@ -21,6 +21,7 @@ use super::keys::{self, Keys};
 use crate::{
     auth::{Unusable, watched::Contents},
     config::WebUrl,
+    log::Causes as _,
     outbound::{self, Fault, Redirects, Terms},
 };
 
@@ -179,7 +180,7 @@ impl Shared {
 
     fn say(&self, error: &Unheard) {
         let url = &self.url;
-        tracing::error!(%url, %error, "keys cannot be had from `auth.token.jwks`; those known are good for an hour");
+        tracing::error!(%url, error = error.causes(), "keys cannot be had from `auth.token.jwks`; those known are good for an hour");
     }
 
     async fn fetch(&self) -> Result<(Vec<u8>, Duration), Unheard> {
