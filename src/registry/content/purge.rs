@@ -13,7 +13,7 @@ use oci::RepositoryName;
 use storage::{Driver, Folder, Key, Strays, UploadId};
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 
-use super::{Content, Error, Writing, catalog::Holding};
+use super::{Content, Error, Writing, catalog::Holding, upload::STARTED_AT_BYTES};
 use crate::log::Causes as _;
 
 /// How many names are in memory at once.
@@ -131,7 +131,13 @@ impl Content {
         let entries = match self.backend().list(Folder::Uploads(repository)).await {
             Ok(entries) => entries,
             Err(error) if error.is_not_found() => return Ok(()),
-            Err(error) => return Err(error.into()),
+            // One folder that cannot be read keeps nobody else's sessions.
+            Err(error) => {
+                tracing::warn!(%repository, error = error.causes(), "its uploads could not be listed");
+                purged.failed += 1;
+                left.are_more = true;
+                return Ok(());
+            }
         };
         for id in entries.into_iter().filter_map(|entry| entry.name.parse().ok()) {
             let Some(writing) = self.begin_write() else {
@@ -170,19 +176,32 @@ impl Writing {
     ) -> Result<bool, Error> {
         // A turn is taken without asking anybody to stop: who writes has not given up.
         let Some(_turn) = self.shared.sessions.try_take(id) else { return Ok(false) };
-        let session = self.upload(repository, id).await?;
-        let written = self.backend().stat(Key::UploadData(repository, &id)).await?.modified;
-        let began = OffsetDateTime::parse(&session.started_at, &Rfc3339);
-        let began = began.map_or(written, SystemTime::from);
-        if began.max(written) >= before {
+        // A crash may have left one of the two alone, as the session began or ended.
+        let key = Key::UploadStartedAt(repository, &id);
+        let began = match self.backend().get(key, STARTED_AT_BYTES).await {
+            Ok(text) => OffsetDateTime::parse(&String::from_utf8_lossy(&text), &Rfc3339).ok(),
+            Err(error) if error.is_not_found() => None,
+            Err(error) => return Err(error.into()),
+        };
+        let written = match self.backend().stat(Key::UploadData(repository, &id)).await {
+            Ok(data) => Some(data.modified),
+            Err(error) if error.is_not_found() => None,
+            Err(error) => return Err(error.into()),
+        };
+        let Some(last) = began.map(SystemTime::from).max(written) else {
+            return Err(Error::UploadUnknown(id));
+        };
+        if last >= before {
             return Ok(false);
         }
         if purge == Purge::Remove {
-            // Another process may write to it: its lock says so.
-            match self.backend().append(repository, id).await {
-                Ok(writer) => drop(writer),
-                Err(error) if error.kind() == storage::Kind::Busy => return Ok(false),
-                Err(error) => return Err(error.into()),
+            // Another process may write to it: its lock says so. Without data nobody does.
+            if written.is_some() {
+                match self.backend().append(repository, id).await {
+                    Ok(writer) => drop(writer),
+                    Err(error) if error.kind() == storage::Kind::Busy => return Ok(false),
+                    Err(error) => return Err(error.into()),
+                }
             }
             self.shared.sessions.forget(id);
             self.backend().end_upload(repository, id).await?;
@@ -202,6 +221,35 @@ mod tests {
 
     async fn sessions(content: &Content, name: &RepositoryName) -> usize {
         content.backend().list(Folder::Uploads(name)).await.unwrap_or_default().len()
+    }
+
+    #[tokio::test]
+    async fn half_a_session_goes_too_and_a_folder_that_cannot_be_read_keeps_no_other() {
+        let scratch = tempfile::tempdir().unwrap();
+        let options = storage::FilesystemConfig {
+            root_directory: scratch.path().to_owned(),
+            max_threads: 25,
+        };
+        let content =
+            Content::open(&storage::Config::Filesystem(options), Duration::ZERO, None, None)
+                .unwrap();
+        let name: RepositoryName = "group/app".parse().unwrap();
+        let writing = content.begin_write().unwrap();
+        let repositories = scratch.path().join("docker/registry/v2/repositories");
+        for lost in ["data", "startedat"] {
+            let id = writing.begin_upload(&name).await.unwrap().id;
+            let folder = repositories.join("group/app/_uploads").join(id.to_string());
+            std::fs::remove_file(folder.join(lost)).unwrap();
+        }
+        // A file where the folder should be, in a repository that comes first.
+        std::fs::create_dir_all(repositories.join("a/_manifests")).unwrap();
+        std::fs::write(repositories.join("a/_uploads"), "no folder").unwrap();
+        let now = content.purge_uploads(before(Duration::from_secs(60)), Purge::Remove).await;
+        assert_eq!(now.unwrap().ended, 0);
+        let later = SystemTime::now() + Duration::from_secs(3600);
+        let purged = content.purge_uploads(later, Purge::Remove).await.unwrap();
+        assert_eq!((purged.ended, purged.kept), (2, 0));
+        assert_eq!(sessions(&content, &name).await, 0);
     }
 
     #[tokio::test]

@@ -42,7 +42,7 @@ pub(crate) enum Position {
 }
 
 /// RFC 3339 in UTC takes 20 bytes; with nanoseconds, as others may write it, up to 35.
-const STARTED_AT_BYTES: usize = 64;
+pub(super) const STARTED_AT_BYTES: usize = 64;
 
 /// A client that sends nothing for so long may be gone.
 const QUIET: Duration = Duration::from_secs(1);
