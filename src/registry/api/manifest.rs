@@ -1,22 +1,18 @@
 //! Manifests: GET, HEAD, PUT, DELETE, by tag or digest.
 
-use std::time::Duration;
-
-use bytes::{Bytes, BytesMut};
 use http::{
     HeaderName, HeaderValue, Response, StatusCode,
     header::{CONTENT_LENGTH, CONTENT_TYPE, ETAG, LOCATION, VARY},
 };
-use http_body_util::BodyExt;
 use oci::{Digest, ErrorCode, Manifest, ManifestType, Reference, RepositoryName, Tag};
 use serde_json::json;
-use tokio::time::timeout;
 
 use super::{
     Answer, Body, Call,
     blob::{CONTENT_DIGEST, etag, matches_etag, not_modified, value},
     condition,
     failure::Failure,
+    manifest_body::Arrived,
     negotiation,
     page::queries,
     proxied::{Answered, warn_of_age},
@@ -27,7 +23,7 @@ use super::{
 };
 use crate::{
     config::EventAction,
-    content::{BodyError, Error, Listing, Push, Pushed, StoredManifest},
+    content::{Error, Listing, Push, Pushed, StoredManifest},
     events::{Happened, ManifestFacts, What},
     log::Causes as _,
     metrics,
@@ -39,12 +35,6 @@ const TAG: HeaderName = HeaderName::from_static("oci-tag");
 
 /// More tags than anybody gives one manifest at once; each is a few files.
 const TAGS: usize = 100;
-
-/// Nearly all manifests are smaller.
-const SMALL_BYTES: usize = 64 * 1024;
-
-/// 4 MiB in a minute are 70 kB a second.
-const BODY_TIME: Duration = Duration::from_secs(60);
 
 impl Call<'_> {
     /// Serves the manifest as it was pushed, or what stands for it where a client cannot read it.
@@ -138,7 +128,8 @@ impl Call<'_> {
         body: Received,
     ) -> Answer {
         let (digest, tags) = self.targets(reference)?;
-        let bytes = self.manifest_bytes(body).await?;
+        // Its room is given back when it is stored, and not before: so long its bytes are in memory.
+        let Arrived { bytes, _room } = self.manifest_bytes(body).await?;
         let declared = self.parts.headers.get(CONTENT_TYPE);
         let declared = declared.and_then(|value| value.to_str().ok());
         let (manifest, bytes) = match self.pushed_schema1(declared, &bytes).await? {
@@ -256,45 +247,6 @@ impl Call<'_> {
         response.headers_mut().insert(CONTENT_LENGTH, HeaderValue::from_static("0"));
         Ok(response)
     }
-
-    /// The body, which may not be larger than a manifest can be.
-    async fn manifest_bytes(&self, body: Received) -> Result<Bytes, Failure> {
-        let length = self.parts.headers.get(CONTENT_LENGTH).and_then(|value| value.to_str().ok());
-        let length: Option<usize> = length.and_then(|length| length.parse().ok());
-        let most = self.settings.validation.payload_limit;
-        if length.is_some_and(|length| length > most) {
-            return Err(too_large(most));
-        }
-        match timeout(BODY_TIME, self.receive(body)).await {
-            Ok(received) => received,
-            Err(_) => Err(Failure::new(ErrorCode::ManifestInvalid)
-                .because("it did not arrive within a minute")
-                .with_status(StatusCode::REQUEST_TIMEOUT)),
-        }
-    }
-
-    /// Receives a body. Only a few large ones at once are in memory, whoever sends how many; a client
-    /// that sends nothing keeps nobody waiting.
-    async fn receive(&self, mut body: Received) -> Result<Bytes, Failure> {
-        let most = self.settings.validation.payload_limit;
-        let mut received = BytesMut::new();
-        let mut permit = None;
-        while let Some(frame) = body.frame().await {
-            let frame = frame.map_err(|error| {
-                let reason = Error::from(BodyError::new(error));
-                Failure::new(ErrorCode::ManifestInvalid).because(reason)
-            })?;
-            let Ok(bytes) = frame.into_data() else { continue };
-            if received.len() + bytes.len() > most {
-                return Err(too_large(most));
-            }
-            if permit.is_none() && received.len() + bytes.len() > SMALL_BYTES {
-                permit = Some(self.api.large_manifests.acquire().await);
-            }
-            received.extend_from_slice(&bytes);
-        }
-        Ok(received.freeze())
-    }
 }
 
 /// What is said of a referrer that no list has room for.
@@ -310,11 +262,4 @@ fn sniff(manifest: &StoredManifest) -> Result<ManifestType, Failure> {
         tracing::error!(digest = %manifest.digest, error = error.causes(), "stored manifest cannot be read");
         Failure::new(ErrorCode::Unknown)
     })
-}
-
-/// 413 as the OCI specification says; Distribution answers 400.
-fn too_large(most: usize) -> Failure {
-    Failure::new(ErrorCode::ManifestInvalid)
-        .because(format!("it is larger than {most} bytes"))
-        .with_status(StatusCode::PAYLOAD_TOO_LARGE)
 }

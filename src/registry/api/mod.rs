@@ -15,6 +15,7 @@ mod failure;
 mod headers;
 mod location;
 mod manifest;
+mod manifest_body;
 mod negotiation;
 mod page;
 mod proxied;

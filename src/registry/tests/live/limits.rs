@@ -222,3 +222,33 @@ async fn a_client_of_http2_gets_the_bytes_of_a_blob_that_the_kernel_sends_to_oth
     let sent = || running.control.statistics().bytes_sent_of_files == 500_000;
     eventually("the kernel has sent it", sent).await;
 }
+
+#[tokio::test(start_paused = true)]
+async fn who_stalls_in_a_large_manifest_gives_its_room_to_others() {
+    let running = Running::start();
+    let mut client = running.client().await;
+    push_blob(&mut client, "app", "{}").await;
+    let config = sha256("{}");
+    let manifest = serde_json::json!({
+        "schemaVersion": 2,
+        "mediaType": "application/vnd.oci.image.manifest.v1+json",
+        "config": { "mediaType": "application/vnd.oci.image.config.v1+json", "digest": config, "size": 2 },
+        "layers": [],
+        "annotations": { "long": "x".repeat(200 * 1024) },
+    });
+    let mut stalled = Vec::new();
+    for number in 0..64 {
+        let mut client = running.client().await;
+        let head = format!(
+            "PUT /v2/app/manifests/v{number} HTTP/1.1\r\nHost: test\r\nContent-Length: 300000\r\n\r\n"
+        );
+        client.send(head.as_bytes()).await;
+        client.send(&[b'x'; 100 * 1024]).await;
+        stalled.push(client);
+    }
+    client.ask("PUT", "/v2/app/manifests/whole", &manifest.to_string()).await.expect(201);
+    for mut client in stalled {
+        let answer = client.answer().await.unwrap().expect(408);
+        assert!(answer.json().to_string().contains("nothing of it came for ten seconds"));
+    }
+}
