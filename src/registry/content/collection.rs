@@ -20,6 +20,7 @@ use super::{
     Content, Error, Writing,
     locks::{Mode, Subject},
 };
+use crate::metrics::Outcome;
 
 /// The one collection that runs beside a registry, from its beginning until it is dropped.
 #[derive(Debug)]
@@ -94,6 +95,7 @@ impl Content {
         self.shared.leases.keep();
         let only = Only(self.clone());
         let alone = store.exclude_others().map_err(NotBegun::Shared)?;
+        self.shared.collections.begins();
         Ok(Collection { content: self.clone(), _alone: alone, _only: only })
     }
 }
@@ -124,7 +126,13 @@ impl Collection {
             let terms = terms.clone();
             let removed =
                 writing.shielded(|content| async move { content.take(item, &terms).await });
-            answers.push(removed.await);
+            let removed = removed.await;
+            self.content.shared.collections.ends(match &removed {
+                Ok(Removed::Gone | Removed::Vanished) => Outcome::Removed,
+                Ok(Removed::Kept(_)) => Outcome::Kept,
+                Err(_) => Outcome::Failed,
+            });
+            answers.push(removed);
         }
         Ok(answers)
     }

@@ -29,7 +29,10 @@ mod writes;
 
 use std::{
     num::NonZeroUsize,
-    sync::{Arc, atomic::AtomicBool},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 
@@ -54,7 +57,10 @@ pub(crate) use storage::{
 pub(crate) use upload::{Position, Session};
 pub(crate) use writes::{Quiet, Writing};
 
-use crate::{metrics::Actions, redis::Redis};
+use crate::{
+    metrics::{Actions, Collections},
+    redis::Redis,
+};
 use leases::Leases;
 use lists::Lists;
 use locks::Locks;
@@ -91,6 +97,7 @@ struct Shared {
     recent: Option<Recent>,
     /// Whether a collection runs beside this.
     is_collected: AtomicBool,
+    collections: Collections,
     /// What other registries believe of this storage.
     redis: Option<Redis>,
     /// Whether the process is to end soon.
@@ -123,6 +130,7 @@ impl Content {
             sessions,
             writes,
             is_collected: AtomicBool::new(false),
+            collections: Collections::default(),
             redis,
             is_ending,
         };
@@ -147,6 +155,11 @@ impl Content {
     /// Uploads that this process is receiving, or knows how to go on with.
     pub(crate) fn uploads_open(&self) -> usize {
         self.shared.sessions.open()
+    }
+
+    /// What collections beside this registry did, and whether one runs.
+    pub(crate) fn collections(&self) -> (&Collections, bool) {
+        (&self.shared.collections, self.shared.is_collected.load(Ordering::Acquire))
     }
 
     /// What is told of deletes.

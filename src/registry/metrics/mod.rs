@@ -7,6 +7,7 @@
 //! adds the shards up. Nothing is counted unless somebody may ask.
 
 mod actions;
+mod collections;
 mod histogram;
 mod pulls;
 mod text;
@@ -21,6 +22,7 @@ use std::{
 use http::{Method, StatusCode};
 
 pub(crate) use actions::{Action, Actions};
+pub(crate) use collections::{Collections, Outcome};
 use histogram::{BYTES, Counted, Histogram, NANOSECONDS};
 pub(crate) use pulls::{Kept, Pulls};
 pub(crate) use text::Page;

@@ -6,13 +6,20 @@ use super::{
     hold::Lasting,
     site::{COLLECT, Site},
 };
-use crate::{faults::eventually, support::pusher::digest};
+use crate::{
+    faults::eventually,
+    support::{free_port, http::Client, pusher::digest},
+};
 
 pub(super) const ONLINE: [&str; 4] = [COLLECT, "--online", "--grace", "0s"];
 
 /// A registry that is as old as its lease.
 pub(super) fn grown() -> Site {
-    let site = Site::with("lease = \"4s\"\n");
+    grown_with("")
+}
+
+fn grown_with(more: &str) -> Site {
+    let site = Site::with(&format!("lease = \"4s\"\n{more}"));
     collected(&site, &["--online"]);
     assert!(site.has_garbage(), "what is younger than a day stays");
     site
@@ -65,6 +72,34 @@ fn pushes_and_pulls_go_on_meanwhile_and_what_is_promised_stays() {
     });
     assert_eq!(site.pid(), before);
     site.serves();
+}
+
+#[test]
+fn metrics_count_collections_and_what_became_of_their_objects() {
+    let port = free_port();
+    let site = grown_with(&format!("debug_addr = \"127.0.0.1:{port}\"\n"));
+    let number = |line: &str| -> u64 {
+        let page = Client::new(port).get("/metrics").expect(200).text();
+        let found = page.lines().find_map(|found| found.strip_prefix(line));
+        found.unwrap_or_else(|| panic!("no {line} in {page}")).trim().parse().unwrap()
+    };
+    let runs = number("registry_gc_runs_total");
+    assert!(runs >= 1, "those that kept what is young");
+    assert_eq!(number("registry_gc_objects_total{result=\"removed\"}"), 0);
+    let mut more = 0;
+    eventually("promises end, and it goes", || {
+        let ran = site.run(&ONLINE);
+        assert_eq!(ran.exit, 0, "{ran:?}");
+        more += 1;
+        if site.has_garbage() { Err(ran) } else { Ok(()) }
+    });
+    assert_eq!(number("registry_gc_runs_total"), runs + more);
+    assert!(number("registry_gc_objects_total{result=\"removed\"}") > 0);
+    assert_eq!(number("registry_gc_objects_total{result=\"failed\"}"), 0);
+    eventually("it is over", || match number("registry_gc_running") {
+        0 => Ok(()),
+        running => Err(running),
+    });
 }
 
 #[test]

@@ -96,6 +96,8 @@ fn of_registry(page: &mut Page, shared: &Shared, control: &Control) {
     ] {
         page.single(name, "counter", help, value);
     }
+    let (collections, is_running) = shared.content.collections();
+    collections.write(page, is_running);
     of_redis(page, control);
     page.family("registry_health_check_failing", "gauge", "The health checks that fail now.");
     for check in control.failing_checks().keys() {
