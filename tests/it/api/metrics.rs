@@ -44,6 +44,7 @@ fn used(port: u16, debug: u16) -> BTreeMap<String, (String, BTreeSet<String>)> {
     families(&Client::new(debug).get("/metrics").expect(200).text())
 }
 
+/// 2.8 (metrics/prometheus.go), read from its own page.
 #[test]
 #[ignore = "needs docker-registry: run cargo xtask test"]
 fn what_both_registries_count_has_the_same_names_and_labels() {

@@ -1,6 +1,7 @@
 //! The API from outside: requests as bytes, answers as bytes, and the folder afterwards.
 
 mod bad_requests;
+mod behaviour;
 pub(crate) mod blobs;
 pub(crate) mod fixture;
 mod folder;
@@ -9,5 +10,6 @@ pub(crate) mod manifests;
 mod metrics;
 mod proxies;
 mod specification;
+mod table;
 pub(crate) mod uploads;
 mod urls;
