@@ -59,9 +59,9 @@ impl Peer {
         Self::spawn(command, folder)
     }
 
-    /// The same with metrics, on a port of loopback.
-    pub(crate) fn with_metrics(storage: &Path, port: u16) -> Self {
-        let folder = configured(storage, "{}");
+    /// The same with metrics, on a port of loopback, and further sections in YAML.
+    pub(crate) fn with_metrics(storage: &Path, port: u16, more: &str) -> Self {
+        let folder = configured(storage, &format!("{{}}\n{more}"));
         let mut command = docker_registry("serve", &[], &folder);
         command.env("REGISTRY_HTTP_DEBUG_ADDR", format!("127.0.0.1:{port}"));
         command.env("REGISTRY_HTTP_DEBUG_PROMETHEUS_ENABLED", "true");
