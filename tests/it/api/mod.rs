@@ -9,6 +9,7 @@ pub(crate) mod lists;
 pub(crate) mod manifests;
 mod metrics;
 mod proxies;
+mod redirected;
 mod specification;
 mod table;
 pub(crate) mod uploads;
