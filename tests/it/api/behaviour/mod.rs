@@ -5,6 +5,7 @@
 mod blobs;
 mod lists;
 mod manifests;
+mod settings;
 mod uploads;
 mod urls;
 
