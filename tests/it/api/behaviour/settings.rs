@@ -22,7 +22,7 @@ const BEGIN: &str = "/v2/app/blobs/uploads/";
 const IMAGE: &[(&str, &str)] = &[("Content-Type", DOCKER_MANIFEST)];
 const TAKES_IMAGE: &[(&str, &str)] = &[("Accept", DOCKER_MANIFEST)];
 const REFUSED: &[Expected] = &[Code("UNSUPPORTED")];
-const PLAIN: Theirs = Other(405, &[Has("Allow")], "2.8.2 says so in plain text, without a code");
+const BARE: Theirs = Other(405, &[Has("Allow")], "2.8.2 says so without a body");
 
 #[rustfmt::skip] // One request a line reads as the table that it is.
 const RELATIVE: &[Row] = &[
@@ -66,14 +66,14 @@ const NO_DELETES: &[Row] = &[
 
 #[rustfmt::skip]
 const READ_ONLY: &[Row] = &[
-    row("2.8: maintenance.readonly", "POST", BEGIN, 405, REFUSED).but(PLAIN),
-    row("2.8: maintenance.readonly", "POST", "/v2/other/blobs/uploads/?mount={layer}&from=app", 405, REFUSED).but(PLAIN),
-    row("2.8: maintenance.readonly", "PATCH", "{upload}", 405, REFUSED).body("x").but(PLAIN),
-    row("2.8: maintenance.readonly", "PUT", "{upload}&digest={of x}", 405, REFUSED).body("x").but(PLAIN),
-    row("2.8: maintenance.readonly", "DELETE", "{upload}", 405, REFUSED).but(PLAIN),
-    row("2.8: maintenance.readonly", "PUT", "/v2/app/manifests/v2", 405, REFUSED).with(IMAGE).body("{image}").but(PLAIN),
-    row("2.8: maintenance.readonly", "DELETE", "/v2/app/manifests/{image}", 405, REFUSED).but(PLAIN),
-    row("2.8: maintenance.readonly", "DELETE", "/v2/app/blobs/{layer}", 405, REFUSED).but(PLAIN),
+    row("2.8: maintenance.readonly", "POST", BEGIN, 405, REFUSED).but(BARE),
+    row("2.8: maintenance.readonly", "POST", "/v2/other/blobs/uploads/?mount={layer}&from=app", 405, REFUSED).but(BARE),
+    row("2.8: maintenance.readonly", "PATCH", "{upload}", 405, REFUSED).body("x").but(BARE),
+    row("2.8: maintenance.readonly", "PUT", "{upload}&digest={of x}", 405, REFUSED).body("x").but(BARE),
+    row("2.8: maintenance.readonly", "DELETE", "{upload}", 405, REFUSED).but(BARE),
+    row("2.8: maintenance.readonly", "PUT", "/v2/app/manifests/v2", 405, REFUSED).with(IMAGE).body("{image}").but(BARE),
+    row("2.8: maintenance.readonly", "DELETE", "/v2/app/manifests/{image}", 405, REFUSED).but(BARE),
+    row("2.8: maintenance.readonly", "DELETE", "/v2/app/blobs/{layer}", 405, REFUSED).but(BARE),
     row("2.8: maintenance.readonly", "GET", "/v2/app/manifests/v1", 200, &[Is("Docker-Content-Digest", "{image}")]).with(TAKES_IMAGE),
     row("2.8: maintenance.readonly", "GET", "{upload}", 204, &[Is("Range", "0-4")]),
     row("2.8: maintenance.readonly", "OPTIONS", "/v2/app/manifests/v1", 200, &[Is("Allow", "GET, HEAD")]),
