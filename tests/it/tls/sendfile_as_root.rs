@@ -6,7 +6,10 @@ use std::{fs, os::unix::fs::MetadataExt as _};
 use super::sendfile::sent_by;
 use crate::{
     clients::skopeo,
-    support::{Host, Layout, free_port},
+    support::{
+        Host, Layout, free_port,
+        http::{Client, Request},
+    },
 };
 
 /// Blobs below this are sent by the registry.
@@ -56,6 +59,20 @@ fn skopeo_pulls_an_image_whose_layers_nginx_s_workers_send() {
     assert!(pulled.iter().all(|(name, bytes)| pushed[name] == *bytes));
     // The registry itself has sent less than the smallest layer: the manifest, the config, and answers without bodies.
     assert!(sent < *sizes.iter().min().unwrap(), "{sent} of {sizes:?}");
+    // Asked as nginx asks, it says where the file is, and sends no byte of it.
+    let proof = "proxy_set_header X-Regctl-Sendfile ";
+    let mut proofs = vhost.lines().filter_map(|line| line.trim().strip_prefix(proof));
+    let secret = proofs.next().unwrap().trim_matches(['"', ';']).to_owned();
+    assert!(secret.len() >= 16, "{vhost}");
+    let mut client = Client::new(registry);
+    for layer in layers {
+        let digest = layer["digest"].as_str().unwrap();
+        let request = Request::get(format!("/v2/group/app/blobs/{digest}"));
+        let answer = client.ask(&request.header("X-Regctl-Sendfile", &secret)).expect(200);
+        let (_, hex) = digest.split_once(':').unwrap();
+        assert!(answer.header("x-accel-redirect").unwrap().ends_with(&format!("/{hex}/data")));
+        assert!(answer.body.is_empty(), "{digest}");
+    }
     // Its access log has a pull of each layer nevertheless.
     let log = fs::read_dir(host.path("var/log/regctl/registry")).unwrap();
     let log: String =

@@ -47,6 +47,8 @@ pub(super) const ROWS: &[Row] = &[
 
     row("pushing manifests: a list", "PUT", "/v2/app/manifests/list", 201, &[Is("Docker-Content-Digest", "{list}")]).with(LIST).body("{list}"),
     row("pulling manifests: a list", "GET", "/v2/app/manifests/list", 200, &[Is("Content-Type", DOCKER_LIST), Body("{list}")]).with(TAKES_LIST),
+    row("2.8: a list, for a client that takes images only", "GET", "/v2/app/manifests/list", 200, &[Is("Content-Type", DOCKER_MANIFEST), Is("Docker-Content-Digest", "{image}"), Body("{image}")]).with(TAKES_IMAGE),
+    row("2.8: a list by digest is what was asked for", "GET", "/v2/app/manifests/{list}", 200, &[Is("Content-Type", DOCKER_LIST), Body("{list}")]).with(TAKES_LIST),
     row("pushing manifests: OCI's image", "PUT", "/v2/app/manifests/oci", 201, &[Is("Docker-Content-Digest", "{oci}")]).with(OCI).body("{oci}"),
     row("pulling manifests: OCI's image", "GET", "/v2/app/manifests/oci", 200, &[Is("Content-Type", OCI_MANIFEST), Body("{oci}")]).with(TAKES_OCI),
     row("pushing manifests: OCI's index, which names no type", "PUT", "/v2/app/manifests/index", 201, &[Is("Docker-Content-Digest", "{index}")]).with(INDEX).body("{index}"),
