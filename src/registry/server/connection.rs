@@ -22,8 +22,9 @@ use hyper_util::{
     rt::{TokioExecutor, TokioIo},
     server::conn::auto::Builder,
 };
+use rustix::net::RecvFlags;
 use tokio::{
-    io::{AsyncRead, AsyncWrite, AsyncWriteExt as _},
+    io::{AsyncRead, AsyncWrite, AsyncWriteExt as _, Interest},
     net::{TcpStream, UnixStream},
     sync::{Notify, OwnedSemaphorePermit, Semaphore},
     time::{Instant, sleep, timeout, timeout_at},
@@ -358,7 +359,7 @@ type Guarded<S> = Pin<Box<TimeoutStream<Metered<S>>>>;
 
 /// A connection that was accepted.
 trait Stream: AsyncRead + AsyncWrite + Socket + Send + Unpin + 'static {
-    /// Waits for the first byte, and leaves it where it is; none if the stream has ended, or cannot tell.
+    /// Waits for the first byte, and leaves it where it is; none if the stream has ended.
     fn first_byte(&self) -> impl Future<Output = io::Result<Option<u8>>> + Send;
 }
 
@@ -372,6 +373,9 @@ impl Stream for TcpStream {
 
 impl Stream for UnixStream {
     async fn first_byte(&self) -> io::Result<Option<u8>> {
-        Ok(None)
+        let mut byte = [0_u8];
+        let peek = || rustix::net::recv(self, &mut byte, RecvFlags::PEEK).map_err(io::Error::from);
+        let (read, _) = self.async_io(Interest::READABLE, peek).await?;
+        Ok((read == 1).then_some(byte[0]))
     }
 }

@@ -29,6 +29,7 @@ fn parts(answer: &Answer) -> Vec<(String, String)> {
     parts.split(&format!("\r\n--{boundary}\r\n")).map(part).collect()
 }
 
+/// OCI 1.1, pulling blobs and checking if content exists; the headers are 2.8's.
 #[test]
 pub(crate) fn get_and_head_say_the_same_of_a_blob() {
     on_each_driver(|registry| {
@@ -53,6 +54,7 @@ pub(crate) fn get_and_head_say_the_same_of_a_blob() {
     });
 }
 
+/// RFC 3986, 2.1.
 #[test]
 fn an_encoded_colon_is_a_colon() {
     let registry = Registry::start();
@@ -61,6 +63,7 @@ fn an_encoded_colon_is_a_colon() {
     assert_eq!(client.get(&target).expect(200).body, TEXT);
 }
 
+/// OCI 1.1, pulling blobs: range requests; RFC 9110, 14.1.2 and 15.3.7.1.
 #[test]
 pub(crate) fn one_range_is_answered_as_it_is() {
     on_each_driver(|registry| {
@@ -84,6 +87,7 @@ pub(crate) fn one_range_is_answered_as_it_is() {
     });
 }
 
+/// RFC 9110, 15.3.7.2, as 2.8 answers.
 #[test]
 pub(crate) fn several_ranges_come_as_parts() {
     on_each_driver(|registry| {
@@ -99,6 +103,7 @@ pub(crate) fn several_ranges_come_as_parts() {
     });
 }
 
+/// RFC 9110, 14.2: a server may ignore Range; the limit is this registry's.
 #[test]
 fn two_hundred_ranges_are_answered_and_more_are_everything() {
     let registry = Registry::start();
@@ -115,6 +120,7 @@ fn two_hundred_ranges_are_answered_and_more_are_everything() {
     assert_eq!(get_with(&mut client, &target, "Range", &list(201)).expect(200).body, bytes);
 }
 
+/// RFC 9110, 14.2, as 2.8 answers.
 #[test]
 fn ranges_that_add_up_to_more_than_the_blob_are_the_blob() {
     let registry = Registry::start();
@@ -124,6 +130,7 @@ fn ranges_that_add_up_to_more_than_the_blob_are_the_blob() {
     assert_eq!(answer.body, TEXT);
 }
 
+/// RFC 9110, 14.2: Range is defined for GET; 2.8 answers 206.
 #[test]
 fn head_has_no_ranges() {
     let registry = Registry::start();
@@ -133,6 +140,7 @@ fn head_has_no_ranges() {
     assert_eq!(answer.header("Content-Length"), Some("16"));
 }
 
+/// RFC 9110, 13.1.2; the digest without quotes is taken as 2.8 takes it for manifests.
 #[test]
 pub(crate) fn what_the_client_has_is_not_sent_again() {
     on_each_driver(|registry| {
@@ -156,6 +164,7 @@ pub(crate) fn what_the_client_has_is_not_sent_again() {
     });
 }
 
+/// RFC 9110, 13.1.5.
 #[test]
 fn a_range_counts_only_while_the_blob_is_the_same() {
     let registry = Registry::start();
@@ -173,6 +182,7 @@ fn a_range_counts_only_while_the_blob_is_the_same() {
     }
 }
 
+/// OCI 1.1, pulling blobs; RFC 9110, 15.5.17.
 #[test]
 pub(crate) fn a_blob_without_bytes_is_a_blob() {
     on_each_driver(|registry| {
@@ -186,6 +196,7 @@ pub(crate) fn a_blob_without_bytes_is_a_blob() {
     });
 }
 
+/// OCI image 1.1, descriptors: registered algorithms; the paths are 2.8's (registry/storage/paths.go).
 #[test]
 fn sha512_is_stored_under_its_own_name() {
     let registry = Registry::start();
@@ -205,6 +216,7 @@ fn sha512_is_stored_under_its_own_name() {
     assert!(registry.tree().keys().all(|path| !path.contains("sha256")));
 }
 
+/// 2.8 (registry/storage/linkedblobstore.go): a link names the canonical digest.
 #[test]
 fn an_alias_link_to_a_sha256_is_followed() {
     let registry = Registry::start();
@@ -222,6 +234,7 @@ fn an_alias_link_to_a_sha256_is_followed() {
     assert_eq!(answer.header("Docker-Content-Digest"), Some(&*digest.to_string()));
 }
 
+/// OCI 1.1, deleting blobs.
 #[test]
 pub(crate) fn a_deleted_blob_is_gone_from_its_repository_only() {
     on_each_driver(|registry| {
@@ -238,6 +251,7 @@ pub(crate) fn a_deleted_blob_is_gone_from_its_repository_only() {
     });
 }
 
+/// 2.8 (registry/storage/linkedblobstore.go, Delete).
 #[test]
 fn deleting_a_blob_removes_its_link_and_keeps_its_bytes() {
     let registry = Registry::start();
@@ -251,6 +265,7 @@ fn deleting_a_blob_removes_its_link_and_keeps_its_bytes() {
     assert!(registry.file(&format!("blobs/sha256/{}/{hex}/data", &hex[..2])).is_some());
 }
 
+/// src/README.md: a link that holds no digest is not there.
 #[test]
 fn an_empty_link_and_one_with_a_line_break_are_no_links() {
     let registry = Registry::start();

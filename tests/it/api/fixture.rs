@@ -10,6 +10,7 @@ use walkdir::WalkDir;
 use crate::support::{
     Ran, Server, World,
     http::{Answer, Client, Request, sha256},
+    merge,
 };
 
 pub(crate) const OCI_MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
@@ -218,16 +219,4 @@ pub(crate) fn descriptor(media_type: &str, content: &[u8]) -> Value {
 /// Asks for something under a header.
 pub(crate) fn get_with(client: &mut Client, target: &str, name: &str, value: &str) -> Answer {
     client.ask(&Request::get(target).header(name, value))
-}
-
-/// Lays one document over another.
-fn merge(below: &mut Value, above: &Value) {
-    match (below, above) {
-        (Value::Object(below), Value::Object(above)) => {
-            for (key, value) in above {
-                merge(below.entry(key).or_insert(Value::Null), value);
-            }
-        }
-        (below, above) => *below = above.clone(),
-    }
 }

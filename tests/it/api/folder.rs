@@ -3,6 +3,7 @@
 use super::fixture::{Entry, Image, Registry};
 use crate::support::http::sha256;
 
+/// 2.8 (registry/storage/paths.go).
 #[test]
 fn after_a_push_the_folder_is_distribution_s() {
     let registry = Registry::start();
@@ -39,6 +40,7 @@ fn after_a_push_the_folder_is_distribution_s() {
     }
 }
 
+/// 2.8 (registry/storage/linkedblobstore.go): a link holds the digest and nothing else.
 #[test]
 fn a_link_is_71_bytes_without_a_line_break() {
     let registry = Registry::start();

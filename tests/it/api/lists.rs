@@ -41,6 +41,7 @@ const TAGS: [&str; 9] =
 /// In the order of their components.
 const REPOSITORIES: [&str; 8] = ["a", "a/b", "a/b/c", "a/b-c", "a-b", "a.b", "a0", "library/app"];
 
+/// OCI 1.1, listing tags: lexical order; 2.8 sorts nothing.
 #[test]
 pub(crate) fn tags_are_sorted_and_complete() {
     on_each_driver(|registry| {
@@ -58,6 +59,7 @@ pub(crate) fn tags_are_sorted_and_complete() {
     });
 }
 
+/// OCI 1.1, listing tags: Link.
 #[test]
 fn the_next_page_is_a_path_with_last_and_n() {
     let registry = Registry::start();
@@ -70,6 +72,7 @@ fn the_next_page_is_a_path_with_last_and_n() {
     assert_eq!((last.json()["tags"].clone(), last.header("Link")), (json!(["t3"]), None));
 }
 
+/// OCI 1.1, listing tags: last; src/README.md: accept more.
 #[test]
 pub(crate) fn last_is_a_place_in_the_order_and_need_not_exist() {
     on_each_driver(|registry| {
@@ -95,6 +98,7 @@ pub(crate) fn last_is_a_place_in_the_order_and_need_not_exist() {
     });
 }
 
+/// Distribution 3: tags.maxtags.
 #[test]
 fn a_page_has_at_most_the_configured_number_of_tags() {
     let settings = json!({ "tags": { "maxtags": 2 } });
@@ -109,6 +113,7 @@ fn a_page_has_at_most_the_configured_number_of_tags() {
     assert_eq!(all.json()["tags"], json!(["t1", "t2", "t3"]));
 }
 
+/// 2.8: catalog (registry/storage/catalog.go).
 #[test]
 pub(crate) fn repositories_are_sorted_by_component_and_complete() {
     on_each_driver(|registry| {
@@ -127,6 +132,7 @@ pub(crate) fn repositories_are_sorted_by_component_and_complete() {
     });
 }
 
+/// 2.8: catalog (registry/storage/catalog.go, lessPath).
 #[test]
 pub(crate) fn the_catalog_goes_on_after_a_name_that_does_not_exist() {
     on_each_driver(|registry| {
@@ -154,6 +160,7 @@ pub(crate) fn the_catalog_goes_on_after_a_name_that_does_not_exist() {
     });
 }
 
+/// 2.8: catalog.
 #[test]
 pub(crate) fn a_catalog_without_repositories_is_an_empty_list() {
     on_each_driver(|registry| {
@@ -162,6 +169,7 @@ pub(crate) fn a_catalog_without_repositories_is_an_empty_list() {
     });
 }
 
+/// 2.8: a page without n has 100 entries; catalog.maxentries.
 #[test]
 fn a_catalog_has_a_hundred_entries_unless_more_are_asked_for() {
     let registry = Registry::with(&json!({ "catalog": { "maxentries": 103 } }));
@@ -181,6 +189,7 @@ fn a_catalog_has_a_hundred_entries_unless_more_are_asked_for() {
     assert_eq!(walk(&mut client, "/v2/_catalog", "repositories", 50), names);
 }
 
+/// 2.8 (registry/storage/catalog.go): a repository has a folder `_layers`.
 #[test]
 pub(crate) fn an_upload_alone_is_no_repository() {
     on_each_driver(|registry| {

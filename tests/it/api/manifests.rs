@@ -38,6 +38,7 @@ fn link(registry: &Registry, path: &str) -> Option<String> {
     registry.file(&format!("repositories/group/app/_manifests/{path}/link"))
 }
 
+/// OCI 1.1, pushing and pulling manifests: the bytes that were pushed; the headers are 2.8's.
 #[test]
 pub(crate) fn every_type_is_served_as_it_was_pushed() {
     on_each_driver(|registry| {
@@ -82,6 +83,7 @@ fn is_served(client: &mut Client, target: &str, kind: &str, bytes: &[u8]) {
     }
 }
 
+/// src/README.md: a manifest is served as it was pushed whatever Accept says; 2.8 answers 404.
 #[test]
 fn a_manifest_is_served_whatever_the_client_accepts() {
     let registry = Registry::start();
@@ -97,6 +99,7 @@ fn a_manifest_is_served_whatever_the_client_accepts() {
     }
 }
 
+/// OCI 1.1, pushing manifests: parameters are ignored; src/README.md: accept more.
 #[test]
 pub(crate) fn a_content_type_may_have_parameters_or_be_left_to_the_document() {
     on_each_driver(|registry| {
@@ -111,6 +114,7 @@ pub(crate) fn a_content_type_may_have_parameters_or_be_left_to_the_document() {
     });
 }
 
+/// OCI image 1.1, manifest: mediaType SHOULD be used.
 #[test]
 pub(crate) fn an_oci_manifest_need_not_name_its_type() {
     on_each_driver(|registry| {
@@ -125,6 +129,7 @@ pub(crate) fn an_oci_manifest_need_not_name_its_type() {
     });
 }
 
+/// OCI 1.1, pushing manifests with subject: MUST accept.
 #[test]
 pub(crate) fn a_subject_need_not_be_there() {
     on_each_driver(|registry| {
@@ -139,6 +144,7 @@ pub(crate) fn a_subject_need_not_be_there() {
     });
 }
 
+/// OCI image 1.1, index: manifests MAY be empty.
 #[test]
 pub(crate) fn an_index_without_children_is_an_index() {
     on_each_driver(|registry| {
@@ -150,6 +156,7 @@ pub(crate) fn an_index_without_children_is_an_index() {
     });
 }
 
+/// OCI 1.1, pushing manifests: at least 4 MiB.
 #[test]
 pub(crate) fn the_largest_manifest_is_accepted() {
     on_each_driver(|registry| {
@@ -163,6 +170,7 @@ pub(crate) fn the_largest_manifest_is_accepted() {
     });
 }
 
+/// RFC 9110, 13.1.2 and 15.4.5; 2.8 sends no ETag with a 304.
 #[test]
 pub(crate) fn what_the_client_has_is_not_sent_again() {
     on_each_driver(|registry| {
@@ -178,6 +186,7 @@ pub(crate) fn what_the_client_has_is_not_sent_again() {
     });
 }
 
+/// OCI 1.1, pushing manifests; the links are 2.8's (registry/storage/paths.go).
 #[test]
 fn a_tag_points_to_what_was_pushed_last() {
     let registry = Registry::start();
@@ -196,6 +205,7 @@ fn a_tag_points_to_what_was_pushed_last() {
     }
 }
 
+/// OCI 1.1, listing tags: a repository without tags has an empty list; 2.8 answers 404.
 #[test]
 pub(crate) fn a_manifest_pushed_by_digest_has_no_tag() {
     on_each_driver(|registry| {
@@ -208,6 +218,7 @@ pub(crate) fn a_manifest_pushed_by_digest_has_no_tag() {
     });
 }
 
+/// OCI image 1.1, descriptors: registered algorithms; the paths are 2.8's (registry/storage/paths.go).
 #[test]
 fn sha512_is_stored_under_its_own_name() {
     let registry = Registry::start();
@@ -225,6 +236,7 @@ fn sha512_is_stored_under_its_own_name() {
     assert_eq!(pulled.header("Docker-Content-Digest"), Some(&*digest.to_string()));
 }
 
+/// OCI 1.1, deleting tags; 2.8 deletes by digest only.
 #[test]
 fn a_deleted_tag_takes_its_folder_and_leaves_the_manifest() {
     let registry = Registry::start();
@@ -247,6 +259,7 @@ fn a_deleted_tag_takes_its_folder_and_leaves_the_manifest() {
     assert_eq!(tags(&mut client, "group/app"), json!([]));
 }
 
+/// OCI 1.1, deleting manifests.
 #[test]
 pub(crate) fn a_deleted_manifest_takes_its_tags_and_no_others() {
     on_each_driver(|registry| {
@@ -272,6 +285,7 @@ pub(crate) fn a_deleted_manifest_takes_its_tags_and_no_others() {
     });
 }
 
+/// 2.8 (registry/storage/manifeststore.go, Delete).
 #[test]
 fn deleting_a_manifest_removes_its_link_and_keeps_its_bytes() {
     let registry = Registry::start();
@@ -288,6 +302,7 @@ fn deleting_a_manifest_removes_its_link_and_keeps_its_bytes() {
     client.get(&format!("/v2/group/app/blobs/{layer}")).expect(200);
 }
 
+/// 2.8: a delete looks at no parents.
 #[test]
 pub(crate) fn a_child_of_an_index_may_be_deleted() {
     on_each_driver(|registry| {

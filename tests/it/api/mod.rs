@@ -1,6 +1,7 @@
 //! The API from outside: requests as bytes, answers as bytes, and the folder afterwards.
 
 mod bad_requests;
+mod behaviour;
 pub(crate) mod blobs;
 pub(crate) mod fixture;
 mod folder;
@@ -8,6 +9,8 @@ pub(crate) mod lists;
 pub(crate) mod manifests;
 mod metrics;
 mod proxies;
+mod redirected;
 mod specification;
+mod table;
 pub(crate) mod uploads;
 mod urls;

@@ -28,6 +28,7 @@ fn said(client: &mut Client, method: &str, target: &str) -> (u16, Vec<String>) {
     (answer.status, codes)
 }
 
+/// 2.8 (registry/proxy), asked beside it.
 #[test]
 #[ignore = "needs docker-registry: run cargo xtask test"]
 fn a_cache_answers_as_distribution_s_does() {
@@ -91,6 +92,7 @@ fn a_cache_answers_as_distribution_s_does() {
     }
 }
 
+/// 2.8: proxy.username; RFC 7617.
 #[test]
 #[ignore = "needs docker-registry: run cargo xtask test"]
 fn a_cache_proves_itself_to_a_distribution_with_users() {
@@ -121,6 +123,7 @@ fn a_cache_proves_itself_to_a_distribution_with_users() {
     assert_eq!(refused.codes(), ["DENIED"]);
 }
 
+/// 2.8 (docs/spec/auth/token.md).
 #[test]
 #[ignore = "needs docker-registry: run cargo xtask test"]
 fn a_cache_gets_tokens_from_the_realm_that_a_distribution_names() {

@@ -6,77 +6,22 @@
 
 use serde_json::json;
 
-use super::fixture::{Image, OCI_INDEX, OCI_MANIFEST, Registry, descriptor};
+use super::{
+    fixture::{Image, OCI_INDEX, OCI_MANIFEST, Registry, descriptor},
+    table::{Expected, Row, Theirs, Words, ask_ours, ask_theirs, row},
+};
 use crate::support::{
     Peer,
-    http::{Answer, Client, Connection, Request, sha256},
+    http::{Client, sha256},
 };
 
-/// A sentence of the specification.
-struct Row {
-    section: &'static str,
-    method: &'static str,
-    target: &'static str,
-    headers: &'static [(&'static str, &'static str)],
-    body: &'static str,
-    status: u16,
-    /// What the answer must hold.
-    expected: &'static [Expected],
-    /// What Distribution 2.8.2 answers.
-    theirs: Theirs,
-}
-
-enum Theirs {
-    /// The same.
-    Same,
-    /// This status, this in the answer, for this reason.
-    Other(u16, &'static [Expected], &'static str),
-}
-
-enum Expected {
-    /// A header with this value.
-    Is(&'static str, &'static str),
-    /// A header, whatever it says.
-    Has(&'static str),
-    /// No such header.
-    Lacks(&'static str),
-    /// The code of the first error.
-    Code(&'static str),
-    /// This body.
-    Body(&'static str),
-}
-
 use Expected::{Body, Code, Has, Is, Lacks};
-use Theirs::{Other, Same};
+use Theirs::Other;
 
 const DIGEST: &str = "Docker-Content-Digest";
 const OCTETS: (&str, &str) = ("Content-Type", "application/octet-stream");
 const IMAGE: (&str, &str) = ("Content-Type", OCI_MANIFEST);
 const NOTHING: &str = "sha256:ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff";
-
-const fn row(
-    section: &'static str,
-    method: &'static str,
-    target: &'static str,
-    status: u16,
-    expected: &'static [Expected],
-) -> Row {
-    Row { section, method, target, headers: &[], body: "", status, expected, theirs: Same }
-}
-
-impl Row {
-    const fn with(self, headers: &'static [(&'static str, &'static str)]) -> Self {
-        Self { headers, ..self }
-    }
-
-    const fn body(self, body: &'static str) -> Self {
-        Self { body, ..self }
-    }
-
-    const fn but(self, theirs: Theirs) -> Self {
-        Self { theirs, ..self }
-    }
-}
 
 const BEGINS: Theirs = Other(
     202,
@@ -143,109 +88,48 @@ const ROWS: &[Row] = &[
     row("error codes: a name", "GET", "/v2/Upper/tags/list", 400, &[Code("NAME_INVALID")]).but(Other(404, &[], "2.8.2 has no route for what is no name")),
 ];
 
-/// What stands for what.
-struct Names(Vec<(&'static str, String)>, Vec<(&'static str, String)>);
-
-impl Names {
-    fn new(image: &Image) -> Self {
-        let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
-        let about = |digest: &str| {
-            let mut document: serde_json::Value = serde_json::from_slice(&image.manifest).unwrap();
-            document["subject"] = descriptor(OCI_MANIFEST, b"");
-            document["subject"]["digest"] = json!(digest);
-            document.to_string()
-        };
-        let digest = image.digest();
-        let (signature, early) = (about(&digest.to_string()), about(NOTHING));
-        let empty = json!({ "schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": [] });
-        let digests = vec![
-            ("{blob}", sha256(b"blob").to_string()),
-            ("{nothing}", NOTHING.to_owned()),
-            ("{image}", digest.to_string()),
-            ("{signature}", sha256(signature.as_bytes()).to_string()),
-            ("{referrers tag}", oci::Tag::of_referrers(&digest).to_string()),
-        ];
-        let documents = vec![
-            ("{image}", text(&image.manifest)),
-            ("{signature}", signature),
-            ("{early}", early),
-            ("{empty}", empty.to_string()),
-        ];
-        Self(digests, documents)
-    }
-
-    fn digest(&self, text: &str) -> String {
-        self.0.iter().fold(text.to_owned(), |text, (name, digest)| text.replace(name, digest))
-    }
-
-    fn document(&self, text: &str) -> String {
-        let found = self.1.iter().find(|(name, _)| *name == text);
-        found.map_or_else(|| text.to_owned(), |(_, document)| document.clone())
-    }
-}
-
-fn request(row: &Row, names: &Names) -> Request {
-    let mut request = Request::new(row.method, names.digest(row.target));
-    for (name, value) in row.headers {
-        request = request.header(name, *value);
-    }
-    if row.method != "GET" && row.method != "HEAD" {
-        request = request.body(names.document(row.body));
-    }
-    request
-}
-
-/// Holds an answer against what was expected.
-fn hold(answer: &Answer, (status, expected): (u16, &[Expected]), names: &Names, said: &str) {
-    assert_eq!(answer.status, status, "{said}");
-    for expected in expected {
-        match expected {
-            Is(name, value) => {
-                assert_eq!(answer.header(name), Some(&*names.digest(value)), "{name} {said}");
-            }
-            Has(name) => assert!(answer.header(name).is_some(), "{name} {said}"),
-            Lacks(name) => assert_eq!(answer.header(name), None, "{name} {said}"),
-            Code(code) => assert_eq!(answer.codes().first().unwrap(), code, "{said}"),
-            Body(body) => assert_eq!(answer.text(), names.document(body), "{said}"),
-        }
-    }
+/// Pushes what the rows need; returns what their words stand for.
+fn prepare(client: &mut Client) -> Words {
+    let image = Image::of("app");
+    image.push_blobs(client, "app");
+    let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
+    let about = |digest: &str| {
+        let mut document: serde_json::Value = serde_json::from_slice(&image.manifest).unwrap();
+        document["subject"] = descriptor(OCI_MANIFEST, b"");
+        document["subject"]["digest"] = json!(digest);
+        document.to_string()
+    };
+    let digest = image.digest();
+    let (signature, early) = (about(&digest.to_string()), about(NOTHING));
+    let empty = json!({ "schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": [] });
+    let words = vec![
+        ("{blob}", sha256(b"blob").to_string()),
+        ("{nothing}", NOTHING.to_owned()),
+        ("{image}", digest.to_string()),
+        ("{signature}", sha256(signature.as_bytes()).to_string()),
+        ("{referrers tag}", oci::Tag::of_referrers(&digest).to_string()),
+    ];
+    let documents = vec![
+        ("{image}", text(&image.manifest)),
+        ("{signature}", signature),
+        ("{early}", early),
+        ("{empty}", empty.to_string()),
+    ];
+    Words { words, documents }
 }
 
 #[test]
 fn every_row_of_the_specification_holds() {
-    let registry = Registry::start();
-    let mut client = registry.client();
-    let image = Image::of("app");
-    image.push_blobs(&mut client, "app");
-    let names = Names::new(&image);
-    for row in ROWS {
-        let answer = client.ask(&request(row, &names));
-        let said = format!("{}: {} {}: {answer:?}", row.section, row.method, row.target);
-        hold(&answer, (row.status, row.expected), &names, &said);
-    }
+    ask_ours(&Registry::start(), ROWS, prepare);
 }
 
 #[test]
 #[ignore = "needs docker-registry: run cargo xtask test"]
 fn the_peer_answers_alike_but_where_a_row_says_why_not() {
     let storage = tempfile::tempdir().unwrap();
-    let peer = Peer::start(storage.path());
-    let mut client = Client::new(peer.port());
-    let image = Image::of("app");
-    image.push_blobs(&mut client, "app");
-    // A row pushes it by a single POST, which does nothing there.
-    client.push_blob("a", b"blob");
-    let names = Names::new(&image);
-    for row in ROWS {
-        let (status, expected, why) = match row.theirs {
-            Same => (row.status, row.expected, "alike"),
-            Other(status, expected, why) => (status, expected, why),
-        };
-        // It promises more bytes with a 416 than it sends, and ends the connection.
-        let mut connection = Connection::open(peer.port());
-        connection.send(&request(row, &names).bytes());
-        let answer = connection.answer(row.method).unwrap();
-        let said = format!("{why}: {}: {} {}: {answer:?}", row.section, row.method, row.target);
-        hold(&answer, (status, expected), &names, &said);
-    }
+    ask_theirs(&Peer::start(storage.path()), ROWS, |client| {
+        // A row pushes it by a single POST, which does nothing there.
+        client.push_blob("a", b"blob");
+        prepare(client)
+    });
 }

@@ -31,6 +31,7 @@ fn is_open(answer: &Answer, status: u16, range: &str) {
     assert_eq!(answer.header("Content-Length"), length);
 }
 
+/// OCI 1.1, post then put.
 #[test]
 pub(crate) fn post_and_put_make_a_blob() {
     on_each_driver(|registry| {
@@ -43,6 +44,7 @@ pub(crate) fn post_and_put_make_a_blob() {
     });
 }
 
+/// OCI 1.1, single post; 2.8 has none.
 #[test]
 pub(crate) fn one_post_makes_a_blob() {
     on_each_driver(|registry| {
@@ -53,6 +55,7 @@ pub(crate) fn one_post_makes_a_blob() {
     });
 }
 
+/// 2.8, as docker pushes: PATCH without Content-Range.
 #[test]
 pub(crate) fn a_stream_of_chunks_without_ranges_makes_a_blob() {
     on_each_driver(|registry| {
@@ -67,6 +70,7 @@ pub(crate) fn a_stream_of_chunks_without_ranges_makes_a_blob() {
     });
 }
 
+/// OCI 1.1, pushing a blob in chunks.
 #[test]
 pub(crate) fn chunks_with_ranges_make_a_blob_and_the_put_brings_the_last() {
     on_each_driver(|registry| {
@@ -86,6 +90,7 @@ pub(crate) fn chunks_with_ranges_make_a_blob_and_the_put_brings_the_last() {
     });
 }
 
+/// OCI 1.1, pushing a blob in chunks: the PUT may bring the last; 2.8 takes it without a range.
 #[test]
 pub(crate) fn a_put_without_ranges_may_bring_the_last_bytes() {
     on_each_driver(|registry| {
@@ -97,6 +102,7 @@ pub(crate) fn a_put_without_ranges_may_bring_the_last_bytes() {
     });
 }
 
+/// OCI 1.1, pushing a blob in chunks: getting the status; 2.8 wants the state.
 #[test]
 pub(crate) fn an_upload_tells_how_far_it_is_with_and_without_its_state() {
     on_each_driver(|registry| {
@@ -113,6 +119,7 @@ pub(crate) fn an_upload_tells_how_far_it_is_with_and_without_its_state() {
     });
 }
 
+/// OCI 1.1, pushing a blob in chunks: 416 out of order; 2.8 appends.
 #[test]
 pub(crate) fn after_a_refused_chunk_the_client_goes_on_where_it_is_told() {
     on_each_driver(|registry| {
@@ -127,6 +134,7 @@ pub(crate) fn after_a_refused_chunk_the_client_goes_on_where_it_is_told() {
     });
 }
 
+/// 2.8: PATCH without bytes is 202.
 #[test]
 pub(crate) fn an_empty_chunk_changes_nothing() {
     on_each_driver(|registry| {
@@ -139,6 +147,7 @@ pub(crate) fn an_empty_chunk_changes_nothing() {
     });
 }
 
+/// 2.8: DELETE of an upload is 204, and it is BLOB_UPLOAD_UNKNOWN then.
 #[test]
 pub(crate) fn an_upload_that_was_given_up_is_gone() {
     on_each_driver(|registry| {
@@ -155,6 +164,7 @@ pub(crate) fn an_upload_that_was_given_up_is_gone() {
     });
 }
 
+/// 2.8: a session is its folder and its signed state.
 #[test]
 fn an_upload_goes_on_after_a_restart() {
     let registry = Registry::start();
@@ -168,6 +178,7 @@ fn an_upload_goes_on_after_a_restart() {
     is_created(&mut client, &answer, "a/b", b"hello world");
 }
 
+/// OCI 1.1, pushing blobs; 2.8 answers 201 again.
 #[test]
 pub(crate) fn a_blob_that_is_there_already_is_pushed_again_without_harm() {
     on_each_driver(|registry| {
@@ -180,6 +191,7 @@ pub(crate) fn a_blob_that_is_there_already_is_pushed_again_without_harm() {
     });
 }
 
+/// OCI 1.1, pushing blobs: the digest must match; src/README.md: accept more.
 #[test]
 pub(crate) fn a_wrong_digest_leaves_the_session_and_the_right_one_ends_it() {
     on_each_driver(|registry| {
@@ -195,6 +207,7 @@ pub(crate) fn a_wrong_digest_leaves_the_session_and_the_right_one_ends_it() {
     });
 }
 
+/// OCI 1.1, mounting a blob.
 #[test]
 pub(crate) fn a_blob_of_another_repository_is_mounted() {
     on_each_driver(|registry| {
@@ -210,6 +223,7 @@ pub(crate) fn a_blob_of_another_repository_is_mounted() {
     });
 }
 
+/// OCI 1.1, mounting a blob: 202 where it cannot be.
 #[test]
 pub(crate) fn what_the_other_repository_does_not_have_is_uploaded() {
     on_each_driver(|registry| {
@@ -225,6 +239,7 @@ pub(crate) fn what_the_other_repository_does_not_have_is_uploaded() {
     });
 }
 
+/// OCI 1.1, mounting a blob: from MAY be left out; 2.8 begins an upload.
 #[test]
 pub(crate) fn a_mount_without_from_finds_the_blob() {
     on_each_driver(|registry| {
@@ -237,6 +252,7 @@ pub(crate) fn a_mount_without_from_finds_the_blob() {
     });
 }
 
+/// OCI 1.1, pushing a blob in chunks.
 #[test]
 pub(crate) fn a_large_blob_arrives_as_it_is() {
     on_each_driver(|registry| {
@@ -250,6 +266,7 @@ pub(crate) fn a_large_blob_arrives_as_it_is() {
     });
 }
 
+/// 2.8 (registry/storage/paths.go): `_uploads`.
 #[test]
 fn an_open_upload_is_a_folder_that_distribution_can_go_on_with() {
     let registry = Registry::start();

@@ -22,6 +22,7 @@ fn location(answer: &Answer) -> String {
     location.split_once("/blobs/uploads/").unwrap().0.to_owned()
 }
 
+/// 2.8 (registry/api/v2/urls.go, NewURLBuilderFromRequest); RFC 7239, 4; RFC 9110, 7.2.
 #[test]
 fn a_location_is_what_the_client_typed() {
     let registry = Registry::start();
@@ -51,6 +52,7 @@ fn a_location_is_what_the_client_typed() {
     }
 }
 
+/// RFC 9110, 7.2: a host is a name and a port; 2.8 takes anything.
 #[test]
 fn no_header_puts_anything_but_a_host_into_a_location() {
     let registry = Registry::start();
@@ -61,6 +63,7 @@ fn no_header_puts_anything_but_a_host_into_a_location() {
     }
 }
 
+/// 2.8: http.host.
 #[test]
 fn the_configured_host_beats_every_header() {
     let settings = json!({ "http": { "host": "https://registry.example.com:8443" } });
@@ -72,6 +75,7 @@ fn the_configured_host_beats_every_header() {
     assert_eq!(begun(&mut client, &[]), wanted);
 }
 
+/// 2.8: http.relativeurls; OCI 1.1: a Location may be relative.
 #[test]
 fn relative_locations_are_paths() {
     let registry = Registry::with(&json!({ "http": { "relativeurls": true } }));
@@ -83,6 +87,7 @@ fn relative_locations_are_paths() {
     assert_eq!(put.header("Location"), Some(&*manifest));
 }
 
+/// 2.8: http.prefix.
 #[test]
 fn a_prefix_stands_before_every_path() {
     let registry = Registry::with(&json!({ "http": { "prefix": "/hub/" } }));
@@ -101,6 +106,7 @@ fn a_prefix_stands_before_every_path() {
     assert_eq!(page.header("Link"), Some("</hub/v2/_catalog?last=a&n=1>; rel=\"next\""));
 }
 
+/// RFC 9112, 3.2.2.
 #[test]
 fn an_absolute_target_names_the_host() {
     let registry = Registry::start();
@@ -113,6 +119,7 @@ fn an_absolute_target_names_the_host() {
     assert_eq!(location(&answer), "http://typed.example/v2/a");
 }
 
+/// RFC 9112, 3.2: HTTP/1.0 needs no Host; RFC 9110, 10.2.2: a Location may be relative.
 #[test]
 fn who_sends_no_host_gets_a_path() {
     let registry = Registry::start();
@@ -123,6 +130,7 @@ fn who_sends_no_host_gets_a_path() {
     assert!(connection.is_over());
 }
 
+/// 2.8: http.headers.
 #[test]
 fn configured_headers_are_on_every_answer_and_replace_none_of_its_own() {
     let settings = json!({ "http": { "headers": {
@@ -148,6 +156,7 @@ fn configured_headers_are_on_every_answer_and_replace_none_of_its_own() {
     assert_eq!(base.header("Content-Type"), Some("application/json; charset=utf-8"));
 }
 
+/// OCI 1.1, determining support; 2.8: the root.
 #[test]
 fn the_version_check_and_the_root_answer_as_distribution_does() {
     let registry = Registry::start();
@@ -161,6 +170,7 @@ fn the_version_check_and_the_root_answer_as_distribution_does() {
     assert_eq!((root.text().as_str(), root.header("Cache-Control")), ("", Some("no-cache")));
 }
 
+/// 2.8: its router's StrictSlash.
 #[test]
 fn a_missing_last_slash_is_a_redirect() {
     let registry = Registry::start();
@@ -177,6 +187,7 @@ fn a_missing_last_slash_is_a_redirect() {
     assert!(registry.tree().values().all(|entry| *entry == Entry::Folder));
 }
 
+/// RFC 9110, 9.3.7, as 2.8 answers.
 #[test]
 fn options_tells_what_may_be_done() {
     let registry = Registry::start();
@@ -195,6 +206,7 @@ fn options_tells_what_may_be_done() {
     }
 }
 
+/// OCI 1.1, error codes; 2.8: its content type.
 #[test]
 fn an_error_is_a_document_with_code_message_and_detail() {
     let registry = Registry::start();
@@ -206,6 +218,7 @@ fn an_error_is_a_document_with_code_message_and_detail() {
     assert_eq!(document, json!({ "errors": [error] }));
 }
 
+/// RFC 9110, 9.3.2.
 #[test]
 fn head_of_what_is_not_there_has_the_length_of_the_error_and_no_body() {
     let registry = Registry::start();

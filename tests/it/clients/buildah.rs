@@ -16,11 +16,11 @@ fn what_buildah_builds_from_nothing_it_pulls_again() {
         buildah.run(&["copy", "--quiet", &container, folder.path().to_str().unwrap(), "/"]);
         buildah.run(&["config", "--label=made=by hand", &container]);
         let id = buildah.run(&["commit", "--quiet", "--format", format, &container, &name]);
-        let digest = buildah.push(&name, &format!("docker://{name}"));
+        let digest = buildah.push(&demo, &name, &format!("docker://{name}"));
         buildah.run(&["rm", "--all"]);
         for reference in [name, demo.image(&format!("built@{digest}"))] {
             buildah.run(&["rmi", "--all", "--force"]);
-            assert_eq!(buildah.pull(&reference), format!("sha256:{id}"));
+            assert_eq!(buildah.pull(&demo, &reference), format!("sha256:{id}"));
         }
     }
 }
@@ -37,7 +37,7 @@ fn an_image_built_on_a_pushed_one_shares_its_layers() {
         .unwrap();
     let context = folder.path().to_str().unwrap();
     buildah.run(&["build", "--quiet", "--tls-verify=false", "--tag", &name, context]);
-    buildah.push(&name, &format!("docker://{name}"));
+    buildah.push(&demo, &name, &format!("docker://{name}"));
     let pulled = Layout::at(folder.path().join("layout"));
     skopeo::copy(&[], &format!("docker://{name}"), &pulled.name("built"));
     let manifest = pulled.document(&pulled.digest("built"));

@@ -79,25 +79,38 @@ fn docker_mounts_the_layers_that_another_repository_has() {
     assert_eq!(mounts.iter().filter(|status| **status == "201").count(), 3, "{log}");
 }
 
-#[test]
-#[ignore = "needs dockerd, docker and skopeo: run cargo xtask test"]
-fn a_manifest_list_made_by_docker_gives_each_platform_its_image() {
-    let (demo, docker) = (Demo::start(), Docker::start());
-    let children = ["amd64", "arm64"].map(|architecture| {
-        let name = demo.image(&format!("app:{architecture}"));
-        load(&docker, architecture, &name);
-        push(&docker, &name);
+/// Pushes an image for each platform, has docker's own program, as `ask` runs it, make a list of them and push it, and
+/// pulls each of them by it.
+pub(crate) fn a_list_is_made(
+    name: &dyn Fn(&str) -> String,
+    docker: &Docker,
+    ask: &dyn Fn(&[&str]) -> String,
+) {
+    let [one, other] = ["amd64", "arm64"].map(|architecture| {
+        let name = name(&format!("list/app:{architecture}"));
+        load(docker, architecture, &name);
+        push(docker, &name);
         docker.run(&["rmi", &name]);
         name
     });
-    let list = demo.image("app:all");
-    docker.run(&["manifest", "create", "--insecure", &list, &children[0], &children[1]]);
-    docker.run(&["manifest", "push", "--insecure", &list]);
+    let list = name("list/app:all");
+    ask(&["manifest", "create", &list, &one, &other]);
+    ask(&["manifest", "push", &list]);
     for architecture in ["amd64", "arm64"] {
         let platform = format!("--platform=linux/{architecture}");
         docker.run(&["pull", &platform, &list]);
         assert_eq!(docker.id(&list), Layout::shared().config(architecture).to_string());
     }
+}
+
+#[test]
+#[ignore = "needs dockerd, docker and skopeo: run cargo xtask test"]
+fn a_manifest_list_made_by_docker_gives_each_platform_its_image() {
+    let (demo, docker) = (Demo::start(), Docker::start());
+    let insecure = |arguments: &[&str]| {
+        docker.run(&[&arguments[..2], &["--insecure"], &arguments[2..]].concat())
+    };
+    a_list_is_made(&|name| demo.image(name), &docker, &insecure);
 }
 
 #[test]

@@ -1,18 +1,21 @@
 //! The clients people use, each against a demo instance: what they push is what they pull.
 
-mod artifacts;
+pub(crate) mod artifacts;
 mod buildah;
 mod containerd;
-mod crane;
+pub(crate) mod crane;
 mod curl;
-mod docker;
+pub(crate) mod docker;
 pub(crate) mod large;
-mod podman;
+pub(crate) mod podman;
 pub(crate) mod skopeo;
-mod umoci;
+mod transport;
+pub(crate) mod umoci;
+mod way;
 
 pub(crate) use containerd::Containerd;
 pub(crate) use podman::Store;
+pub(crate) use way::Way;
 
 /// Returns the status in a line of the access log.
 fn status(line: &str) -> &str {

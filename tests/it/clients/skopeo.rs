@@ -4,7 +4,11 @@ use std::path::Path;
 
 use serde_json::Value;
 
-use crate::support::{Demo, Layout, program::run};
+use super::Way;
+use crate::support::{
+    Demo, Layout,
+    program::{program, run, succeed},
+};
 
 /// Copies between two places; registries are spoken to over HTTP.
 pub(crate) fn copy(flags: &[&str], from: &str, to: &str) {
@@ -13,6 +17,23 @@ pub(crate) fn copy(flags: &[&str], from: &str, to: &str) {
     arguments.extend(flags);
     arguments.extend([from, to]);
     run("skopeo", &arguments);
+}
+
+/// Copies between a registry, which is spoken to as it wants to be, and another place.
+pub(crate) fn transfer(way: &dyn Way, flags: &[&str], from: &str, to: &str) {
+    let mut command = program("skopeo", &["copy", "--quiet"]);
+    for (end, place) in [("src-", from), ("dest-", to)] {
+        if place.starts_with("docker://") {
+            command.args(way.flags(end));
+        }
+    }
+    succeed(command.args(flags).args([from, to]));
+}
+
+/// Returns the bytes of a manifest.
+pub(crate) fn raw(way: &dyn Way, image: &str) -> String {
+    let mut command = program("skopeo", &["inspect", "--raw"]);
+    succeed(command.args(way.flags("")).arg(format!("docker://{}", way.image(image))))
 }
 
 /// Returns an image of the registry as skopeo names it.

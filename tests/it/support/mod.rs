@@ -25,6 +25,8 @@ use std::{
     sync::{Mutex, MutexGuard, PoisonError},
 };
 
+use serde_json::Value;
+
 pub(crate) use demo::{Demo, Stopped};
 pub(crate) use dockerd::Docker;
 pub(crate) use host::Host;
@@ -135,4 +137,16 @@ pub(crate) fn alone_with_port_5000() -> MutexGuard<'static, ()> {
     static ALONE: Mutex<()> = Mutex::new(());
     // A test that failed while it was alone left nothing behind.
     ALONE.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Lays one document over another.
+pub(crate) fn merge(below: &mut Value, above: &Value) {
+    match (below, above) {
+        (Value::Object(below), Value::Object(above)) => {
+            for (key, value) in above {
+                merge(below.entry(key).or_insert(Value::Null), value);
+            }
+        }
+        (below, above) => *below = above.clone(),
+    }
 }

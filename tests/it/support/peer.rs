@@ -9,7 +9,7 @@ use std::{
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use super::{World, daemon::Log};
+use super::{World, daemon::Log, merge};
 
 /// A running `docker-registry`, killed when dropped.
 ///
@@ -59,9 +59,9 @@ impl Peer {
         Self::spawn(command, folder)
     }
 
-    /// The same with metrics, on a port of loopback.
-    pub(crate) fn with_metrics(storage: &Path, port: u16) -> Self {
-        let folder = configured(storage, "{}");
+    /// The same with metrics, on a port of loopback, and further sections in YAML.
+    pub(crate) fn with_metrics(storage: &Path, port: u16, more: &str) -> Self {
+        let folder = configured(storage, &format!("{{}}\n{more}"));
         let mut command = docker_registry("serve", &[], &folder);
         command.env("REGISTRY_HTTP_DEBUG_ADDR", format!("127.0.0.1:{port}"));
         command.env("REGISTRY_HTTP_DEBUG_PROMETHEUS_ENABLED", "true");
@@ -87,6 +87,24 @@ impl Peer {
     /// Serves any storage, as config.yml has it in JSON.
     pub(crate) fn on(storage: &Value) -> Self {
         let folder = on(storage);
+        Self::spawn(docker_registry("serve", &[], &folder), folder)
+    }
+
+    /// Serves a storage folder, with deletes, and with settings laid over that.
+    pub(crate) fn with_settings(storage: &Path, settings: &Value) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let mut config = json!({
+            "version": 0.1,
+            "log": { "level": "info", "accesslog": { "disabled": true } },
+            "storage": {
+                "filesystem": { "rootdirectory": storage },
+                "delete": { "enabled": true },
+            },
+            "http": { "addr": "127.0.0.1:0", "secret": Self::SECRET },
+        });
+        merge(&mut config, settings);
+        // JSON is YAML.
+        fs::write(folder.path().join("config.yml"), config.to_string()).unwrap();
         Self::spawn(docker_registry("serve", &[], &folder), folder)
     }
 

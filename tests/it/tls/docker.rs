@@ -7,7 +7,7 @@ use std::{
 
 use super::fixture::{Lines, PASSWORD, Site, USER};
 use crate::{
-    clients::skopeo,
+    clients::{docker::a_list_is_made, skopeo},
     support::{Docker, Layout, Network, program},
 };
 
@@ -101,4 +101,28 @@ fn docker_logs_in_pushes_and_pulls_where_the_registry_itself_ends_tls() {
         let location = location(&site);
         assert!(location.starts_with(&start), "{location}");
     }
+}
+
+/// Has docker make a list of two platforms at a site that it trusts and is logged in at.
+fn makes_a_list(site: &Site) {
+    let docker = Docker::within(site.network());
+    trust(site);
+    assert!(login(&docker, &site.name, PASSWORD).status.success());
+    // Lists are the program's own work, not the daemon's: it is in the network too.
+    let ask = |arguments: &[&str]| {
+        program::succeed(&mut site.network().enter(&docker.command(arguments)))
+    };
+    a_list_is_made(&|name| site.image(name), &docker, &ask);
+}
+
+#[test]
+#[ignore = "needs nginx, dockerd, docker, skopeo, ip and nsenter: run cargo xtask test"]
+fn docker_makes_a_manifest_list_of_two_platforms() {
+    makes_a_list(&Site::within(Network::start(), 5050, Lines::default()));
+}
+
+#[test]
+#[ignore = "needs dockerd, docker, skopeo, ip and nsenter: run cargo xtask test"]
+fn docker_makes_a_manifest_list_where_the_registry_itself_ends_tls() {
+    makes_a_list(&Site::direct_within(Network::start(), 5050, Lines::default()));
 }

@@ -12,4 +12,5 @@ mod matrix;
 mod peer;
 mod roll_back;
 mod sendfile;
+mod sendfile_as_root;
 mod skopeo;

@@ -4,6 +4,7 @@ use std::{
     fs,
     io::{Read as _, Write as _},
     os::unix::net::UnixStream,
+    path::Path,
 };
 
 use nix::unistd::geteuid;
@@ -57,7 +58,12 @@ fn seen(answer: Answer) -> (u16, Vec<(String, String)>, Vec<u8>) {
 
 /// What the registry itself has sent, in bytes.
 fn sent(site: &Site) -> u64 {
-    let mut socket = UnixStream::connect(site.world.path("run/regctl/registry.sock")).unwrap();
+    sent_by(&site.world.path("run/regctl/registry.sock"))
+}
+
+/// The same of the registry with this admin socket.
+pub(super) fn sent_by(socket: &Path) -> u64 {
+    let mut socket = UnixStream::connect(socket).unwrap();
     let request = b"GET /v1/status HTTP/1.1\r\nHost: registry\r\nConnection: close\r\n\r\n";
     socket.write_all(request).unwrap();
     let mut answer = String::new();

@@ -175,7 +175,7 @@ fn sizes() -> Vec<Row> {
     vec![
         // Not even read: the body never comes.
         too_large("a manifest announced as over 4 MiB is too large", announced)
-            .peer(Peer::NotAsked),
+            .peer(Peer::NotAsked("it waits for the body")),
         too_large("a manifest of over 4 MiB is too large", put(OCI_MANIFEST, large)),
         too_large("a manifest of over 4 MiB in chunks is too large", endless),
     ]

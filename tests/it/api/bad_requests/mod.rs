@@ -19,7 +19,7 @@ mod uploads;
 
 use std::collections::BTreeSet;
 
-use row::Row;
+use row::{Peer, Row};
 use run::{ask_distribution, check};
 use serde_json::json;
 
@@ -98,11 +98,19 @@ fn a_read_only_registry_refuses_every_write() {
 }
 
 #[test]
-fn each_row_has_a_name_of_its_own() {
+fn each_row_has_a_name_of_its_own_and_a_source_and_is_asked_of_both() {
     let rows = tables();
     let names: BTreeSet<_> = rows.iter().map(|row| row.name).collect();
     assert_eq!(names.len(), rows.len());
     assert!(rows.len() >= 60, "{} rows", rows.len());
+    for row in &rows {
+        assert!(!row.source.is_empty(), "{}", row.name);
+        if let Peer::NotAsked(why) = row.peer {
+            assert!(!why.is_empty(), "{}", row.name);
+        }
+    }
+    let asked = rows.iter().filter(|row| !matches!(row.peer, Peer::NotAsked(_)));
+    assert_eq!(asked.count(), rows.len() - 2);
 }
 
 #[test]

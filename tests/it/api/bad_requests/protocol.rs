@@ -85,7 +85,7 @@ fn heads() -> Vec<Row> {
             .peer(Peer::Differs(200, "")),
         Row::new("headers of 2 MB are too long", head(&format!("X-Long: {}", "x".repeat(2 << 20))))
             .gets(431, "", "RFC 6585, section 5")
-            .peer(Peer::NotAsked),
+            .peer(Peer::NotAsked("it ends the connection, which may overtake its 431")),
         bad("a header's value has no NUL", head("X-Bad: a\0b"), SYNTAX),
         bad("a header's value has no control byte", head("X-Bad: a\x01b"), SYNTAX),
         bad(

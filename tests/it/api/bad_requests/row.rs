@@ -43,8 +43,8 @@ pub(super) enum Peer {
     Same,
     /// This status and code.
     Differs(u16, &'static str),
-    /// It would not be comparable.
-    NotAsked,
+    /// There is nothing to ask, for this reason.
+    NotAsked(&'static str),
 }
 
 impl From<Request> for Sent {
@@ -75,7 +75,7 @@ impl Row {
             headers: Vec::new(),
             details: None,
             source: "",
-            peer: Peer::NotAsked,
+            peer: Peer::Same,
             holds: "hello",
             begins: false,
         }

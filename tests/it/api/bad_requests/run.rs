@@ -157,7 +157,7 @@ pub(super) fn ask_distribution(rows: &[Row]) {
         let wanted = match row.peer {
             Word::Same => (row.status, row.code),
             Word::Differs(status, code) => (status, code),
-            Word::NotAsked => continue,
+            Word::NotAsked(_) => continue,
         };
         let outcome = scene.play(&Row { begins: false, ..row.clone() });
         let found = status_and_code(outcome.answer.as_ref());

@@ -10,7 +10,7 @@ use super::{
     place::Place,
 };
 use crate::{
-    clients::{Containerd, Store},
+    clients::{Containerd, Store, Way as _},
     support::{Docker, program},
 };
 

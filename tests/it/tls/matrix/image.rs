@@ -29,6 +29,10 @@ impl Image {
         Self { layout: Layout::at(folder.path().to_owned()), folder }
     }
 
+    pub(super) fn layout(&self) -> &Layout {
+        &self.layout
+    }
+
     /// As skopeo names it.
     pub(super) fn name(&self, image: &str) -> String {
         self.layout.name(image)

@@ -5,9 +5,11 @@
 
 mod client;
 mod image;
+mod others;
 mod place;
 
 use super::fixture::Front;
+use crate::clients::Way as _;
 use client::Clients;
 use image::Image;
 use place::Place;

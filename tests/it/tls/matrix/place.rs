@@ -1,9 +1,12 @@
 //! Where a registry is, and what a client has to know to use it.
 
-use std::{fs, sync::Arc};
+use std::{fs, path::PathBuf, sync::Arc};
 
 use super::super::fixture::{Front, Lines, PASSWORD, Site, USER};
-use crate::support::{Demo, issuer::Issuer};
+use crate::{
+    clients::Way,
+    support::{Demo, issuer::Issuer},
+};
 
 /// A running registry.
 pub(super) struct Place {
@@ -49,12 +52,9 @@ impl Place {
         Self { kind: Kind::Closed(Box::new(site)), folder }
     }
 
-    /// What an image is called there.
-    pub(super) fn image(&self, name: &str) -> String {
-        match &self.kind {
-            Kind::Open(demo) => demo.image(name),
-            Kind::Closed(site) => site.image(name),
-        }
+    /// The authority's certificate.
+    fn authority(&self) -> PathBuf {
+        self.folder.path().join("ca.crt")
     }
 
     /// The name under which users log in, where they have to.
@@ -62,17 +62,6 @@ impl Place {
         match &self.kind {
             Kind::Open(_) => None,
             Kind::Closed(site) => Some(&site.name),
-        }
-    }
-
-    /// What skopeo, podman and buildah are told, each flag beginning with this: empty, `src-` or `dest-`.
-    pub(super) fn flags(&self, end: &str) -> Vec<String> {
-        match self.kind {
-            Kind::Open(_) => vec![format!("--{end}tls-verify=false")],
-            Kind::Closed(_) => vec![
-                format!("--{end}cert-dir={}", self.folder.path().display()),
-                format!("--{end}creds={USER}:{PASSWORD}"),
-            ],
         }
     }
 
@@ -84,6 +73,48 @@ impl Place {
                 format!("--hosts-dir={}", self.folder.path().join("hosts").display()),
                 format!("--user={USER}:{PASSWORD}"),
             ],
+        }
+    }
+}
+
+impl Way for Place {
+    fn image(&self, name: &str) -> String {
+        match &self.kind {
+            Kind::Open(demo) => demo.image(name),
+            Kind::Closed(site) => site.image(name),
+        }
+    }
+
+    fn origin(&self) -> String {
+        match &self.kind {
+            Kind::Open(demo) => demo.origin(),
+            Kind::Closed(site) => format!("https://{}", site.name),
+        }
+    }
+
+    fn flags_of_curl(&self) -> Vec<String> {
+        match &self.kind {
+            Kind::Open(demo) => demo.flags_of_curl(),
+            Kind::Closed(_) => {
+                vec!["--cacert".to_owned(), self.authority().display().to_string()]
+            }
+        }
+    }
+
+    fn flags(&self, end: &str) -> Vec<String> {
+        match &self.kind {
+            Kind::Open(demo) => demo.flags(end),
+            Kind::Closed(_) => vec![
+                format!("--{end}cert-dir={}", self.folder.path().display()),
+                format!("--{end}creds={USER}:{PASSWORD}"),
+            ],
+        }
+    }
+
+    fn user(&self) -> Option<String> {
+        match &self.kind {
+            Kind::Open(demo) => demo.user(),
+            Kind::Closed(_) => Some(format!("{USER}:{PASSWORD}")),
         }
     }
 }

@@ -1,5 +1,7 @@
 //! Notifications of the real program: what Distribution tells of the same requests, what a crash leaves, and the commands.
 
+mod commands;
+
 use nix::sys::signal::Signal;
 use serde_json::{Value, json};
 
