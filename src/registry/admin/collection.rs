@@ -7,7 +7,8 @@ use tokio::sync::Mutex;
 
 use crate::{
     collect::words::{
-        Begin, ItemText, Promised, PromisedAnswer, Remove, RemovedAnswer, Step, chain, read, word,
+        Begin, ItemText, Promised, PromisedAnswer, Remove, RemovedAnswer, Step, Wanted, chain,
+        read, word,
     },
     content::{self, Collection, Disposal, Ended, Item, NotBegun, RunId, Terms},
     control::Control,
@@ -58,7 +59,8 @@ impl Session {
             if held.is_some() {
                 return Err(Error::Begun);
             }
-            let collection = control.begin_collection().map_err(Error::Refused)?;
+            let wanted: Wanted = serde_json::from_slice(body)?;
+            let collection = control.begin_collection(&wanted).map_err(Error::Refused)?;
             let begin = Begin::new(collection.up());
             *held = Some(collection);
             return Ok(Said::Begin(begin));

@@ -60,7 +60,8 @@
 //! and answers 200 with `{"schema": 1, "events": 3}`, how many it was done to; 404 if there is no such endpoint, 409 if this
 //! process does not deliver to it, 500 if its files cannot be used.
 //!
-//! `POST /v1/collection` begins a collection that lasts as long as its connection, and answers 200 with `{"schema": 1, "up": 7300}`
+//! `POST /v1/collection` with `{"schema": 1, "store": "filesystem fd01 2a", "place": "`/srv/registry`"}` begins a collection of that store, which must be the
+//! one that is served, that lasts as long as its connection, and answers 200 with `{"schema": 1, "up": 7300}`
 //! (seconds that the registry has been up), or 409 with the reason. No promise ends meanwhile. `POST` of these, on the same connection, goes on with it (409: it has not begun, or has come to an end):
 //!
 //! - `/v1/collection/promised` with `{"digests": ["sha256:…"]}` answers `{"schema": 1, "promised": [true]}`: which of them a client was told of

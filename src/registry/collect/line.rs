@@ -13,7 +13,8 @@ use storage::{Disposal, Item, Removed};
 use super::{
     wire::{Humming, PATIENCE, Wire},
     words::{
-        Begin, Begun, ItemText, Promised, PromisedAnswer, Remove, RemovedAnswer, Step, meaning,
+        Begin, Begun, ItemText, Promised, PromisedAnswer, Remove, RemovedAnswer, Step, Wanted,
+        meaning,
     },
 };
 
@@ -50,13 +51,18 @@ pub enum LineError {
 }
 
 impl Line {
-    /// Begins a collection beside the registry that listens at the other end of a connection to an admin socket.
+    /// Begins a collection beside the registry that listens at the other end of a connection to an admin socket, of the
+    /// store with this identity, which is called so.
     ///
     /// # Errors
-    /// It is not there, or refuses.
-    pub async fn begin(socket: UnixStream) -> Result<Self, LineError> {
+    /// It is not there, or refuses: it may have another store open.
+    pub async fn begin(
+        socket: UnixStream,
+        store: String,
+        place: String,
+    ) -> Result<Self, LineError> {
         let mut wire = Wire::open(socket).await?;
-        let begin: Begin = wire.ask(Step::Begin.path(), &Begun::new()).await?;
+        let begin: Begin = wire.ask(Step::Begin.path(), &Wanted::new(store, place)).await?;
         let up = Duration::from_secs(begin.up);
         let since = SystemTime::now().checked_sub(up).unwrap_or(SystemTime::UNIX_EPOCH);
         let nothing = Promised { digests: Vec::new() };

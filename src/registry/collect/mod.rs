@@ -40,7 +40,7 @@ use std::{
 
 use oci::Digest;
 pub use oci::{RepositoryName, Tag};
-use storage::{Collected, Kind};
+use storage::{Bulk as _, Collected, Kind};
 
 pub use line::{Line, LineError};
 pub use mark::{Beside, Untagged};
@@ -147,9 +147,9 @@ impl Store {
         socket: UnixStream,
         grace: Duration,
     ) -> Result<Self, Error> {
-        let line = Line::begin(socket).await?;
-        let before = SystemTime::now().checked_sub(grace).unwrap_or(SystemTime::UNIX_EPOCH);
         let store = Self::open(config, Access::Guest).await?;
+        let line = Line::begin(socket, store.collected.identity(), config.to_string()).await?;
+        let before = SystemTime::now().checked_sub(grace).unwrap_or(SystemTime::UNIX_EPOCH);
         Ok(Self { served: Some((Arc::new(line), before)), ..store })
     }
 

@@ -26,6 +26,16 @@ pub(crate) struct Begin {
     pub(crate) up: u64,
 }
 
+/// `POST /v1/collection` is sent.
+#[derive(Debug, Deserialize, Serialize)]
+pub(crate) struct Wanted {
+    schema: u32,
+    /// Which store is to be collected: [`storage::Bulk::identity`].
+    pub(crate) store: String,
+    /// The same for people.
+    pub(crate) place: String,
+}
+
 /// `POST /v1/collection/sync` answers, and what has no more to say is sent.
 #[derive(Debug, Serialize)]
 pub(crate) struct Begun {
@@ -169,6 +179,12 @@ impl ItemText {
 impl Begin {
     pub(crate) fn new(up: Duration) -> Self {
         Self { schema: SCHEMA, up: up.as_secs() }
+    }
+}
+
+impl Wanted {
+    pub(crate) fn new(store: String, place: String) -> Self {
+        Self { schema: SCHEMA, store, place }
     }
 }
 

@@ -54,6 +54,10 @@ pub(crate) enum NotBegun {
     Young { up: Duration, lease: Duration },
     #[error("this registry is about to stop")]
     Ending,
+    #[error(
+        "this registry has another storage open than {0}, which is to be collected: run `regctl reconfigure`, or `regctl restart registry`, first"
+    )]
+    Elsewhere(String),
     #[error("the storage of this registry ends with it: there is nothing to collect")]
     InMemory,
     #[error(
@@ -76,9 +80,18 @@ pub(crate) enum Ended {
 }
 
 impl Content {
-    /// Begins a collection beside this registry.
-    pub(crate) fn begin_collection(&self) -> Result<Collection, NotBegun> {
+    /// Begins a collection beside this registry, of the store with this identity, which is called `place`.
+    ///
+    /// What one store's manifests need says nothing of another's: all that was to go there would go here.
+    pub(crate) fn begin_collection(
+        &self,
+        identity: &str,
+        place: &str,
+    ) -> Result<Collection, NotBegun> {
         let store = self.backend().collected().ok_or(NotBegun::InMemory)?;
+        if store.identity() != identity {
+            return Err(NotBegun::Elsewhere(place.to_owned()));
+        }
         if store.is_shared() {
             return Err(NotBegun::Bucket);
         }

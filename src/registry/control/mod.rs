@@ -18,6 +18,7 @@ use crate::{
     access::AccessLog,
     api::Api,
     changes::{self, Change, Changed, Error as ChangesError},
+    collect::words::Wanted,
     config::{self, Config, UploadPurging},
     content::{Collection, Content, NotBegun, Quiet},
     events::{CommandError, EndpointStatistics, Events, Wish},
@@ -259,8 +260,8 @@ impl Control {
     }
 
     /// Begins a collection beside the registry.
-    pub(crate) fn begin_collection(&self) -> Result<Collection, NotBegun> {
-        self.shared.content.begin_collection()
+    pub(crate) fn begin_collection(&self, wanted: &Wanted) -> Result<Collection, NotBegun> {
+        self.shared.content.begin_collection(&wanted.store, &wanted.place)
     }
 
     /// The health checks that fail, and why; the registry is in service when there is none.

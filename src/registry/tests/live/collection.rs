@@ -1,6 +1,10 @@
 //! A collection beside the registry, by the admin socket: it takes what nobody relies on, and nothing else.
 
-use std::time::{Duration, Instant, SystemTime};
+use std::{
+    os::unix::fs::MetadataExt as _,
+    path::Path,
+    time::{Duration, Instant, SystemTime},
+};
 
 use oci::Digest;
 use registry::collect::{Line, LineError};
@@ -23,10 +27,34 @@ async fn collected(lease: &str) -> (Running, Line) {
     (running, beside)
 }
 
+/// Asks for a collection of the folder that is served.
+async fn ask(running: &Running) -> Result<Line, LineError> {
+    let store = identity(&running.folder().join("data"));
+    Line::begin(running.admin_line(), store, "`data`".to_owned()).await
+}
+
+/// As [`storage::Bulk::identity`], without the lease of who opens a folder.
+fn identity(folder: &Path) -> String {
+    let found = std::fs::metadata(folder).unwrap();
+    format!("filesystem {:x} {:x}", found.dev(), found.ino())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_collection_of_another_store_is_refused() {
+    let (running, beside) = collected("1ms").await;
+    drop(beside);
+    let other = tempfile::tempdir().unwrap();
+    let begun = Line::begin(running.admin_line(), identity(other.path()), "`/other`".to_owned());
+    let refused = begun.await.unwrap_err().to_string();
+    assert!(refused.contains("has another storage open than `/other`"), "{refused}");
+    assert!(refused.contains("regctl reconfigure"), "{refused}");
+    begin(&running).await;
+}
+
 async fn begin(running: &Running) -> Line {
     let until = Instant::now() + Duration::from_secs(15);
     while Instant::now() < until {
-        match Line::begin(running.admin_line()).await {
+        match ask(&running).await {
             Ok(beside) => return beside,
             Err(LineError::Refused(reason)) => {
                 let is_passing = reason.contains("has been up") || reason.contains("another");
@@ -144,7 +172,7 @@ async fn what_is_young_stays_and_so_does_what_makes_a_repository() {
 #[tokio::test(flavor = "multi_thread")]
 async fn there_is_one_collection_and_it_ends_with_its_connection() {
     let (running, first) = collected("1ms").await;
-    let refused = Line::begin(running.admin_line()).await.unwrap_err();
+    let refused = ask(&running).await.unwrap_err();
     assert!(refused.to_string().contains("another collection"), "{refused}");
     // Nobody else opens the folder meanwhile.
     let config =
@@ -160,7 +188,7 @@ async fn there_is_one_collection_and_it_ends_with_its_connection() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_registry_that_has_just_begun_or_is_shared_lets_none_begin() {
     let young = Running::start();
-    let refused = Line::begin(young.admin_line()).await.unwrap_err();
+    let refused = ask(&young).await.unwrap_err();
     let text = refused.to_string();
     assert!(text.contains("promised content for 3600 s: begin in 3"), "{text}");
 
@@ -170,7 +198,7 @@ async fn a_registry_that_has_just_begun_or_is_shared_lets_none_begin() {
         storage::FilesystemConfig { root_directory: running.folder().join("data"), max_threads: 4 };
     eventually("the folder is shared again", || storage::Filesystem::open(&config).is_ok()).await;
     let _other = storage::Filesystem::open(&config).unwrap();
-    let refused = Line::begin(running.admin_line()).await.unwrap_err();
+    let refused = ask(&running).await.unwrap_err();
     assert!(refused.to_string().contains("another process uses the storage"), "{refused}");
 }
 
