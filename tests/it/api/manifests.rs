@@ -170,7 +170,7 @@ pub(crate) fn the_largest_manifest_is_accepted() {
     });
 }
 
-/// RFC 9110, 13.1.2 and 15.4.5; 2.8 sends no ETag with a 304.
+/// RFC 9110, 13.1.2 and 15.4.5; 2.8 sends no `ETag` with a 304.
 #[test]
 pub(crate) fn what_the_client_has_is_not_sent_again() {
     on_each_driver(|registry| {

@@ -52,7 +52,9 @@ fn used(port: u16, debug: u16, is_cache: bool, wanted: &[&str]) -> Families {
         // It may not listen yet.
         if TcpStream::connect(("127.0.0.1", debug)).is_ok() {
             let page = families(&Client::new(debug).get("/metrics").expect(200).text());
-            if wanted.iter().all(|name| page.contains_key(*name)) {
+            // What has not happened yet is a family without samples.
+            let is_counted = |name: &&str| page.get(*name).is_some_and(|it| !it.1.is_empty());
+            if wanted.iter().all(is_counted) {
                 return page;
             }
         }

@@ -147,7 +147,7 @@ pub(crate) fn an_empty_chunk_changes_nothing() {
     });
 }
 
-/// 2.8: DELETE of an upload is 204, and it is BLOB_UPLOAD_UNKNOWN then.
+/// 2.8: DELETE of an upload is 204, and it is `BLOB_UPLOAD_UNKNOWN` then.
 #[test]
 pub(crate) fn an_upload_that_was_given_up_is_gone() {
     on_each_driver(|registry| {

@@ -22,7 +22,7 @@ fn location(answer: &Answer) -> String {
     location.split_once("/blobs/uploads/").unwrap().0.to_owned()
 }
 
-/// 2.8 (registry/api/v2/urls.go, NewURLBuilderFromRequest); RFC 7239, 4; RFC 9110, 7.2.
+/// 2.8 (registry/api/v2/urls.go, `NewURLBuilderFromRequest`); RFC 7239, 4; RFC 9110, 7.2.
 #[test]
 fn a_location_is_what_the_client_typed() {
     let registry = Registry::start();
@@ -170,7 +170,7 @@ fn the_version_check_and_the_root_answer_as_distribution_does() {
     assert_eq!((root.text().as_str(), root.header("Cache-Control")), ("", Some("no-cache")));
 }
 
-/// 2.8: its router's StrictSlash.
+/// 2.8: its router's `StrictSlash`.
 #[test]
 fn a_missing_last_slash_is_a_redirect() {
     let registry = Registry::start();
