@@ -18,6 +18,11 @@ pub trait Bulk: Clone + Send + Sync + 'static {
     /// What tells this store from every other, as long as it is where it is.
     fn identity(&self) -> String;
 
+    /// Whether there is a folder of repositories, be it empty. A bucket has no empty folders.
+    fn has_repositories(&self) -> bool {
+        false
+    }
+
     /// Lists the whole store. What was there all the while is listed, once.
     fn survey(&self) -> Survey;
 

@@ -155,6 +155,10 @@ impl Bulk for Collected {
         each!(self, store => store.identity())
     }
 
+    fn has_repositories(&self) -> bool {
+        each!(self, store => store.has_repositories())
+    }
+
     fn survey(&self) -> Survey {
         each!(self, store => store.survey())
     }

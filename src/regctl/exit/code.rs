@@ -288,6 +288,7 @@ fn collect_exit(error: &CollectError) -> Exit {
         CollectError::Busy(..) => Exit::Locked,
         CollectError::Line(LineError::Refused(_))
         | CollectError::Missing(_)
+        | CollectError::NoRepositories(_)
         | CollectError::Memory
         | CollectError::Database(_)
         | CollectError::NoRun(_) => Exit::Failed,

@@ -103,6 +103,12 @@ pub enum Error {
          only that registry knows what it needs"
     )]
     Database(String),
+    /// Nothing says what the blobs are for.
+    #[error(
+        "the storage has {0} blobs and no repositories: all of them would go, so nothing is removed; look whether \
+         `docker/registry/v2/repositories` was moved or is not mounted"
+    )]
+    NoRepositories(usize),
     /// There is no such quarantine.
     #[error("there is no quarantine of a run `{0}`")]
     NoRun(RunId),
@@ -168,7 +174,7 @@ impl Store {
         leased: &(dyn Fn(&Digest) -> bool + Sync),
         watch: &mut dyn FnMut(Progress),
     ) -> Result<Plan, Error> {
-        Ok(survey::plan(&self.collected, options, leased, watch).await?)
+        survey::plan(&self.collected, options, leased, watch).await
     }
 
     /// Reads the tags of the repositories that are wanted, with what they lead to and how old that is.

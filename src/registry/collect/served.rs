@@ -27,6 +27,10 @@ impl Bulk for Served {
         self.store.identity()
     }
 
+    fn has_repositories(&self) -> bool {
+        self.store.has_repositories()
+    }
+
     fn survey(&self) -> Survey {
         self.store.survey()
     }

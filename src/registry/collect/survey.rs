@@ -24,16 +24,20 @@ const BATCH: usize = 8192;
 /// Plans a collection.
 ///
 /// # Errors
-/// The store cannot be listed at all. Parts of it that cannot be are in the plan's notes.
+/// The store cannot be listed at all, or has blobs and no repositories. Parts of it that cannot be listed are in the plan's notes.
 pub(crate) async fn plan<S: Bulk>(
     store: &S,
     options: &Options,
     leased: &(dyn Fn(&Digest) -> bool + Sync),
     watch: &mut dyn FnMut(Progress),
-) -> Result<Plan, Error> {
+) -> Result<Plan, super::Error> {
     let begun = SystemTime::now();
     let cache = Cache::of(options.cache.as_deref(), store.identity());
     let mut snapshot = list(store, watch).await?;
+    let blobs = snapshot.blobs.len();
+    if blobs > 0 && snapshot.repositories.is_empty() && !store.has_repositories() {
+        return Err(super::Error::NoRepositories(blobs));
+    }
     let mut references = read(store, &mut snapshot, &cache, watch).await?;
     watch(Progress::Begun(Phase::Marking, None));
     let grace = options.grace.map(|grace| (begun, grace));

@@ -11,7 +11,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use rustix::fs::{AtFlags, fstat, syncfs, unlinkat};
+use rustix::fs::{AtFlags, FileType, fstat, statat, syncfs, unlinkat};
 
 use super::{
     Filesystem,
@@ -41,6 +41,11 @@ impl Bulk for Filesystem {
             Ok(stat) => format!("filesystem {:x} {:x}", stat.st_dev, stat.st_ino),
             Err(_) => "filesystem".to_owned(),
         }
+    }
+
+    fn has_repositories(&self) -> bool {
+        let found = statat(&self.store.root, survey::REPOSITORIES, AtFlags::empty());
+        found.is_ok_and(|found| FileType::from_raw_mode(found.st_mode).is_dir())
     }
 
     fn survey(&self) -> Survey {

@@ -27,7 +27,7 @@ use crate::{
 
 const TOP: &str = "docker/registry/v2";
 const BLOBS: &str = "docker/registry/v2/blobs";
-const REPOSITORIES: &str = "docker/registry/v2/repositories";
+pub(super) const REPOSITORIES: &str = "docker/registry/v2/repositories";
 
 /// How much is told at once.
 const PAGE: usize = 1024;

@@ -40,6 +40,10 @@ impl Bulk for Stopping {
         self.store.identity()
     }
 
+    fn has_repositories(&self) -> bool {
+        self.store.has_repositories()
+    }
+
     fn survey(&self) -> Survey {
         self.store.survey()
     }

@@ -48,6 +48,21 @@ async fn an_empty_store_has_nothing_to_collect() {
 }
 
 #[tokio::test]
+async fn blobs_without_any_folder_of_repositories_stay() {
+    let folder = Folder::new();
+    let image = folder.image("app", "old");
+    let repositories = folder.top().join("repositories");
+    std::fs::rename(&repositories, repositories.with_extension("away")).unwrap();
+    let refused = survey::plan(&folder.open(), &options(REMOVE), &|_| false, &mut |_| {}).await;
+    let refused = refused.unwrap_err().to_string();
+    assert!(refused.contains("has 3 blobs") && refused.contains("no repositories"), "{refused}");
+    assert!(folder.exists(&blob(&image)));
+    // A folder that is there and empty says that there are none any more.
+    std::fs::create_dir(&repositories).unwrap();
+    assert_eq!(folder.collect(REMOVE).await.0.counts().blobs, 3);
+}
+
+#[tokio::test]
 async fn the_folders_of_an_emptied_repository_stay() {
     let folder = Folder::new();
     folder.image("app", "untagged");
