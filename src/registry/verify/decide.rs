@@ -1,0 +1,516 @@
+//! From what a store holds to what is wrong with it. Pure: nothing is read here.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+
+use oci::{Digest, Tag};
+use storage::{Folder, Item, Part};
+
+use super::{
+    finding::{Finding, Holds, Sign, Verified, What},
+    inventory::{Inventory, Link, Repository},
+    manifests::{Manifest, Manifests, Need},
+};
+use crate::{
+    content::Mend,
+    digests::{DigestId, DigestSet},
+};
+
+/// The place of a quarantine's name, until there is one.
+pub(super) const NO_RUN: &str = "";
+
+/// A blob that was read, and is not right.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(super) enum Bad {
+    Corrupt,
+    /// It cannot be read, and why.
+    Unread(String),
+}
+
+/// What depends on how the registry is set up.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Rules {
+    /// Whether it is a cache: it fetches what it lacks.
+    pub(super) is_cache: bool,
+    /// Whether there are folders without files.
+    pub(super) has_folders: bool,
+}
+
+/// A store that was read.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Seen<'a> {
+    pub(super) inventory: &'a Inventory,
+    pub(super) manifests: &'a Manifests,
+    pub(super) bad: &'a HashMap<DigestId, Bad>,
+    pub(super) rules: Rules,
+}
+
+/// How a blob is.
+enum Is<'a> {
+    Good,
+    Missing,
+    Bad(&'a Bad),
+}
+
+/// One repository.
+struct Judge<'a> {
+    seen: Seen<'a>,
+    repository: &'a Repository,
+    findings: Vec<Finding>,
+    /// Blobs that its manifests need, whatever became of them.
+    needed: DigestSet,
+    /// Bad blobs that were told of, and where.
+    told: HashMap<DigestId, usize>,
+    /// Manifests that cannot be pulled, beside those that findings name.
+    broken: HashMap<DigestId, Vec<usize>>,
+}
+
+/// Says what is wrong, by repository.
+pub(super) fn decide(seen: Seen<'_>) -> Vec<Verified> {
+    let mut led_to = DigestSet::default();
+    let mut verified = Vec::new();
+    for repository in seen.inventory.repositories.values() {
+        for link in repository.layers.values().chain(repository.revisions.values()) {
+            if let Link::Holds(id) = link {
+                led_to.insert(*id);
+            }
+        }
+        verified.push(judge(seen, repository));
+    }
+    let mut orphans = Vec::new();
+    for (id, bad) in seen.bad.iter().filter(|(id, _)| !led_to.contains(**id)) {
+        orphans.push(bad_blob(&seen.inventory.digests.digest(*id), bad, false));
+    }
+    if !orphans.is_empty() {
+        orphans.sort_by(|one, other| one.path.cmp(&other.path));
+        let (name, broken_tags) = (None, Vec::new());
+        let (tags, manifests, blobs) = (0, 0, orphans.len());
+        verified.push(Verified { name, tags, manifests, blobs, broken_tags, findings: orphans });
+    }
+    verified
+}
+
+fn judge(seen: Seen<'_>, repository: &Repository) -> Verified {
+    let mut judge = Judge {
+        seen,
+        repository,
+        findings: Vec::new(),
+        needed: DigestSet::default(),
+        told: HashMap::new(),
+        broken: HashMap::new(),
+    };
+    judge.folders();
+    judge.revisions();
+    judge.tags();
+    judge.layers();
+    let broken = judge.broken_tags();
+    let there = |links: &HashMap<DigestId, Link>| {
+        links.values().filter(|link| **link != Link::Absent).count()
+    };
+    let mut findings = judge.findings;
+    findings.sort_by(|one, other| (one.what, &one.path).cmp(&(other.what, &other.path)));
+    Verified {
+        name: Some(repository.name.to_string()),
+        tags: repository.tags.len(),
+        manifests: there(&repository.revisions),
+        blobs: there(&repository.layers),
+        broken_tags: broken.into_iter().map(|tag| tag.to_string()).collect(),
+        findings,
+    }
+}
+
+/// A blob that is not right; `is_needed`: it is missed when it is out of the way.
+fn bad_blob(digest: &Digest, bad: &Bad, is_needed: bool) -> Finding {
+    let item = Item::Blob(*digest);
+    match bad {
+        Bad::Corrupt => {
+            let mend = Mend::Quarantine { digest: *digest, run: NO_RUN.to_owned() };
+            let finding = Finding::new(What::CorruptBlob, item).while_(Sign::Corrupt(*digest));
+            let mut finding = finding.mended_by(mend);
+            finding.heals = !is_needed;
+            finding
+        }
+        Bad::Unread(reason) => Finding::new(What::Unreadable, item).because(reason),
+    }
+}
+
+impl Judge<'_> {
+    fn digest(&self, id: DigestId) -> Digest {
+        self.seen.inventory.digests.digest(id)
+    }
+
+    fn blob(&self, id: DigestId) -> Is<'_> {
+        match self.seen.bad.get(&id) {
+            Some(bad) => Is::Bad(bad),
+            None if self.seen.inventory.sizes.contains_key(&id) => Is::Good,
+            None => Is::Missing,
+        }
+    }
+
+    fn layer_item(&self, id: DigestId) -> Item {
+        Item::Layer(self.repository.name.clone(), self.digest(id))
+    }
+
+    fn revision_item(&self, id: DigestId) -> Item {
+        Item::Revision(self.repository.name.clone(), self.digest(id))
+    }
+
+    fn tag_item(&self, tag: &Tag) -> Item {
+        Item::Tag(self.repository.name.clone(), tag.clone())
+    }
+
+    fn folders(&mut self) {
+        let Repository { name, parts, .. } = self.repository;
+        let is_listed = parts.contains(&Part::Layers) || parts.contains(&Part::Manifests);
+        if !self.seen.rules.has_folders || !is_listed {
+            return;
+        }
+        for part in [Part::Layers, Part::Tags] {
+            if parts.contains(&part) {
+                continue;
+            }
+            let folder =
+                if part == Part::Layers { Folder::Layers(name) } else { Folder::Tags(name) };
+            let finding = Finding::new(What::MissingFolder, folder)
+                .while_(Sign::NoFolder(name.clone(), part))
+                .mended_by(Mend::Folders { repository: name.clone() });
+            self.findings.push(finding);
+        }
+    }
+
+    fn revisions(&mut self) {
+        let proved = self.proved();
+        let mut revisions: Vec<_> = self.repository.revisions.iter().collect();
+        revisions.sort_by_key(|(id, _)| **id);
+        for (id, link) in revisions {
+            match link {
+                Link::Holds(canonical) => self.manifest(*id, *canonical, &proved),
+                Link::Absent => {}
+                Link::Bad(_) => self.bad_revision(*id),
+                Link::Unread(reason) => {
+                    let item = self.revision_item(*id);
+                    let finding = Finding::new(What::Unreadable, &item).because(reason).of(*id);
+                    self.findings.push(finding.while_(Sign::Link(item, Holds::Unread)));
+                }
+            }
+        }
+    }
+
+    fn bad_revision(&mut self, id: DigestId) {
+        let item = self.revision_item(id);
+        let finding = Finding::new(What::BadLink, &item)
+            .because("the link of a manifest holds no digest, or another one's")
+            .of(id)
+            .while_(Sign::Link(item, Holds::Nothing));
+        // Its path says what it is, if such a manifest is there.
+        let is_whole = matches!(self.seen.manifests.get(&id), Some(Manifest::Needs { .. }));
+        let (repository, digest) = (self.repository.name.clone(), self.digest(id));
+        self.findings.push(match is_whole {
+            true => finding.mended_by(Mend::Revision { repository, digest }),
+            false => finding,
+        });
+    }
+
+    /// A manifest that the repository has: `id` by its path, `canonical` by its link.
+    fn manifest(&mut self, id: DigestId, canonical: DigestId, proved: &HashSet<DigestId>) {
+        let there = Sign::Link(self.revision_item(id), Holds::Digest(self.digest(canonical)));
+        match self.seen.manifests.get(&canonical) {
+            Some(Manifest::Needs { blobs, children }) if !self.seen.rules.is_cache => {
+                for need in blobs {
+                    self.need(canonical, need, &there, proved.contains(&canonical));
+                }
+                for child in children {
+                    self.child(canonical, *child, &there);
+                }
+            }
+            Some(Manifest::Needs { blobs, .. }) => {
+                for need in blobs {
+                    self.needed.insert(need.blob);
+                }
+            }
+            Some(Manifest::Corrupt) => self.bad(canonical, &Bad::Corrupt, canonical),
+            Some(Manifest::Unread(reason)) => {
+                self.bad(canonical, &Bad::Unread(reason.clone()), canonical);
+            }
+            Some(Manifest::Strange(reason)) => {
+                let path = self.revision_item(id);
+                let finding = Finding::new(What::StrangeManifest, path).because(reason);
+                self.findings.push(finding.of(canonical).while_(there));
+            }
+            Some(Manifest::Missing) | None => {
+                let digest = self.digest(canonical);
+                let finding = Finding::new(What::MissingManifest, Item::Blob(digest)).of(canonical);
+                self.findings.push(finding.while_(there).while_(Sign::Blob(digest, false)));
+            }
+        }
+    }
+
+    /// A blob that a manifest needs.
+    fn need(&mut self, manifest: DigestId, need: &Need, there: &Sign, is_proved: bool) {
+        let own = need.blob;
+        let layers = &self.repository.layers;
+        let (blob, has_link) = match layers.get(&own) {
+            Some(Link::Holds(target)) => (*target, true),
+            Some(Link::Unread(_)) => (own, true),
+            Some(Link::Absent | Link::Bad(_)) | None => (own, false),
+        };
+        self.needed.insert(own);
+        let state = match self.blob(blob) {
+            Is::Good => None,
+            Is::Missing => Some(None),
+            Is::Bad(bad) => Some(Some(bad.clone())),
+        };
+        match (state, has_link) {
+            (None, true) => {}
+            (Some(Some(bad)), _) => self.bad(blob, &bad, manifest),
+            (Some(None), _) => {
+                let digest = self.digest(blob);
+                let detail = format!("manifest {} needs it", self.digest(manifest));
+                let finding = Finding::new(What::MissingBlob, Item::Blob(digest)).because(detail);
+                let finding = finding.of(manifest).while_(there.clone());
+                self.findings.push(finding.while_(Sign::Blob(digest, false)));
+            }
+            (None, false) => {
+                let item = self.layer_item(own);
+                let detail = format!("manifest {} needs it", self.digest(manifest));
+                let finding = Finding::new(What::MissingLayerLink, &item)
+                    .because(detail)
+                    .of(manifest)
+                    .while_(there.clone())
+                    .while_(Sign::Link(item, Holds::NoDigest));
+                let repository = self.repository.name.clone();
+                let (digest, named) = (self.digest(own), self.digest(manifest));
+                let may = is_proved && need.is_own;
+                self.findings.push(match may {
+                    true => finding.mended_by(Mend::Layer { repository, digest, manifest: named }),
+                    false => finding,
+                });
+            }
+        }
+    }
+
+    /// A manifest of an index.
+    fn child(&mut self, index: DigestId, child: DigestId, there: &Sign) {
+        // What else may be wrong with it is told where it is looked at itself.
+        if *self.repository.revision(child) != Link::Absent {
+            return;
+        }
+        let item = self.revision_item(child);
+        let detail = format!("index {} names it", self.digest(index));
+        let finding = Finding::new(What::MissingChild, &item).because(detail).of(index);
+        let finding = finding.while_(there.clone()).while_(Sign::Link(item, Holds::Gone));
+        self.findings.push(finding);
+    }
+
+    /// A blob that is not right, told once for all that need it.
+    fn bad(&mut self, blob: DigestId, bad: &Bad, of: DigestId) {
+        let at = match self.told.get(&blob) {
+            Some(at) => *at,
+            None => {
+                let mut finding = bad_blob(&self.digest(blob), bad, true);
+                finding.detail = match finding.detail.as_str() {
+                    "" if blob == of => "it is a manifest".to_owned(),
+                    "" => format!("manifest {} needs it", self.digest(of)),
+                    detail => detail.to_owned(),
+                };
+                self.findings.push(finding);
+                self.told.insert(blob, self.findings.len() - 1);
+                self.findings.len() - 1
+            }
+        };
+        self.findings[at].heals = false;
+        self.broken.entry(of).or_default().push(at);
+    }
+
+    fn tags(&mut self) {
+        for (tag, link) in &self.repository.tags {
+            let item = self.tag_item(tag);
+            match link {
+                Link::Holds(id) => self.tag(tag, *id, item),
+                Link::Absent => {
+                    let there = Sign::Tag(self.repository.name.clone(), tag.clone());
+                    let finding = Finding::new(What::TagWithoutLink, &item).under(tag);
+                    let finding = finding.while_(there).while_(Sign::Link(item, Holds::Gone));
+                    self.findings.push(finding);
+                }
+                Link::Bad(meant) => self.bad_tag(tag, *meant, item),
+                Link::Unread(reason) => {
+                    let finding = Finding::new(What::Unreadable, &item).because(reason).under(tag);
+                    self.findings.push(finding.while_(Sign::Link(item, Holds::Unread)));
+                }
+            }
+            self.history(tag, link);
+        }
+    }
+
+    fn tag(&mut self, tag: &Tag, id: DigestId, item: Item) {
+        if *self.repository.revision(id) != Link::Absent {
+            return;
+        }
+        let revision = self.revision_item(id);
+        let digest = self.digest(id);
+        let finding = Finding::new(What::MissingManifest, &revision)
+            .because("the repository has no link to it")
+            .under(tag)
+            .while_(Sign::Link(item, Holds::Digest(digest)))
+            .while_(Sign::Link(revision, Holds::Gone));
+        self.findings.push(finding);
+    }
+
+    fn bad_tag(&mut self, tag: &Tag, meant: Option<DigestId>, item: Item) {
+        let finding = Finding::new(What::BadLink, &item)
+            .because("the link of a tag holds no digest, or more than that")
+            .under(tag)
+            .while_(Sign::Link(item, Holds::Nothing));
+        let is_there = |id: &DigestId| matches!(self.repository.revision(*id), Link::Holds(_));
+        let repository = self.repository.name.clone();
+        self.findings.push(match meant.filter(is_there) {
+            Some(id) => {
+                let digest = self.digest(id);
+                finding.mended_by(Mend::Tag { repository, tag: tag.clone(), digest })
+            }
+            None => finding,
+        });
+    }
+
+    fn history(&mut self, tag: &Tag, current: &Link) {
+        let (name, none) = (&self.repository.name, HashMap::new());
+        let entries = self.repository.history.get(tag).unwrap_or(&none);
+        let mut wrong = Vec::new();
+        if let Link::Holds(id) = current
+            && matches!(entries.get(id), None | Some(Link::Absent))
+        {
+            wrong.push((*id, What::MissingTagIndex, Holds::Gone));
+        }
+        if matches!(current, Link::Holds(_)) {
+            let bad = entries.iter().filter(|(_, link)| matches!(link, Link::Bad(_)));
+            wrong.extend(bad.map(|(id, _)| (*id, What::BadLink, Holds::Nothing)));
+        }
+        for (id, what, holds) in wrong {
+            let digest = self.digest(id);
+            let item = Item::TagIndex(name.clone(), tag.clone(), digest);
+            let (repository, tag) = (name.clone(), tag.clone());
+            let finding = Finding::new(what, &item)
+                .while_(Sign::Link(self.tag_item(&tag), Holds::Anything))
+                .while_(Sign::Link(item, holds))
+                .mended_by(Mend::TagIndex { repository, tag, digest });
+            self.findings.push(finding);
+        }
+    }
+
+    /// Links to blobs that lead nowhere, and that no manifest needs.
+    fn layers(&mut self) {
+        let mut layers: Vec<_> = self.repository.layers.iter().collect();
+        layers.sort_by_key(|(id, _)| **id);
+        for (id, link) in layers {
+            let item = self.layer_item(*id);
+            let is_needed = self.needed.contains(*id);
+            let (sign, detail) = match link {
+                Link::Absent => continue,
+                Link::Unread(reason) => {
+                    let finding = Finding::new(What::Unreadable, &item).because(reason);
+                    self.findings.push(finding.while_(Sign::Link(item, Holds::Unread)));
+                    continue;
+                }
+                Link::Bad(_) => (Vec::new(), "it holds no digest, or another one's"),
+                Link::Holds(target) => {
+                    let digest = self.digest(*target);
+                    match self.blob(*target) {
+                        Is::Good => continue,
+                        Is::Missing => (vec![Sign::Blob(digest, false)], "its blob is not there"),
+                        Is::Bad(bad) => {
+                            if !self.told.contains_key(target) {
+                                let finding = bad_blob(&digest, &bad.clone(), is_needed);
+                                self.findings.push(finding);
+                                self.told.insert(*target, self.findings.len() - 1);
+                            }
+                            (vec![Sign::Corrupt(digest)], "its blob is corrupt")
+                        }
+                    }
+                }
+            };
+            if is_needed
+                || matches!(sign.first(), Some(Sign::Corrupt(digest)) if self.is_unread(digest))
+            {
+                continue;
+            }
+            let holds = match link {
+                Link::Holds(target) => Holds::Digest(self.digest(*target)),
+                _ => Holds::Nothing,
+            };
+            let (repository, digest) = (self.repository.name.clone(), self.digest(*id));
+            let mut finding = Finding::new(What::DanglingLayerLink, &item)
+                .because(detail)
+                .while_(Sign::Link(item, holds))
+                .mended_by(Mend::Dangling { repository, digest });
+            finding.signs.extend(sign);
+            self.findings.push(finding);
+        }
+    }
+
+    fn is_unread(&self, digest: &Digest) -> bool {
+        let id = self.seen.inventory.digests.find(digest);
+        matches!(id.and_then(|id| self.seen.bad.get(&id)), Some(Bad::Unread(_)))
+    }
+
+    /// The manifests whose needs this repository has had: those that its tags lead to, or have led to.
+    fn proved(&self) -> HashSet<DigestId> {
+        let tags = self.repository.tags.values().filter_map(|link| match link {
+            Link::Holds(id) => Some(*id),
+            _ => None,
+        });
+        let history = self.repository.history.values().flat_map(HashMap::keys);
+        let mut proved = HashSet::new();
+        for root in tags.chain(history.copied()) {
+            self.close(root, &mut proved);
+        }
+        proved
+    }
+
+    /// Adds a manifest of this repository, and all that are below it.
+    fn close(&self, root: DigestId, closed: &mut HashSet<DigestId>) {
+        let mut left = vec![root];
+        while let Some(id) = left.pop() {
+            let id = match self.repository.revision(id) {
+                Link::Holds(canonical) => *canonical,
+                _ => id,
+            };
+            if !closed.insert(id) {
+                continue;
+            }
+            if let Some(Manifest::Needs { children, .. }) = self.seen.manifests.get(&id) {
+                left.extend(children);
+            }
+        }
+    }
+
+    /// Finds the tags that cannot be pulled, and tells the findings that are to blame.
+    fn broken_tags(&mut self) -> BTreeSet<Tag> {
+        let mut by_manifest = self.broken.clone();
+        for (at, finding) in self.findings.iter().enumerate() {
+            if let Some(of) = finding.of {
+                by_manifest.entry(of).or_default().push(at);
+            }
+        }
+        let own = |finding: &Finding| finding.tags.first().and_then(|tag| tag.parse::<Tag>().ok());
+        let mut broken: BTreeSet<Tag> = self.findings.iter().filter_map(own).collect();
+        let mut blamed: BTreeMap<usize, BTreeSet<Tag>> = BTreeMap::new();
+        for (tag, link) in &self.repository.tags {
+            let Link::Holds(id) = link else { continue };
+            if by_manifest.is_empty() {
+                break;
+            }
+            let mut closed = HashSet::new();
+            self.close(*id, &mut closed);
+            // A link that leads nowhere is known by its path.
+            closed.insert(*id);
+            for at in closed.iter().filter_map(|id| by_manifest.get(id)).flatten() {
+                broken.insert(tag.clone());
+                blamed.entry(*at).or_default().insert(tag.clone());
+            }
+        }
+        for (at, tags) in blamed {
+            self.findings[at].tags = tags.into_iter().map(|tag| tag.to_string()).collect();
+        }
+        broken
+    }
+}
