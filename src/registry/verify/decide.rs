@@ -58,6 +58,8 @@ struct Judge<'a> {
     findings: Vec<Finding>,
     /// Blobs that its manifests need, whatever became of them.
     needed: DigestSet,
+    /// Whether there are manifests of which nobody knows what they need.
+    doubt: bool,
     /// Bad blobs that were told of, and where.
     told: HashMap<DigestId, usize>,
     /// Manifests that cannot be pulled, beside those that findings name.
@@ -95,6 +97,7 @@ fn judge(seen: Seen<'_>, repository: &Repository) -> Verified {
         repository,
         findings: Vec::new(),
         needed: DigestSet::default(),
+        doubt: false,
         told: HashMap::new(),
         broken: HashMap::new(),
     };
@@ -187,6 +190,7 @@ impl Judge<'_> {
                 Link::Absent => {}
                 Link::Bad(_) => self.bad_revision(*id),
                 Link::Unread(reason) => {
+                    self.may_need(*id);
                     let item = self.revision_item(*id);
                     let finding = Finding::new(What::Unreadable, &item).because(reason).of(*id);
                     self.findings.push(finding.while_(Sign::Link(item, Holds::Unread)));
@@ -202,7 +206,7 @@ impl Judge<'_> {
             .of(id)
             .while_(Sign::Link(item, Holds::Nothing));
         // Its path says what it is, if such a manifest is there.
-        let is_whole = matches!(self.seen.manifests.get(&id), Some(Manifest::Needs { .. }));
+        let is_whole = self.may_need(id);
         let (repository, digest) = (self.repository.name.clone(), self.digest(id));
         self.findings.push(match is_whole {
             true => finding.mended_by(Mend::Revision { repository, digest }),
@@ -210,9 +214,23 @@ impl Judge<'_> {
         });
     }
 
+    /// What a manifest needs to which no link leads now. No: nobody knows that.
+    fn may_need(&mut self, id: DigestId) -> bool {
+        let is_known = match self.seen.manifests.get(&id) {
+            Some(Manifest::Needs { blobs, .. }) => {
+                blobs.iter().for_each(|need| drop(self.needed.insert(need.blob)));
+                true
+            }
+            _ => false,
+        };
+        self.doubt |= !is_known;
+        is_known
+    }
+
     /// A manifest that the repository has: `id` by its path, `canonical` by its link.
     fn manifest(&mut self, id: DigestId, canonical: DigestId, proved: &HashSet<DigestId>) {
         let there = Sign::Link(self.revision_item(id), Holds::Digest(self.digest(canonical)));
+        self.may_need(canonical);
         match self.seen.manifests.get(&canonical) {
             Some(Manifest::Needs { blobs, children }) if !self.seen.rules.is_cache => {
                 for need in blobs {
@@ -222,11 +240,7 @@ impl Judge<'_> {
                     self.child(canonical, *child, &there);
                 }
             }
-            Some(Manifest::Needs { blobs, .. }) => {
-                for need in blobs {
-                    self.needed.insert(need.blob);
-                }
-            }
+            Some(Manifest::Needs { .. }) => {}
             Some(Manifest::Corrupt) => self.bad(canonical, &Bad::Corrupt, canonical),
             Some(Manifest::Unread(reason)) => {
                 self.bad(canonical, &Bad::Unread(reason.clone()), canonical);
@@ -253,7 +267,6 @@ impl Judge<'_> {
             Some(Link::Unread(_)) => (own, true),
             Some(Link::Absent | Link::Bad(_)) | None => (own, false),
         };
-        self.needed.insert(own);
         let state = match self.blob(blob) {
             Is::Good => None,
             Is::Missing => Some(None),
@@ -346,6 +359,7 @@ impl Judge<'_> {
         if *self.repository.revision(id) != Link::Absent {
             return;
         }
+        self.may_need(id);
         let revision = self.revision_item(id);
         let digest = self.digest(id);
         let finding = Finding::new(What::MissingManifest, &revision)
@@ -440,9 +454,11 @@ impl Judge<'_> {
             let (repository, digest) = (self.repository.name.clone(), self.digest(*id));
             let mut finding = Finding::new(What::DanglingLayerLink, &item)
                 .because(detail)
-                .while_(Sign::Link(item, holds))
-                .mended_by(Mend::Dangling { repository, digest });
+                .while_(Sign::Link(item, holds));
             finding.signs.extend(sign);
+            if !self.doubt {
+                finding = finding.mended_by(Mend::Dangling { repository, digest });
+            }
             self.findings.push(finding);
         }
     }

@@ -42,7 +42,9 @@ impl Report {
         let run = self.begin(&mends, mender).await?;
         let mut came = HashMap::new();
         let mut ended = Ok(());
-        for some in mends.chunks(BATCH) {
+        // Those of a batch are made side by side.
+        let ranks = mends.chunk_by(|one, other| rank(one) == rank(other));
+        for some in ranks.flat_map(|of_rank| of_rank.chunks(BATCH)) {
             if stop.check().is_err() {
                 break;
             }
