@@ -218,7 +218,9 @@ impl Judge<'_> {
     fn may_need(&mut self, id: DigestId) -> bool {
         let is_known = match self.seen.manifests.get(&id) {
             Some(Manifest::Needs { blobs, .. }) => {
-                blobs.iter().for_each(|need| drop(self.needed.insert(need.blob)));
+                for need in blobs {
+                    self.needed.insert(need.blob);
+                }
                 true
             }
             _ => false,

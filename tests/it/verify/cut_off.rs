@@ -6,10 +6,21 @@ use nix::sys::signal::Signal;
 use serde_json::json;
 
 use super::site::{COMMAND, Site};
-use crate::supervise::send;
+use crate::{
+    faults::{Image, Rng},
+    supervise::send,
+};
 
 /// So slow that it lasts.
-const SLOW: [&str; 4] = ["--max-rate", "100KB", "--concurrency", "1"];
+const SLOW: [&str; 4] = ["--max-rate", "20KB", "--concurrency", "1"];
+
+/// A registry with many blobs of the same size.
+fn filled() -> Site {
+    let site = Site::new("");
+    let image = Image::new(&mut Rng::new(8103), &[10_000; 40]);
+    image.push(&mut site.instance.pusher(), "many", "v1").unwrap();
+    site
+}
 
 /// Begins a slow run, and returns when it has written down what it has read.
 fn begun(site: &Site) -> Child {
@@ -27,7 +38,7 @@ fn pid(child: &Child) -> i32 {
 
 #[test]
 fn a_run_that_was_killed_goes_on_where_it_was() {
-    let site = Site::new("");
+    let site = filled();
     let mut killed = begun(&site);
     // Nobody else works on the storage meanwhile; pulls go on.
     let collected = site.instance.run(&["registry-garbage-collect", "--read-only", "--no-wait"]);
@@ -47,7 +58,7 @@ fn a_run_that_was_killed_goes_on_where_it_was() {
 
 #[test]
 fn one_that_is_told_to_stop_ends_and_restart_reads_all() {
-    let site = Site::new("");
+    let site = filled();
     let mut stopped = begun(&site);
     send(pid(&stopped), Signal::SIGTERM);
     assert_eq!(stopped.wait().unwrap().code(), Some(1));

@@ -143,9 +143,15 @@ fn where_nobody_serves_the_command_does_it_itself_and_upstream_serves_the_folder
     let peer = Peer::start(&storage);
     let mut pusher = crate::support::pusher::Pusher::new(([127, 0, 0, 1], peer.port()).into());
     assert_eq!(pusher.push_blob("group/app0", &corrupt).unwrap().status, 201);
+    let oci = [("Accept", "application/vnd.oci.image.manifest.v1+json")];
     for (name, image) in &site.images {
         let (repository, tag) = name.split_once(':').unwrap();
-        assert_eq!(pull(&mut pusher, repository, tag), Ok(image.digest()), "{name}");
+        let target = format!("/v2/{repository}/manifests/{tag}");
+        assert_eq!(pusher.send("GET", &target, &oci, &[]).unwrap().body, image.manifest);
+        for blob in &image.blobs {
+            let target = format!("/v2/{repository}/blobs/{}", digest(blob));
+            assert_eq!(pusher.get(&target).unwrap().body, *blob, "{name}");
+        }
     }
     drop(peer);
     site.report(0, &[]);

@@ -25,7 +25,7 @@ impl Site {
         let mut site = Self { instance, images: BTreeMap::new() };
         let mut rng = Rng::new(8101);
         let shared = rng.bytes(40_000);
-        for (number, sizes) in [&[300_000, 200][..], &[300], &[20; 6]].into_iter().enumerate() {
+        for (number, sizes) in [&[30_000, 200][..], &[300], &[20; 6]].into_iter().enumerate() {
             let mut layers: Vec<_> = sizes.iter().map(|size| rng.bytes(*size)).collect();
             layers.push(shared.clone());
             let image = Image::of(layers, rng.bytes(64));

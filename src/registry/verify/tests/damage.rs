@@ -111,6 +111,24 @@ async fn a_dangling_layer_link_goes() {
 }
 
 #[tokio::test]
+async fn where_a_manifest_is_not_understood_no_link_goes() {
+    let world = World::new();
+    world.link(&world.layer_path("other", "never came"), &digest("never came"));
+    let strange = serde_json::json!({"schemaVersion": 7});
+    let manifest = world.manifest("other", &strange, &["strange"]);
+    let expected = [
+        (What::StrangeManifest, format!("other/_manifests/revisions/{}", short(&manifest))),
+        (What::DanglingLayerLink, format!("other/_layers/{}", short(&digest("never came")))),
+    ];
+    let expected = [
+        (expected[0].0, expected[0].1.as_str(), &["strange"][..]),
+        (expected[1].0, expected[1].1.as_str(), &[]),
+    ];
+    let report = world.heals(&expected, &[]).await;
+    assert!(report.is_left() && !report.is_repairable());
+}
+
+#[tokio::test]
 async fn a_missing_layer_link_is_made_that_a_tagged_manifest_proves() {
     let world = World::new();
     let link = world.layer_path("group/app", "only one");
