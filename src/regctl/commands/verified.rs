@@ -82,7 +82,10 @@ impl Told {
         match &it.outcome {
             Outcome::Found if it.repairable => write!(f, "; can be repaired")?,
             Outcome::Found => match it.what {
-                What::DanglingLayerLink | What::MissingFolder | What::Unreadable => {}
+                What::DanglingLayerLink
+                | What::MissingFolder
+                | What::StrangeManifest
+                | What::Unreadable => {}
                 _ => write!(f, "; a push brings it back")?,
             },
             Outcome::Repaired => write!(f, "; repaired")?,

@@ -1,11 +1,11 @@
 //! Looks at findings once more: while a store was read, somebody may have pushed and deleted.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use storage::{Bulk as _, Collected, Folder, Item, Part};
 
 use super::{
-    Error, Report, Stop,
+    Error, Pace, Report, Stop,
     finding::{Finding, Holds, Sign},
     inventory::{Held, hold},
     progress::{Phase, Progress},
@@ -28,7 +28,7 @@ struct Now {
 pub(super) async fn look(
     store: &Collected,
     report: &mut Report,
-    stop: Stop<'_>,
+    (pace, stop): (&Pace, Stop<'_>),
     watch: &mut (dyn FnMut(Progress) + Send),
 ) -> Result<(), Error> {
     let count = report.findings().count() as u64;
@@ -36,7 +36,7 @@ pub(super) async fn look(
         return Ok(());
     }
     watch(Progress::Begun(Phase::Again, Some((count, 0))));
-    let now = Now::read(store, report, stop).await?;
+    let now = Now::read(store, report, (pace, stop)).await?;
     for repository in &mut report.repositories {
         let mut left = Vec::with_capacity(repository.findings.len());
         for finding in std::mem::take(&mut repository.findings) {
@@ -47,7 +47,7 @@ pub(super) async fn look(
             watch(Progress::Advanced { objects: 1, bytes: 0 });
         }
         repository.findings = left;
-        let blamed: std::collections::BTreeSet<&String> =
+        let blamed: BTreeSet<&String> =
             repository.findings.iter().flat_map(|finding| &finding.tags).collect();
         repository.broken_tags = blamed.into_iter().cloned().collect();
     }
@@ -84,7 +84,11 @@ async fn is_so(store: &Collected, now: &Now, finding: &Finding) -> Result<bool, 
 }
 
 impl Now {
-    async fn read(store: &Collected, report: &Report, stop: Stop<'_>) -> Result<Self, Error> {
+    async fn read(
+        store: &Collected,
+        report: &Report,
+        (pace, stop): (&Pace, Stop<'_>),
+    ) -> Result<Self, Error> {
         let mut now = Self::default();
         let (mut links, mut blobs) = (HashMap::new(), HashMap::new());
         let mut corrupt = HashMap::new();
@@ -122,7 +126,7 @@ impl Now {
         }
         for (path, digest) in corrupt {
             stop.check()?;
-            let hashed = store.hash(&digest, |_| std::future::ready(())).await;
+            let hashed = store.hash(&digest, |bytes| pace.take(bytes)).await;
             now.corrupt.insert(path, hashed.is_ok_and(|hashed| hashed != digest));
         }
         Ok(now)

@@ -1,6 +1,6 @@
 //! From what a store holds to what is wrong with it. Pure: nothing is read here.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{HashMap, HashSet};
 
 use oci::{Digest, Tag};
 use storage::{Folder, Item, Part};
@@ -51,19 +51,27 @@ enum Is<'a> {
     Bad(&'a Bad),
 }
 
+/// What is told once for all manifests that need it.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+enum Told {
+    Bad,
+    Missing,
+    Link,
+}
+
 /// One repository.
-struct Judge<'a> {
-    seen: Seen<'a>,
-    repository: &'a Repository,
-    findings: Vec<Finding>,
+pub(super) struct Judge<'a> {
+    pub(super) seen: Seen<'a>,
+    pub(super) repository: &'a Repository,
+    pub(super) findings: Vec<Finding>,
     /// Blobs that its manifests need, whatever became of them.
     needed: DigestSet,
     /// Whether there are manifests of which nobody knows what they need.
     doubt: bool,
-    /// Bad blobs that were told of, and where.
-    told: HashMap<DigestId, usize>,
-    /// Manifests that cannot be pulled, beside those that findings name.
-    broken: HashMap<DigestId, Vec<usize>>,
+    /// What was told of, and where.
+    told: HashMap<(Told, DigestId), usize>,
+    /// Manifests that cannot be pulled because of findings, beside those that they name.
+    pub(super) broken: HashMap<DigestId, Vec<usize>>,
 }
 
 /// Says what is wrong, by repository.
@@ -252,6 +260,8 @@ impl Judge<'_> {
                 let finding = Finding::new(What::StrangeManifest, path).because(reason);
                 self.findings.push(finding.of(canonical).while_(there));
             }
+            // It is fetched again.
+            Some(Manifest::Missing) | None if self.seen.rules.is_cache => {}
             Some(Manifest::Missing) | None => {
                 let digest = self.digest(canonical);
                 let finding = Finding::new(What::MissingManifest, Item::Blob(digest)).of(canonical);
@@ -278,29 +288,66 @@ impl Judge<'_> {
             (None, true) => {}
             (Some(Some(bad)), _) => self.bad(blob, &bad, manifest),
             (Some(None), _) => {
+                if self.is_told(Told::Missing, blob, manifest).is_some() {
+                    return;
+                }
                 let digest = self.digest(blob);
-                let detail = format!("manifest {} needs it", self.digest(manifest));
-                let finding = Finding::new(What::MissingBlob, Item::Blob(digest)).because(detail);
-                let finding = finding.of(manifest).while_(there.clone());
-                self.findings.push(finding.while_(Sign::Blob(digest, false)));
+                let finding = Finding::new(What::MissingBlob, Item::Blob(digest));
+                let finding = finding.because(self.needed_by(manifest)).of(manifest);
+                let finding = finding.while_(Sign::Blob(digest, false)).while_(there.clone());
+                self.tell(Told::Missing, blob, finding);
             }
             (None, false) => {
-                let item = self.layer_item(own);
-                let detail = format!("manifest {} needs it", self.digest(manifest));
-                let finding = Finding::new(What::MissingLayerLink, &item)
-                    .because(detail)
-                    .of(manifest)
-                    .while_(there.clone())
-                    .while_(Sign::Link(item, Holds::NoDigest));
-                let repository = self.repository.name.clone();
-                let (digest, named) = (self.digest(own), self.digest(manifest));
-                let may = is_proved && need.is_own;
-                self.findings.push(match may {
-                    true => finding.mended_by(Mend::Layer { repository, digest, manifest: named }),
-                    false => finding,
+                let mend = (is_proved && need.is_own).then(|| Mend::Layer {
+                    repository: self.repository.name.clone(),
+                    digest: self.digest(own),
+                    manifest: self.digest(manifest),
                 });
+                self.unlinked(own, mend, (manifest, there));
             }
         }
+    }
+
+    /// A blob that is there, and has no link.
+    fn unlinked(
+        &mut self,
+        blob: DigestId,
+        mend: Option<Mend>,
+        (manifest, there): (DigestId, &Sign),
+    ) {
+        let at = match self.is_told(Told::Link, blob, manifest) {
+            Some(at) => at,
+            None => {
+                let item = self.layer_item(blob);
+                let finding = Finding::new(What::MissingLayerLink, &item);
+                let finding = finding.because(self.needed_by(manifest)).of(manifest);
+                let finding = finding.while_(Sign::Link(item, Holds::NoDigest));
+                self.tell(Told::Link, blob, finding.while_(there.clone()))
+            }
+        };
+        // One manifest that proves it is enough.
+        if let Some(mend) = mend.filter(|_| self.findings[at].mend.is_none()) {
+            let finding = self.findings[at].clone();
+            self.findings[at] = finding.mended_by(mend);
+        }
+    }
+
+    fn needed_by(&self, manifest: DigestId) -> String {
+        format!("manifest {} needs it", self.digest(manifest))
+    }
+
+    fn tell(&mut self, told: Told, id: DigestId, finding: Finding) -> usize {
+        self.findings.push(finding);
+        self.told.insert((told, id), self.findings.len() - 1);
+        self.findings.len() - 1
+    }
+
+    /// Where it was told that another manifest needs something: it is so whatever becomes of that one.
+    fn is_told(&mut self, told: Told, id: DigestId, manifest: DigestId) -> Option<usize> {
+        let at = *self.told.get(&(told, id))?;
+        self.broken.entry(manifest).or_default().push(at);
+        self.findings[at].signs.truncate(1);
+        Some(at)
     }
 
     /// A manifest of an index.
@@ -318,18 +365,16 @@ impl Judge<'_> {
 
     /// A blob that is not right, told once for all that need it.
     fn bad(&mut self, blob: DigestId, bad: &Bad, of: DigestId) {
-        let at = match self.told.get(&blob) {
+        let at = match self.told.get(&(Told::Bad, blob)) {
             Some(at) => *at,
             None => {
                 let mut finding = bad_blob(&self.digest(blob), bad, true);
-                finding.detail = match finding.detail.as_str() {
-                    "" if blob == of => "it is a manifest".to_owned(),
-                    "" => format!("manifest {} needs it", self.digest(of)),
-                    detail => detail.to_owned(),
-                };
-                self.findings.push(finding);
-                self.told.insert(blob, self.findings.len() - 1);
-                self.findings.len() - 1
+                if finding.detail.is_empty() {
+                    let is_it = blob == of;
+                    finding.detail =
+                        if is_it { "it is a manifest".to_owned() } else { self.needed_by(of) };
+                }
+                self.tell(Told::Bad, blob, finding)
             }
         };
         self.findings[at].heals = false;
@@ -362,6 +407,9 @@ impl Judge<'_> {
             return;
         }
         self.may_need(id);
+        if self.seen.rules.is_cache {
+            return;
+        }
         let revision = self.revision_item(id);
         let digest = self.digest(id);
         let finding = Finding::new(What::MissingManifest, &revision)
@@ -434,10 +482,9 @@ impl Judge<'_> {
                         Is::Good => continue,
                         Is::Missing => (vec![Sign::Blob(digest, false)], "its blob is not there"),
                         Is::Bad(bad) => {
-                            if !self.told.contains_key(target) {
+                            if !self.told.contains_key(&(Told::Bad, *target)) {
                                 let finding = bad_blob(&digest, &bad.clone(), is_needed);
-                                self.findings.push(finding);
-                                self.told.insert(*target, self.findings.len() - 1);
+                                self.tell(Told::Bad, *target, finding);
                             }
                             (vec![Sign::Corrupt(digest)], "its blob is corrupt")
                         }
@@ -468,67 +515,5 @@ impl Judge<'_> {
     fn is_unread(&self, digest: &Digest) -> bool {
         let id = self.seen.inventory.digests.find(digest);
         matches!(id.and_then(|id| self.seen.bad.get(&id)), Some(Bad::Unread(_)))
-    }
-
-    /// The manifests whose needs this repository has had: those that its tags lead to, or have led to.
-    fn proved(&self) -> HashSet<DigestId> {
-        let tags = self.repository.tags.values().filter_map(|link| match link {
-            Link::Holds(id) => Some(*id),
-            _ => None,
-        });
-        let history = self.repository.history.values().flat_map(HashMap::keys);
-        let mut proved = HashSet::new();
-        for root in tags.chain(history.copied()) {
-            self.close(root, &mut proved);
-        }
-        proved
-    }
-
-    /// Adds a manifest of this repository, and all that are below it.
-    fn close(&self, root: DigestId, closed: &mut HashSet<DigestId>) {
-        let mut left = vec![root];
-        while let Some(id) = left.pop() {
-            let id = match self.repository.revision(id) {
-                Link::Holds(canonical) => *canonical,
-                _ => id,
-            };
-            if !closed.insert(id) {
-                continue;
-            }
-            if let Some(Manifest::Needs { children, .. }) = self.seen.manifests.get(&id) {
-                left.extend(children);
-            }
-        }
-    }
-
-    /// Finds the tags that cannot be pulled, and tells the findings that are to blame.
-    fn broken_tags(&mut self) -> BTreeSet<Tag> {
-        let mut by_manifest = self.broken.clone();
-        for (at, finding) in self.findings.iter().enumerate() {
-            if let Some(of) = finding.of {
-                by_manifest.entry(of).or_default().push(at);
-            }
-        }
-        let own = |finding: &Finding| finding.tags.first().and_then(|tag| tag.parse::<Tag>().ok());
-        let mut broken: BTreeSet<Tag> = self.findings.iter().filter_map(own).collect();
-        let mut blamed: BTreeMap<usize, BTreeSet<Tag>> = BTreeMap::new();
-        for (tag, link) in &self.repository.tags {
-            let Link::Holds(id) = link else { continue };
-            if by_manifest.is_empty() {
-                break;
-            }
-            let mut closed = HashSet::new();
-            self.close(*id, &mut closed);
-            // A link that leads nowhere is known by its path.
-            closed.insert(*id);
-            for at in closed.iter().filter_map(|id| by_manifest.get(id)).flatten() {
-                broken.insert(tag.clone());
-                blamed.entry(*at).or_default().insert(tag.clone());
-            }
-        }
-        for (at, tags) in blamed {
-            self.findings[at].tags = tags.into_iter().map(|tag| tag.to_string()).collect();
-        }
-        broken
     }
 }

@@ -124,16 +124,7 @@ impl Inventory {
             watch(Progress::Advanced { objects: page.len() as u64, bytes: 0 });
             inventory.add(page);
         }
-        let links = inventory.links();
-        watch(Progress::Begun(Phase::Links, Some((links.len() as u64, 0))));
-        for some in links.chunks(BATCH) {
-            stop.check()?;
-            let held = hold(store, some.to_vec()).await?;
-            for (item, held) in some.iter().zip(held) {
-                inventory.put(item, held);
-            }
-            watch(Progress::Advanced { objects: some.len() as u64, bytes: 0 });
-        }
+        inventory.follow(store, stop, watch).await?;
         inventory.measure(store, stop).await?;
         Ok(inventory)
     }
@@ -224,21 +215,32 @@ impl Inventory {
         }
     }
 
-    fn links(&self) -> Vec<Item> {
-        let mut links = Vec::new();
-        for repository in self.repositories.values() {
-            let Repository { name, layers, revisions, tags, history, .. } = repository;
-            let digest = |id: &DigestId| self.digests.digest(*id);
-            links.extend(layers.keys().map(|id| Item::Layer(name.clone(), digest(id))));
-            links.extend(revisions.keys().map(|id| Item::Revision(name.clone(), digest(id))));
-            for tag in tags.keys() {
-                links.push(Item::Tag(name.clone(), tag.clone()));
-                let of_tag = history.get(tag).into_iter().flat_map(HashMap::keys);
-                links
-                    .extend(of_tag.map(|id| Item::TagIndex(name.clone(), tag.clone(), digest(id))));
+    /// Reads what links hold, many at a time.
+    async fn follow(
+        &mut self,
+        store: &Collected,
+        stop: Stop<'_>,
+        watch: &mut (dyn FnMut(Progress) + Send),
+    ) -> Result<(), super::Error> {
+        let count: usize = self.repositories.values().map(Repository::count).sum();
+        watch(Progress::Begun(Phase::Links, Some((count as u64, 0))));
+        let names: Vec<String> = self.repositories.keys().cloned().collect();
+        let mut waiting = Vec::new();
+        for (number, name) in names.iter().enumerate() {
+            let repository = self.repositories.get(name);
+            waiting.extend(repository.into_iter().flat_map(|it| it.links(&self.digests)));
+            while waiting.len() >= BATCH || (number + 1 == names.len() && !waiting.is_empty()) {
+                stop.check()?;
+                let rest = waiting.split_off(waiting.len().min(BATCH));
+                let some = std::mem::replace(&mut waiting, rest);
+                let held = hold(store, some.clone()).await?;
+                for (item, held) in some.iter().zip(held) {
+                    self.put(item, held);
+                }
+                watch(Progress::Advanced { objects: some.len() as u64, bytes: 0 });
             }
         }
-        links
+        Ok(())
     }
 
     fn put(&mut self, item: &Item, held: Held) {
@@ -279,6 +281,25 @@ impl Repository {
             tags: BTreeMap::new(),
             history: BTreeMap::new(),
         }
+    }
+
+    /// How many links it has.
+    fn count(&self) -> usize {
+        let history: usize = self.history.values().map(HashMap::len).sum();
+        self.layers.len() + self.revisions.len() + self.tags.len() + history
+    }
+
+    fn links<'a>(&'a self, digests: &'a Digests) -> impl Iterator<Item = Item> + 'a {
+        let name = &self.name;
+        let digest = |id: &DigestId| digests.digest(*id);
+        let layers = self.layers.keys().map(move |id| Item::Layer(name.clone(), digest(id)));
+        let revisions =
+            self.revisions.keys().map(move |id| Item::Revision(name.clone(), digest(id)));
+        let tags = self.tags.keys().map(move |tag| Item::Tag(name.clone(), tag.clone()));
+        let history = self.history.iter().flat_map(move |(tag, entries)| {
+            entries.keys().map(move |id| Item::TagIndex(name.clone(), tag.clone(), digest(id)))
+        });
+        layers.chain(revisions).chain(tags).chain(history)
     }
 
     /// What a link to a manifest holds.

@@ -7,6 +7,7 @@
 //! registry that serves make the repairs, or makes them by the same door where none does: [`Report::repair`].
 
 mod again;
+mod blame;
 mod decide;
 mod finding;
 mod hash;
@@ -199,7 +200,7 @@ impl Reader {
         let seen = Seen { inventory: &inventory, manifests: &manifests, bad: &bad, rules };
         report.repositories = decide(seen);
         (report.problems, report.strangers) = (inventory.problems, inventory.strangers);
-        again::look(&self.store, &mut report, stop, watch).await?;
+        again::look(&self.store, &mut report, (pace, stop), watch).await?;
         Ok(report)
     }
 }

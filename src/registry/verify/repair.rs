@@ -39,8 +39,20 @@ impl Report {
         }
         mends.sort_by_key(rank);
         watch(Progress::Begun(Phase::Repairing, Some((mends.len() as u64, 0))));
-        let run = self.begin(&mends, mender).await?;
         let mut came = HashMap::new();
+        let run = match begin(&mends, mender).await? {
+            Ok(run) => run,
+            Err(reason) => {
+                // Nothing goes where there is no place for it.
+                let (moves, rest) =
+                    mends.into_iter().partition(|it| matches!(it, Mend::Quarantine { .. }));
+                let moves: Vec<Mend> = moves;
+                let failed = |mend| (mend, Mended::Failed { reason: reason.clone() });
+                came.extend(moves.into_iter().map(failed));
+                mends = rest;
+                None
+            }
+        };
         let mut ended = Ok(());
         // Those of a batch are made side by side.
         let ranks = mends.chunk_by(|one, other| rank(one) == rank(other));
@@ -65,24 +77,22 @@ impl Report {
         }
         ended.map(|()| run)
     }
+}
 
-    /// Makes a quarantine, if one is needed.
-    async fn begin(
-        &self,
-        mends: &[Mend],
-        mender: &mut Mender,
-    ) -> Result<Option<String>, MenderError> {
-        if !mends.iter().any(|mend| matches!(mend, Mend::Quarantine { .. })) {
-            return Ok(None);
-        }
-        let (run, index) = collect::quarantine_index(SystemTime::now(), KEPT);
-        let begin = Mend::Begin { run: run.to_string(), index };
-        match mender.mend(&[begin]).await?.pop() {
-            Some(Mended::Done) => Ok(Some(run.to_string())),
-            // Each that is to go there says why it does not.
-            _ => Ok(None),
-        }
+/// Makes a quarantine, if one is needed; or says why there is none.
+async fn begin(
+    mends: &[Mend],
+    mender: &mut Mender,
+) -> Result<Result<Option<String>, String>, MenderError> {
+    if !mends.iter().any(|mend| matches!(mend, Mend::Quarantine { .. })) {
+        return Ok(Ok(None));
     }
+    let (run, index) = collect::quarantine_index(SystemTime::now(), KEPT);
+    let begin = Mend::Begin { run: run.to_string(), index };
+    Ok(match mender.mend(&[begin]).await?.pop() {
+        Some(Mended::Failed { reason }) => Err(reason),
+        _ => Ok(Some(run.to_string())),
+    })
 }
 
 /// What comes first: a link whose blob is corrupt goes when that is out of the way.

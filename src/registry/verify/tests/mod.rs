@@ -2,6 +2,7 @@
 
 #![expect(clippy::disallowed_methods, reason = "the files of a test are nobody else's")]
 
+mod chance;
 mod damage;
 mod resumed;
 mod world;
