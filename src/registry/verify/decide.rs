@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use oci::{Digest, Tag};
+use oci::Digest;
 use storage::{Folder, Item, Part};
 
 use super::{
@@ -57,6 +57,7 @@ enum Told {
     Bad,
     Missing,
     Link,
+    Unread,
 }
 
 /// One repository.
@@ -145,7 +146,7 @@ fn bad_blob(digest: &Digest, bad: &Bad, is_needed: bool) -> Finding {
 }
 
 impl Judge<'_> {
-    fn digest(&self, id: DigestId) -> Digest {
+    pub(super) fn digest(&self, id: DigestId) -> Digest {
         self.seen.inventory.digests.digest(id)
     }
 
@@ -161,12 +162,8 @@ impl Judge<'_> {
         Item::Layer(self.repository.name.clone(), self.digest(id))
     }
 
-    fn revision_item(&self, id: DigestId) -> Item {
+    pub(super) fn revision_item(&self, id: DigestId) -> Item {
         Item::Revision(self.repository.name.clone(), self.digest(id))
-    }
-
-    fn tag_item(&self, tag: &Tag) -> Item {
-        Item::Tag(self.repository.name.clone(), tag.clone())
     }
 
     fn folders(&mut self) {
@@ -223,7 +220,7 @@ impl Judge<'_> {
     }
 
     /// What a manifest needs to which no link leads now. No: nobody knows that.
-    fn may_need(&mut self, id: DigestId) -> bool {
+    pub(super) fn may_need(&mut self, id: DigestId) -> bool {
         let is_known = match self.seen.manifests.get(&id) {
             Some(Manifest::Needs { blobs, .. }) => {
                 for need in blobs {
@@ -276,7 +273,13 @@ impl Judge<'_> {
         let layers = &self.repository.layers;
         let (blob, has_link) = match layers.get(&own) {
             Some(Link::Holds(target)) => (*target, true),
-            Some(Link::Unread(_)) => (own, true),
+            Some(Link::Unread(reason)) => {
+                if self.is_told(Told::Unread, own, manifest).is_none() {
+                    let finding = self.unread(own, reason).of(manifest);
+                    self.tell(Told::Unread, own, finding);
+                }
+                return;
+            }
             Some(Link::Absent | Link::Bad(_)) | None => (own, false),
         };
         let state = match self.blob(blob) {
@@ -381,139 +384,71 @@ impl Judge<'_> {
         self.broken.entry(of).or_default().push(at);
     }
 
-    fn tags(&mut self) {
-        for (tag, link) in &self.repository.tags {
-            let item = self.tag_item(tag);
-            match link {
-                Link::Holds(id) => self.tag(tag, *id, item),
-                Link::Absent => {
-                    let there = Sign::Tag(self.repository.name.clone(), tag.clone());
-                    let finding = Finding::new(What::TagWithoutLink, &item).under(tag);
-                    let finding = finding.while_(there).while_(Sign::Link(item, Holds::Gone));
-                    self.findings.push(finding);
-                }
-                Link::Bad(meant) => self.bad_tag(tag, *meant, item),
-                Link::Unread(reason) => {
-                    let finding = Finding::new(What::Unreadable, &item).because(reason).under(tag);
-                    self.findings.push(finding.while_(Sign::Link(item, Holds::Unread)));
-                }
-            }
-            self.history(tag, link);
-        }
-    }
-
-    fn tag(&mut self, tag: &Tag, id: DigestId, item: Item) {
-        if *self.repository.revision(id) != Link::Absent {
-            return;
-        }
-        self.may_need(id);
-        if self.seen.rules.is_cache {
-            return;
-        }
-        let revision = self.revision_item(id);
-        let digest = self.digest(id);
-        let finding = Finding::new(What::MissingManifest, &revision)
-            .because("the repository has no link to it")
-            .under(tag)
-            .while_(Sign::Link(item, Holds::Digest(digest)))
-            .while_(Sign::Link(revision, Holds::Gone));
-        self.findings.push(finding);
-    }
-
-    fn bad_tag(&mut self, tag: &Tag, meant: Option<DigestId>, item: Item) {
-        let finding = Finding::new(What::BadLink, &item)
-            .because("the link of a tag holds no digest, or more than that")
-            .under(tag)
-            .while_(Sign::Link(item, Holds::Nothing));
-        let is_there = |id: &DigestId| matches!(self.repository.revision(*id), Link::Holds(_));
-        let repository = self.repository.name.clone();
-        self.findings.push(match meant.filter(is_there) {
-            Some(id) => {
-                let digest = self.digest(id);
-                finding.mended_by(Mend::Tag { repository, tag: tag.clone(), digest })
-            }
-            None => finding,
-        });
-    }
-
-    fn history(&mut self, tag: &Tag, current: &Link) {
-        let (name, none) = (&self.repository.name, HashMap::new());
-        let entries = self.repository.history.get(tag).unwrap_or(&none);
-        let mut wrong = Vec::new();
-        if let Link::Holds(id) = current
-            && matches!(entries.get(id), None | Some(Link::Absent))
-        {
-            wrong.push((*id, What::MissingTagIndex, Holds::Gone));
-        }
-        if matches!(current, Link::Holds(_)) {
-            let bad = entries.iter().filter(|(_, link)| matches!(link, Link::Bad(_)));
-            wrong.extend(bad.map(|(id, _)| (*id, What::BadLink, Holds::Nothing)));
-        }
-        for (id, what, holds) in wrong {
-            let digest = self.digest(id);
-            let item = Item::TagIndex(name.clone(), tag.clone(), digest);
-            let (repository, tag) = (name.clone(), tag.clone());
-            let finding = Finding::new(what, &item)
-                .while_(Sign::Link(self.tag_item(&tag), Holds::Anything))
-                .while_(Sign::Link(item, holds))
-                .mended_by(Mend::TagIndex { repository, tag, digest });
-            self.findings.push(finding);
-        }
-    }
-
-    /// Links to blobs that lead nowhere, and that no manifest needs.
+    /// Links to blobs that lead nowhere.
     fn layers(&mut self) {
         let mut layers: Vec<_> = self.repository.layers.iter().collect();
         layers.sort_by_key(|(id, _)| **id);
         for (id, link) in layers {
-            let item = self.layer_item(*id);
-            let is_needed = self.needed.contains(*id);
-            let (sign, detail) = match link {
-                Link::Absent => continue,
+            match link {
+                Link::Absent => {}
+                Link::Unread(_) if self.told.contains_key(&(Told::Unread, *id)) => {}
                 Link::Unread(reason) => {
-                    let finding = Finding::new(What::Unreadable, &item).because(reason);
-                    self.findings.push(finding.while_(Sign::Link(item, Holds::Unread)));
-                    continue;
+                    let finding = self.unread(*id, reason);
+                    self.findings.push(finding);
                 }
-                Link::Bad(_) => (Vec::new(), "it holds no digest, or another one's"),
-                Link::Holds(target) => {
-                    let digest = self.digest(*target);
-                    match self.blob(*target) {
-                        Is::Good => continue,
-                        Is::Missing => (vec![Sign::Blob(digest, false)], "its blob is not there"),
-                        Is::Bad(bad) => {
-                            if !self.told.contains_key(&(Told::Bad, *target)) {
-                                let finding = bad_blob(&digest, &bad.clone(), is_needed);
-                                self.tell(Told::Bad, *target, finding);
-                            }
-                            (vec![Sign::Corrupt(digest)], "its blob is corrupt")
-                        }
-                    }
+                Link::Bad(_) => {
+                    let detail = "it holds no digest, or another one's";
+                    self.dangling(*id, Holds::Nothing, (None, detail));
                 }
-            };
-            if is_needed
-                || matches!(sign.first(), Some(Sign::Corrupt(digest)) if self.is_unread(digest))
-            {
-                continue;
+                Link::Holds(target) => self.target(*id, *target),
             }
-            let holds = match link {
-                Link::Holds(target) => Holds::Digest(self.digest(*target)),
-                _ => Holds::Nothing,
-            };
-            let (repository, digest) = (self.repository.name.clone(), self.digest(*id));
-            let mut finding = Finding::new(What::DanglingLayerLink, &item)
-                .because(detail)
-                .while_(Sign::Link(item, holds));
-            finding.signs.extend(sign);
-            if !self.doubt {
-                finding = finding.mended_by(Mend::Dangling { repository, digest });
-            }
-            self.findings.push(finding);
         }
     }
 
-    fn is_unread(&self, digest: &Digest) -> bool {
-        let id = self.seen.inventory.digests.find(digest);
-        matches!(id.and_then(|id| self.seen.bad.get(&id)), Some(Bad::Unread(_)))
+    /// A link to a blob that nobody can read.
+    fn unread(&self, id: DigestId, reason: &str) -> Finding {
+        let item = self.layer_item(id);
+        let finding = Finding::new(What::Unreadable, &item).because(reason);
+        finding.while_(Sign::Link(item, Holds::Unread))
+    }
+
+    /// A link to a blob, and the blob.
+    fn target(&mut self, id: DigestId, target: DigestId) {
+        let digest = self.digest(target);
+        let holds = Holds::Digest(digest);
+        match self.blob(target) {
+            Is::Good => {}
+            Is::Missing => {
+                let gone = Some(Sign::Blob(digest, false));
+                self.dangling(id, holds, (gone, "its blob is not there"));
+            }
+            Is::Bad(bad) => {
+                let bad = bad.clone();
+                if !self.told.contains_key(&(Told::Bad, target)) {
+                    let finding = bad_blob(&digest, &bad, self.needed.contains(id));
+                    self.tell(Told::Bad, target, finding);
+                }
+                if bad == Bad::Corrupt {
+                    let corrupt = Some(Sign::Corrupt(digest));
+                    self.dangling(id, holds, (corrupt, "its blob is corrupt"));
+                }
+            }
+        }
+    }
+
+    /// A link that leads nowhere; one that a manifest needs is told of there.
+    fn dangling(&mut self, id: DigestId, holds: Holds, (sign, detail): (Option<Sign>, &str)) {
+        if self.needed.contains(id) {
+            return;
+        }
+        let item = self.layer_item(id);
+        let finding = Finding::new(What::DanglingLayerLink, &item).because(detail);
+        let mut finding = finding.while_(Sign::Link(item, holds));
+        finding.signs.extend(sign);
+        if !self.doubt {
+            let repository = self.repository.name.clone();
+            finding = finding.mended_by(Mend::Dangling { repository, digest: self.digest(id) });
+        }
+        self.findings.push(finding);
     }
 }

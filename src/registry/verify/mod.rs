@@ -17,6 +17,7 @@ mod mender;
 mod progress;
 mod repair;
 mod state;
+mod tags;
 #[cfg(test)]
 mod tests;
 mod words;

@@ -15,6 +15,9 @@ use crate::{
 /// Repairs between two looks at whether to go on.
 const BATCH: usize = 200;
 
+/// The same for those that have to read blobs.
+const READ_BATCH: usize = 8;
+
 /// How long corrupt blobs are kept; the first collection after that removes them.
 const KEPT: Duration = Duration::from_secs(30 * 24 * 3600);
 
@@ -56,7 +59,7 @@ impl Report {
         let mut ended = Ok(());
         // Those of a batch are made side by side.
         let ranks = mends.chunk_by(|one, other| rank(one) == rank(other));
-        for some in ranks.flat_map(|of_rank| of_rank.chunks(BATCH)) {
+        for some in ranks.flat_map(|of_rank| of_rank.chunks(batch(of_rank))) {
             if stop.check().is_err() {
                 break;
             }
@@ -93,6 +96,13 @@ async fn begin(
         Some(Mended::Failed { reason }) => Err(reason),
         _ => Ok(Some(run.to_string())),
     })
+}
+
+fn batch(of_rank: &[Mend]) -> usize {
+    match of_rank {
+        [Mend::Quarantine { .. }, ..] => READ_BATCH,
+        _ => BATCH,
+    }
 }
 
 /// What comes first: a link whose blob is corrupt goes when that is out of the way.

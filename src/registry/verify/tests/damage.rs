@@ -303,3 +303,52 @@ async fn a_repair_that_is_not_right_any_more_is_not_made() {
     }
     assert_eq!(world.files(), files);
 }
+
+#[tokio::test]
+async fn a_link_that_cannot_be_read_is_told_with_the_tags_that_need_it_and_stays() {
+    let world = World::new();
+    let link = world.layer_path("group/app", "only one");
+    fs::remove_file(&link).unwrap();
+    fs::create_dir(&link).unwrap();
+    let path = format!("group/app/_layers/{}", short(&digest("only one")));
+    let tags = &["both", "latest", "v1"][..];
+    let report = world.heals(&[(What::Unreadable, &path, tags)], &[]).await;
+    assert!(report.is_left() && !report.is_repairable());
+    assert!(link.is_dir());
+}
+
+#[tokio::test]
+async fn upstreams_links_of_sha512_lead_to_other_digests() {
+    let world = World::new();
+    let own = oci::Digest::of(oci::Algorithm::Sha512, b"long");
+    let link = format!("other/_layers/sha512/{}/link", own.to_hex());
+    world.link(&world.repositories(&link), &digest("long"));
+    world.blob(b"long");
+    let config = "{}";
+    world.blob(config.as_bytes());
+    world.link(&world.layer_path("other", config), &digest(config));
+    let layer =
+        json!({"mediaType": "application/vnd.oci.image.layer.v1.tar", "digest": own, "size": 4});
+    world.manifest("other", &image(&descriptor(config), &[layer]), &["long"]);
+    is_good(&world.repair().await);
+    write(&world.blob_path(&digest("long")), b"lang");
+    let report = world.read().await;
+    let path = format!("blobs/{}", short(&digest("long")));
+    assert_eq!(told(&report), [(What::CorruptBlob, path, vec!["long".to_owned()])]);
+}
+
+#[tokio::test]
+async fn a_cache_lacks_nothing() {
+    let world = World::new();
+    let one = one_of(&world);
+    fs::remove_dir_all(world.layer_path("group/app", "only one").parent().unwrap()).unwrap();
+    fs::remove_file(world.blob_path(&digest("shared"))).unwrap();
+    fs::remove_file(world.revision_path("group/app", &one)).unwrap();
+    write(&world.blob_path(&digest("only one")), b"0nly one");
+    let config = world.config_with("proxy: {remoteurl: 'http://127.0.0.1:1'}\n");
+    let mut state = world.state(100.0, true);
+    let report = world.read_as(&config, &mut state, &mut |_| ()).await;
+    let whats: Vec<_> = report.findings().map(|it| it.what).collect();
+    assert_eq!(whats, [What::CorruptBlob], "{report:#?}");
+    assert!(world.read().await.findings().count() > 3);
+}

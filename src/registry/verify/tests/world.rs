@@ -114,8 +114,12 @@ impl World {
     }
 
     pub(super) fn config(&self) -> Config {
+        self.config_with("")
+    }
+
+    pub(super) fn config_with(&self, more: &str) -> Config {
         let text = format!(
-            "version: 0.1\nstorage: {{filesystem: {{rootdirectory: '{}'}}}}\nhttp: {{addr: '127.0.0.1:0'}}\n",
+            "version: 0.1\nstorage: {{filesystem: {{rootdirectory: '{}'}}}}\nhttp: {{addr: '127.0.0.1:0'}}\n{more}",
             self.scratch.path().join("data").display()
         );
         Config::parse(&text, &[]).unwrap().config
@@ -136,9 +140,17 @@ impl World {
         state: &mut State,
         watch: &mut (dyn FnMut(Progress) + Send),
     ) -> Report {
-        let config = self.config();
+        self.read_as(&self.config(), state, watch).await
+    }
+
+    pub(super) async fn read_as(
+        &self,
+        config: &Config,
+        state: &mut State,
+        watch: &mut (dyn FnMut(Progress) + Send),
+    ) -> Report {
         let reader = Reader::open(&config.storage.driver).await.unwrap().unwrap();
-        let options = Options::of(&config, NonZeroUsize::new(3).unwrap());
+        let options = Options::of(config, NonZeroUsize::new(3).unwrap());
         let pace = Arc::new(Pace::new(None));
         let stop = AtomicBool::new(false);
         reader.read(&options, (state, &pace), &stop, watch).await.unwrap()
