@@ -162,7 +162,8 @@ impl State {
 
     /// A blob is what its name says.
     pub(super) fn note(&mut self, digest: &Digest) -> Result<(), StateError> {
-        self.waiting.push_str(&format!("{digest}\n"));
+        self.waiting.push_str(&digest.to_string());
+        self.waiting.push('\n');
         self.count += 1;
         match self.count >= BATCH || self.written.elapsed() >= PAUSE {
             true => self.flush(),

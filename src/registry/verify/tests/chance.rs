@@ -8,7 +8,7 @@ use walkdir::WalkDir;
 
 use super::world::{World, write};
 
-const ROUNDS: u64 = 60;
+const ROUNDS: usize = 60;
 
 /// Numbers that look like chance, and are the same each time.
 struct Chance(u64);
@@ -82,7 +82,7 @@ async fn what_can_be_pulled_stays_so_whatever_is_repaired() {
     let mut is_healed = 0;
     for seed in 0..ROUNDS {
         let world = World::new();
-        damage(&world, &mut Chance(seed));
+        damage(&world, &mut Chance(seed as u64));
         let before = pulled(&world);
         let read = world.read().await;
         let broken: BTreeSet<(String, String)> = read
@@ -119,5 +119,5 @@ async fn what_can_be_pulled_stays_so_whatever_is_repaired() {
         }
     }
     // Both are looked at.
-    assert!((5..ROUNDS as usize - 5).contains(&is_healed), "{is_healed}");
+    assert!((5..ROUNDS - 5).contains(&is_healed), "{is_healed}");
 }
