@@ -109,6 +109,9 @@ _regctl() {
             regctl,user)
                 cmd="regctl__subcmd__user"
                 ;;
+            regctl,verify)
+                cmd="regctl__subcmd__verify"
+                ;;
             regctl__subcmd__cleanup__subcmd__policy,help)
                 cmd="regctl__subcmd__cleanup__subcmd__policy__subcmd__help"
                 ;;
@@ -256,6 +259,9 @@ _regctl() {
             regctl__subcmd__help,user)
                 cmd="regctl__subcmd__help__subcmd__user"
                 ;;
+            regctl__subcmd__help,verify)
+                cmd="regctl__subcmd__help__subcmd__verify"
+                ;;
             regctl__subcmd__help__subcmd__cleanup__subcmd__policy,list)
                 cmd="regctl__subcmd__help__subcmd__cleanup__subcmd__policy__subcmd__list"
                 ;;
@@ -292,6 +298,9 @@ _regctl() {
             regctl__subcmd__help__subcmd__registry,usage)
                 cmd="regctl__subcmd__help__subcmd__registry__subcmd__usage"
                 ;;
+            regctl__subcmd__help__subcmd__registry,verify)
+                cmd="regctl__subcmd__help__subcmd__registry__subcmd__verify"
+                ;;
             regctl__subcmd__help__subcmd__user,add)
                 cmd="regctl__subcmd__help__subcmd__user__subcmd__add"
                 ;;
@@ -322,6 +331,9 @@ _regctl() {
             regctl__subcmd__registry,usage)
                 cmd="regctl__subcmd__registry__subcmd__usage"
                 ;;
+            regctl__subcmd__registry,verify)
+                cmd="regctl__subcmd__registry__subcmd__verify"
+                ;;
             regctl__subcmd__registry__subcmd__help,cleanup-tags)
                 cmd="regctl__subcmd__registry__subcmd__help__subcmd__cleanup__subcmd__tags"
                 ;;
@@ -339,6 +351,9 @@ _regctl() {
                 ;;
             regctl__subcmd__registry__subcmd__help,usage)
                 cmd="regctl__subcmd__registry__subcmd__help__subcmd__usage"
+                ;;
+            regctl__subcmd__registry__subcmd__help,verify)
+                cmd="regctl__subcmd__registry__subcmd__help__subcmd__verify"
                 ;;
             regctl__subcmd__user,add)
                 cmd="regctl__subcmd__user__subcmd__add"
@@ -377,7 +392,7 @@ _regctl() {
 
     case "${cmd}" in
         regctl)
-            opts="-q -h -V --root --json --quiet --help --version init run supervise status service-list start stop restart once hup term int kill graceful-kill tail reconfigure set-readonly registry-garbage-collect migrate-storage cleanup-policy du user events generate-secrets check-config show-config diff-config registry completions man help"
+            opts="-q -h -V --root --json --quiet --help --version init run supervise status service-list start stop restart once hup term int kill graceful-kill tail reconfigure set-readonly registry-garbage-collect migrate-storage verify cleanup-policy du user events generate-secrets check-config show-config diff-config registry completions man help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -863,7 +878,7 @@ _regctl() {
             return 0
             ;;
         regctl__subcmd__help)
-            opts="init run supervise status service-list start stop restart once hup term int kill graceful-kill tail reconfigure set-readonly registry-garbage-collect migrate-storage cleanup-policy du user events generate-secrets check-config show-config diff-config registry completions man help"
+            opts="init run supervise status service-list start stop restart once hup term int kill graceful-kill tail reconfigure set-readonly registry-garbage-collect migrate-storage verify cleanup-policy du user events generate-secrets check-config show-config diff-config registry completions man help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1213,7 +1228,7 @@ _regctl() {
             return 0
             ;;
         regctl__subcmd__help__subcmd__registry)
-            opts="serve garbage-collect cleanup-tags migrate usage"
+            opts="serve garbage-collect cleanup-tags migrate usage verify"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1297,6 +1312,20 @@ _regctl() {
             return 0
             ;;
         regctl__subcmd__help__subcmd__registry__subcmd__usage)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        regctl__subcmd__help__subcmd__registry__subcmd__verify)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -1534,6 +1563,20 @@ _regctl() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        regctl__subcmd__help__subcmd__verify)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         regctl__subcmd__hup)
             opts="-q -h --wait --no-wait --root --json --quiet --help registry nginx"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
@@ -1627,7 +1670,7 @@ _regctl() {
             return 0
             ;;
         regctl__subcmd__man)
-            opts="-q -h --root --json --quiet --help init run supervise status service-list start stop restart once hup term int kill graceful-kill tail reconfigure set-readonly user user-add user-remove user-list user-check events events-list events-replay events-drop generate-secrets check-config show-config diff-config registry-garbage-collect migrate-storage cleanup-policy cleanup-policy-run cleanup-policy-preview cleanup-policy-list cleanup-policy-undo du registry registry.serve registry.garbage-collect completions man instance.toml"
+            opts="-q -h --root --json --quiet --help init run supervise status service-list start stop restart once hup term int kill graceful-kill tail reconfigure set-readonly user user-add user-remove user-list user-check events events-list events-replay events-drop generate-secrets check-config show-config diff-config registry-garbage-collect migrate-storage verify cleanup-policy cleanup-policy-run cleanup-policy-preview cleanup-policy-list cleanup-policy-undo du registry registry.serve registry.garbage-collect completions man instance.toml"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1735,7 +1778,7 @@ _regctl() {
             return 0
             ;;
         regctl__subcmd__registry)
-            opts="-q -h --root --json --quiet --help serve garbage-collect cleanup-tags migrate usage help"
+            opts="-q -h --root --json --quiet --help serve garbage-collect cleanup-tags migrate usage verify help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1835,7 +1878,7 @@ _regctl() {
             return 0
             ;;
         regctl__subcmd__registry__subcmd__help)
-            opts="serve garbage-collect cleanup-tags migrate usage help"
+            opts="serve garbage-collect cleanup-tags migrate usage verify help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1932,6 +1975,20 @@ _regctl() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        regctl__subcmd__registry__subcmd__help__subcmd__verify)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         regctl__subcmd__registry__subcmd__migrate)
             opts="-q -h --root --json --quiet --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
@@ -1987,6 +2044,24 @@ _regctl() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --root)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        regctl__subcmd__registry__subcmd__verify)
+            opts="-q -h --root --json --quiet --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
                 --root)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -2391,6 +2466,40 @@ _regctl() {
                 return 0
             fi
             case "${prev}" in
+                --wait)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --root)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        regctl__subcmd__verify)
+            opts="-q -h --repair --sample --concurrency --max-rate --restart --wait --no-wait --root --json --quiet --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --sample)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --concurrency)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --max-rate)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --wait)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0

@@ -36,6 +36,7 @@ mod server;
 mod statistics;
 mod tls;
 mod upload;
+pub mod verify;
 
 pub use auth::Unusable as UnusableAuth;
 pub use config::Config;

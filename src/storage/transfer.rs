@@ -113,6 +113,14 @@ impl Collected {
         }
     }
 
+    /// Whether a folder is there; on a bucket: whether something is in it.
+    ///
+    /// # Errors
+    /// The store does not say.
+    pub async fn has_folder(&self, folder: Folder<'_>) -> Result<bool, Error> {
+        each!(self, store => Driver::folder_exists(store, folder).await)
+    }
+
     /// Puts a blob, durably, if the object's bytes are what its name says: else nothing of it is ever seen.
     ///
     /// `heard` hears of the bytes that came, as they come, and may keep the next ones waiting.
@@ -182,13 +190,20 @@ impl Collected {
 
     /// Reads a blob and hashes it, by the algorithm of its name.
     ///
+    /// `heard` hears of the bytes that came, as they come, and may keep the next ones waiting.
+    ///
     /// # Errors
     /// It cannot be read to its end.
-    pub async fn hash(&self, digest: &Digest) -> Result<Digest, Error> {
+    pub async fn hash<F: Future<Output = ()> + Send>(
+        &self,
+        digest: &Digest,
+        heard: impl Fn(u64) -> F + Sync,
+    ) -> Result<Digest, Error> {
         let object = self.open(Key::Blob(digest)).await?;
         let mut chunks = object.chunks(0..object.size());
         let mut digester = Digester::new(digest.algorithm());
         while let Some(chunk) = next(&mut chunks).await? {
+            heard(chunk.len() as u64).await;
             let hashed = spawn_blocking(move || {
                 digester.update(&chunk);
                 digester

@@ -44,3 +44,4 @@ mod support;
 mod tidy;
 mod tls;
 mod user;
+mod verify;

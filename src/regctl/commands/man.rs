@@ -57,6 +57,7 @@ enum Page {
     DiffConfig,
     RegistryGarbageCollect,
     MigrateStorage,
+    Verify,
     CleanupPolicy,
     CleanupPolicyRun,
     CleanupPolicyPreview,
@@ -121,6 +122,7 @@ impl Page {
                 include_str!("../../../man/regctl-registry-garbage-collect.1")
             }
             Self::MigrateStorage => include_str!("../../../man/regctl-migrate-storage.1"),
+            Self::Verify => include_str!("../../../man/regctl-verify.1"),
             Self::RegistryServe => include_str!("../../../man/regctl-registry.serve.1"),
             Self::UpstreamGarbageCollect => {
                 include_str!("../../../man/regctl-registry.garbage-collect.1")

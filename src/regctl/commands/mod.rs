@@ -46,6 +46,9 @@ mod telling;
 pub(crate) mod term;
 mod usage;
 pub(crate) mod user;
+mod verification;
+mod verified;
+pub(crate) mod verify;
 mod waiting;
 
 use clap::Subcommand;
@@ -87,6 +90,7 @@ pub(crate) enum Command {
     SetReadonly(set_readonly::Args),
     RegistryGarbageCollect(registry_garbage_collect::Args),
     MigrateStorage(migrate_storage::Args),
+    Verify(verify::Args),
     CleanupPolicy(cleanup_policy::Args),
     Du(du::Args),
     User(user::Args),
@@ -122,6 +126,7 @@ pub(crate) fn run(command: Command, context: &Context) -> Result<Report, Failure
         Command::SetReadonly(args) => set_readonly::run(args, context),
         Command::RegistryGarbageCollect(args) => registry_garbage_collect::run(args, context),
         Command::MigrateStorage(args) => migrate_storage::run(args, context),
+        Command::Verify(args) => verify::run(&args, context),
         Command::CleanupPolicy(args) => cleanup_policy::run(args, context),
         Command::Du(args) => du::run(&args, context),
         Command::User(args) => user::run(args, context),

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use clap::Subcommand;
 use registry::{Config, config::Parsed};
 
-use super::{Context, cleanup_tags, garbage_collect, migration, usage};
+use super::{Context, cleanup_tags, garbage_collect, migration, usage, verification};
 use crate::{
     exit::Failure,
     output::{Printer, Report},
@@ -51,6 +51,8 @@ Examples:
     Migrate(migration::Args),
     #[command(hide = true)]
     Usage(usage::Args),
+    #[command(hide = true)]
+    Verify(verification::Args),
 }
 
 pub(crate) fn run(args: Args, context: &Context) -> Result<Report, Failure> {
@@ -75,6 +77,10 @@ pub(crate) fn run(args: Args, context: &Context) -> Result<Report, Failure> {
         Command::Usage(mut args) => {
             let (_, parsed) = load(args.config.take(), context)?;
             usage::run(&args, &parsed.config, context)
+        }
+        Command::Verify(mut args) => {
+            let (_, parsed) = load(args.config.take(), context)?;
+            verification::run(&parsed.config, context)
         }
     }
 }

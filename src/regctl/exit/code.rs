@@ -10,6 +10,7 @@ use registry::{
     changes::Error as ChangesError,
     collect::{Error as CollectError, LineError},
     migrate::Error as MigrateError,
+    verify::MenderError,
 };
 
 use super::{Exit, Failure};
@@ -50,6 +51,8 @@ impl Failure {
             Self::Events(error) => events_exit(error),
             Self::Collect(error) => collect_exit(error),
             Self::Migrate(error) => migrate_exit(error),
+            Self::Verify(error) => caused(error, Exit::Failed),
+            Self::Mend(error) => mend_exit(error),
             Self::Swap { .. } | Self::SamePlace { .. } => Exit::ConfigInvalid,
             Self::Unapplied(_) => Exit::Failed,
             Self::Switch(error) => caused(error, Exit::Failed),
@@ -300,6 +303,14 @@ fn migrate_exit(error: &MigrateError) -> Exit {
     match error {
         MigrateError::Busy(..) => Exit::Locked,
         _ => caused(error, Exit::Failed),
+    }
+}
+
+fn mend_exit(error: &MenderError) -> Exit {
+    match error {
+        MenderError::Busy(_) => Exit::Locked,
+        MenderError::ReadOnly | MenderError::Line(LineError::Refused(_)) => Exit::Failed,
+        MenderError::Line(_) | MenderError::Storage(_) => caused(error, Exit::Failed),
     }
 }
 

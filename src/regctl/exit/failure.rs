@@ -3,7 +3,10 @@
 use std::{io, path::PathBuf};
 
 use registry::{
-    changes::Error as ChangesError, collect::Error as CollectError, migrate::Error as MigrateError,
+    changes::Error as ChangesError,
+    collect::Error as CollectError,
+    migrate::Error as MigrateError,
+    verify::{Error as VerifyError, MenderError, StateError},
 };
 
 use crate::{
@@ -94,6 +97,10 @@ pub(crate) enum Failure {
     Collect(CollectError),
     /// There is no migration.
     Migrate(MigrateError),
+    /// Nothing is known of the storage.
+    Verify(VerifyError),
+    /// Nothing is repaired.
+    Mend(MenderError),
     /// The storage of `instance.toml` is not replaced by another one.
     Swap {
         path: PathBuf,
@@ -290,6 +297,24 @@ impl From<AskError> for Failure {
 impl From<MigrateError> for Failure {
     fn from(error: MigrateError) -> Self {
         Self::Migrate(error)
+    }
+}
+
+impl From<VerifyError> for Failure {
+    fn from(error: VerifyError) -> Self {
+        Self::Verify(error)
+    }
+}
+
+impl From<StateError> for Failure {
+    fn from(error: StateError) -> Self {
+        Self::Verify(error.into())
+    }
+}
+
+impl From<MenderError> for Failure {
+    fn from(error: MenderError) -> Self {
+        Self::Mend(error)
     }
 }
 

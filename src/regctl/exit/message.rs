@@ -51,6 +51,8 @@ impl fmt::Display for Failure {
             Self::Events(error) => chain(f, error),
             Self::Collect(error) => chain(f, error),
             Self::Migrate(error) => chain(f, error),
+            Self::Verify(error) => chain(f, error),
+            Self::Mend(error) => chain(f, error),
             Self::Switch(error) => chain(f, error),
             Self::Swap { path, error } => {
                 write!(f, "`{}`: ", path.display())?;

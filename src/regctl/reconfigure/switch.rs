@@ -16,7 +16,7 @@ use super::{
 };
 use crate::{
     config::load,
-    state::{Layout, Lock, lock, lock::Held},
+    state::{Folder, Layout, Lock, lock, lock::Held},
     sys::{fs, managed},
 };
 
@@ -93,6 +93,23 @@ impl Candidate {
             let access = self.desired.access_of(&own);
             folders.push(FolderChange { path: own.path, old: None, access });
         }
+        Ok(apply::apply(layout, &Plan { folders, ..Plan::default() })?)
+    }
+
+    /// Makes a folder of the registry's account, unless it is there.
+    pub(crate) fn make_folder(
+        &self,
+        layout: &Layout,
+        own: Folder,
+        claim: Claim<'_>,
+    ) -> Result<(), Error> {
+        if own.path.exists() {
+            return Ok(());
+        }
+        let _lock = Lock::Instance.acquire(layout, claim.command, claim.patience, |_| {})?;
+        apply::complete(layout)?;
+        let access = self.desired.access_of(&own);
+        let folders = vec![FolderChange { path: own.path, old: None, access }];
         Ok(apply::apply(layout, &Plan { folders, ..Plan::default() })?)
     }
 

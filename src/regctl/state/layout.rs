@@ -68,6 +68,11 @@ impl Layout {
         self.root.join("var/opt/regctl/registry/migration")
     }
 
+    /// What a verification writes down, in a folder of the registry's account.
+    pub(crate) fn verification(&self) -> PathBuf {
+        self.root.join("var/opt/regctl/registry/verification")
+    }
+
     /// The certificate that verifies GitLab's tokens.
     pub(crate) fn token_crt(&self) -> PathBuf {
         self.root.join("var/opt/regctl/registry/token.crt")
@@ -278,6 +283,11 @@ impl Layout {
     pub(crate) fn migration_folder(&self) -> Folder {
         let is_kept_right = false;
         Folder { path: self.migration(), mode: 0o700, owner: Owner::Service, is_kept_right }
+    }
+
+    /// The folder of a verification; it is made for the first one.
+    pub(crate) fn verification_folder(&self) -> Folder {
+        Folder { path: self.verification(), ..self.migration_folder() }
     }
 
     /// Creates the folders that are missing. What exists keeps its mode.

@@ -22,6 +22,7 @@ use crate::{
     config::parse_duration,
     control::{Control, ReloadError, Reloader},
     events::CommandError,
+    verify,
 };
 
 /// Longer than any body that is sent here.
@@ -60,6 +61,15 @@ pub(super) async fn answer(
                 Method::POST => {
                     let changed = change(reloader.control(), request.into_body()).await;
                     changed.unwrap_or_else(|error| error)
+                }
+                _ => wrong_method("POST"),
+            });
+        }
+        verify::PATH => {
+            return Ok(match *request.method() {
+                Method::POST => {
+                    let mended = mend(reloader.control(), request.into_body()).await;
+                    mended.unwrap_or_else(|error| error)
                 }
                 _ => wrong_method("POST"),
             });
@@ -157,6 +167,18 @@ async fn change(control: &Control, body: Incoming) -> Result<Answer, Answer> {
     match control.change(changes).await {
         Ok(changed) => Ok(document(StatusCode::OK, &BatchAnswer::of(changed))),
         Err(error) => Err(failed(StatusCode::CONFLICT, error.to_string())),
+    }
+}
+
+async fn mend(control: &Control, body: Incoming) -> Result<Answer, Answer> {
+    let bytes = receive_up_to(COLLECTION_BYTES, body).await?;
+    let batch: verify::Batch = serde_json::from_slice(&bytes).map_err(|error| {
+        let error = format!("the body is not what it should be: {error}");
+        failed(StatusCode::BAD_REQUEST, error)
+    })?;
+    match control.mend(batch.repairs).await {
+        Some(mended) => Ok(document(StatusCode::OK, &verify::BatchAnswer::of(mended))),
+        None => Err(failed(StatusCode::CONFLICT, verify::MenderError::ReadOnly.to_string())),
     }
 }
 

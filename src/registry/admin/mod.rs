@@ -97,6 +97,26 @@
 //! {"schema": 1, "answers": ["done", "moved"]}
 //! ```
 //!
+//! `POST /v1/repairs` makes repairs, each only if it is still needed and still proved when the registry looks at it under its locks.
+//! `begin` makes a quarantine, to which `quarantine` moves a blob whose bytes are not what its name says:
+//!
+//! ```json
+//! {"repairs": [{"kind": "folders", "repository": "a/b"},
+//!   {"kind": "tag-index", "repository": "a/b", "tag": "v1", "digest": "sha256:…"},
+//!   {"kind": "tag", "repository": "a/b", "tag": "v1", "digest": "sha256:…"},
+//!   {"kind": "revision", "repository": "a/b", "digest": "sha256:…"},
+//!   {"kind": "layer", "repository": "a/b", "digest": "sha256:…", "manifest": "sha256:…"},
+//!   {"kind": "dangling", "repository": "a/b", "digest": "sha256:…"},
+//!   {"kind": "begin", "run": "20261123T025500Z-0a1b2c3d", "index": "…"},
+//!   {"kind": "quarantine", "digest": "sha256:…", "run": "20261123T025500Z-0a1b2c3d"}]}
+//! ```
+//!
+//! It answers 200, in the order of the repairs, with `done`, `unneeded`, or `failed` and why; 409 while the registry is read-only:
+//!
+//! ```json
+//! {"schema": 1, "answers": [{"outcome": "done"}, {"outcome": "failed", "reason": "…"}]}
+//! ```
+//!
 //! Other errors have only `error`: 400 for a body that cannot be read, 404 for an unknown path, 405 for a wrong
 //! method, 408 for a body that does not come, 413 for one that is too long.
 

@@ -11,7 +11,7 @@ use serde::{Serialize, de::DeserializeOwned};
 use storage::{Disposal, Item, Removed};
 
 use super::{
-    wire::{Humming, PATIENCE, Wire},
+    wire::{Humming, Wire},
     words::{
         Begin, Begun, ItemText, Promised, PromisedAnswer, Remove, RemovedAnswer, Step, Wanted,
         meaning,
@@ -35,8 +35,8 @@ pub enum LineError {
     #[error("the running registry cannot be asked")]
     Socket(#[source] io::Error),
     /// It does not answer in time.
-    #[error("the running registry has not answered for {} s", PATIENCE.as_secs())]
-    Silent,
+    #[error("the running registry has not answered for {} s", .0.as_secs())]
+    Silent(Duration),
     /// It refuses, and says why.
     #[error("{0}")]
     Refused(String),

@@ -47,6 +47,7 @@ pub use mark::{Beside, Untagged};
 pub use note::{Note, Notes};
 pub use plan::{Counts, Empty, FoundCounts, Plan, Step};
 pub use progress::{Phase, Progress};
+pub(crate) use quarantine::index as quarantine_index;
 pub use quarantine::{Expired, Quarantine};
 use served::Served;
 pub use storage::{Access, Disposal, Item, Restored, RunId, RunIdError};

@@ -42,6 +42,13 @@ pub(crate) async fn begin<S: Bulk>(
     now: SystemTime,
     age: Duration,
 ) -> Result<RunId, Error> {
+    let (run, index) = index(now, age);
+    store.begin_quarantine(&run, Bytes::from(index)).await?;
+    Ok(run)
+}
+
+/// The name of a run that begins now, and what its quarantine is to say of it.
+pub(crate) fn index(now: SystemTime, age: Duration) -> (RunId, String) {
     let begun = OffsetDateTime::from(now);
     let time =
         UtcDateTime::from(now).format(NAME).expect("a time of this century has all its parts");
@@ -55,9 +62,8 @@ pub(crate) async fn begin<S: Bulk>(
         // For as long as there are dates.
         expires: expires.unwrap_or(time::PrimitiveDateTime::MAX.assume_utc()),
     };
-    let index = serde_json::to_vec(&index).expect("three strings");
-    store.begin_quarantine(&run, Bytes::from(index)).await?;
-    Ok(run)
+    let index = serde_json::to_string(&index).expect("three strings");
+    (run, index)
 }
 
 /// Empties the quarantines whose time is over.

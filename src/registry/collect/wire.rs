@@ -18,7 +18,7 @@ use tokio::{
 use super::line::LineError;
 
 /// How long the registry may take for a batch: it waits for pushes that are about to end.
-pub(super) const PATIENCE: Duration = Duration::from_secs(120);
+const PATIENCE: Duration = Duration::from_secs(120);
 
 /// A registry closes a connection on which nothing is asked for longer than this, three times over.
 const SILENCE: Duration = Duration::from_secs(3);
@@ -50,6 +50,15 @@ impl Wire {
         path: &str,
         question: &Q,
     ) -> Result<A, LineError> {
+        self.ask_within(PATIENCE, path, question).await
+    }
+
+    async fn ask_within<Q: Serialize, A: DeserializeOwned>(
+        &mut self,
+        patience: Duration,
+        path: &str,
+        question: &Q,
+    ) -> Result<A, LineError> {
         let text = serde_json::to_vec(question).expect("texts and lists are always JSON");
         let request = Request::post(path).header(HOST, "registry").body(Full::from(text));
         let request = request.expect("a path and a host are a request");
@@ -61,7 +70,8 @@ impl Wire {
             let body = body.map_err(|error| LineError::Socket(io::Error::other(error)))?;
             Ok((status, body.to_bytes()))
         };
-        let (status, body) = timeout(PATIENCE, asked).await.map_err(|_| LineError::Silent)??;
+        let (status, body) =
+            timeout(patience, asked).await.map_err(|_| LineError::Silent(patience))??;
         match (status, serde_json::from_slice(&body)) {
             (StatusCode::OK, Ok(answer)) => Ok(answer),
             (StatusCode::CONFLICT, _) => Err(LineError::Refused(reason(&body))),
@@ -107,6 +117,16 @@ impl Humming {
         question: &Q,
     ) -> Result<A, LineError> {
         self.wire.lock().await.ask(path, question).await
+    }
+
+    /// The same with what takes its time.
+    pub(crate) async fn ask_within<Q: Serialize, A: DeserializeOwned>(
+        &self,
+        patience: Duration,
+        path: &str,
+        question: &Q,
+    ) -> Result<A, LineError> {
+        self.wire.lock().await.ask_within(patience, path, question).await
     }
 }
 

@@ -10,7 +10,7 @@ use storage::{Driver, Key, Kind, Staged};
 use super::{Content, Error};
 
 /// `sha512:` and 128 hex digits are 135 bytes.
-const LINK_BYTES: usize = 160;
+pub(super) const LINK_BYTES: usize = 160;
 
 impl Content {
     /// The digest in a link; none if there is no link, or none that can be read as one.

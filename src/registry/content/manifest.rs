@@ -13,7 +13,7 @@ use super::{
 use crate::config::Children;
 
 /// The largest manifest that is read; more than any that is accepted, for what others have stored.
-const MANIFEST_BYTES: usize = 16 * 1024 * 1024;
+pub(super) const MANIFEST_BYTES: usize = 16 * 1024 * 1024;
 
 /// How often a tag is read again that moves while it is followed.
 const TAG_READS: usize = 4;

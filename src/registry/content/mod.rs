@@ -17,6 +17,7 @@ mod link;
 mod lists;
 mod locks;
 mod manifest;
+mod mend;
 mod presence;
 mod purge;
 mod recent;
@@ -48,6 +49,7 @@ pub(crate) use error::{BodyError, Error};
 pub(crate) use kept::Question;
 pub(crate) use leases::Held;
 pub(crate) use manifest::{Needs, Push, Pushed, StoredManifest};
+pub(crate) use mend::{Mend, Mended, leads_right};
 pub(crate) use purge::{Purge, before};
 pub(crate) use referrers::{Listing, read as read_referrers};
 pub(crate) use storage::{

@@ -20,13 +20,14 @@ use crate::{
     changes::{self, Change, Changed, Error as ChangesError},
     collect::words::Wanted,
     config::{self, Config, UploadPurging},
-    content::{Collection, Content, NotBegun, Quiet},
+    content::{Collection, Content, Mend, Mended, NotBegun, Quiet},
     events::{CommandError, EndpointStatistics, Events, Wish},
     health::Health,
     log,
     redis::{Numbers, Redis},
     statistics::{Counters, Statistics},
     tls::Tls,
+    verify,
 };
 
 pub use compare::Reloaded;
@@ -257,6 +258,11 @@ impl Control {
     /// Makes changes to tags; the answers stand in their order.
     pub(crate) async fn change(&self, changes: Vec<Change>) -> Result<Vec<Changed>, ChangesError> {
         changes::apply(&self.shared.content, &self.shared.events, changes).await
+    }
+
+    /// Makes repairs; the answers stand in their order. None: the registry is read-only.
+    pub(crate) async fn mend(&self, repairs: Vec<Mend>) -> Option<Vec<Mended>> {
+        verify::mend(&self.shared.content, repairs).await
     }
 
     /// Begins a collection beside the registry.

@@ -27,7 +27,7 @@ impl Pace {
     }
 
     /// Waits for as long as these bytes take.
-    pub(super) async fn take(&self, bytes: u64) {
+    pub(crate) async fn take(&self, bytes: u64) {
         let Some(rate) = self.bytes_a_second else { return };
         #[expect(clippy::cast_precision_loss, reason = "a microsecond in a day does not matter")]
         let time = Duration::from_secs_f64(bytes as f64 / rate.get() as f64);

@@ -26,6 +26,7 @@ mod redirect;
 mod redis;
 mod redis_server;
 mod referrers;
+mod repairs;
 mod schema1;
 mod sendfile;
 mod sending;
