@@ -243,7 +243,7 @@ mod tests {
         }
         // A file where the folder should be, in a repository that comes first.
         std::fs::create_dir_all(repositories.join("a/_manifests")).unwrap();
-        std::fs::write(repositories.join("a/_uploads"), "no folder").unwrap();
+        std::fs::File::create(repositories.join("a/_uploads")).unwrap();
         let now = content.purge_uploads(before(Duration::from_secs(60)), Purge::Remove).await;
         assert_eq!(now.unwrap().ended, 0);
         let later = SystemTime::now() + Duration::from_secs(3600);

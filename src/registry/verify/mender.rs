@@ -58,7 +58,8 @@ impl Mender {
     /// One does, or the storage cannot be opened.
     pub async fn alone(config: &Config) -> Result<Self, MenderError> {
         let driver = &config.storage.driver;
-        let content = Content::open(driver, config.lease, None).map_err(MenderError::Storage)?;
+        let content = Content::open(driver, config.lease, config.storage.tag_reads, None)
+            .map_err(MenderError::Storage)?;
         let alone = content.alone().await.map_err(|error| match error.kind() {
             StorageKind::Busy | StorageKind::Denied => MenderError::Busy(Box::new(error)),
             _ => MenderError::Storage(error),
