@@ -54,7 +54,7 @@ async fn a_collection_of_another_store_is_refused() {
 async fn begin(running: &Running) -> Line {
     let until = Instant::now() + Duration::from_secs(15);
     while Instant::now() < until {
-        match ask(&running).await {
+        match ask(running).await {
             Ok(beside) => return beside,
             Err(LineError::Refused(reason)) => {
                 let is_passing = reason.contains("has been up") || reason.contains("another");
