@@ -31,6 +31,19 @@ impl fmt::Display for Config {
     }
 }
 
+impl Config {
+    /// The same, with the endpoint of a bucket: its name alone may be that of another store's.
+    #[must_use]
+    pub fn place(&self) -> String {
+        match self {
+            Self::S3(S3Config { endpoint: Some(endpoint), .. }) => {
+                format!("{self} at `{endpoint}`")
+            }
+            Self::Filesystem(_) | Self::InMemory | Self::S3(_) => self.to_string(),
+        }
+    }
+}
+
 /// The options of `filesystem`.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Filesystem {

@@ -5,7 +5,7 @@ use std::{
     time::Duration,
 };
 
-use registry::{Config, collect::RunId};
+use registry::{Config, collect::RunId, migrate::are_apart};
 
 use super::{
     Context,
@@ -243,9 +243,11 @@ fn config(named: Option<&PathBuf>, layout: &Layout) -> Result<PathBuf, Failure> 
     let storage = read(&own)?.config.storage.driver;
     let Some(named) = named.filter(|named| **named != own) else { return Ok(own) };
     let other = read(named)?.config.storage.driver;
-    if other.to_string() == storage.to_string() {
+    // Two buckets of one name are called the same.
+    if other.to_string() == storage.to_string() && !are_apart(&other, &storage) {
         return Ok(named.clone());
     }
+    let (other, storage) = (other.place(), storage.place());
     Err(Failure::Usage(format!(
         "`{named}` has the storage {other}, and the registry of this instance {storage}: stop whoever serves that one, \
          and use `regctl registry garbage-collect {named}`",

@@ -6,7 +6,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use registry::config::Parsed;
+use registry::{config::Parsed, migrate::are_apart};
 
 use crate::{
     config::{Instance, instance::Driver},
@@ -110,8 +110,10 @@ pub(super) fn moved(
     registry: &Parsed,
 ) -> Result<Option<(String, String)>, Box<Error>> {
     let Some(old) = rendered(layout, instance)? else { return Ok(None) };
-    let [old, new] = [&old, registry].map(|parsed| parsed.config.storage.driver.to_string());
-    Ok(Some((old, new)).filter(|(old, new)| old != new))
+    let [old, new] = [&old, registry].map(|parsed| &parsed.config.storage.driver);
+    // Two buckets of one name are called the same.
+    let is_moved = old.to_string() != new.to_string() || are_apart(old, new);
+    Ok(is_moved.then(|| (old.place(), new.place())))
 }
 
 /// Reads the `config.yml` that is in place; what somebody has spoiled names no storage.

@@ -44,6 +44,17 @@ fn it_serves_the_bucket_and_collects_it_as_a_folder() {
         let said = format!("{}{}", ran.stdout, ran.stderr);
         assert!(!said.contains(Seaweed::SECRET_KEY), "{command:?}: {said}");
     }
+    // A bucket of the same name in another store is not this one.
+    let (own, other) = (Seaweed::shared().endpoint("http"), "http://127.0.0.1:1");
+    let config = site.world.read("var/opt/regctl/registry/config.yml");
+    let elsewhere = site.world.path("elsewhere.yml");
+    fs::write(&elsewhere, config.replace(&own, other)).unwrap();
+    let ran = site.run(&["registry-garbage-collect", elsewhere.to_str().unwrap()]);
+    assert_eq!(ran.exit, 2, "{ran:?}");
+    for words in [format!("at `{own}`"), format!("at `{other}`")] {
+        assert!(ran.stderr.contains(&words), "{words}: {ran:?}");
+    }
+    assert_eq!(bucket.names("blobs/").len(), 1);
     // Others may push to a bucket, so it is not collected beside them.
     let ran = site.run(&["registry-garbage-collect", "--online"]);
     assert_eq!(ran.exit, 1, "{ran:?}");
