@@ -22,6 +22,9 @@ pub(super) struct Collected {
     #[serde(skip_serializing_if = "Option::is_none")]
     removed: Option<Counts>,
     kept_for_doubt: Counts,
+    /// What was eligible and is not among `removed`, nor failed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    stays: Option<Stays>,
     notes: Vec<Note>,
     /// How many there are; at most a thousand are listed.
     notes_total: u64,
@@ -30,6 +33,61 @@ pub(super) struct Collected {
     failed: u64,
     #[serde(skip)]
     needs_a_look: bool,
+}
+
+/// What was to go and did not, without a failure: how many objects.
+#[derive(Debug, Serialize)]
+struct Stays {
+    /// Somebody was told of them meanwhile, they were written lately, or belong to what was.
+    promised: u64,
+    /// Something else had removed them.
+    vanished: u64,
+    /// Repositories that hold something else.
+    occupied: u64,
+    /// The step after which it was given up, since what comes later could be needed by what did not go.
+    stopped_after: Option<Step>,
+}
+
+impl Stays {
+    fn of(swept: &Swept) -> Self {
+        let Swept { vanished, kept, occupied, stopped, .. } = *swept;
+        Self { promised: kept, vanished, occupied, stopped_after: stopped }
+    }
+}
+
+impl fmt::Display for Stays {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { promised, vanished, occupied, stopped_after } = self;
+        for (count, what) in [
+            (promised, "stay: somebody was told of them meanwhile, or they were written lately"),
+            (vanished, "were gone before their turn"),
+            (occupied, "stay: repositories that hold something else"),
+        ] {
+            if *count > 0 {
+                writeln!(f, "{count} of what was eligible {what}")?;
+            }
+        }
+        match stopped_after {
+            None => Ok(()),
+            Some(step) => writeln!(
+                f,
+                "given up after the {}: what comes later could be needed by what did not go",
+                name(*step)
+            ),
+        }
+    }
+}
+
+fn name(step: Step) -> &'static str {
+    match step {
+        Step::Tags => "tags of referrers",
+        Step::TagIndexes => "histories of tags",
+        Step::Revisions => "manifests",
+        Step::Layers => "links to blobs",
+        Step::Blobs => "blobs",
+        Step::Folders => "empty folders",
+        Step::Repositories => "repositories",
+    }
 }
 
 /// Something that goes.
@@ -52,6 +110,7 @@ impl Collected {
             eligible: plan.counts(),
             removed: swept.map(|swept| swept.removed),
             kept_for_doubt: plan.kept(),
+            stays: swept.map(Stays::of),
             notes: notes.listed().to_vec(),
             notes_total: notes.total(),
             failures: swept.map_or(Vec::new(), |swept| swept.failures.clone()),
@@ -151,6 +210,9 @@ impl fmt::Display for Collected {
         let bytes = size(gone.bytes);
         table.row(&["bytes".to_owned(), String::new(), bytes, String::new()]);
         table.fmt(f)?;
+        if let Some(stays) = &self.stays {
+            stays.fmt(f)?;
+        }
         match &self.run {
             None => Ok(()),
             Some(run) => writeln!(

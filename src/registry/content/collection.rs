@@ -30,9 +30,12 @@ pub(crate) struct Collection {
     _only: Only,
 }
 
-/// Lets the next collection begin when dropped, and has others forget what went.
+/// Lets the next collection begin when dropped, and has others forget what went, if this one has begun.
 #[derive(Debug)]
-struct Only(Content);
+struct Only {
+    content: Content,
+    has_begun: bool,
+}
 
 /// How objects are removed.
 #[derive(Clone, Debug)]
@@ -106,8 +109,9 @@ impl Content {
             return Err(NotBegun::Another);
         }
         self.shared.leases.keep();
-        let only = Only(self.clone());
+        let mut only = Only { content: self.clone(), has_begun: false };
         let alone = store.exclude_others().map_err(NotBegun::Shared)?;
+        only.has_begun = true;
         self.shared.collections.begins();
         Ok(Collection { content: self.clone(), _alone: alone, _only: only })
     }
@@ -205,10 +209,10 @@ impl Writing {
 impl Drop for Only {
     fn drop(&mut self) {
         // Blobs have no repository by which they could be named.
-        if let Some(redis) = self.0.redis() {
+        if let Some(redis) = self.content.redis().filter(|_| self.has_begun) {
             redis.forget_all();
         }
-        self.0.shared.leases.let_go();
-        self.0.shared.is_collected.store(false, Ordering::Release);
+        self.content.shared.leases.let_go();
+        self.content.shared.is_collected.store(false, Ordering::Release);
     }
 }

@@ -62,6 +62,7 @@ fn pushes_and_pulls_go_on_meanwhile_and_what_is_promised_stays() {
     assert_eq!(exit, 0, "{said}");
     let blobs = site.instance.store().blobs();
     assert!(blobs.contains(&digest(site.garbage())), "{said}");
+    assert!(said.contains(" of what was eligible stay: somebody was told of them"), "{said}");
     assert_eq!(pusher.get(&target).unwrap().status, 200);
     // Promises end.
     eventually("it goes", || {

@@ -57,14 +57,19 @@ impl Lasting {
         !working(site).iter().any(|process| process.pid == self.worker.pid)
     }
 
-    /// Reads all it says, and waits for its end; returns the exit code, or 128 and the signal, and what it said to people.
+    /// Reads all it says, and waits for its end; returns the exit code, or 128 and the signal, and all that it said.
     pub(super) fn finish(self) -> (i32, String) {
         let Self { mut command, mut said, worker: _ } = self;
-        let reader = thread::spawn(move || said.read_to_end(&mut Vec::new()).unwrap());
+        let reader = thread::spawn(move || {
+            let mut listed = Vec::new();
+            said.read_to_end(&mut listed).unwrap();
+            // What the pipe was filled with stands before it.
+            String::from_utf8_lossy(&listed).into_owned()
+        });
         let mut text = String::new();
         command.stderr.take().unwrap().read_to_string(&mut text).unwrap();
         let status = command.wait().unwrap();
-        reader.join().unwrap();
+        text.push_str(&reader.join().unwrap());
         (status.code().unwrap_or_else(|| 128 + status.signal().unwrap()), text)
     }
 }
