@@ -61,7 +61,7 @@ impl Collected {
                 let bucket = S3::open(options)?;
                 // Says what is wrong with the bucket or the credentials before anything is written.
                 bucket.holds_any().await?;
-                Ok(Some(Self::S3(bucket.claimed(Access::Alone).await?)))
+                Ok(Some(Self::S3(bucket.claimed_to_fill().await?)))
             }
             Config::InMemory => Ok(None),
             #[cfg(not(feature = "s3"))]

@@ -219,20 +219,25 @@ pub(crate) fn before(age: Duration) -> SystemTime {
 mod tests {
     use super::*;
 
+    /// On a folder that goes with the test.
+    fn content() -> (tempfile::TempDir, Content) {
+        let scratch = tempfile::tempdir().unwrap();
+        let options = storage::FilesystemConfig {
+            root_directory: scratch.path().to_owned(),
+            max_threads: 25,
+        };
+        let storage = storage::Config::Filesystem(options);
+        let content = Content::open(&storage, Duration::ZERO, None, None).unwrap();
+        (scratch, content)
+    }
+
     async fn sessions(content: &Content, name: &RepositoryName) -> usize {
         content.backend().list(Folder::Uploads(name)).await.unwrap_or_default().len()
     }
 
     #[tokio::test]
     async fn half_a_session_goes_too_and_a_folder_that_cannot_be_read_keeps_no_other() {
-        let scratch = tempfile::tempdir().unwrap();
-        let options = storage::FilesystemConfig {
-            root_directory: scratch.path().to_owned(),
-            max_threads: 25,
-        };
-        let content =
-            Content::open(&storage::Config::Filesystem(options), Duration::ZERO, None, None)
-                .unwrap();
+        let (scratch, content) = content();
         let name: RepositoryName = "group/app".parse().unwrap();
         let writing = content.begin_write().unwrap();
         let repositories = scratch.path().join("docker/registry/v2/repositories");
@@ -254,14 +259,7 @@ mod tests {
 
     #[tokio::test]
     async fn only_what_is_old_and_free_is_purged() {
-        let scratch = tempfile::tempdir().unwrap();
-        let options = storage::FilesystemConfig {
-            root_directory: scratch.path().to_owned(),
-            max_threads: 25,
-        };
-        let content =
-            Content::open(&storage::Config::Filesystem(options), Duration::ZERO, None, None)
-                .unwrap();
+        let (_scratch, content) = content();
         let name: RepositoryName = "group/app".parse().unwrap();
         let writing = content.begin_write().unwrap();
         let given_up = writing.begin_upload(&name).await.unwrap();

@@ -42,12 +42,14 @@ pub(super) enum Using {
     Reads,
     /// It removes what nothing needs, and nobody may write meanwhile.
     Collects,
-    /// It changes it, and nobody else may even serve it.
+    /// It removes from it, and nobody else may even serve it.
     Alone,
+    /// It copies a registry into it, and nobody else may even serve it.
+    Fills,
 }
 
 impl Using {
-    const ALL: [Self; 4] = [Self::Writes, Self::Reads, Self::Collects, Self::Alone];
+    const ALL: [Self; 5] = [Self::Writes, Self::Reads, Self::Collects, Self::Alone, Self::Fills];
 
     fn as_str(self) -> &'static str {
         match self {
@@ -55,16 +57,22 @@ impl Using {
             Self::Reads => "reads",
             Self::Collects => "collects",
             Self::Alone => "alone",
+            Self::Fills => "fills",
         }
+    }
+
+    /// Whether who does this deletes what somebody may push again.
+    pub(super) fn deletes(self) -> bool {
+        matches!(self, Self::Collects | Self::Alone)
     }
 
     /// Whether who does this has to keep away while somebody else does that.
     pub(super) fn yields_to(self, other: Self) -> bool {
         match self {
-            Self::Writes => matches!(other, Self::Collects | Self::Alone),
+            Self::Writes => matches!(other, Self::Collects | Self::Alone | Self::Fills),
             Self::Reads => false,
             Self::Collects => other != Self::Reads,
-            Self::Alone => true,
+            Self::Alone | Self::Fills => true,
         }
     }
 }
@@ -158,6 +166,7 @@ impl fmt::Display for Holder {
             Using::Reads => "a read-only registry serves it",
             Using::Collects => "a collection of a read-only registry is at work",
             Using::Alone => "a collection or another change is at work",
+            Using::Fills => "a registry is copied into it",
         };
         let since = i64::try_from(*since).unwrap_or_default();
         let since = DateTime::from_secs(since).fmt(DateTimeFormat::DateTime).unwrap_or_default();

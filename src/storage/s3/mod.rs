@@ -117,6 +117,15 @@ impl S3 {
         Ok(self)
     }
 
+    /// The bucket, to copy a registry into it.
+    ///
+    /// # Errors
+    /// [`Kind::Busy`] while somebody else uses it.
+    pub(crate) async fn claimed_to_fill(mut self) -> Result<Self, Error> {
+        self.claim = Some(Arc::new(boxed(Claim::take(&self.store, Using::Fills)).await?));
+        Ok(self)
+    }
+
     /// Lets others use the bucket again.
     pub(crate) async fn release(&self) {
         if let Some(claim) = &self.claim {

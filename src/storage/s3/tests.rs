@@ -295,6 +295,40 @@ async fn a_lease_is_believed_in_for_two_and_a_half_minutes_by_the_clock_of_the_s
     assert!(s3.store.in_the_way(id, alone).await.unwrap().is_none());
 }
 
+/// The lease of a process of this machine that has ended.
+fn lease_of_the_dead(using: &str) -> Answer {
+    let text =
+        String::from_utf8(super::holder::Holder::this(super::Using::Alone).to_bytes().into());
+    let mut child = std::process::Command::new("true").spawn().unwrap();
+    let pid = format!("pid {}\n", child.id());
+    child.wait().unwrap();
+    let text = text.unwrap().replace(&format!("pid {}\n", std::process::id()), &pid);
+    let text = text.replace("using alone", &format!("using {using}"));
+    ("200 OK", length(text.len()), text.leak())
+}
+
+#[tokio::test]
+async fn the_last_deletes_of_a_collection_that_was_killed_are_waited_for_by_who_takes_pushes() {
+    use super::Using::{Alone, Writes};
+    let id = crate::UploadId::random();
+    let ours = id.to_string();
+    for (using, dead, age, is_in_the_way) in [
+        (Writes, "alone", 44, true),
+        (Writes, "collects", 0, true),
+        (Writes, "alone", 45, false),
+        // It has copied, or served: nothing that it may still do takes anything away.
+        (Writes, "fills", 0, false),
+        (Alone, "writes", 0, false),
+        // Who collects next promises nobody anything.
+        (Alone, "alone", 0, false),
+    ] {
+        let listed = leases(&[(&ours, 0), ("another", age)]);
+        let (s3, _asked) = answering(vec![listed, lease_of_the_dead(dead)]).await;
+        let found = s3.store.in_the_way(id, using).await.unwrap();
+        assert_eq!(found.is_some(), is_in_the_way, "{dead} {age}: {found:?}");
+    }
+}
+
 #[tokio::test]
 async fn where_ones_own_lease_is_not_listed_nobody_knows_of_others() {
     let (s3, _asked) = answering(vec![leases(&[("another", 300)])]).await;
