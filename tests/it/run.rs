@@ -33,7 +33,8 @@ listening on 127.0.0.1:{port}; Ctrl-C stops it
 "
     );
     assert_eq!(server.greeting, expected);
-    let answer = reqwest::blocking::get(format!("http://127.0.0.1:{port}/v2/")).unwrap();
+    let answer =
+        crate::support::client().get(format!("http://127.0.0.1:{port}/v2/")).send().unwrap();
     assert_eq!(answer.status(), 200);
     let ran = server.stop(Signal::SIGINT);
     assert_eq!(ran.exit, 0, "{}", ran.stderr);

@@ -207,7 +207,7 @@ fn debians_registry_lets_our_users_in() {
     assert_eq!(world.run(&["reconfigure"]).exit, 0);
     add(&world, "ann", "correct horse");
     let peer = Peer::rendered(&world);
-    let client = reqwest::blocking::Client::new();
+    let client = crate::support::client();
     let ask = |password| {
         client.get(peer.url("/v2/")).basic_auth("ann", Some(password)).send().unwrap().status()
     };
@@ -222,7 +222,7 @@ fn a_running_registry_lets_new_users_in_and_removed_ones_out() {
         "[registry]\nregistry_http_addr = \"127.0.0.1:{port}\"\n[registry.auth.htpasswd]\n"
     ));
     let _server = world.serve(&["run"]);
-    let client = reqwest::blocking::Client::new();
+    let client = crate::support::client();
     let ask = || {
         let request = client.get(format!("http://127.0.0.1:{port}/v2/"));
         request.basic_auth("ann", Some("correct horse")).send().unwrap().status().as_u16()

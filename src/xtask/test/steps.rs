@@ -43,6 +43,11 @@ fn steps(options: &Options) -> Vec<Step> {
             .with_variable("PROPTEST_CASES", FULL_CASES)
             .with_variable("REGCTL_TEST_FULL", "1"),
     };
+    // Where a log is cut, what a test says of its failure is worth more than where it was called from.
+    let test = match terminal::is_terminal() {
+        true => test,
+        false => test.with_variable("RUST_BACKTRACE", "0"),
+    };
     if options.filter.is_some() {
         return vec![test];
     }

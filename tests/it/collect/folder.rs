@@ -161,7 +161,7 @@ fn inside(top: &Path, path: &Path) -> String {
 
 fn look(peer: &Peer, repository: &str, what: &str, missing: &mut Vec<String>) {
     let url = peer.url(&format!("/v2/{repository}/{what}"));
-    let client = reqwest::blocking::Client::new();
+    let client = crate::support::client();
     let answer = client.get(url).header("Accept", IMAGE).header("Accept", INDEX).send().unwrap();
     if answer.status() != 200 {
         missing.push(format!("{repository}/{what}"));

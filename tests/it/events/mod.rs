@@ -238,7 +238,7 @@ fn debians_registry_takes_what_is_rendered() {
     let world = World::with(TOLD);
     assert_eq!(world.run(&["reconfigure"]).exit, 0);
     let peer = Peer::rendered(&world);
-    assert_eq!(reqwest::blocking::get(peer.url("/v2/")).unwrap().status(), 200);
+    assert_eq!(crate::support::client().get(peer.url("/v2/")).send().unwrap().status(), 200);
 }
 
 #[test]

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use crate::{
     api::fixture::Registry,
-    support::{Demo, Peer},
+    support::{Demo, Peer, client},
 };
 
 pub(crate) const MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
@@ -31,19 +31,19 @@ pub(crate) struct Wire {
 
 impl From<&Registry> for Wire {
     fn from(registry: &Registry) -> Self {
-        Self { port: registry.port(), client: Client::new() }
+        Self { port: registry.port(), client: client() }
     }
 }
 
 impl From<&Demo> for Wire {
     fn from(demo: &Demo) -> Self {
-        Self { port: demo.port(), client: Client::new() }
+        Self { port: demo.port(), client: client() }
     }
 }
 
 impl From<&Peer> for Wire {
     fn from(peer: &Peer) -> Self {
-        Self { port: peer.port(), client: Client::new() }
+        Self { port: peer.port(), client: client() }
     }
 }
 

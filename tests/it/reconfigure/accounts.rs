@@ -154,7 +154,7 @@ fn the_account_serves_what_reconfigure_wrote() {
     let service = ["setpriv", "--reuid", "registry", "--regid", "registry", "--init-groups"];
     let serve = ["regctl", "registry", "serve", "/var/opt/regctl/registry/config.yml"];
     let server = Server::start(host.command(&[&service[..], &serve].concat()), host.root());
-    let client = reqwest::blocking::Client::new();
+    let client = crate::support::client();
     let url = format!("http://127.0.0.1:{port}/v2/app/blobs/uploads/");
     let digest = "sha256:2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824";
     let begun = client.post(&url).send().unwrap();

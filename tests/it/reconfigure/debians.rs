@@ -43,7 +43,7 @@ fn debians_registry_starts_with_what_surrounds_ours() {
     ] {
         let world = applied(text);
         let peer = Peer::rendered(&world);
-        let answer = reqwest::blocking::get(peer.url("/v2/")).unwrap();
+        let answer = crate::support::client().get(peer.url("/v2/")).send().unwrap();
         assert_eq!(answer.status(), 200, "{text}");
     }
 }
@@ -54,7 +54,8 @@ fn debians_registry_is_ill_while_a_file_is_there() {
     let text = "[[registry.health.file]]\nfile = \"maintenance\"\ninterval = \"50ms\"\n";
     let world = applied(text);
     let peer = Peer::rendered(&world);
-    let status = || reqwest::blocking::get(peer.url("/v2/")).unwrap().status().as_u16();
+    let status =
+        || crate::support::client().get(peer.url("/v2/")).send().unwrap().status().as_u16();
     assert_eq!(status(), 200);
     fs::write(world.path("maintenance"), "").unwrap();
     eventually("it is ill", || status() == 503);
@@ -88,6 +89,6 @@ fn debians_registry_is_a_cache_where_ours_is() {
     let behind = Peer::start(folder.path());
     let world = applied(&format!("[registry.proxy]\nremoteurl = \"{}\"\n", behind.url("")));
     let peer = Peer::rendered(&world);
-    let answer = reqwest::blocking::get(peer.url("/v2/")).unwrap();
+    let answer = crate::support::client().get(peer.url("/v2/")).send().unwrap();
     assert_eq!(answer.status(), 200);
 }

@@ -191,7 +191,8 @@ fn a_fresh_host_has_the_unit_enabled_and_started_once() {
     let started = "enabled and started regctl.service\n";
     assert!(ran.exit == 0 && ran.stdout.contains(started), "{}{}", ran.stdout, ran.stderr);
     assert_eq!(host.told(), "daemon-reload\nenable --now regctl.service\n");
-    let answer = reqwest::blocking::get(format!("http://127.0.0.1:{port}/v2/")).unwrap();
+    let answer =
+        crate::support::client().get(format!("http://127.0.0.1:{port}/v2/")).send().unwrap();
     assert_eq!(answer.status(), 200);
     let ran = host.regctl(&["reconfigure"]);
     assert!(ran.stdout.contains("nothing to change\n"), "{}{}", ran.stdout, ran.stderr);

@@ -395,7 +395,7 @@ fn debians_registry_starts_with_every_way_in() {
     ] {
         let (world, _) = applied(text);
         let peer = Peer::rendered(&world);
-        let answer = reqwest::blocking::get(peer.url("/v2/")).unwrap();
+        let answer = crate::support::client().get(peer.url("/v2/")).send().unwrap();
         let said = answer.headers()["www-authenticate"].to_str().unwrap();
         assert_eq!((answer.status().as_u16(), said), (401, challenge));
     }

@@ -35,7 +35,7 @@ fn it_serves_the_bucket_and_collects_it_as_a_folder() {
     // Debian's takes what is rendered, and serves the same.
     let peer = Peer::rendered(&site.world);
     let digest = oci::Digest::of(oci::Algorithm::Sha256, b"nobody needs it");
-    let client = reqwest::blocking::Client::new();
+    let client = crate::support::client();
     let blob = expect(200, client.get(peer.url(&format!("/v2/app/blobs/{digest}"))));
     assert_eq!(blob.bytes().unwrap(), "nobody needs it");
     for command in [&["status"][..], &["check-config"], &["show-config"], &["diff-config"]] {

@@ -16,7 +16,7 @@ fn one_that_is_killed_is_replaced_and_no_later_line_is_lost() {
     let it = Supervised::start();
     let toml = it.world.read("etc/regctl/instance.toml");
     let address = toml.split('"').nth(1).unwrap();
-    let client = reqwest::blocking::Client::new();
+    let client = crate::support::client();
     let ask = |number: usize| {
         let url = format!("http://{address}/v2/line{number}x/tags/list");
         assert_eq!(client.get(url).send().unwrap().status(), 404);

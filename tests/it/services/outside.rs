@@ -77,7 +77,13 @@ fn status_names_the_check_that_fails_until_it_is_well_again() {
     let (world, port) =
         world("[[registry.health.file]]\nfile = \"maintenance\"\ninterval = \"50ms\"\n");
     let it = started(world);
-    let ping = || reqwest::blocking::get(format!("http://127.0.0.1:{port}/v2/")).unwrap().status();
+    let ping = || {
+        crate::support::client()
+            .get(format!("http://127.0.0.1:{port}/v2/"))
+            .send()
+            .unwrap()
+            .status()
+    };
     assert_eq!(ping(), 200);
     fs::write(it.world.path("maintenance"), "").unwrap();
     it.until("it is ill", || ping() == 503);
@@ -96,7 +102,7 @@ fn status_names_the_check_that_fails_until_it_is_well_again() {
 fn the_access_log_is_gitlabs_json_when_asked_for() {
     let (world, port) = world("[registry.log.accesslog]\nformatter = \"json\"\n");
     let it = started(world);
-    let answer = Client::new()
+    let answer = crate::support::client()
         .get(format!("http://127.0.0.1:{port}/v2/a/tags/list?n=7"))
         .header("User-Agent", "tester/1 \"quoted\"")
         .header("Referer", "https://gitlab.example.com/a")

@@ -101,7 +101,7 @@ fn workers_end_with_a_master_of_nginx_that_is_killed_and_the_next_one_listens() 
     let ran = instance.run(&["start", "nginx"]);
     assert_eq!(ran.exit, 0, "{ran:?}");
     let url = format!("http://localhost:{port}/v2/");
-    assert_eq!(reqwest::blocking::get(url).unwrap().status(), 200);
+    assert_eq!(crate::support::client().get(url).send().unwrap().status(), 200);
     assert_eq!(pid(&instance.registry()), registry);
     assert_eq!(instance.service("nginx")["last_end"]["how"], "signal KILL");
 }

@@ -17,7 +17,7 @@ use serde_json::Value;
 pub(crate) const HOST: &str = "registry.test";
 
 /// A server that says nothing for so long hangs.
-const PATIENCE: Duration = Duration::from_secs(30);
+pub(super) const PATIENCE: Duration = Duration::from_secs(120);
 
 /// A request, before it is bytes.
 #[derive(Clone, Debug)]

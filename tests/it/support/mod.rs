@@ -25,6 +25,7 @@ use std::{
     sync::{Mutex, MutexGuard, PoisonError},
 };
 
+use reqwest::blocking::Client;
 use serde_json::Value;
 
 pub(crate) use demo::{Demo, Stopped};
@@ -120,6 +121,12 @@ impl Ran {
         let exit = status.code().unwrap_or(128 + signal);
         Self { exit, stdout: text(stdout), stderr: text(stderr) }
     }
+}
+
+/// A client that waits for an answer as long as all others here; by itself it would give up after 30 s, and a store of
+/// a busy machine may take that.
+pub(crate) fn client() -> Client {
+    Client::builder().timeout(http::PATIENCE).build().unwrap()
 }
 
 /// The binary, without what the environment would tell it.

@@ -9,7 +9,7 @@ use std::{
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use super::{World, daemon::Log, merge};
+use super::{World, client, daemon::Log, merge};
 
 /// A running `docker-registry`, killed when dropped.
 ///
@@ -36,7 +36,7 @@ impl Peer {
         let folder = configured(storage, auth);
         let command = docker_registry("serve", &[], &folder);
         let peer = Self::spawn(command, folder);
-        let answer = reqwest::blocking::get(peer.url("/v2/")).unwrap();
+        let answer = client().get(peer.url("/v2/")).send().unwrap();
         assert_eq!(answer.status(), if auth == "{}" { 200 } else { 401 });
         peer
     }
