@@ -231,6 +231,19 @@ fn the_access_log_may_be_json() {
 }
 
 #[test]
+fn the_log_names_its_source_and_tags_are_read_side_by_side() {
+    rendered("[registry.log]\nreportcaller = true\n", "\n  reportcaller: true\n");
+    rendered(
+        "[registry.storage.tag]\nconcurrencylimit = 8\n",
+        "\n  tag:\n    concurrencylimit: 8\n",
+    );
+    refused(
+        "[registry.storage.tag]\nconcurrencylimit = 65536\n",
+        "2:20: `registry.storage.tag.concurrencylimit = 65536`: must be a whole number from 0 to 65535",
+    );
+}
+
+#[test]
 fn an_index_needs_the_platforms_of_a_list() {
     let table = "[registry.validation.manifests.indexes]\n";
     let list = "platformlist = [{ architecture = \"amd64\", os = \"linux\" }]\n";

@@ -87,6 +87,7 @@ fn registry(settings: &Settings) -> Registry {
         log_level: text(settings, "registry.log_level"),
         log_formatter: text(settings, "registry.log_formatter"),
         log_fields: fields.into_iter().filter_map(|(name, value)| Some((name, value?))).collect(),
+        report_caller: flag(settings, "registry.log.reportcaller"),
         access_log: !flag(settings, "registry.log.accesslog.disabled"),
         access_format: text(settings, "registry.log.accesslog.formatter"),
         env: settings.environment("registry.env").unwrap_or_default(),
@@ -234,6 +235,7 @@ fn storage(settings: &Settings) -> Storage {
         upload_purging: upload_purging(settings),
         no_redirect: settings.flag("registry.storage.redirect.disable"),
         redirect_holds: settings.duration("registry.storage.redirect.expirydelay"),
+        tag_reads: settings.count("registry.storage.tag.concurrencylimit"),
         cache: (
             settings.text(redis::CACHE),
             settings.count("registry.storage.cache.blobdescriptorsize"),

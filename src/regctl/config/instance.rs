@@ -72,6 +72,8 @@ pub(crate) struct Registry {
     pub(crate) log_formatter: String,
     /// Fields of every log line, the default ones included.
     pub(crate) log_fields: BTreeMap<String, String>,
+    /// Each line names its place in the source.
+    pub(crate) report_caller: bool,
     pub(crate) access_log: bool,
     /// `text` or `json`.
     pub(crate) access_format: String,
@@ -224,6 +226,8 @@ pub(crate) struct Storage {
     pub(crate) no_redirect: Option<bool>,
     /// How long the URLs of blobs in a bucket hold. Unset: as the registry has it.
     pub(crate) redirect_holds: Option<Duration>,
+    /// How many tags are read at once. Unset: as the registry has it.
+    pub(crate) tag_reads: Option<u64>,
     /// `inmemory` or `redis`, and how many Distribution 3 keeps in memory.
     pub(crate) cache: (Option<String>, Option<u64>),
 }

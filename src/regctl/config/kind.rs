@@ -89,6 +89,7 @@ pub(super) fn check(kind: Kind, value: &Spanned<DeValue<'_>>) -> Result<Value, V
         Kind::Duration => one(duration(value)),
         Kind::Flag => one(flag(value)),
         Kind::Count(least) => one(count(value, least)),
+        Kind::Between(least, most) => one(between(value, least, most)),
         Kind::Status => one(status(value)),
         Kind::Endpoint => one(endpoint(value)),
         Kind::Secret => one(secret(value)),
@@ -309,6 +310,15 @@ fn count(value: &Spanned<DeValue<'_>>, least: i64) -> Result<Value, Misfit> {
     };
     let number = number.filter(|number| *number >= least);
     number.and_then(|number| u64::try_from(number).ok()).map(Value::Count).ok_or_else(misfit)
+}
+
+fn between(value: &Spanned<DeValue<'_>>, least: i64, most: i64) -> Result<Value, Misfit> {
+    match count(value, least) {
+        Ok(Value::Count(count)) if i64::try_from(count).is_ok_and(|count| count <= most) => {
+            Ok(Value::Count(count))
+        }
+        _ => Err(Misfit::new(value, format!("a whole number from {least} to {most}"))),
+    }
 }
 
 /// The status of an answer.

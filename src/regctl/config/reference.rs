@@ -125,6 +125,7 @@ fn takes(kind: Kind) -> String {
         }
         Kind::Tables(parts) => return format!("tables of {}", tables::names(parts)),
         Kind::Record(parts) => return format!("a table of {}", tables::names(parts)),
+        Kind::Between(least, most) => return format!("a whole number from {least} to {most}"),
         Kind::Status => "a status from 100 to 999",
         Kind::Endpoint => "http:// or https://, with whatever a URL has",
         Kind::Table => "a table",

@@ -34,6 +34,7 @@ struct Context<'a> {
     log_level: &'a str,
     log_formatter: &'a str,
     log_fields: &'a BTreeMap<String, String>,
+    report_caller: bool,
     access_log: bool,
     access_format: &'a str,
     /// The driver's name.
@@ -56,6 +57,7 @@ struct Context<'a> {
     middleware: Vec<Vec<(&'static str, String)>>,
     no_redirect: Option<bool>,
     redirect_holds: Option<String>,
+    tag_reads: Option<u64>,
     host: Option<String>,
     prefix: Option<&'a str>,
     drain_timeout: String,
@@ -139,6 +141,7 @@ pub(crate) fn config_yml(inputs: &Inputs<'_>, view: View) -> Result<String, Erro
         log_level: &registry.log_level,
         log_formatter: &registry.log_formatter,
         log_fields: &registry.log_fields,
+        report_caller: registry.report_caller,
         access_log: registry.access_log,
         access_format: &registry.access_format,
         driver,
@@ -160,6 +163,7 @@ pub(crate) fn config_yml(inputs: &Inputs<'_>, view: View) -> Result<String, Erro
             .map(|found| outside::middleware(found, layout))
             .collect(),
         no_redirect: registry.storage.no_redirect,
+        tag_reads: registry.storage.tag_reads,
         redirect_holds: registry.storage.redirect_holds.map(go_duration),
         host: registry.http.host.as_ref().map(ToString::to_string),
         prefix: registry.http.prefix.as_deref(),

@@ -15,6 +15,9 @@ use crate::log::Causes as _;
 /// How many repositories are asked for a blob that is mounted from anywhere.
 const ASKED_FOR_MOUNT: usize = 1000;
 
+/// How long they are asked. A bucket takes its time, and what changes the registry waits for who writes.
+const TIME_FOR_MOUNT: Duration = Duration::from_secs(2);
+
 /// Where a blob may be mounted from.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(crate) enum Sources {
@@ -173,10 +176,23 @@ impl Writing {
         if !self.has_bytes(digest).await? {
             return Ok(None);
         }
-        let repositories = match sources {
-            Sources::These(repositories) => repositories,
-            Sources::Any => self.repositories(None, ASKED_FOR_MOUNT).await?,
-        };
+        match sources {
+            Sources::These(repositories) => self.first_with(repositories, digest).await,
+            Sources::Any => {
+                let search = async {
+                    let repositories = self.repositories(None, ASKED_FOR_MOUNT).await?;
+                    self.first_with(repositories, digest).await
+                };
+                in_time(search).await
+            }
+        }
+    }
+
+    async fn first_with(
+        &self,
+        repositories: Vec<RepositoryName>,
+        digest: &Digest,
+    ) -> Result<Option<RepositoryName>, Error> {
         for repository in repositories.into_iter().take(ASKED_FOR_MOUNT) {
             if self.exists(Key::LayerLink(&repository, digest)).await? {
                 return Ok(Some(repository));
@@ -206,6 +222,13 @@ impl Writing {
     }
 }
 
+/// What is found in [`TIME_FOR_MOUNT`]; nothing, if that takes longer.
+async fn in_time<T>(
+    search: impl Future<Output = Result<Option<T>, Error>>,
+) -> Result<Option<T>, Error> {
+    tokio::time::timeout(TIME_FOR_MOUNT, search).await.unwrap_or(Ok(None))
+}
+
 impl Content {
     /// Whether the repository has the blob, link and bytes. The caller holds the digest's lock.
     pub(super) async fn holds_blob(
@@ -232,5 +255,20 @@ impl Content {
     ) -> Result<Staged, Error> {
         self.make_repository(repository).await?;
         self.stage_link(Key::LayerLink(repository, digest), digest).await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn nobody_searches_for_long() {
+        let after = |time| async move {
+            tokio::time::sleep(time).await;
+            Ok(Some(()))
+        };
+        assert_eq!(in_time(after(TIME_FOR_MOUNT / 2)).await.unwrap(), Some(()));
+        assert_eq!(in_time(after(TIME_FOR_MOUNT * 2)).await.unwrap(), None);
     }
 }

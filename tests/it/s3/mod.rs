@@ -6,6 +6,7 @@ mod bucket;
 mod collected;
 mod instance;
 mod leases;
+mod nodes;
 mod refused;
 mod uploads;
 mod upstream;

@@ -88,17 +88,27 @@ impl Issuer {
     ///
     /// The thread ends with the process.
     pub(crate) fn serve(self: &Arc<Self>) -> String {
-        self.serve_with(None)
+        self.serve_with(loopback(), None)
     }
 
     /// The same for one user only.
     pub(crate) fn serve_to(self: &Arc<Self>, user: &str, password: &str) -> String {
-        let credentials = STANDARD.encode(format!("{user}:{password}"));
-        self.serve_with(Some(format!("authorization: basic {}", credentials.to_lowercase())))
+        self.serve_on(loopback(), user, password)
     }
 
-    fn serve_with(self: &Arc<Self>, credentials: Credentials) -> String {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    /// The same, where that listens.
+    pub(crate) fn serve_on(
+        self: &Arc<Self>,
+        listener: TcpListener,
+        user: &str,
+        password: &str,
+    ) -> String {
+        let credentials = STANDARD.encode(format!("{user}:{password}"));
+        let credentials = format!("authorization: basic {}", credentials.to_lowercase());
+        self.serve_with(listener, Some(credentials))
+    }
+
+    fn serve_with(self: &Arc<Self>, listener: TcpListener, credentials: Credentials) -> String {
         let realm = format!("http://{}/jwt/auth", listener.local_addr().unwrap());
         let issuer = Arc::clone(self);
         thread::spawn(move || {
@@ -175,4 +185,8 @@ pub(crate) fn claims(access: &[(&str, &[&str])]) -> Value {
 /// Seconds since 1970.
 pub(crate) fn now() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs()
+}
+
+fn loopback() -> TcpListener {
+    TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap()
 }

@@ -2,12 +2,16 @@
 //! not loopback: Docker checks no certificates there. Root only, and nothing of the real host changes.
 
 use std::{
-    fs,
+    fs::{self, File},
     io::{BufRead as _, BufReader},
+    net::{Ipv4Addr, TcpListener},
+    os::fd::AsFd as _,
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
+    thread,
 };
 
+use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
 use tempfile::TempDir;
 
 use super::program::run;
@@ -60,6 +64,18 @@ impl Network {
         let path = self.etc(relative);
         fs::create_dir_all(path.parent().unwrap_or(Path::new("/"))).unwrap();
         fs::write(path, text).unwrap();
+    }
+
+    /// Listens on a free port of this network's loopback.
+    pub(crate) fn listen(&self) -> TcpListener {
+        let network = File::open(format!("/proc/{}/ns/net", self.holder.id())).unwrap();
+        // Each thread may be in another network, and a socket stays in the one where it was made.
+        let listening = thread::spawn(move || {
+            let kind = Some(LinkNameSpaceType::Network);
+            move_into_link_name_space(network.as_fd(), kind).unwrap();
+            TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap()
+        });
+        listening.join().unwrap()
     }
 
     /// Returns the command as it runs in this network; it reads nothing.

@@ -5,7 +5,7 @@ use std::{
     process::{Output, Stdio},
 };
 
-use super::fixture::{Lines, PASSWORD, Site, USER};
+use super::fixture::{Front, Lines, PASSWORD, Site, USER};
 use crate::{
     clients::{docker::a_list_is_made, skopeo},
     support::{Docker, Layout, Network, program},
@@ -125,4 +125,12 @@ fn docker_makes_a_manifest_list_of_two_platforms() {
 #[ignore = "needs dockerd, docker, skopeo, ip and nsenter: run cargo xtask test"]
 fn docker_makes_a_manifest_list_where_the_registry_itself_ends_tls() {
     makes_a_list(&Site::direct_within(Network::start(), 5050, Lines::default()));
+}
+
+#[test]
+#[ignore = "needs nginx, dockerd, docker, skopeo, ip and nsenter: run cargo xtask test"]
+fn docker_makes_a_manifest_list_with_tokens() {
+    for front in [Front::Nginx, Front::Registry] {
+        makes_a_list(&Site::with_tokens_within(Network::start(), front));
+    }
 }

@@ -5,6 +5,7 @@ use std::{
     io::{BufRead as _, BufReader, Write as _},
     os::unix::{fs::PermissionsExt as _, net::UnixStream},
     process::{Command, Stdio},
+    sync::Arc,
     thread,
     time::{Duration, Instant},
 };
@@ -104,8 +105,18 @@ impl Site {
 
     /// A site on free ports of loopback, with the tokens of an issuer that listens there.
     pub(super) fn with_tokens(front: Front, issuer: &Issuer, realm: &str) -> Self {
+        Self::new("localhost", free_port(), None, front).with_issuer(issuer, realm)
+    }
+
+    /// The same in a network of its own, where the issuer listens too.
+    pub(super) fn with_tokens_within(network: Network, front: Front) -> Self {
+        let issuer = Arc::new(Issuer::new());
+        let realm = issuer.serve_on(network.listen(), USER, PASSWORD);
+        Self::new(network::HOST, 5050, Some(network), front).with_issuer(&issuer, &realm)
+    }
+
+    fn with_issuer(mut self, issuer: &Issuer, realm: &str) -> Self {
         let (origin, _) = realm.split_once("/jwt/auth").unwrap();
-        let mut site = Self::new("localhost", free_port(), None, front);
         let registry = format!(
             "token_realm = \"{origin}\"\ninternal_key = '''\n{}'''\ninternal_certificate = '''\n{}'''\n",
             issuer.key(),
@@ -113,11 +124,11 @@ impl Site {
         );
         let tables = format!("[gitlab_rails]\nregistry_issuer = \"{}\"\n", Issuer::NAME);
         let lines = Lines { registry: &registry, tables: &tables, ..Lines::default() };
-        let text = format!("external_url = \"https://gitlab.example.com\"\n{}", site.text(lines));
-        site.certify();
-        fs::write(site.world.path(TOML), text).unwrap();
-        site.serve();
-        site
+        let text = format!("external_url = \"https://gitlab.example.com\"\n{}", self.text(lines));
+        self.certify();
+        fs::write(self.world.path(TOML), text).unwrap();
+        self.serve();
+        self
     }
 
     /// What instance.toml says.

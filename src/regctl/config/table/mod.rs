@@ -118,6 +118,8 @@ pub enum Kind {
     Environment,
     /// HTTP headers: names to texts or lists of texts.
     Headers,
+    /// A whole number, both ends included.
+    Between(i64, i64),
     /// The status of an answer.
     Status,
     /// The same as `WebUrl` with any query and user, which may be secret.

@@ -112,7 +112,7 @@ pub(super) const SECTIONS: &[Section] = &[
                 "fields of every line; `NAME = false` removes a default one",
             ),
             Key::later("hooks", Table, "mail on errors"),
-            Key::later("reportcaller", Flag, "the place in the source"),
+            Key::new("reportcaller", Flag, Some("false"), "each line names its place in the source"),
         ],
     ),
     Section::new(

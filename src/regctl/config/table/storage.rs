@@ -2,7 +2,9 @@
 
 use super::{
     Key,
-    Kind::{Choice, Count, Duration, Flag, Password, Path, Secret, Size, Table, Text, Url},
+    Kind::{
+        Between, Choice, Count, Duration, Flag, Password, Path, Secret, Size, Table, Text, Url,
+    },
     Section,
 };
 
@@ -100,9 +102,13 @@ pub(super) const SECTIONS: &[Section] = &[
         "registry.storage.tag",
         Some("registry['storage']['tag']"),
         "tag lookups",
-        &[Key::later("concurrencylimit", Count(0), "links read at once")],
-    )
-    .not_yet(),
+        &[Key::new(
+            "concurrencylimit",
+            Between(0, 65_535),
+            None,
+            "tags read at once for those of a manifest [0, which is 16]; Distribution 2.8 refuses a file that has it",
+        )],
+    ),
     Section::new("registry.storage.s3", Some("registry['storage']['s3']"), "an S3 bucket", S3),
     Section::new(
         "registry.storage.s3aws",

@@ -15,7 +15,7 @@ use std::{
 };
 
 use sha2::{Digest, Sha256};
-use tokio::{sync, task};
+use tokio::{sync, task, time::Instant};
 
 use super::Unusable;
 
@@ -27,6 +27,9 @@ const IN_THE_MAKING: Duration = Duration::from_secs(2);
 
 /// So shortly after a change another one may leave the same times behind: clocks of filesystems are coarse.
 const COARSE: Duration = Duration::from_millis(100);
+
+/// How long nobody tries again where a file could not be read for a reason that passes, such as too many open files.
+const PASSES: Duration = Duration::from_secs(1);
 
 /// A file with its bytes.
 #[derive(Debug)]
@@ -59,6 +62,8 @@ struct State<T> {
     stamps: Vec<Stamp>,
     /// Whether files with these stamps have nothing more to say.
     is_settled: bool,
+    /// Until when what is not settled is left alone.
+    quiet_until: Option<Instant>,
 }
 
 /// What tells one state of a file from another.
@@ -78,7 +83,8 @@ impl<T: Send + Sync + 'static> Watched<T> {
         let contents = read(&paths)?;
         let is_settled = !is_within(COARSE, &stamps);
         let value = Arc::new(parse(&contents)?);
-        let state = State { value, digest: digest(&contents), stamps, is_settled };
+        let digest = digest(&contents);
+        let state = State { value, digest, stamps, is_settled, quiet_until: None };
         let shared = Arc::new(Shared { paths, parse: Box::new(parse), state: Mutex::new(state) });
         Ok(Self { shared, turn: sync::Mutex::default() })
     }
@@ -108,13 +114,19 @@ impl<T> Shared<T> {
     fn unchanged(&self) -> Option<Arc<T>> {
         let stamps = stamps(&self.paths);
         let state = self.lock();
-        (state.is_settled && state.stamps == stamps).then(|| Arc::clone(&state.value))
+        let is_quiet = state.quiet_until.is_some_and(|until| Instant::now() < until);
+        ((state.is_settled || is_quiet) && state.stamps == stamps).then(|| Arc::clone(&state.value))
     }
 
     fn read_again(&self) {
         let stamps = stamps(&self.paths);
+        self.take(stamps, read(&self.paths));
+    }
+
+    /// Takes what files with these stamps say.
+    fn take(&self, stamps: Vec<Stamp>, read: Result<Vec<Contents>, Unusable>) {
         let known = self.lock().digest;
-        let read = read(&self.paths).and_then(|contents| {
+        let read = read.and_then(|contents| {
             let digest = digest(&contents);
             match digest == known {
                 true => Ok((None, digest, contents)),
@@ -128,6 +140,7 @@ impl<T> Shared<T> {
         };
         let mut state = self.lock();
         state.is_settled = true;
+        state.quiet_until = None;
         if may_be_half && is_within(IN_THE_MAKING, &stamps) {
             state.is_settled = false;
             return;
@@ -142,6 +155,10 @@ impl<T> Shared<T> {
                 }
             }
             Err(error) => {
+                if passes(&error) {
+                    state.is_settled = false;
+                    state.quiet_until = Some(Instant::now() + PASSES);
+                }
                 let error = &error as &dyn std::error::Error;
                 tracing::error!(error, "what was known before stays in force");
             }
@@ -220,6 +237,12 @@ fn read_one(path: &Path) -> Result<Contents, Unusable> {
         Ok(_) => Err(Unusable::TooLong { path: path.to_owned(), limit: LONGEST }),
         Err(source) => Err(Unusable::Read { path: path.to_owned(), source }),
     }
+}
+
+/// Whether another try may find what this one did not, with the file as it is.
+fn passes(error: &Unusable) -> bool {
+    let Unusable::Read { source, .. } = error else { return false };
+    !matches!(source.kind(), io::ErrorKind::NotFound | io::ErrorKind::PermissionDenied)
 }
 
 fn digest(contents: &[Contents]) -> [u8; 32] {

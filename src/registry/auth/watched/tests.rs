@@ -56,6 +56,35 @@ async fn a_change_counts_for_the_next_question() {
     }
 }
 
+#[tokio::test(start_paused = true)]
+async fn an_error_that_passes_is_not_what_the_file_says() {
+    let fixture = Fixture::of("1\n");
+    write(&fixture.path(), "2\n");
+    let shared = &fixture.watched.shared;
+    let long_ago = |stamp| match stamp {
+        Stamp::There { device, inode, size, modified, .. } => {
+            Stamp::There { device, inode, size, modified, changed: (1, 0) }
+        }
+        missing @ Stamp::NotThere(_) => missing,
+    };
+    for (kind, tries_again) in [
+        (io::ErrorKind::PermissionDenied, false),
+        (io::ErrorKind::NotFound, false),
+        (io::ErrorKind::Other, true),
+    ] {
+        let failed = Unusable::Read { path: fixture.path(), source: kind.into() };
+        shared.take(stamps(&shared.paths).into_iter().map(long_ago).collect(), Err(failed));
+        let state = shared.lock();
+        assert_eq!((state.is_settled, *state.value), (!tries_again, 1), "{kind}");
+        assert_eq!(state.quiet_until, tries_again.then(|| Instant::now() + PASSES));
+    }
+    // Nothing of the file changes; a second later it can be read.
+    shared.lock().stamps = stamps(&shared.paths);
+    assert_eq!(fixture.value().await, 1);
+    tokio::time::advance(PASSES).await;
+    assert_eq!(fixture.value().await, 2);
+}
+
 #[tokio::test]
 async fn a_file_that_is_replaced_counts_as_changed() {
     let fixture = Fixture::of("1\n");

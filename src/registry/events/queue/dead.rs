@@ -104,7 +104,7 @@ impl DeadLetters {
         let mut taken = 0;
         let mut is_room = true;
         let mut kept = own_file().append(true).open(self.path(FILE))?;
-        for text in BufReader::new(File::open(self.path(TAKEN))?).lines() {
+        for text in BufReader::new(File::open(self.path(TAKEN))?).split(b'\n') {
             let text = text?;
             let event = event_of(&text);
             if event.is_none() {
@@ -118,7 +118,7 @@ impl DeadLetters {
                     continue;
                 }
             }
-            kept.write_all(format!("{text}\n").as_bytes())?;
+            kept.write_all(&[&text[..], b"\n"].concat())?;
         }
         kept.sync_all()?;
         Ok(taken)
@@ -170,8 +170,9 @@ impl DeadLetters {
 }
 
 /// The event of a letter; none if the letter was not written to its end.
-fn event_of(text: &str) -> Option<&str> {
-    let (_, event) = text.split_once(EVENT)?;
+fn event_of(text: &[u8]) -> Option<&str> {
+    // One that a loss of power has cut may end within a letter.
+    let (_, event) = std::str::from_utf8(text).ok()?.split_once(EVENT)?;
     let event = event.strip_suffix('}')?;
     serde_json::from_str::<IgnoredAny>(event).is_ok().then_some(event)
 }
