@@ -12,8 +12,8 @@ use tokio::sync::watch;
 #[cfg(feature = "s3")]
 use crate::s3::S3;
 use crate::{
-    Collected, Config, Driver, Entry, Error, Folder, Key, Object, Staged, Stat, UploadId, Writer,
-    filesystem::Filesystem, inmemory::InMemory,
+    Collected, Config, Driver, Entry, Error, Folder, Key, Object, Staged, Stat, Tenure, UploadId,
+    Writer, filesystem::Filesystem, inmemory::InMemory,
 };
 
 /// What becomes of what nobody names.
@@ -94,6 +94,40 @@ impl Backend {
             Self::InMemory(_) => None,
             #[cfg(feature = "s3")]
             Self::S3(bucket) => Some(Collected::S3(bucket.clone())),
+        }
+    }
+
+    /// The time in which this process may rely on what it finds, as soon as that has begun.
+    ///
+    /// # Errors
+    /// [`Kind::Unavailable`](crate::Kind::Unavailable) while somebody else may change the store.
+    pub async fn tenure(&self) -> Result<Tenure, Error> {
+        match self {
+            #[cfg(feature = "s3")]
+            Self::S3(bucket) => bucket.tenure().await,
+            Self::Filesystem(_) | Self::InMemory(_) => Ok(Tenure::default()),
+        }
+    }
+
+    /// Looks whether that lasts, and so did all that was found.
+    ///
+    /// # Errors
+    /// [`Kind::Unavailable`](crate::Kind::Unavailable) if somebody else can have changed the store since.
+    pub fn confirm(&self, tenure: Tenure) -> Result<(), Error> {
+        match (self, tenure) {
+            #[cfg(feature = "s3")]
+            (Self::S3(bucket), tenure) => bucket.confirm(tenure),
+            (Self::Filesystem(_) | Self::InMemory(_), _) => Ok(()),
+        }
+    }
+
+    /// Has nothing written for a while, where something that was removed may not be gone yet.
+    pub fn settle(&self, time: Duration) {
+        match (self, time) {
+            #[cfg(feature = "s3")]
+            (Self::S3(bucket), time) => bucket.settle(time),
+            // What these have answered is so.
+            (Self::Filesystem(_) | Self::InMemory(_), _) => {}
         }
     }
 

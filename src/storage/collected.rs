@@ -1,5 +1,7 @@
 //! The stores that a collector can work on: those that outlive their process.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 
 #[cfg(feature = "s3")]
@@ -65,16 +67,6 @@ impl Collected {
         }
     }
 
-    /// Whether other machines may use it, and nobody here can know.
-    #[must_use]
-    pub fn is_shared(&self) -> bool {
-        match self {
-            Self::Filesystem(_) => false,
-            #[cfg(feature = "s3")]
-            Self::S3(_) => true,
-        }
-    }
-
     /// Whether a registry of GitLab's keeps its metadata in a database: then links are not the truth.
     ///
     /// # Errors
@@ -87,18 +79,18 @@ impl Collected {
         }
     }
 
-    /// Keeps other processes from using the folder that this one serves.
+    /// Keeps other processes from changing the store that this one serves.
     ///
     /// # Errors
-    /// [`Kind::Busy`] while another one does; [`Kind::Denied`] where nobody can say so.
-    pub fn exclude_others(&self) -> Result<Alone, Error> {
+    /// [`Kind::Busy`] while another one may; [`Kind::Denied`] where nobody can say so.
+    pub async fn exclude_others(&self) -> Result<Alone, Error> {
         match self {
             Self::Filesystem(filesystem) => {
-                let folder = filesystem.exclude_others()?;
-                Ok(Alone(Exclusion::Folder { _lock: folder }))
+                let lock = filesystem.exclude_others()?;
+                Ok(Alone(Exclusion::Folder { _lock: lock, folder: filesystem.clone() }))
             }
             #[cfg(feature = "s3")]
-            Self::S3(_) => Err(Error::new(Kind::Denied, "lease", "a bucket, which others may use")),
+            Self::S3(bucket) => Ok(Alone(Exclusion::Bucket(bucket.claimed_to_sweep().await?))),
         }
     }
 
@@ -108,7 +100,7 @@ impl Collected {
     /// [`Kind::Busy`] while another one uses it; [`Kind::Denied`] where nobody can say so.
     pub async fn alone(&self) -> Result<Alone, Error> {
         match self {
-            Self::Filesystem(_) => self.exclude_others(),
+            Self::Filesystem(_) => self.exclude_others().await,
             #[cfg(feature = "s3")]
             Self::S3(bucket) => {
                 Ok(Alone(Exclusion::Bucket(bucket.clone().claimed(Access::Alone).await?)))
@@ -134,12 +126,33 @@ pub struct Alone(Exclusion);
 enum Exclusion {
     Folder {
         _lock: filesystem::Alone,
+        folder: Filesystem,
     },
     #[cfg(feature = "s3")]
     Bucket(S3),
 }
 
 impl Alone {
+    /// The store, to be changed as long as nobody else does.
+    #[must_use]
+    pub fn store(&self) -> Collected {
+        match &self.0 {
+            Exclusion::Folder { folder, .. } => Collected::Filesystem(folder.clone()),
+            #[cfg(feature = "s3")]
+            Exclusion::Bucket(bucket) => Collected::S3(bucket.clone()),
+        }
+    }
+
+    /// For how long something may still go that was to be removed, though nobody has said so; none where all was answered.
+    #[must_use]
+    pub fn doubt(&self) -> Option<Duration> {
+        match &self.0 {
+            Exclusion::Folder { .. } => None,
+            #[cfg(feature = "s3")]
+            Exclusion::Bucket(bucket) => bucket.doubt(),
+        }
+    }
+
     /// Lets others use it now.
     pub async fn release(self) {
         match self.0 {

@@ -27,6 +27,7 @@ mod s3_options;
 mod socket;
 mod staged;
 mod survey;
+mod tenure;
 mod transfer;
 mod writer;
 
@@ -48,5 +49,6 @@ pub use s3_options::{S3Config, S3Credentials, S3Encryption};
 pub use socket::Socket;
 pub use staged::Staged;
 pub use survey::{Found, Listed, Page, Part, Place, Survey};
+pub use tenure::Tenure;
 pub use transfer::{NotPut, Workplace};
 pub use writer::Writer;

@@ -68,7 +68,8 @@ pub(crate) struct Args {
     ///
     /// The registry must have been up for an hour: before, it does not know what its predecessor has promised. Lists of
     /// referrers whose subject is gone, and empty repositories, are left to a run that is not --online. Another program's
-    /// registry on the same storage ends the run if it is seen: it shows while it receives an upload, and not otherwise.
+    /// registry on the same storage ends the run if it is seen: it shows while it receives an upload, and not otherwise. A
+    /// bucket must be served by no other registry that takes pushes.
     #[arg(long, conflicts_with = "dry_run")]
     online: bool,
     /// Move what goes to a quarantine that is emptied by the first run after this time

@@ -60,7 +60,7 @@ impl Session {
                 return Err(Error::Begun);
             }
             let wanted: Wanted = serde_json::from_slice(body)?;
-            let collection = control.begin_collection(&wanted).map_err(Error::Refused)?;
+            let collection = control.begin_collection(&wanted).await.map_err(Error::Refused)?;
             let begin = Begin::new(collection.up());
             *held = Some(collection);
             return Ok(Said::Begin(begin));

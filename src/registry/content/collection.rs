@@ -9,12 +9,12 @@
 //! store meanwhile, and no promise ends before it does.
 
 use std::{
-    sync::atomic::Ordering,
+    sync::{Arc, atomic::Ordering},
     time::{Duration, SystemTime},
 };
 
 use oci::Digest;
-use storage::{Alone, Bulk, Disposal, Item, Reason, Removed};
+use storage::{Alone, Bulk, Collected, Disposal, Item, Reason, Removed};
 
 use super::{
     Content, Error, Writing,
@@ -22,11 +22,15 @@ use super::{
 };
 use crate::metrics::Outcome;
 
+/// How many objects of a bucket are removed at once, with the locks of all of them held: for as long as two requests take,
+/// and these have a bound. Others wait for those few, and for what happens to share a lock with one of them.
+const IN_A_BUCKET: usize = 64;
+
 /// The one collection that runs beside a registry, from its beginning until it is dropped.
 #[derive(Debug)]
 pub(crate) struct Collection {
     content: Content,
-    _alone: Alone,
+    alone: Arc<Alone>,
     _only: Only,
 }
 
@@ -63,10 +67,6 @@ pub(crate) enum NotBegun {
     Elsewhere(String),
     #[error("the storage of this registry ends with it: there is nothing to collect")]
     InMemory,
-    #[error(
-        "others may use the bucket, and know nothing of a collection: run it without --online, or with --read-only"
-    )]
-    Bucket,
     #[error("another process uses the storage, and knows nothing of this collection")]
     Shared(#[source] storage::Error),
 }
@@ -86,7 +86,7 @@ impl Content {
     /// Begins a collection beside this registry, of the store with this identity, which is called `place`.
     ///
     /// What one store's manifests need says nothing of another's: all that was to go there would go here.
-    pub(crate) fn begin_collection(
+    pub(crate) async fn begin_collection(
         &self,
         identity: &str,
         place: &str,
@@ -94,9 +94,6 @@ impl Content {
         let store = self.backend().collected().ok_or(NotBegun::InMemory)?;
         if store.identity() != identity {
             return Err(NotBegun::Elsewhere(place.to_owned()));
-        }
-        if store.is_shared() {
-            return Err(NotBegun::Bucket);
         }
         if *self.shared.is_ending.borrow() {
             return Err(NotBegun::Ending);
@@ -110,10 +107,10 @@ impl Content {
         }
         self.shared.leases.keep();
         let mut only = Only { content: self.clone(), has_begun: false };
-        let alone = store.exclude_others().map_err(NotBegun::Shared)?;
+        let alone = Arc::new(store.exclude_others().await.map_err(NotBegun::Shared)?);
         only.has_begun = true;
         self.shared.collections.begins();
-        Ok(Collection { content: self.clone(), _alone: alone, _only: only })
+        Ok(Collection { content: self.clone(), alone, _only: only })
     }
 }
 
@@ -139,17 +136,23 @@ impl Collection {
         }
         let writing = self.content.begin_write().ok_or(Ended::ReadOnly)?;
         let mut answers = Vec::with_capacity(items.len());
-        for item in items {
-            let terms = terms.clone();
-            let removed =
-                writing.shielded(|content| async move { content.take(item, &terms).await });
-            let removed = removed.await;
-            self.content.shared.collections.ends(match &removed {
-                Ok(Removed::Gone | Removed::Vanished) => Outcome::Removed,
-                Ok(Removed::Kept(_)) => Outcome::Kept,
-                Err(_) => Outcome::Failed,
+        let at_once = if self.content.backend().is_remote() { IN_A_BUCKET } else { 1 };
+        for items in items.chunks(at_once) {
+            let (items, count) = (items.to_vec(), items.len());
+            let (terms, alone) = (terms.clone(), Arc::clone(&self.alone));
+            let taken = writing.shielded(|content| async move {
+                let taken = content.take(items, &terms, &alone).await;
+                Ok(taken)
             });
-            answers.push(removed);
+            let taken = taken.await.unwrap_or_else(|_| panicked(count));
+            for removed in &taken {
+                self.content.shared.collections.ends(match removed {
+                    Ok(Removed::Gone | Removed::Vanished) => Outcome::Removed,
+                    Ok(Removed::Kept(_)) => Outcome::Kept,
+                    Err(_) => Outcome::Failed,
+                });
+            }
+            answers.extend(taken);
         }
         Ok(answers)
     }
@@ -163,46 +166,122 @@ impl Collection {
     }
 }
 
+/// What is answered where nobody knows how far it came.
+fn panicked(count: usize) -> Vec<Result<Removed, Error>> {
+    (0..count).map(|_| Err(Error::Panicked)).collect()
+}
+
+/// By which digest an object is told of, and under which tag.
+///
+/// None: it makes a repository, or is still being made, and is not garbage as long as somebody may push.
+fn named(item: &Item) -> Option<(&Digest, Option<Subject<'_>>)> {
+    match item {
+        Item::TagIndex(repository, tag, digest) => {
+            Some((digest, Some(Subject::Tag(repository, tag))))
+        }
+        Item::Revision(_, digest) | Item::Layer(_, digest) | Item::Blob(digest) => {
+            Some((digest, None))
+        }
+        Item::Tag(..) | Item::UploadStartedAt(..) | Item::Repository(_) => None,
+    }
+}
+
 impl Writing {
-    async fn take(&self, item: Item, terms: &Terms) -> Result<Removed, Error> {
-        let Some(store) = self.backend().collected() else {
-            return Ok(Removed::Kept(Reason::Served));
-        };
-        let (digest, tag) = match &item {
-            Item::TagIndex(repository, tag, digest) => (*digest, Some((repository, tag))),
-            Item::Revision(_, digest) | Item::Layer(_, digest) | Item::Blob(digest) => {
-                (*digest, None)
-            }
-            // What makes a repository, or is still being made, is not garbage as long as somebody may push.
-            Item::Tag(..) | Item::UploadStartedAt(..) | Item::Repository(_) => {
-                return Ok(Removed::Kept(Reason::Served));
-            }
-        };
-        let tag = tag.map(|(repository, tag)| (Subject::Tag(repository, tag), Mode::Exclusive));
-        let subjects = [(Subject::Digest(&digest), Mode::Exclusive)].into_iter().chain(tag);
-        let _locks = self.shared.locks.acquire_all(subjects).await;
-        if self.shared.leases.holds(&digest) {
-            return Ok(Removed::Kept(Reason::Promised));
+    /// Removes those of some objects that nobody was told of, with the locks of all of them held. The answers stand in the
+    /// order of the objects.
+    async fn take(
+        &self,
+        items: Vec<Item>,
+        terms: &Terms,
+        alone: &Alone,
+    ) -> Vec<Result<Removed, Error>> {
+        let mut subjects = Vec::with_capacity(items.len());
+        for (digest, tag) in items.iter().filter_map(named) {
+            subjects.push((Subject::Digest(digest), Mode::Exclusive));
+            subjects.extend(tag.map(|tag| (tag, Mode::Exclusive)));
         }
-        for stat in store.stat(vec![item.clone()]).await? {
-            match stat {
-                Ok(stat) if stat.modified >= terms.before => {
-                    return Ok(Removed::Kept(Reason::Young));
-                }
-                Ok(_) => {}
+        let locks = self.shared.locks.acquire_all(subjects).await;
+        let mut answers: Vec<Option<Result<Removed, Error>>> = items
+            .iter()
+            .map(|item| self.promised(item).map(|reason| Ok(Removed::Kept(reason))))
+            .collect();
+        let store = alone.store();
+        self.keep_young(&store, &items, terms, &mut answers).await;
+        let open = open(&items, &answers);
+        let removed = store
+            .remove(open.iter().map(|(_, item)| item.clone()).collect(), terms.disposal.clone());
+        fill(&mut answers, &open, removed.await);
+        if let Some(left) = alone.doubt() {
+            // Before anybody else gets the locks: what may go at any time must not be relied on.
+            self.backend().settle(left);
+        }
+        for (_, item) in &open {
+            if let Item::Revision(repository, digest) | Item::Layer(repository, digest) = item {
+                self.forget_elsewhere(repository, digest);
+            }
+        }
+        drop(locks);
+        answers.into_iter().map(|answer| answer.unwrap_or(Err(Error::Panicked))).collect()
+    }
+
+    /// Why an object stays, whatever the store says of it.
+    fn promised(&self, item: &Item) -> Option<Reason> {
+        let Some((digest, _)) = named(item) else { return Some(Reason::Served) };
+        self.shared.leases.holds(digest).then_some(Reason::Promised)
+    }
+
+    /// Answers for those that were written lately, and those of which nobody knows.
+    async fn keep_young(
+        &self,
+        store: &Collected,
+        items: &[Item],
+        terms: &Terms,
+        answers: &mut [Option<Result<Removed, Error>>],
+    ) {
+        let open = open(items, answers);
+        let asked = store.stat(open.iter().map(|(_, item)| item.clone()).collect()).await;
+        let stats = match asked {
+            Ok(stats) => stats,
+            Err(error) => return fill(answers, &open, Err(error)),
+        };
+        for ((index, _), stat) in open.into_iter().zip(stats) {
+            answers[index] = match stat {
+                Ok(stat) if stat.modified >= terms.before => Some(Ok(Removed::Kept(Reason::Young))),
+                Ok(_) => None,
                 // Its folder is still to go.
-                Err(error) if error.is_not_found() => {}
-                Err(error) => return Err(error.into()),
+                Err(error) if error.is_not_found() => None,
+                Err(error) => Some(Err(error.into())),
+            };
+        }
+    }
+}
+
+/// The objects without an answer, with their places.
+fn open(items: &[Item], answers: &[Option<Result<Removed, Error>>]) -> Vec<(usize, Item)> {
+    let all = items.iter().enumerate().zip(answers);
+    let open = all.filter(|(_, answer)| answer.is_none());
+    open.map(|((index, item), _)| (index, item.clone())).collect()
+}
+
+/// Answers for objects in what the store has said of them, or of all.
+fn fill(
+    answers: &mut [Option<Result<Removed, Error>>],
+    open: &[(usize, Item)],
+    said: Result<Vec<Result<Removed, storage::Error>>, storage::Error>,
+) {
+    match said {
+        Ok(said) => {
+            for ((index, _), removed) in open.iter().zip(said) {
+                answers[*index] = Some(removed.map_err(Error::from));
             }
         }
-        let mut removed = Removed::Vanished;
-        for answer in store.remove(vec![item.clone()], terms.disposal.clone()).await? {
-            removed = answer?;
+        Err(error) => {
+            let text = error.to_string();
+            for (index, item) in open {
+                let cause = std::io::Error::other(text.clone());
+                answers[*index] = Some(Err(storage::Error::io("remove", item, cause).into()));
+            }
         }
-        if let Item::Revision(repository, digest) | Item::Layer(repository, digest) = &item {
-            self.forget_elsewhere(repository, digest);
-        }
-        Ok(removed)
     }
 }
 

@@ -10,7 +10,7 @@ use bytes::Bytes;
 use oci::{Digest, RepositoryName};
 use storage::{
     Backend, Collected, Driver, Entry, Error, Folder, Key, Kind, Object, Staged, Stat, Strays,
-    UploadId, Wish, Writer,
+    Tenure, UploadId, Wish, Writer,
 };
 use tokio::sync::watch;
 
@@ -36,6 +36,21 @@ impl Store {
 
     pub(super) fn name(&self) -> &'static str {
         self.backend.name()
+    }
+
+    /// The time in which what is found may be relied on.
+    pub(super) async fn tenure(&self) -> Result<Tenure, Error> {
+        self.backend.tenure().await
+    }
+
+    /// Fails if that is over.
+    pub(super) fn confirm(&self, tenure: Tenure) -> Result<(), Error> {
+        self.backend.confirm(tenure)
+    }
+
+    /// Has nothing written for a while, where something that was removed may not be gone yet.
+    pub(super) fn settle(&self, time: Duration) {
+        self.backend.settle(time);
     }
 
     /// The store as a collector sees it; what is done to it is not counted.

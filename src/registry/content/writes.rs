@@ -107,7 +107,11 @@ impl Writing {
     {
         let (counted, work) = (self.clone(), work(self.clone()));
         let task = tokio::spawn(async move {
-            let ended = work.await;
+            // What it finds it relies on: nobody is told of it after a time in which others had the store.
+            let tenure = counted.backend().tenure().await?;
+            let ended = tenure.bounds(work).await;
+            let ended =
+                ended.and_then(|done| Ok(counted.backend().confirm(tenure).map(|()| done)?));
             // Counted to the end, whether or not the work makes use of what it was given.
             drop(counted);
             ended

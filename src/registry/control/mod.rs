@@ -266,8 +266,8 @@ impl Control {
     }
 
     /// Begins a collection beside the registry.
-    pub(crate) fn begin_collection(&self, wanted: &Wanted) -> Result<Collection, NotBegun> {
-        self.shared.content.begin_collection(&wanted.store, &wanted.place)
+    pub(crate) async fn begin_collection(&self, wanted: &Wanted) -> Result<Collection, NotBegun> {
+        self.shared.content.begin_collection(&wanted.store, &wanted.place).await
     }
 
     /// The health checks that fail, and why; the registry is in service when there is none.

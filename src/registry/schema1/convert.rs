@@ -141,10 +141,15 @@ fn base_id(base: &str) -> String {
     })
 }
 
+/// What an entry says that the configuration cannot say for it.
+const OF_ENTRIES: [&str; 3] = ["id", "parent", "throwaway"];
+
 /// The uppermost entry: the configuration, with the members of an image and without those of layers.
 fn top(config: &[u8], id: &str, parent: &str, is_empty: bool) -> Result<String, NoForm> {
     let mut members = json::members(config).ok_or(NoForm::Config)?;
     members.retain(|name, _| name != "rootfs" && name != "history");
+    // Of the entry, not of the image; many readers know them in any case of letters.
+    members.retain(|name, _| !OF_ENTRIES.iter().any(|own| name.eq_ignore_ascii_case(own)));
     members.insert("id".to_owned(), json::string(id));
     if !parent.is_empty() {
         members.insert("parent".to_owned(), json::string(parent));

@@ -108,6 +108,22 @@ fn an_image_is_converted_letter_by_letter_as_distribution_does_it() {
 }
 
 #[test]
+fn what_a_configuration_says_of_entries_is_not_what_the_chain_says() {
+    for member in
+        [r#""parent":{"Env":["A=b"]}"#, r#""Parent":"ab""#, r#""id":1"#, r#""throwaway":"yes""#]
+    {
+        let config = format!(
+            r#"{{{member},"architecture":"amd64","history":[{{}}],"rootfs":{{"type":"layers","diff_ids":["{}"]}}}}"#,
+            digest("x")
+        );
+        let (name, tag) = ("app".parse().unwrap(), "v1".parse().unwrap());
+        let made = convert(&name, &tag, &[layer("x")], config.as_bytes()).unwrap();
+        let document = sign(&made.payload, &key()).unwrap();
+        assert_eq!(pushed(&document).unwrap().payload, made.payload, "{member}");
+    }
+}
+
+#[test]
 fn the_base_layer_of_windows_is_the_parent_of_the_lowest_image() {
     let config = format!(
         r#"{{"architecture": "amd64", "os": "windows", "rootfs": {{"type": "layers+base", "diff_ids": ["sha256:{}", "sha256:{}"], "base_layer": "sha256:{}"}}, "history": [{{"created": "2016-01-02T03:04:05.123456789Z", "created_by": "a"}}, {{"created": "2016-01-02T03:04:05.5+02:00"}}]}}"#,

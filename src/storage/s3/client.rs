@@ -1,6 +1,6 @@
 //! The SDK's client, made of the options. Nothing is asked before the first request.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use aws_config::{
     default_provider::credentials::DefaultCredentialsChain, provider_config::ProviderConfig,
@@ -25,7 +25,7 @@ use tokio::sync::OnceCell;
 
 use super::{
     attributes::Attributes,
-    lease::Gate,
+    gate::Gate,
     pace::Pace,
     store::{Copying, Store},
     wire::Wire,
@@ -35,6 +35,9 @@ use crate::{Error, Kind, S3Config, S3Credentials, S3Encryption};
 /// How long the first of several tries is waited for at most; twice as long each time, and less by chance.
 const PAUSE: std::time::Duration = std::time::Duration::from_millis(200);
 const LONGEST_PAUSE: std::time::Duration = std::time::Duration::from_secs(10);
+
+/// How long a request beside writes may take.
+const ANSWERED: std::time::Duration = std::time::Duration::from_secs(5);
 
 /// What one request can copy.
 const COPIED_WHOLE: u64 = 5 << 30;
@@ -89,7 +92,32 @@ pub(super) fn open(options: &S3Config) -> Result<Store, Error> {
         sessions: Arc::default(),
         room: Arc::default(),
         gate: Gate::default(),
+        own: Arc::default(),
+        unanswered: Mutex::default(),
     })
+}
+
+/// The same store for deletes beside writes: each request is made once, so that its answer says all there is to say of it,
+/// and others are not kept waiting for long. It has a gate of its own.
+pub(super) fn beside(store: &Store) -> Store {
+    let builder = store.client.config().to_builder();
+    let builder = builder
+        .retry_config(RetryConfig::disabled())
+        .timeout_config(TimeoutConfig::builder().operation_timeout(ANSWERED).build());
+    Store {
+        client: Client::from_conf(builder.build()),
+        bucket: store.bucket.clone(),
+        prefix: store.prefix.clone(),
+        attributes: store.attributes.clone(),
+        part_bytes: store.part_bytes,
+        copying: store.copying,
+        keeps_folders: store.keeps_folders,
+        sessions: Arc::clone(&store.sessions),
+        room: Arc::clone(&store.room),
+        gate: store.gate.beside(),
+        own: Arc::clone(&store.own),
+        unanswered: Mutex::default(),
+    }
 }
 
 fn wire(options: &S3Config) -> Result<Wire, Error> {

@@ -46,10 +46,13 @@ pub(super) enum Using {
     Alone,
     /// It copies a registry into it, and nobody else may even serve it.
     Fills,
+    /// It serves it, and removes what nothing needs beside what it writes itself; nobody else may write.
+    Sweeps,
 }
 
 impl Using {
-    const ALL: [Self; 5] = [Self::Writes, Self::Reads, Self::Collects, Self::Alone, Self::Fills];
+    const ALL: [Self; 6] =
+        [Self::Writes, Self::Reads, Self::Collects, Self::Alone, Self::Fills, Self::Sweeps];
 
     fn as_str(self) -> &'static str {
         match self {
@@ -58,20 +61,23 @@ impl Using {
             Self::Collects => "collects",
             Self::Alone => "alone",
             Self::Fills => "fills",
+            Self::Sweeps => "sweeps",
         }
     }
 
     /// Whether who does this deletes what somebody may push again.
     pub(super) fn deletes(self) -> bool {
-        matches!(self, Self::Collects | Self::Alone)
+        matches!(self, Self::Collects | Self::Alone | Self::Sweeps)
     }
 
     /// Whether who does this has to keep away while somebody else does that.
     pub(super) fn yields_to(self, other: Self) -> bool {
         match self {
-            Self::Writes => matches!(other, Self::Collects | Self::Alone | Self::Fills),
+            Self::Writes => {
+                matches!(other, Self::Collects | Self::Alone | Self::Fills | Self::Sweeps)
+            }
             Self::Reads => false,
-            Self::Collects => other != Self::Reads,
+            Self::Collects | Self::Sweeps => other != Self::Reads,
             Self::Alone | Self::Fills => true,
         }
     }
@@ -167,6 +173,7 @@ impl fmt::Display for Holder {
             Using::Collects => "a collection of a read-only registry is at work",
             Using::Alone => "a collection or another change is at work",
             Using::Fills => "a registry is copied into it",
+            Using::Sweeps => "a registry that serves it is being collected",
         };
         let since = i64::try_from(*since).unwrap_or_default();
         let since = DateTime::from_secs(since).fmt(DateTimeFormat::DateTime).unwrap_or_default();
@@ -233,17 +240,24 @@ mod tests {
 
     #[test]
     fn who_may_write_and_who_may_collect_keep_away_from_each_other() {
-        use Using::{Alone, Collects, Reads, Writes};
+        use Using::{Alone, Collects, Fills, Reads, Sweeps, Writes};
         for (one, other) in [
             (Writes, Collects),
             (Writes, Alone),
             (Collects, Alone),
             (Alone, Alone),
             (Collects, Collects),
+            (Sweeps, Writes),
+            (Sweeps, Collects),
+            (Sweeps, Alone),
+            (Sweeps, Fills),
+            (Sweeps, Sweeps),
         ] {
             assert!(one.yields_to(other) && other.yields_to(one), "{one:?} {other:?}");
         }
         assert!(!Writes.yields_to(Writes) && !Writes.yields_to(Reads) && !Reads.yields_to(Alone));
         assert!(!Collects.yields_to(Reads) && Alone.yields_to(Reads));
+        assert!(!Sweeps.yields_to(Reads) && !Reads.yields_to(Sweeps));
+        assert!(Sweeps.deletes() && !Writes.deletes());
     }
 }

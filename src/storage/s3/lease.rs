@@ -7,9 +7,8 @@
 //! nothing any more until it has taken a new one; what it has sent by then has the time until [`DEAD`] to arrive.
 
 use std::{
-    error::Error as StdError,
-    fmt, mem,
-    sync::Arc,
+    mem,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::{Duration, SystemTime},
 };
 
@@ -20,10 +19,11 @@ use tokio::{
 
 use super::{
     boxed,
+    gate::{Barred, State},
     holder::{Holder, LEASE_BYTES, Using},
     store::{Store, time_of},
 };
-use crate::{Error, Kind, UploadId, Wish};
+use crate::{Error, Kind, Tenure, UploadId, Wish};
 
 const FOLDER: &str = "docker/registry/v2/regctl/leases";
 
@@ -40,17 +40,14 @@ const TRIED: Duration = Duration::from_secs(20);
 const VALID: Duration = Duration::from_secs(60);
 
 /// After how long others no longer believe in it.
-const DEAD: Duration = Duration::from_secs(150);
+pub(super) const DEAD: Duration = Duration::from_secs(150);
 
-/// After how long without a renewal nothing arrives any more of a process that is gone from this machine: its last
-/// request may have left just before, and a store carries out what it has received.
-const LATE: Duration = Duration::from_secs(45);
+/// After how long a request that was not answered is no longer carried out, and nothing arrives any more of a process that
+/// is gone from this machine: its last request may have left just before, and a store carries out what it has received.
+pub(super) const LATE: Duration = Duration::from_secs(45);
 
 /// After how long what is left of it is swept.
 const SWEPT: Duration = Duration::from_secs(24 * 3600);
-
-/// How long a write waits for the lease that it needs.
-const PATIENCE: Duration = Duration::from_secs(10);
 
 /// How long a collection waits for registries to be read-only that were told to.
 const SWITCHING: Duration = Duration::from_secs(30);
@@ -61,90 +58,30 @@ const SWITCHED: Duration = Duration::from_millis(500);
 /// Pages of leases: more than anybody has processes.
 const PAGES: usize = 20;
 
-/// Whether this process may write to the bucket now.
-#[derive(Debug)]
-pub(super) struct Gate {
-    state: watch::Sender<State>,
-}
+/// The leases that a store's own process keeps there: none of them is another's.
+#[derive(Debug, Default)]
+pub(super) struct Own(Mutex<Vec<UploadId>>);
 
-#[derive(Clone, Debug)]
-enum State {
-    /// Nobody keeps a lease: whoever uses this knows that nobody else does.
-    Free,
-    /// There is no lease yet, or none any more.
-    Waiting,
-    Until(Instant),
-    /// Somebody else has the bucket.
-    Closed(Arc<Holder>),
-}
-
-impl Default for Gate {
-    fn default() -> Self {
-        Self { state: watch::Sender::new(State::Free) }
-    }
-}
-
-impl Gate {
-    /// From here on nothing is written without a lease.
-    pub(super) fn shut(&self) {
-        self.set(State::Waiting);
+impl Own {
+    fn lock(&self) -> MutexGuard<'_, Vec<UploadId>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn set(&self, state: State) {
-        self.state.send_replace(state);
-    }
-
-    /// Waits for a moment in which it may be written; else says why it may not.
-    async fn pass(&self) -> Result<(), Barred> {
-        if let State::Free = *self.state.borrow() {
-            return Ok(());
-        }
-        let mut state = self.state.subscribe();
-        let deadline = Instant::now() + PATIENCE;
-        loop {
-            match &*state.borrow_and_update() {
-                State::Free => return Ok(()),
-                State::Until(until) if *until > Instant::now() => return Ok(()),
-                State::Closed(holder) => return Err(Barred::Others(Arc::clone(holder))),
-                State::Until(_) | State::Waiting => {}
-            }
-            let left = deadline.saturating_duration_since(Instant::now());
-            // The sender is this gate's.
-            if !matches!(timeout(left, state.changed()).await, Ok(Ok(()))) {
-                return Err(Barred::NoLease);
-            }
+    pub(super) fn add(&self, id: UploadId) {
+        let mut ids = self.lock();
+        if !ids.contains(&id) {
+            ids.push(id);
         }
     }
-}
 
-/// Why nothing may be written to the bucket, or it may not be had.
-#[derive(Debug)]
-enum Barred {
-    Others(Arc<Holder>),
-    NoLease,
-    /// What was written is not listed.
-    Unlisted,
-}
+    fn remove(&self, id: UploadId) {
+        self.lock().retain(|known| *known != id);
+    }
 
-impl fmt::Display for Barred {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Others(holder) => write!(
-                f,
-                "{holder} (if that process is dead, its lease ends {} s after it was renewed last)",
-                DEAD.as_secs()
-            ),
-            Self::NoLease => f.write_str(
-                "this process has no lease on the bucket, so that a collection elsewhere would not know of it",
-            ),
-            Self::Unlisted => f.write_str(
-                "the store does not list what was just written, so that nobody can know who else uses the bucket",
-            ),
-        }
+    fn ids(&self) -> Vec<UploadId> {
+        self.lock().clone()
     }
 }
-
-impl StdError for Barred {}
 
 /// The lease of another process.
 #[derive(Debug)]
@@ -161,11 +98,27 @@ impl Store {
         })
     }
 
+    /// The time in which this process has the bucket, as soon as that has begun.
+    pub(super) async fn tenure(&self) -> Result<Tenure, Error> {
+        self.may_write("write to", self.prefix.trim_end_matches('/')).await?;
+        Ok(self.gate.tenure())
+    }
+
+    /// Fails where what has just been written may have come too late.
+    pub(super) fn confirm(&self, tenure: Tenure) -> Result<(), Error> {
+        if self.gate.lasts(tenure) {
+            return Ok(());
+        }
+        let place = self.named(self.prefix.trim_end_matches('/'));
+        Err(Error::answered(Kind::Unavailable, "write to", place, Barred::Lost))
+    }
+
     fn lease_path(&self, id: UploadId) -> String {
         self.path(format_args!("{FOLDER}/{id}"))
     }
 
     async fn write_lease(&self, id: UploadId, holder: &Holder) -> Result<(), Error> {
+        self.own.add(id);
         let path = self.lease_path(id);
         match timeout(TRIED, self.put_free(&path, holder.to_bytes().into())).await {
             Ok(written) => written,
@@ -175,6 +128,7 @@ impl Store {
 
     /// Removes a lease; what is left of it ends by its age.
     async fn drop_lease(&self, id: UploadId) {
+        self.own.remove(id);
         let path = self.lease_path(id);
         let folder = self.path(FOLDER);
         let paths = self.with_folders(&folder, vec![path]);
@@ -217,6 +171,7 @@ impl Store {
     async fn others(&self, id: UploadId) -> Result<Vec<Other>, Error> {
         let folder = self.path(FOLDER);
         let (ours, mut written, mut next) = (self.lease_path(id), None, None);
+        let own: Vec<String> = self.own.ids().into_iter().map(|id| self.lease_path(id)).collect();
         let mut found: Vec<(String, SystemTime)> = Vec::new();
         for _ in 0..PAGES {
             let request = self.client.list_objects_v2().bucket(&self.bucket);
@@ -228,8 +183,9 @@ impl Store {
                 let modified = time_of(object.last_modified);
                 match object.key {
                     Some(path) if path == ours => written = Some(modified),
-                    Some(path) if !path.ends_with('/') => found.push((path, modified)),
-                    Some(_) | None => {}
+                    Some(path) if path.ends_with('/') || own.contains(&path) => {}
+                    Some(path) => found.push((path, modified)),
+                    None => {}
                 }
             }
             if next.is_none() {
@@ -241,6 +197,19 @@ impl Store {
         let written = written.filter(|_| next.is_none()).ok_or_else(unlisted)?;
         let age = |modified| written.duration_since(modified).unwrap_or_default();
         Ok(found.into_iter().map(|(path, modified)| Other { age: age(modified), path }).collect())
+    }
+
+    /// A delete was not answered.
+    pub(super) fn doubts(&self) {
+        let until = Some(Instant::now() + LATE);
+        *self.unanswered.lock().unwrap_or_else(PoisonError::into_inner) = until;
+    }
+
+    /// For how long a delete that was not answered may still be carried out; none where all were.
+    pub(super) fn doubt(&self) -> Option<Duration> {
+        let until = *self.unanswered.lock().unwrap_or_else(PoisonError::into_inner);
+        let left = until?.saturating_duration_since(Instant::now());
+        (!left.is_zero()).then_some(left)
     }
 
     fn busy(&self, holder: Holder) -> Error {
@@ -289,6 +258,7 @@ impl Serving<'_> {
                 self.store.gate.set(State::Closed(Arc::new(holder)));
                 return Err(busy);
             }
+            self.store.gate.begin_tenure();
         }
         let until = asked + VALID;
         self.until = Some(until);
@@ -358,6 +328,10 @@ impl Claim {
         let (over, is_over) = watch::channel(false);
         tokio::spawn(boxed(async move {
             claimed.keep(until, left).await;
+            // Where a delete was not answered, nobody else may rely on what is there.
+            while let Some(left) = claimed.store.doubt().filter(|_| using == Using::Sweeps) {
+                sleep(left).await;
+            }
             claimed.store.drop_lease(claimed.id).await;
             over.send_replace(true);
         }));

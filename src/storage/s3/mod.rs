@@ -9,6 +9,7 @@ mod client;
 mod ending;
 mod failure;
 mod folders;
+mod gate;
 mod holder;
 mod lease;
 mod multipart;
@@ -41,7 +42,7 @@ use oci::{Digest, RepositoryName};
 use tokio::sync::watch;
 
 use crate::{
-    Access, Driver, Entry, Error, Folder, Key, Kind, Object, Staged, Stat, Strays, Survey,
+    Access, Driver, Entry, Error, Folder, Key, Kind, Object, Staged, Stat, Strays, Survey, Tenure,
     UploadId, Wish, Writer, staged::Place,
 };
 use holder::Using;
@@ -124,6 +125,42 @@ impl S3 {
     pub(crate) async fn claimed_to_fill(mut self) -> Result<Self, Error> {
         self.claim = Some(Arc::new(boxed(Claim::take(&self.store, Using::Fills)).await?));
         Ok(self)
+    }
+
+    /// The bucket that this process serves, to remove from it while nobody else may write.
+    ///
+    /// # Errors
+    /// [`Kind::Busy`] while somebody else does.
+    pub(crate) async fn claimed_to_sweep(&self) -> Result<Self, Error> {
+        let store = Arc::new(client::beside(&self.store));
+        let claim = boxed(Claim::take(&store, Using::Sweeps)).await?;
+        Ok(Self { store, claim: Some(Arc::new(claim)) })
+    }
+
+    /// The time in which this process has the bucket, as soon as that has begun.
+    ///
+    /// # Errors
+    /// [`Kind::Unavailable`] while it does not, and nothing may be written.
+    pub(crate) async fn tenure(&self) -> Result<Tenure, Error> {
+        boxed(self.store.tenure()).await
+    }
+
+    /// Looks whether that lasts.
+    ///
+    /// # Errors
+    /// [`Kind::Unavailable`] if somebody else can have had the bucket since.
+    pub(crate) fn confirm(&self, tenure: Tenure) -> Result<(), Error> {
+        self.store.confirm(tenure)
+    }
+
+    /// For how long a delete that was not answered may still be carried out; none where all were.
+    pub(crate) fn doubt(&self) -> Option<Duration> {
+        self.store.doubt()
+    }
+
+    /// Has nothing written for a while; who asks for it is told to come again.
+    pub(crate) fn settle(&self, time: Duration) {
+        self.store.gate.settle(time);
     }
 
     /// Lets others use the bucket again.

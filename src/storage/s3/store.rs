@@ -3,7 +3,7 @@
 use std::{
     error::Error as StdError,
     fmt,
-    sync::Arc,
+    sync::{Arc, Mutex},
     time::{Duration, SystemTime},
 };
 
@@ -17,9 +17,11 @@ use aws_sdk_s3::{
     types::{Delete, ObjectIdentifier},
 };
 use bytes::{Bytes, BytesMut};
+use tokio::time::Instant;
 
 use super::{
-    attributes::Attributes, failure::Failure, lease::Gate, room::Room, sessions::Sessions,
+    attributes::Attributes, failure::Failure, gate::Gate, lease::Own, room::Room,
+    sessions::Sessions,
 };
 use crate::{Error, Kind, Stat};
 
@@ -45,6 +47,10 @@ pub(super) struct Store {
     pub(super) room: Arc<Room>,
     /// Whether it may be written to.
     pub(super) gate: Gate,
+    /// The leases of this process, by whatever pointer it has them.
+    pub(super) own: Arc<Own>,
+    /// Until when a delete may still be carried out that was not answered.
+    pub(super) unanswered: Mutex<Option<Instant>>,
 }
 
 /// How the store copies what is too large for one request.
@@ -220,9 +226,17 @@ impl Store {
     pub(super) async fn delete_free(&self, path: &str) -> Result<(), Error> {
         let sent = self.client.delete_object().bucket(&self.bucket).key(path).send().await;
         match sent.map_err(|error| self.failed("delete", path, &error)) {
-            Err(error) if !error.is_not_found() => Err(error),
+            Err(error) if !error.is_not_found() => Err(self.in_doubt(error)),
             _ => Ok(()),
         }
+    }
+
+    /// Remembers that a delete may be carried out at any time, unless the store has refused it.
+    fn in_doubt(&self, error: Error) -> Error {
+        if !matches!(error.kind(), Kind::Denied | Kind::NotFound) {
+            self.doubts();
+        }
+        error
     }
 
     /// Deletes up to [`BATCH`] objects. What the store says of each counts only where it is a failure.
@@ -250,14 +264,14 @@ impl Store {
                         "NotImplemented" | "MethodNotAllowed" | "InvalidRequest"
                         | "MissingContentMD5" | "MalformedXML" | "InvalidDigest",
                     ) => self.delete_each(paths).await,
-                    _ => Err(self.refused("delete", first, failure)),
+                    _ => Err(self.in_doubt(self.refused("delete", first, failure))),
                 };
             }
         };
         let failed = answer.errors().iter().find(|error| error.code() != Some("NoSuchKey"));
         failed.map_or(Ok(()), |error| {
             let failure = Failure::of_one("delete", error.code(), error.message());
-            Err(self.refused("delete", error.key().unwrap_or(first), failure))
+            Err(self.in_doubt(self.refused("delete", error.key().unwrap_or(first), failure)))
         })
     }
 

@@ -11,7 +11,7 @@ use tokio::{
 };
 
 use super::{S3, client, store::Store};
-use crate::{Driver as _, Folder, Key, Kind, S3Config, S3Credentials};
+use crate::{Disposal, Driver as _, Folder, Item, Key, Kind, Removed, S3Config, S3Credentials};
 
 /// A bucket at an endpoint, of which nothing is asked until it is used.
 pub(super) fn store(endpoint: &str) -> Arc<Store> {
@@ -327,6 +327,50 @@ async fn the_last_deletes_of_a_collection_that_was_killed_are_waited_for_by_who_
         let found = s3.store.in_the_way(id, using).await.unwrap();
         assert_eq!(found.is_some(), is_in_the_way, "{dead} {age}: {found:?}");
     }
+}
+
+#[tokio::test]
+async fn a_registry_is_not_in_its_own_way_and_every_other_one_is() {
+    let (id, serving) = (crate::UploadId::random(), crate::UploadId::random());
+    let (ours, own) = (id.to_string(), serving.to_string());
+    for (others, is_in_the_way) in [
+        (&[(&*ours, 0), (&*own, 0)][..], false),
+        (&[(&*ours, 0), (&*own, 0), ("another", 0)], true),
+    ] {
+        let (s3, _asked) = answering(vec![leases(others), lease("node-2", "writes")]).await;
+        s3.store.own.add(serving);
+        let beside = client::beside(&s3.store);
+        let found = beside.in_the_way(id, super::Using::Sweeps).await.unwrap();
+        assert_eq!(found.is_some(), is_in_the_way, "{found:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_delete_beside_writes_is_asked_for_once_and_what_becomes_of_it_is_not_relied_on() {
+    let blobs = [digest(), Digest::of(Algorithm::Sha256, b"y")].map(Item::Blob).to_vec();
+    let lost = ("500 Internal Server Error", length(0), "");
+    let gone = ("404 Not Found", String::new(), "");
+    let (s3, asked) = answering(vec![lost, gone.clone(), gone]).await;
+    let beside = S3 { store: Arc::new(client::beside(&s3.store)), claim: None };
+    assert_eq!(beside.doubt(), None);
+    let removed = crate::Bulk::remove(&beside, blobs, Disposal::Delete).await.unwrap();
+    assert!(removed.iter().all(|removed| matches!(removed, Ok(Removed::Gone))), "{removed:?}");
+    let doubt = beside.doubt().unwrap();
+    s3.settle(doubt);
+    let error = s3.put(Key::Fetched, Bytes::from_static(b"x")).await.unwrap_err();
+    assert_eq!(error.kind(), Kind::Unavailable);
+    assert!(told(&error).contains("a delete of a collection was not answered"), "{}", told(&error));
+    let asked = all(asked).await;
+    let methods: Vec<&str> = asked.iter().map(|it| it.split(' ').next().unwrap()).collect();
+    assert_eq!(methods, ["post", "head", "head"]);
+}
+
+#[tokio::test]
+async fn a_delete_that_the_store_has_refused_is_no_doubt() {
+    let (s3, _asked) = answering(vec![refusal("403 Forbidden", "AccessDenied")]).await;
+    let beside = S3 { store: Arc::new(client::beside(&s3.store)), claim: None };
+    let removed = crate::Bulk::remove(&beside, vec![Item::Blob(digest())], Disposal::Delete).await;
+    assert!(removed.is_ok_and(|removed| removed[0].is_err()) && beside.doubt().is_none());
 }
 
 #[tokio::test]

@@ -17,6 +17,7 @@ use crate::{
     faults::{Rng, is_full_run},
     soak::{client::Client, content::Shared, wire::Wire},
     supervise::Instance,
+    support::seaweed::Seaweed,
 };
 
 const CLIENTS: usize = 16;
@@ -61,11 +62,35 @@ fn collect(instance: &Instance, is_over: &AtomicBool) -> (u64, u64) {
 #[test]
 #[ignore = "takes a minute: run cargo xtask test"]
 fn nothing_that_was_acknowledged_goes_while_clients_work() {
+    let (instance, said) = work_and_collect("");
+    println!("{said}");
+    assert_eq!(instance.store().problems(), [""; 0]);
+}
+
+#[test]
+#[ignore = "needs weed, and takes a minute: run cargo xtask test"]
+fn nothing_that_was_acknowledged_goes_from_a_bucket_while_clients_work() {
+    let storage = format!(
+        "[registry.storage.s3]\nbucket = \"{}\"\nregionendpoint = \"{}\"\nrootdirectory = \"chaos\"\n\
+         accesskey = \"{}\"\nsecretkey = \"{}\"\n[registry.storage.redirect]\ndisable = true\n",
+        Seaweed::BUCKET,
+        Seaweed::shared().endpoint("http"),
+        Seaweed::ACCESS_KEY,
+        Seaweed::SECRET_KEY,
+    );
+    let (instance, said) = work_and_collect(&storage);
+    println!("{said}");
+    let ran = instance.run(&["verify"]);
+    assert_eq!(ran.exit, 0, "{ran:?}");
+}
+
+/// Has clients work at a registry with this storage while it is collected again and again; tells what they did.
+fn work_and_collect(storage: &str) -> (Instance, String) {
     let seed = u64::from(std::process::id());
     let mut rng = Rng::new(seed);
     let lease = rng.between(1, 2);
-    println!("seed {seed}, lease {lease} s");
-    let instance = Instance::serving(&format!("log_level = \"warn\"\nlease = \"{lease}s\"\n"));
+    let text = format!("log_level = \"warn\"\nlease = \"{lease}s\"\n{storage}");
+    let instance = Instance::serving(&text);
     let wire = Wire::to(instance.address());
     let shared = Arc::new(Shared::put(wire, &mut rng));
     let is_over = AtomicBool::new(false);
@@ -73,7 +98,7 @@ fn nothing_that_was_acknowledged_goes_while_clients_work() {
     let mut clients: Vec<Client> = (0..CLIENTS)
         .map(|number| Client::new(number, wire, Arc::clone(&shared), rng.fork()))
         .collect();
-    let failed: Vec<String> = thread::scope(|scope| {
+    let (failed, collected): (Vec<String>, _) = thread::scope(|scope| {
         let collecting = scope.spawn(|| collect(&instance, &is_over));
         let working: Vec<_> = clients
             .iter_mut()
@@ -94,14 +119,15 @@ fn nothing_that_was_acknowledged_goes_while_clients_work() {
         let failed = working.into_iter().filter_map(|client| client.join().unwrap()).collect();
         is_over.store(true, Ordering::Relaxed);
         let (runs, blobs) = collecting.join().unwrap();
-        println!("{runs} runs removed {blobs} blobs");
         assert!(runs > 1 && blobs > 0, "seed {seed}: {runs} runs removed {blobs} blobs");
-        failed
+        (failed, format!("{runs} runs removed {blobs} blobs"))
     });
     assert!(failed.is_empty(), "seed {seed}:\n{}", failed.join("\n"));
     let acts: usize = clients.iter().map(|client| client.acts).sum();
     let checked = clients.into_iter().map(Client::ledger_is_right).sum::<Result<usize, String>>();
     let checked = checked.unwrap_or_else(|reason| panic!("seed {seed}: {reason}"));
-    println!("{acts} acts; {checked} entries of ledgers are right");
-    assert_eq!(instance.store().problems(), [""; 0], "seed {seed}");
+    let said = format!(
+        "seed {seed}, lease {lease} s: {collected}; {acts} acts; {checked} entries of ledgers are right"
+    );
+    (instance, said)
 }
