@@ -68,9 +68,13 @@ pub(crate) fn applying<'a>(
     counting.map(|policy| Applied { policy, runs: runs(policy) }).collect()
 }
 
+/// By which rule a tag is set once.
+pub(crate) type Immutable<'a> = dyn Fn(&Tag) -> Option<String> + 'a;
+
 /// Decides about all tags of a repository; the decisions are sorted by tag.
 pub(crate) fn decide(
     policies: &[Applied<'_>],
+    immutable: &Immutable<'_>,
     tags: &[Tagged],
     now: OffsetDateTime,
 ) -> Vec<Decision> {
@@ -83,10 +87,13 @@ pub(crate) fn decide(
     let mut decisions: Vec<Decision> = Vec::with_capacity(tags.len());
     for (index, (tagged, date)) in dated.iter().enumerate() {
         let said = said.iter().map(|(applied, said)| (*applied, said[index].clone()));
-        decisions.push(combine(tagged, *date, said));
+        decisions.push(match immutable(&tagged.tag) {
+            Some(rule) => Decision::immutable(tagged, *date, &rule),
+            None => combine(tagged, *date, said),
+        });
     }
     let staying = Staying::of(tags, &decisions);
-    decisions.extend(follow(policies, &followers, &staying, now));
+    decisions.extend(follow((policies, immutable), &followers, &staying, now));
     decisions.sort_by(|one, other| one.tag.cmp(&other.tag));
     decisions
 }
@@ -130,6 +137,11 @@ impl Decision {
         Self { tag: tagged.tag.clone(), digest, date, outcome, rule, policy }
     }
 
+    /// It is set once, whatever policies say.
+    fn immutable(tagged: &Tagged, date: Option<Date>, rule: &str) -> Self {
+        Self::new(tagged, date, Outcome::Kept, format!("immutable `{rule}`"), None)
+    }
+
     /// Whether it goes.
     pub(crate) fn goes(&self) -> bool {
         self.outcome == Outcome::Deleted
@@ -170,7 +182,7 @@ impl Staying {
 
 /// Decides about tags that follow a manifest; what they lead to may have followers of its own.
 fn follow(
-    policies: &[Applied<'_>],
+    (policies, immutable): (&[Applied<'_>], &Immutable<'_>),
     followers: &[&Tagged],
     staying: &Staying,
     now: OffsetDateTime,
@@ -183,7 +195,11 @@ fn follow(
             if kept.contains_key(&tagged.tag) {
                 continue;
             }
-            if let Some(decision) = stays(policies, tagged, (&stems, staying), now) {
+            let by_rule = immutable(&tagged.tag);
+            let by_rule =
+                by_rule.map(|rule| Decision::immutable(tagged, Date::of(tagged, now), &rule));
+            let stays = || stays(policies, tagged, (&stems, staying), now);
+            if let Some(decision) = by_rule.or_else(stays) {
                 kept.insert(&tagged.tag, decision);
                 is_new = true;
                 let leads_to = tagged.target.iter().filter_map(|target| target.leads_to.as_ref());

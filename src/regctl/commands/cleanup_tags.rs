@@ -15,6 +15,7 @@ use registry::{
     collect::{
         self, Access, Error as CollectError, Inventory, Remembered, Store, TaggedRepository,
     },
+    config::ImmutableTags,
 };
 use time::OffsetDateTime;
 
@@ -94,12 +95,21 @@ impl Plan {
     }
 
     /// Decides about a repository. Where tags may be that nobody could list, nothing goes.
-    fn decide(&self, repository: &TaggedRepository, now: OffsetDateTime) -> RepositoryReport {
+    fn decide(
+        &self,
+        immutable: &[ImmutableTags],
+        repository: &TaggedRepository,
+        now: OffsetDateTime,
+    ) -> RepositoryReport {
         let name = repository.name.to_string();
         let applied = applying(&self.policies, &name, |policy| self.runs(policy));
         let decisions = match repository.is_partial {
             true => Vec::new(),
-            false => decide(&applied, &repository.tags, now),
+            false => {
+                let rule = |tag: &collect::Tag| immutable.iter().find_map(|it| it.rule(&name, tag));
+                let rule = |tag: &collect::Tag| rule(tag).map(ToString::to_string);
+                decide(&applied, &rule, &repository.tags, now)
+            }
         };
         RepositoryReport::of(name, repository.is_partial, decisions)
     }
@@ -145,7 +155,8 @@ async fn clean(
         return Ok(cleaned.report());
     };
     let now = OffsetDateTime::now_utc();
-    let decided = inventory.repositories().iter().map(|repository| plan.decide(repository, now));
+    let (repositories, immutable) = (inventory.repositories().iter(), &config.immutable_tags);
+    let decided = repositories.map(|repository| plan.decide(immutable, repository, now));
     cleaned.repositories = decided.collect();
     if args.dry_run {
         if args.forecast {

@@ -42,6 +42,7 @@ pub(super) fn instance(settings: &Settings) -> Instance {
             schedule: text(settings, "cleanup.schedule"),
             collect: flag(settings, "cleanup.collect"),
         },
+        immutable_tags: policy::immutable_tags(settings),
         manage_accounts: flag(settings, "manage_accounts.enable"),
         manage_storage_directories: flag(settings, "manage_storage_directories.enable"),
         manage_system_files: settings.flag("manage_system_files.enable"),

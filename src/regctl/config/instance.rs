@@ -4,6 +4,8 @@
 
 use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 
+use registry::config::ImmutableTags;
+
 use super::{
     health::Health,
     middleware::Middleware,
@@ -29,6 +31,8 @@ pub(crate) struct Instance {
     pub(crate) gitlab: Option<Gitlab>,
     pub(crate) collection: Collection,
     pub(crate) cleanup: Cleanup,
+    /// `[[immutable_tag]]`.
+    pub(crate) immutable_tags: Vec<ImmutableTags>,
     /// Whether reconfigure creates the service's account, when it is root.
     pub(crate) manage_accounts: bool,
     /// Whether reconfigure creates the storage folder.

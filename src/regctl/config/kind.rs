@@ -141,7 +141,7 @@ fn globs(value: &Spanned<DeValue<'_>>) -> Result<Vec<String>, Vec<Misfit>> {
     };
     let (mut globs, mut misfits) = (Vec::new(), Vec::new());
     for item in items {
-        match fits(item, Glob::parse) {
+        match fits(item, |text| Glob::parse(text).map_err(|error| Unfit(error.to_string()))) {
             Ok(Value::Text(text)) => globs.push(text),
             Ok(_) => {}
             Err(misfit) => misfits.push(misfit),

@@ -6,6 +6,7 @@ use std::{
     time::Duration,
 };
 
+use registry::{Glob, config::ImmutableTags};
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
@@ -73,6 +74,8 @@ struct Context<'a> {
     proxy: Option<ProxyContext<'a>>,
     /// None: the registry sends every blob itself.
     sendfile: Option<sendfile::OfRegistry<'a>>,
+    /// Each as JSON.
+    immutable_tags: Vec<String>,
     /// Each option of `validation` under its path, as JSON.
     validation: Option<String>,
     classes: Option<String>,
@@ -130,6 +133,12 @@ struct Purging {
     dry_run: bool,
 }
 
+/// A rule as YAML on one line.
+fn immutable(rule: &ImmutableTags) -> String {
+    let texts = |globs: &[Glob]| globs.iter().map(ToString::to_string).collect::<Vec<_>>();
+    json!({ "repositories": texts(&rule.repositories), "tags": texts(&rule.tags) }).to_string()
+}
+
 /// Renders `config.yml`.
 pub(crate) fn config_yml(inputs: &Inputs<'_>, view: View) -> Result<String, Error> {
     let Inputs { instance, secrets, layout, templates, is_held_read_only, .. } = inputs;
@@ -180,6 +189,7 @@ pub(crate) fn config_yml(inputs: &Inputs<'_>, view: View) -> Result<String, Erro
         redis: registry.redis.as_ref().map(|found| redis(found, layout, view)).unwrap_or_default(),
         lease: registry.lease.map(go_duration),
         sendfile: sendfile::of_registry(inputs, view),
+        immutable_tags: instance.immutable_tags.iter().map(immutable).collect(),
         validation: validation(&registry.validation),
         classes: registry.validation.classes.as_ref().map(|classes| json!(classes).to_string()),
     };

@@ -190,6 +190,7 @@ impl From<Error> for Failure {
             Error::Condition(_) => Self::new(ErrorCode::Denied)
                 .because(&error)
                 .with_status(StatusCode::PRECONDITION_FAILED),
+            Error::Immutable { .. } => Self::new(ErrorCode::Denied).because(&error),
             Error::Manifest(reason) => Self::new(ErrorCode::ManifestInvalid).because(reason),
             Error::WrongOffset { .. } => Self::new(ErrorCode::RangeInvalid).because(&error),
             Error::WrongLength { .. } => Self::new(ErrorCode::SizeInvalid).because(&error),

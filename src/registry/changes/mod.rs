@@ -123,6 +123,7 @@ impl Changer {
         })?;
         let events = Events::open(config)?;
         content.set_read_only(config.storage.read_only);
+        content.set_immutable_tags(&config.immutable_tags);
         Ok(Self(Kind::Alone(Box::new(Here { content, events, alone }))))
     }
 

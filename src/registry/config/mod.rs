@@ -14,6 +14,7 @@ mod driver;
 mod duration;
 mod environment;
 mod health;
+mod immutable;
 mod keys;
 mod load;
 mod notifications;
@@ -51,6 +52,7 @@ pub use compatibility::Schema1;
 pub use debug::Debug;
 pub(crate) use duration::parse as parse_duration;
 pub use health::{FileCheck, Health, HttpCheck, Pace, TcpCheck};
+pub use immutable::ImmutableTags;
 pub use keys::{KEYS, Key, Kind, Support, When};
 pub use load::Parsed;
 pub use notifications::{
@@ -93,6 +95,8 @@ pub struct Config {
     pub lease: Duration,
     /// `validation` and `policy`: which manifests are taken.
     pub validation: Validation,
+    /// `regctl.immutabletags`: tags that are set once.
+    pub immutable_tags: Vec<ImmutableTags>,
     /// `regctl.sendfile`: the nginx that sends large blobs itself. None: the registry sends everything.
     pub sendfile: Option<Sendfile>,
     /// `redis`, if `storage.cache.blobdescriptor` is `redis`: what is told of deletes.

@@ -61,6 +61,7 @@ pub(super) fn config(root: &Node, findings: &mut Findings) -> Option<Config> {
         schema1: compatibility::read(root),
         lease,
         validation: validation::read(root, findings),
+        immutable_tags: immutable::read(root, findings),
         sendfile: sendfile::read(root, findings),
         proxy: proxy::read(root, findings),
         redis: redis::read(root, findings),

@@ -41,6 +41,7 @@ impl Writing {
                 // Somebody may have read it just now.
                 Some(current) => content.shared.leases.promise(&current),
             }
+            content.may_delete(&repository, &tag)?;
             match content.backend().delete_folder(Folder::Tag(&repository, &tag)).await {
                 Err(error) if error.is_not_found() => Ok(TagChange::Vanished),
                 result => Ok(result.map(|()| TagChange::Done)?),

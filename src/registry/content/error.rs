@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use oci::{Digest, ManifestError, Reference, RepositoryName};
+use oci::{Digest, ManifestError, Reference, RepositoryName, Tag};
 
 use super::UploadId;
 
@@ -24,6 +24,9 @@ pub(crate) enum Error {
     /// `If-Match` or `If-None-Match` of a write.
     #[error("`{0}` is not what the request's condition says")]
     Condition(Reference),
+    /// A rule says that the tag is set once.
+    #[error("tag `{tag}` is immutable here, by the rule `{rule}`: it is neither moved nor deleted")]
+    Immutable { tag: Tag, rule: String },
     #[error(transparent)]
     Manifest(#[from] ManifestError),
     /// A chunk that does not begin where the session ends.

@@ -184,6 +184,9 @@ impl Writing {
     ) -> Result<(), Error> {
         let _locks = self.lock_for_push(repository, digest, push).await?;
         self.check_condition(repository, digest, push).await?;
+        for tag in &push.tags {
+            self.may_set(repository, tag, digest).await?;
+        }
         self.check_references(repository, push).await?;
         for staged in
             self.stage_manifest(repository, digest, push.bytes.clone(), &push.tags).await?
@@ -204,6 +207,7 @@ impl Writing {
     ) -> Result<Vec<Tag>, Error> {
         let (repository, digest) = (repository.clone(), *digest);
         self.shielded(move |content| async move {
+            content.may_delete_manifest(&repository, &digest).await?;
             // A referrer leaves the list first: what is listed is there.
             let _subject = content.unlist_referrer(&repository, &digest).await?;
             let subjects = [
@@ -218,6 +222,9 @@ impl Writing {
             content.shared.leases.promise(&digest);
             content.lease_references(&repository, &digest).await;
             let tags = content.tags_of(&repository, &digest).await?;
+            for tag in &tags {
+                content.may_delete(&repository, tag)?;
+            }
             for tag in &tags {
                 content.backend().delete_folder(Folder::Tag(&repository, tag)).await?;
             }

@@ -11,6 +11,7 @@ mod change;
 mod collection;
 mod condition;
 mod error;
+mod immutable;
 mod kept;
 mod leases;
 mod link;
@@ -95,6 +96,8 @@ struct Shared {
     sessions: Sessions,
     writes: Writes,
     lists: Lists,
+    /// Which tags are set once.
+    immutable: immutable::Rules,
     /// None where the kernel keeps what was read.
     recent: Option<Recent>,
     /// Whether a collection runs beside this.
@@ -128,6 +131,7 @@ impl Content {
             referrer_lists,
             tag_reads: tag_reads.unwrap_or(TAG_READS),
             lists,
+            immutable: immutable::Rules::default(),
             recent,
             sessions,
             writes,

@@ -64,6 +64,9 @@ impl Writing {
             ];
             let _locks = content.shared.locks.acquire_all(subjects).await;
             content.check_tag(&repository, &tag, &condition).await?;
+            if content.read_link(Key::TagLink(&repository, &tag)).await?.is_some() {
+                content.may_delete(&repository, &tag)?;
+            }
             content.release(&repository, &tag).await?;
             match content.backend().delete_folder(Folder::Tag(&repository, &tag)).await {
                 Err(error) if error.is_not_found() => {

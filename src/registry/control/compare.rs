@@ -48,6 +48,7 @@ pub(super) fn take_over(running: &mut Config, new: &Config) -> Reloaded {
         health,
         catalog_max_entries,
         tags_max,
+        immutable_tags,
         schema1,
         lease,
         validation,
@@ -71,6 +72,7 @@ pub(super) fn take_over(running: &mut Config, new: &Config) -> Reloaded {
     take_validation(&mut found, &mut running.validation, validation);
     // With a queue of what it does not know yet.
     found.fixed("redis", &running.redis, redis);
+    found.live("regctl.immutabletags", &mut running.immutable_tags, immutable_tags);
     found.live("regctl.sendfile", &mut running.sendfile, sendfile);
     found
 }

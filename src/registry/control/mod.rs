@@ -98,6 +98,7 @@ impl Shared {
         health: Arc<Health>,
     ) -> io::Result<Self> {
         content.set_read_only(config.storage.read_only);
+        content.set_immutable_tags(&config.immutable_tags);
         let with_metrics = config.http.debug.as_ref().is_some_and(|debug| debug.metrics.is_some());
         if with_metrics {
             content.count_actions();
@@ -214,6 +215,7 @@ impl Control {
         let reloaded = compare::take_over(&mut next, config);
         shared.api.reconfigure(&next);
         shared.events.reconfigure(&next.notifications);
+        shared.content.set_immutable_tags(&next.immutable_tags);
         if reloaded.has_applied("log.level") {
             log::set_level(next.log.level);
         }

@@ -1,7 +1,7 @@
 //! GitLab's published semantics, line by line: "How the cleanup policy works" in
 //! `doc/user/packages/container_registry/reduce_container_registry_storage.md`, with what regctl adds.
 
-use super::written::{decided, deleted};
+use super::written::{decided, decided_with, deleted};
 
 /// 1. Collects all the tags for a given repository in a list.
 const COLLECTS: &str = "docs 1";
@@ -160,6 +160,18 @@ fn tags_go_and_stay_as_gitlab_has_it() {
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
     assert!(CASES.len() >= 60);
+}
+
+#[test]
+fn what_is_set_once_stays_whatever_policies_say_and_counts_as_one_of_the_newest() {
+    let rule = |tag: &oci::Tag| tag.as_str().starts_with('v').then(|| "v*".to_owned());
+    let decided = decided_with("keep_n=1", &rule, "v2:1 b:2 a@v1:3 v1:9 sig(v1):9");
+    let lines: Vec<String> = decided.iter().map(|it| format!("{} {it}", it.tag)).collect();
+    for (tag, expected) in [("v1", "kept: immutable `v*`"), ("v2", "kept: immutable `v*`")] {
+        assert!(lines.contains(&format!("{tag} {expected}")), "{lines:#?}");
+    }
+    let gone: Vec<&str> = decided.iter().filter(|it| it.goes()).map(|it| it.tag.as_str()).collect();
+    assert_eq!(gone, ["a", "b"], "{lines:#?}");
 }
 
 #[test]

@@ -70,7 +70,7 @@ fn decisions(texts: &[String], tags: &[Tagged]) -> Vec<Decision> {
     let policies: Vec<_> = texts.iter().map(|text| policy(text)).collect();
     let applied: Vec<_> =
         policies.iter().map(|policy| Applied { policy, runs: policy.name != "idle" }).collect();
-    decide(&applied, tags, NOW)
+    decide(&applied, &|_| None, tags, NOW)
 }
 
 proptest! {

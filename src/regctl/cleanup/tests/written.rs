@@ -7,7 +7,7 @@ use registry::collect::{Tagged, Target};
 use time::{Duration, OffsetDateTime, macros::datetime};
 
 use crate::{
-    cleanup::decide::{Applied, Decision, decide},
+    cleanup::decide::{Applied, Decision, Immutable, decide},
     config::policy::{Cadence, Glob, Pattern, Policy, Rules},
 };
 
@@ -97,11 +97,16 @@ fn date(text: &str) -> Option<OffsetDateTime> {
 }
 
 pub(super) fn decided(policies: &str, tags: &str) -> Vec<Decision> {
+    decided_with(policies, &|_| None, tags)
+}
+
+/// The same where some tags are set once.
+pub(super) fn decided_with(policies: &str, immutable: &Immutable<'_>, tags: &str) -> Vec<Decision> {
     let policies: Vec<Policy> = policies.split(';').map(policy).collect();
     let applied: Vec<Applied<'_>> =
         policies.iter().map(|policy| Applied { policy, runs: policy.name != "idle" }).collect();
     let tags: Vec<Tagged> = tags.split_whitespace().map(tagged).collect();
-    decide(&applied, &tags, NOW)
+    decide(&applied, immutable, &tags, NOW)
 }
 
 /// The names of those that go, signatures as they were written.

@@ -1,4 +1,4 @@
-//! `[[cleanup_policy]]`: which tags go, with GitLab's parameters.
+//! `[[cleanup_policy]]`: which tags go, with GitLab's parameters; and `[[immutable_tag]]`: which never do.
 
 mod cadence;
 mod pattern;
@@ -9,9 +9,12 @@ use serde::{Deserialize, Serialize};
 
 use super::{checks::Findings, settings::Settings, tables::Record};
 pub(crate) use cadence::Cadence;
-pub(crate) use pattern::{Glob, Pattern, Unfit};
+pub(crate) use pattern::{Pattern, Unfit};
+pub(crate) use registry::Glob;
+use registry::config::ImmutableTags;
 
 const KEY: &str = "cleanup_policy";
+const IMMUTABLE: &str = "immutable_tag";
 
 /// One policy.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
@@ -64,14 +67,26 @@ pub(super) fn policies(settings: &Settings) -> Vec<Policy> {
     settings.tables_of(KEY).unwrap_or_default().iter().map(policy).collect()
 }
 
+/// `[[immutable_tag]]`.
+pub(super) fn immutable_tags(settings: &Settings) -> Vec<ImmutableTags> {
+    let records = settings.tables_of(IMMUTABLE).unwrap_or_default();
+    let rule = |record: &Record| ImmutableTags {
+        repositories: globs(record, "repositories"),
+        tags: globs(record, "tags"),
+    };
+    records.iter().map(rule).collect()
+}
+
+fn globs(record: &Record, name: &str) -> Vec<Glob> {
+    let texts = record.list(name).unwrap_or_default();
+    texts.iter().map(|text| Glob::parse(text).expect(CHECKED)).collect()
+}
+
 const CHECKED: &str = "the key table has it checked";
 
 fn policy(record: &Record) -> Policy {
     let pattern = |name| record.text(name).map(|text| Pattern::parse(&text).expect(CHECKED));
-    let globs = |name| {
-        let texts = record.list(name).unwrap_or_default();
-        texts.iter().map(|text| Glob::parse(text).expect(CHECKED)).collect()
-    };
+    let globs = |name| globs(record, name);
     let everything = || Pattern::parse(".*").expect("it is an expression");
     let cadence = record.text("cadence").unwrap_or_else(|| "1d".to_owned());
     Policy {
@@ -94,8 +109,18 @@ fn policy(record: &Record) -> Policy {
     }
 }
 
-/// Two policies have two names, and none takes everything by accident.
+/// Two policies have two names, and none takes everything by accident; rules are for something.
 pub(super) fn check(settings: &Settings, findings: &mut Findings<'_>) {
+    for record in settings.tables_of(IMMUTABLE).unwrap_or_default() {
+        for (name, all) in [("repositories", "[\"**\"]"), ("tags", "[\"*\"]")] {
+            if record.list(name).is_some_and(|globs| globs.is_empty()) {
+                let message =
+                    format!("`{IMMUTABLE}.{name}` is empty, so that the rule is for nothing");
+                let hint = format!("write `{name} = {all}` for all");
+                findings.problem(&record.span, IMMUTABLE, message, &hint);
+            }
+        }
+    }
     let records = settings.tables_of(KEY).unwrap_or_default();
     for (index, record) in records.iter().enumerate() {
         let Policy { name, rules, .. } = policy(record);

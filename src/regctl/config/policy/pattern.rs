@@ -1,4 +1,4 @@
-//! What names are held against: GitLab's regular expressions for tags, and wildcards for tags and repositories.
+//! What names of tags are held against: GitLab's regular expressions.
 //!
 //! Expressions are RE2's, as GitLab's are, and must match a whole name. The `regex` crate takes no time that grows with more than the
 //! text, whoever wrote the expression.
@@ -15,14 +15,6 @@ const BYTES_MAX: usize = 1024;
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(try_from = "String", into = "String")]
 pub(crate) struct Pattern {
-    text: String,
-    regex: Regex,
-}
-
-/// A name with `*`, `**` and `?`.
-#[derive(Clone, Debug, Deserialize, Serialize)]
-#[serde(try_from = "String", into = "String")]
-pub(crate) struct Glob {
     text: String,
     regex: Regex,
 }
@@ -84,69 +76,33 @@ const FOREIGN: [(&str, &str); 11] = [
 const PROBES: [&str; 8] =
     ["latest", "v1.2.3", "0", "main", "A_b-C.d", "20260101", "feature-x", "x-9f86d081884c7d65"];
 
-impl Glob {
-    /// Reads a wildcard: `*` is anything but a slash, `**` anything, `?` one character.
-    pub(crate) fn parse(text: &str) -> Result<Self, Unfit> {
-        let is_allowed = |c: char| c.is_ascii_alphanumeric() || "._-/*?".contains(c);
-        if text.is_empty() || text.len() > BYTES_MAX || !text.chars().all(is_allowed) {
-            let allowed = "a name with `*` (anything but a slash), `**` (anything) and `?` (one character), such as \"group/**\"";
-            return Err(Unfit(allowed.to_owned()));
-        }
-        let mut source = String::from(r"\A");
-        let mut rest = text;
-        while let Some(first) = rest.chars().next() {
-            let (taken, piece) = match first {
-                '*' if rest.starts_with("**") => (2, ".*".to_owned()),
-                '*' => (1, "[^/]*".to_owned()),
-                '?' => (1, "[^/]".to_owned()),
-                other => (1, regex::escape(&other.to_string())),
-            };
-            source.push_str(&piece);
-            rest = &rest[taken..];
-        }
-        source.push_str(r"\z");
-        let regex = Regex::new(&source).map_err(|error| Unfit(error.to_string()))?;
-        Ok(Self { text: text.to_owned(), regex })
-    }
-
-    pub(crate) fn matches(&self, name: &str) -> bool {
-        self.regex.is_match(name)
+impl fmt::Display for Pattern {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
     }
 }
 
-macro_rules! text {
-    ($($type:ident)*) => {$(
-        impl fmt::Display for $type {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str(&self.text)
-            }
-        }
-
-        impl PartialEq for $type {
-            fn eq(&self, other: &Self) -> bool {
-                self.text == other.text
-            }
-        }
-
-        impl Eq for $type {}
-
-        impl TryFrom<String> for $type {
-            type Error = Unfit;
-
-            fn try_from(text: String) -> Result<Self, Unfit> {
-                Self::parse(&text)
-            }
-        }
-
-        impl From<$type> for String {
-            fn from(pattern: $type) -> Self {
-                pattern.text
-            }
-        }
-    )*};
+impl PartialEq for Pattern {
+    fn eq(&self, other: &Self) -> bool {
+        self.text == other.text
+    }
 }
 
-text! { Pattern Glob }
+impl Eq for Pattern {}
+
+impl TryFrom<String> for Pattern {
+    type Error = Unfit;
+
+    fn try_from(text: String) -> Result<Self, Unfit> {
+        Self::parse(&text)
+    }
+}
+
+impl From<Pattern> for String {
+    fn from(pattern: Pattern) -> Self {
+        pattern.text
+    }
+}
 
 #[cfg(test)]
 mod tests {
@@ -197,29 +153,6 @@ mod tests {
             (r"\d+", false),
         ] {
             assert_eq!(Pattern::parse(text).unwrap().matches_everything(), everything, "{text}");
-        }
-    }
-
-    #[test]
-    fn one_star_stays_within_a_component_and_two_go_on() {
-        let rows = [
-            ("group/**", "group/a/b", true),
-            ("group/**", "group", false),
-            ("group/*", "group/a", true),
-            ("group/*", "group/a/b", false),
-            ("**", "a/b/c", true),
-            ("*", "a", true),
-            ("*", "a/b", false),
-            ("a?c", "abc", true),
-            ("a?c", "a/c", false),
-            ("a.c", "abc", false),
-            ("**/app", "x/y/app", true),
-        ];
-        for (text, name, expected) in rows {
-            assert_eq!(Glob::parse(text).unwrap().matches(name), expected, "{text} {name}");
-        }
-        for bad in ["", "a b", "a[b]", "{a,b}", "ü"] {
-            assert!(Glob::parse(bad).is_err(), "{bad}");
         }
     }
 }

@@ -26,6 +26,10 @@ pub(super) const POLICY: &[Part] = &[
     Part::new("allow_all", Flag),
 ];
 
+/// `[[immutable_tag]]`.
+pub(super) const IMMUTABLE: &[Part] =
+    &[Part::required("repositories", Globs), Part::required("tags", Globs)];
+
 pub(super) const SECTIONS: &[Section] = &[
     Section::new(
         "garbage_collect",
@@ -97,16 +101,6 @@ pub(super) const SECTIONS: &[Section] = &[
         &[
             Key::later("repositories", List, "the repositories it is for"),
             Key::later("size", Size, "the limit"),
-        ],
-    )
-    .not_yet(),
-    Section::new(
-        "immutable_tag",
-        None,
-        "tags that never change, as [[immutable_tag]]",
-        &[
-            Key::later("repositories", List, "the repositories it is for"),
-            Key::later("tags", List, "the tags"),
         ],
     )
     .not_yet(),

@@ -8,7 +8,7 @@ use super::{
         Tables, Text, Url, WebUrl,
     },
     Part, Section,
-    own::POLICY,
+    own::{IMMUTABLE, POLICY},
 };
 
 pub(in crate::config) const NO_DATABASE: &str = "there is no metadata database here; collection works on the storage itself: \
@@ -42,6 +42,13 @@ pub(super) const SECTIONS: &[Section] = &[
                 Tables(POLICY),
                 None,
                 "which tags go, each as [[cleanup_policy]]; of several for a repository the first counts, and each with `all`",
+            )
+            .live(),
+            Key::new(
+                "immutable_tag",
+                Tables(IMMUTABLE),
+                None,
+                "tags that are set once, each as [[immutable_tag]]: nobody moves or deletes them, and no policy either",
             )
             .live(),
         ],

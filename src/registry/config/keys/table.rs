@@ -294,6 +294,7 @@ pub const KEYS: &[Key] = &[
     key("regctl.notifications.format", Choice(&["v1", "v2"]), Yes, "the version in the media type [v1]"),
     key("regctl.http.maxconnections", Integer, Yes, "connections at once; the next ones wait [16384, or a quarter of the open files that are allowed]"),
     key("regctl.lease", Period, Yes, "how long what was answered for stays out of a collector's reach [1h]"),
+    key("regctl.immutabletags", Open, Yes, "tags that are set once: each with lists of repositories and tags, with `*`, `**` and `?`"),
     key("regctl.sendfile", Section, Yes, "large blobs leave through nginx's sendfile"),
     key("regctl.sendfile.secret", Secret, Yes, "what nginx proves itself with, in X-Regctl-Sendfile"),
     key("regctl.sendfile.location", Text, Yes, "nginx's internal location of the storage's folder"),
