@@ -3,6 +3,7 @@
 use std::{
     ffi::OsString,
     io::{self, BufRead as _, BufReader},
+    mem,
     num::NonZeroU64,
     os::unix::net::UnixStream,
     path::{Path, PathBuf},
@@ -16,17 +17,18 @@ use registry::{Config, config::Config as Registry, migrate};
 use super::{
     Context,
     internal::AS_REGISTRY,
-    migrated::{Pass, Passes},
+    migrated::{Pass, Passes, Told},
     services::{Supervised, TheRegistry},
+    trial::Trial,
     waiting::{self, Waiting},
 };
 use crate::{
     collect::{self, Mode},
     config::{self, edit, instance::Driver as Storage},
     exit::Failure,
-    migrate::{Order, Reading, Step},
+    migrate::{Order, Reading, Step, TagName},
     output::{Format, Report, Verdict, Volume},
-    reconfigure::Candidate,
+    reconfigure::{Candidate, Claim},
     state::{Layout, Lock, Services, lock::Held},
     sys::{
         clock, fs,
@@ -45,7 +47,7 @@ const COMMAND: &str = "migrate-storage";
 /// what is copied is hashed on the way), links by what they hold. Any difference: exit 5, and no switch.
 ///
 /// With --switch the storage and [migrate.to.<driver>] change places in instance.toml, the registry is started on the
-/// target, and only when it serves can be pushed to again. Where it does not, everything is as it was. The old storage is
+/// target, and pulls a tag from there to the last byte; only then can be pushed to again. Where it does not, everything is as it was. The old storage is
 /// never changed: `regctl migrate-storage --to <old driver> --switch` is the way back, and takes along what was pushed since.
 ///
 /// It may be interrupted or killed at any time, and run again: it goes on with what is missing. Uploads that are under way
@@ -147,6 +149,8 @@ struct Migration<'a> {
     signals: Signals,
     /// The config.yml of the target.
     target: String,
+    /// Some tags of the source, by the last pass.
+    tags: Vec<TagName>,
     /// What tells this run from others.
     run: String,
     passes: Passes,
@@ -180,6 +184,7 @@ pub(crate) fn run(args: Args, context: &Context) -> Result<Report, Failure> {
         passes: Vec::new(),
         read_only_seconds: None,
         switched: false,
+        pulled: None,
         next: None,
     };
     let text = candidate.config_yml(layout).to_owned();
@@ -188,7 +193,15 @@ pub(crate) fn run(args: Args, context: &Context) -> Result<Report, Failure> {
     let storage = Lock::Storage.acquire(layout, COMMAND, claim.patience, waits)?;
     let signals = Signals::block().map_err(WorkerError::Wait)?;
     let run = format!("{}-{}", process::id(), clock::unix_time());
-    let mut migration = Migration { args: &args, context, signals, target: text, run, passes };
+    let mut migration = Migration {
+        args: &args,
+        context,
+        signals,
+        target: text,
+        tags: Vec::new(),
+        run,
+        passes,
+    };
     if args.dry_run {
         migration.pass(Step::Plan, &storage)?;
         return Ok(Report::good(&migration.passes));
@@ -232,19 +245,8 @@ pub(crate) fn run(args: Args, context: &Context) -> Result<Report, Failure> {
     let paused = collect::pause(layout, Mode::ReadOnly, (COMMAND, "a migration"), &registry)?;
     let step = if args.only.is_some() { Step::Verify } else { Step::Final };
     let done = migration.pass(step, &storage).and_then(|is_same| {
-        let switches = is_same && args.switch;
-        if switches {
-            printer.say("both sides are the same; the registry is started on the target");
-            let services = Supervised(layout);
-            candidate.switch(layout, claim, &storage, &services).map_err(Failure::Switch)?;
-            migration.passes.switched = true;
-            // What is in the target from now on is the registry's.
-            if let Err(error) = fs::remove(&journal(layout)) {
-                printer.warn(format!(
-                    "remove it before the next migration: {error}: {}",
-                    error.source
-                ));
-            }
+        if is_same && args.switch {
+            migration.switch(candidate, (claim, &storage), paused.was_running())?;
         }
         Ok(is_same)
     });
@@ -295,14 +297,40 @@ impl Migration<'_> {
         let said = listener.join().ok().flatten().transpose().map_err(Failure::Input)?;
         match (ended, said) {
             (Ended::Code(0 | 5), Some(said)) => {
-                let pass: Pass = serde_json::from_str(&said)
+                let Told { pass, tags } = serde_json::from_str(&said)
                     .map_err(|error| Failure::Input(io::Error::other(error)))?;
+                self.tags = tags;
                 let is_same = pass.is_same;
                 self.passes.passes.push(pass);
                 Ok(is_same)
             }
             (ended, _) => Err(Failure::Worker(ended)),
         }
+    }
+
+    /// Has the registry serve from the target, if a tag can be pulled from there; it is read-only meanwhile.
+    fn switch(
+        &mut self,
+        candidate: Candidate,
+        (claim, storage): (Claim<'_>, &Held),
+        is_up: bool,
+    ) -> Result<(), Failure> {
+        let Context { layout, printer, .. } = self.context;
+        let trial = is_up.then(|| Trial::choose(layout, mem::take(&mut self.tags)));
+        printer.say("both sides are the same; the registry is started on the target");
+        let check = || Ok(trial.map(|trial| trial.run(layout)).transpose()?.flatten());
+        let switched = candidate.switch(layout, claim, storage, (&Supervised(layout), check));
+        self.passes.pulled = switched.map_err(Failure::Switch)?;
+        self.passes.switched = true;
+        if self.passes.pulled.is_none() {
+            let why = if is_up { "there is no whole tag" } else { "the registry does not run" };
+            printer.say(format!("{why}: nothing was pulled from the target"));
+        }
+        // What is in the target from now on is the registry's.
+        if let Err(error) = fs::remove(&journal(layout)) {
+            printer.warn(format!("remove it before the next migration: {error}: {}", error.source));
+        }
+        Ok(())
     }
 
     fn report(mut self, is_same: bool) -> Report {

@@ -5,8 +5,9 @@ use std::fmt::{self, Display as _};
 use registry::migrate::{Copied, Count, Difference, Differs, How, Kinds};
 use serde::{Deserialize, Serialize};
 
+use super::trial::Tried;
 use crate::{
-    migrate::Step,
+    migrate::{Step, TagName},
     output::{Document, Table, size},
 };
 
@@ -34,6 +35,14 @@ pub(crate) struct Pass {
     pub(crate) is_same: bool,
 }
 
+/// What the process that does the work tells of a pass.
+#[derive(Debug, Deserialize, Serialize)]
+pub(crate) struct Told {
+    pub(crate) pass: Pass,
+    /// Some tags of the source.
+    pub(crate) tags: Vec<TagName>,
+}
+
 /// What was copied.
 #[derive(Clone, Copy, Debug, Default, Deserialize, Serialize)]
 struct Copies {
@@ -53,6 +62,8 @@ pub(crate) struct Passes {
     /// For how long nothing could be pushed.
     pub(crate) read_only_seconds: Option<f64>,
     pub(crate) switched: bool,
+    /// The tag that was pulled from the target before anybody could push there.
+    pub(crate) pulled: Option<Tried>,
     /// What is left to do.
     pub(crate) next: Option<String>,
 }
@@ -121,7 +132,8 @@ impl Document for Passes {
 
 impl fmt::Display for Passes {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { source, target, dry_run, passes, read_only_seconds, switched, next } = self;
+        let Self { source, target, dry_run, passes, read_only_seconds, switched, pulled, next } =
+            self;
         for pass in passes {
             pass.fmt_copies(f)?;
         }
@@ -142,6 +154,10 @@ impl fmt::Display for Passes {
         }
         if let Some(seconds) = read_only_seconds {
             writeln!(f, "nothing could be pushed for {seconds:.1} s")?;
+        }
+        if let Some(Tried { name: TagName { repository, tag }, pulled }) = pulled {
+            let (blobs, bytes) = (pulled.blobs, size(pulled.bytes));
+            writeln!(f, "pulled {repository}:{tag} from the target: {blobs} blobs ({bytes})")?;
         }
         if *switched {
             writeln!(f, "the registry serves from {target} now; {source} is as it was")?;

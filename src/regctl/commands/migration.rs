@@ -12,18 +12,25 @@ use std::{
     },
 };
 
+use oci::{RepositoryName, Tag};
 use registry::{
     Config,
-    migrate::{self, Error, Extra, Journal, Options, Pace, Reading, Sides},
+    migrate::{self, Copied, Difference, Error, Extra, Journal, Options, Pace, Reading, Sides},
 };
 
-use super::{Context, migrated::Pass};
+use super::{
+    Context,
+    migrated::{Pass, Told},
+};
 use crate::{
     exit::Failure,
-    migrate::{Order, Reading as Wanted, Step},
+    migrate::{Order, Reading as Wanted, Step, TagName},
     output::{Printer, Progress, Report, Verdict},
     sys::{runtime, stdin, worker},
 };
+
+/// As many tags are named of which one is tried on the target.
+const TRIED: usize = 8;
 
 /// Work on a migration as the command says that has started this
 #[derive(Debug, clap::Args)]
@@ -49,11 +56,11 @@ pub(super) fn run(config: &Config, context: &Context) -> Result<Report, Failure>
         let asked = || stop.store(true, Ordering::Relaxed);
         signals.telling(asked, work(&order, (config, &target), &stop, &mut news)).await
     };
-    let pass = runtime::block_on(work).map_err(Failure::Input)??;
-    let text = serde_json::to_string(&pass).map_err(|it| unreadable(it.to_string()))?;
+    let told = runtime::block_on(work).map_err(Failure::Input)??;
+    let text = serde_json::to_string(&told).map_err(|it| unreadable(it.to_string()))?;
     let mut told = worker::listener().map_err(Failure::Input)?;
     writeln!(told, "{text}").and_then(|()| told.flush()).map_err(Failure::Input)?;
-    Ok(Report::silent_with(if pass.is_same { Verdict::Good } else { Verdict::Findings }))
+    Ok(Report::silent_with(if told.pass.is_same { Verdict::Good } else { Verdict::Findings }))
 }
 
 async fn work(
@@ -61,12 +68,12 @@ async fn work(
     (source, target): (&Config, &Config),
     stop: &AtomicBool,
     news: &mut News,
-) -> Result<Pass, Failure> {
+) -> Result<Told, Failure> {
     let (source, target) = (&source.storage.driver, &target.storage.driver);
     if order.step == Step::Plan {
         let plan = migrate::plan(source, target, stop, &mut |it| news.tell(it)).await?;
         news.end();
-        return Ok(Pass::of(order.step, &plan, None, false));
+        return Ok(told(order, &plan, None));
     }
     let sides = Sides::open(source, target).await?;
     let done = on(&sides, order, stop, news).await;
@@ -80,7 +87,7 @@ async fn on(
     order: &Order,
     stop: &AtomicBool,
     news: &mut News,
-) -> Result<Pass, Failure> {
+) -> Result<Told, Failure> {
     let Order { step, run, .. } = order;
     let mut watch = |it| news.tell(it);
     let mut journal = Journal::open(&order.journal, &sides.identity()).map_err(Error::Journal)?;
@@ -109,7 +116,18 @@ async fn on(
         copied = Some(done);
     }
     sides.read(&mut difference, &mut journal, how, stop, &mut watch).await?;
-    Ok(Pass::of(*step, &difference, copied.as_ref(), order.reading == Wanted::All))
+    Ok(told(order, &difference, copied.as_ref()))
+}
+
+fn told(order: &Order, difference: &Difference, copied: Option<&Copied>) -> Told {
+    let name = |(repository, tag): (RepositoryName, Tag)| TagName {
+        repository: repository.to_string(),
+        tag: tag.to_string(),
+    };
+    Told {
+        pass: Pass::of(order.step, difference, copied, order.reading == Wanted::All),
+        tags: difference.some_tags(TRIED).into_iter().map(name).collect(),
+    }
 }
 
 /// How far it is, for whoever looks.

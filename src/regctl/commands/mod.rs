@@ -44,6 +44,7 @@ pub(crate) mod supervise;
 pub(crate) mod tail;
 mod telling;
 pub(crate) mod term;
+mod trial;
 mod usage;
 pub(crate) mod user;
 mod verification;

@@ -48,3 +48,10 @@ pub(crate) enum Reading {
     /// All that this migration has not read.
     All,
 }
+
+/// A tag of the source, as it is told to people and programs.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub(crate) struct TagName {
+    pub(crate) repository: String,
+    pub(crate) tag: String,
+}

@@ -14,11 +14,13 @@ use tokio::time::timeout;
 
 use super::{
     collection::{self, Said, Session},
-    document::{Done, Events, Failed, ReadOnly, Reload, Status, Switch, Wanted},
+    document::{
+        Done, Events, Failed, Pull, PullAnswer, ReadOnly, Reload, Status, Switch, Wanted,
+    },
 };
 use crate::{
     changes::{self, Batch, BatchAnswer},
-    collect::words::{Begun, Step},
+    collect::words::{Begun, Step, chain},
     config::parse_duration,
     control::{Control, ReloadError, Reloader},
     events::CommandError,
@@ -75,6 +77,15 @@ pub(super) async fn answer(
             });
         }
         "/v1/events" => return Ok(events(reloader.control(), request).await),
+        "/v1/pull" => {
+            return Ok(match *request.method() {
+                Method::POST => {
+                    let pulled = pull(reloader.control(), request.into_body()).await;
+                    pulled.unwrap_or_else(|error| error)
+                }
+                _ => wrong_method("POST"),
+            });
+        }
         _ => return Ok(failed(StatusCode::NOT_FOUND, "there is no such resource")),
     };
     if *request.method() != method {
@@ -179,6 +190,22 @@ async fn mend(control: &Control, body: Incoming) -> Result<Answer, Answer> {
     match control.mend(batch.repairs).await {
         Some(mended) => Ok(document(StatusCode::OK, &verify::BatchAnswer::of(mended))),
         None => Err(failed(StatusCode::CONFLICT, verify::MenderError::ReadOnly.to_string())),
+    }
+}
+
+async fn pull(control: &Control, body: Incoming) -> Result<Answer, Answer> {
+    let bad = |error: String| {
+        let error = format!("the body is not what it should be: {error}");
+        failed(StatusCode::BAD_REQUEST, error)
+    };
+    let bytes = receive(body).await?;
+    let Pull { repository, tag, read } =
+        serde_json::from_slice(&bytes).map_err(|error| bad(error.to_string()))?;
+    let repository = repository.parse().map_err(|error: oci::NameError| bad(error.to_string()))?;
+    let tag = tag.parse().map_err(|error: oci::TagError| bad(error.to_string()))?;
+    match control.pull(&repository, &tag, read).await {
+        Ok(pulled) => Ok(document(StatusCode::OK, &PullAnswer::from(pulled))),
+        Err(error) => Err(failed(StatusCode::CONFLICT, chain(&error))),
     }
 }
 

@@ -117,6 +117,19 @@
 //! {"schema": 1, "answers": [{"outcome": "done"}, {"outcome": "failed", "reason": "…"}]}
 //! ```
 //!
+//! `POST /v1/pull` looks at a tag and all that it names, as a client would; with `read` every byte is read and hashed:
+//!
+//! ```json
+//! {"repository": "a/b", "tag": "v1", "read": true}
+//! ```
+//!
+//! It answers 200 with what the tag points to, and how much that is, manifests included; 409 with the reason if anything is not there or not
+//! what its name says:
+//!
+//! ```json
+//! {"schema": 1, "digest": "sha256:…", "blobs": 4, "bytes": 31200}
+//! ```
+//!
 //! Other errors have only `error`: 400 for a body that cannot be read, 404 for an unknown path, 405 for a wrong
 //! method, 408 for a body that does not come, 413 for one that is too long.
 

@@ -3,6 +3,7 @@
 //! The handle may outlive the server; there is nothing left to control then, and everything still answers.
 
 mod compare;
+mod pull;
 mod reload;
 
 use std::{
@@ -12,6 +13,7 @@ use std::{
     time::Duration,
 };
 
+use oci::{RepositoryName, Tag};
 use tokio::{sync::watch, time::timeout};
 
 use crate::{
@@ -31,6 +33,7 @@ use crate::{
 };
 
 pub use compare::Reloaded;
+pub(crate) use pull::{NotPulled, Pulled};
 pub use reload::{ReloadError, Reloader};
 
 /// Controls one server. Clones control the same one.
@@ -263,6 +266,16 @@ impl Control {
     /// Makes repairs; the answers stand in their order. None: the registry is read-only.
     pub(crate) async fn mend(&self, repairs: Vec<Mend>) -> Option<Vec<Mended>> {
         verify::mend(&self.shared.content, repairs).await
+    }
+
+    /// Looks at a tag and all that it names as a client would; with `read` every byte is read and hashed.
+    pub(crate) async fn pull(
+        &self,
+        repository: &RepositoryName,
+        tag: &Tag,
+        read: bool,
+    ) -> Result<Pulled, NotPulled> {
+        pull::pull(&self.shared.content, repository, tag, read).await
     }
 
     /// Begins a collection beside the registry.

@@ -3,7 +3,7 @@
 use std::{panic, sync::atomic::AtomicBool};
 
 use bytes::Bytes;
-use oci::Digest;
+use oci::{Digest, RepositoryName, Tag};
 use serde::{Deserialize, Serialize};
 use storage::{Bulk as _, Collected, Folder, Item, Kind};
 use tokio::task::JoinSet;
@@ -372,6 +372,24 @@ impl Difference {
         let below = format!("{folder}/");
         // A bucket's strangers have its prefix before their path.
         self.is_all_known && !self.others.iter().any(|other| format!("{other}/").contains(&below))
+    }
+
+    /// Some tags of the source, of as many repositories as that takes.
+    #[must_use]
+    pub fn some_tags(&self, most: usize) -> Vec<(RepositoryName, Tag)> {
+        let mut all: Vec<_> = self.inventory.repositories.iter().collect();
+        all.sort_by_key(|repository| repository.tags.len());
+        let mut left: Vec<_> = all.iter().map(|it| (&it.name, it.tags.keys())).collect();
+        let mut some = Vec::new();
+        while some.len() < most && !left.is_empty() {
+            left.retain_mut(|(name, tags)| {
+                let tag = tags.next();
+                some.extend(tag.map(|tag| ((*name).clone(), tag.clone())));
+                tag.is_some()
+            });
+        }
+        some.truncate(most);
+        some
     }
 
     /// Some of the objects that differ, in the order of their paths; there may be many more.

@@ -150,6 +150,9 @@ fn a_registry_that_is_used_moves_to_a_bucket_and_back() {
     let (report, pulls) = move_with_users(&site, "s3", 0);
     assert_eq!(report["switched"], true, "{report:#}");
     assert!(report["read_only_seconds"].as_f64().unwrap() > 0.0 && pulls > 0, "{report:#}");
+    // One of its tags was read from there before anybody could push.
+    let pulled = &report["pulled"];
+    assert!(pulled["bytes"].as_u64() > Some(0) && pulled["blobs"].as_u64() > Some(1), "{report:#}");
     let last = report["passes"].as_array().unwrap().last().unwrap();
     assert_eq!(last["source"], last["target"], "{report:#}");
     assert_eq!(site.storage(), "s3");

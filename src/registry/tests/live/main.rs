@@ -19,6 +19,7 @@ mod limits;
 mod manifests;
 mod numbers;
 mod passed;
+mod pulls;
 mod proxy;
 mod pusher;
 mod receiver;
