@@ -242,7 +242,7 @@ pub(crate) fn run(args: Args, context: &Context) -> Result<Report, Failure> {
     }
     printer.say("the registry becomes read-only; pulls go on");
     let begun = Instant::now();
-    let paused = collect::pause(layout, Mode::ReadOnly, (COMMAND, "a migration"), &registry)?;
+    let paused = collect::pause(layout, Mode::Brief, (COMMAND, "a migration"), &registry)?;
     let step = if args.only.is_some() { Step::Verify } else { Step::Final };
     let done = migration.pass(step, &storage).and_then(|is_same| {
         if is_same && args.switch {

@@ -218,8 +218,9 @@ pub(crate) fn follow_holds(
     if !registry.is_there() {
         return Ok(Reach::NextStart);
     }
+    let is_brief = !instance.registry.storage.read_only && Holds::load(layout)?.are_brief();
     let wanted = match effective {
-        true => serde_json::json!({ "enabled": true, "wait_quiet": "2m" }),
+        true => serde_json::json!({ "enabled": true, "wait_quiet": "2m", "brief": is_brief }),
         false => serde_json::json!({ "enabled": false }),
     };
     let reach = tell(layout, effective, &wanted, QUIET_PATIENCE)?;

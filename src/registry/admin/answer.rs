@@ -108,7 +108,13 @@ async fn read_only(control: &Control, body: Incoming) -> Result<Answer, Answer> 
     if wait.is_some() && !switch.enabled {
         return Err(bad("`wait_quiet` goes with `\"enabled\": true` only".to_owned()));
     }
-    let switched = control.set_read_only(switch.enabled);
+    if switch.brief && !switch.enabled {
+        return Err(bad("`brief` goes with `\"enabled\": true` only".to_owned()));
+    }
+    let switched = match switch.brief {
+        true => control.set_read_only_briefly(),
+        false => control.set_read_only(switch.enabled),
+    };
     if let Some(patience) = wait {
         // The answer says how it ended.
         let _ = switched.quiet(patience).await;

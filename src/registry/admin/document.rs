@@ -63,6 +63,8 @@ struct Bytes {
 pub(super) struct Switch {
     pub(super) enabled: bool,
     pub(super) wait_quiet: Option<String>,
+    #[serde(default)]
+    pub(super) brief: bool,
 }
 
 /// What `PUT /v1/read-only` answers.

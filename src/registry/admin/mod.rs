@@ -17,10 +17,11 @@
 //! ```
 //!
 //! `PUT /v1/read-only` switches. `wait_quiet`, only with `true`, waits up to ten minutes for the writes that began before;
-//! the switch itself has happened whatever comes of the wait, and if the client goes away:
+//! the switch itself has happened whatever comes of the wait, and if the client goes away. `brief`, only with `true`, says that it is for some
+//! seconds: who writes waits for the end, and gets 503 after 10 s, not 405:
 //!
 //! ```json
-//! {"enabled": true, "wait_quiet": "10s"}
+//! {"enabled": true, "wait_quiet": "10s", "brief": true}
 //! ```
 //!
 //! and answers 200; `quiet` says that nothing is written any more:

@@ -57,7 +57,7 @@ pub(crate) use storage::{
     UploadId,
 };
 pub(crate) use upload::{Position, Session};
-pub(crate) use writes::{Quiet, Writing};
+pub(crate) use writes::{Quiet, WriteNotBegun, Writing};
 
 use crate::{
     metrics::{Actions, Collections},

@@ -186,6 +186,18 @@ impl Control {
     /// When this returns, every write that begins is refused with 405; those that began before go on, and are
     /// acknowledged. Pulls notice nothing, and no upload is purged.
     pub fn set_read_only(&self, read_only: bool) -> Switched {
+        self.shared.content.have_writes_wait(false);
+        self.switch_to(read_only)
+    }
+
+    /// Switches to read-only for some seconds: every write that begins meanwhile waits up to 10 s for the way back, and
+    /// then gets 503.
+    pub fn set_read_only_briefly(&self) -> Switched {
+        self.shared.content.have_writes_wait(true);
+        self.switch_to(true)
+    }
+
+    fn switch_to(&self, read_only: bool) -> Switched {
         // A reload compares with what runs.
         self.shared.running().storage.read_only = read_only;
         self.switch(read_only)
