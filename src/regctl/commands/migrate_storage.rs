@@ -1,23 +1,14 @@
 //! `regctl migrate-storage`: moves the instance's content to another storage, and the instance with it if asked.
 
-use std::{
-    ffi::OsString,
-    io::{self, BufRead as _, BufReader},
-    mem,
-    num::NonZeroU64,
-    os::unix::net::UnixStream,
-    path::{Path, PathBuf},
-    process, thread,
-    time::Instant,
-};
+use std::{mem, num::NonZeroU64, process, time::Instant};
 
 use clap::{ValueEnum, builder::RangedU64ValueParser};
 use registry::{Config, config::Config as Registry, migrate};
 
 use super::{
     Context,
-    internal::AS_REGISTRY,
-    migrated::{Pass, Passes, Told},
+    migrated::{Pass, Passes},
+    migrating::{Migration, journal},
     services::{Supervised, TheRegistry},
     trial::Trial,
     waiting::{self, Waiting},
@@ -26,15 +17,12 @@ use crate::{
     collect::{self, Mode},
     config::{self, edit, instance::Driver as Storage},
     exit::Failure,
-    migrate::{Order, Reading, Step, TagName},
-    output::{Format, Report, Verdict, Volume},
+    migrate::{Order, Reading, Step},
+    output::{Report, Verdict},
     reconfigure::{Candidate, Claim},
     state::{Layout, Lock, Services, lock::Held},
-    sys::{
-        clock, fs,
-        signals::Signals,
-        worker::{self, Ended, Error as WorkerError, Passed},
-    },
+    supervise::Journal,
+    sys::{clock, fs, signals::Signals, worker::Error as WorkerError},
 };
 
 const COMMAND: &str = "migrate-storage";
@@ -127,6 +115,26 @@ enum Depth {
     Full,
 }
 
+impl Args {
+    fn order(&self, layout: &Layout, target: String) -> Order {
+        Order {
+            target,
+            step: Step::Plan,
+            reading: match self.verify {
+                Depth::Fast => Reading::Nothing,
+                Depth::Once => Reading::Unknown,
+                Depth::Full => Reading::All,
+            },
+            run: format!("{}-{}", process::id(), clock::unix_time()),
+            delete: self.delete,
+            at_once: usize::try_from(self.concurrency).unwrap_or(migrate::AT_ONCE),
+            bytes_a_second: self.max_rate,
+            journal: journal(layout),
+            goes_on: false,
+        }
+    }
+}
+
 impl Driver {
     fn as_str(self) -> &'static str {
         match self {
@@ -140,20 +148,6 @@ impl Driver {
 fn rate(text: &str) -> Result<NonZeroU64, String> {
     let rate = config::values::size(text).and_then(NonZeroU64::new);
     rate.ok_or_else(|| "must be a size, such as \"50MB\" or \"20MiB\"".to_owned())
-}
-
-/// A migration under way.
-struct Migration<'a> {
-    args: &'a Args,
-    context: &'a Context,
-    signals: Signals,
-    /// The config.yml of the target.
-    target: String,
-    /// Some tags of the source, by the last pass.
-    tags: Vec<TagName>,
-    /// What tells this run from others.
-    run: String,
-    passes: Passes,
 }
 
 pub(crate) fn run(args: Args, context: &Context) -> Result<Report, Failure> {
@@ -192,16 +186,8 @@ pub(crate) fn run(args: Args, context: &Context) -> Result<Report, Failure> {
     let waits = waiting::announce(*printer);
     let storage = Lock::Storage.acquire(layout, COMMAND, claim.patience, waits)?;
     let signals = Signals::block().map_err(WorkerError::Wait)?;
-    let run = format!("{}-{}", process::id(), clock::unix_time());
-    let mut migration = Migration {
-        args: &args,
-        context,
-        signals,
-        target: text,
-        tags: Vec::new(),
-        run,
-        passes,
-    };
+    let order = args.order(layout, text);
+    let mut migration = Migration { context, signals, order, tags: Vec::new(), passes };
     if args.dry_run {
         migration.pass(Step::Plan, &storage)?;
         return Ok(Report::good(&migration.passes));
@@ -222,12 +208,22 @@ pub(crate) fn run(args: Args, context: &Context) -> Result<Report, Failure> {
         migration.pass(Step::Plan, &storage)?;
         migration.passes.passes.pop().map_or(Ok(()), |plan| worth_deleting(&plan))?;
     }
+    let mut work = None;
+    // It begins before anything is looked at.
+    let written_down = args.only.is_none().then(|| Journal::begin(layout, &migration.order.run));
     if args.only != Some(Part::Verify) {
         printer.say(format!(
             "copying from {} to {} while the registry serves",
             migration.passes.source, migration.passes.target
         ));
-        migration.pass(Step::Live, &storage)?;
+        match args.only {
+            None => {
+                let mut begun = migration.begin(Step::Live, &storage, true)?;
+                migration.hear(&mut begun)?;
+                work = Some(begun);
+            }
+            Some(_) => drop(migration.pass(Step::Live, &storage)?),
+        }
     }
     if args.only == Some(Part::Copy) {
         migration.passes.next =
@@ -243,10 +239,13 @@ pub(crate) fn run(args: Args, context: &Context) -> Result<Report, Failure> {
     printer.say("the registry becomes read-only; pulls go on");
     let begun = Instant::now();
     let paused = collect::pause(layout, Mode::Brief, (COMMAND, "a migration"), &registry)?;
-    let step = if args.only.is_some() { Step::Verify } else { Step::Final };
-    let done = migration.pass(step, &storage).and_then(|is_same| {
+    let done = match work {
+        Some(work) => migration.finish(work, written_down.flatten()),
+        None => migration.pass(Step::Verify, &storage),
+    };
+    let done = done.and_then(|is_same| {
         if is_same && args.switch {
-            migration.switch(candidate, (claim, &storage), paused.was_running())?;
+            switch(&mut migration, candidate, (claim, &storage), paused.was_running())?;
         }
         Ok(is_same)
     });
@@ -257,7 +256,7 @@ pub(crate) fn run(args: Args, context: &Context) -> Result<Report, Failure> {
     let back = paused.end(layout, &registry);
     migration.passes.read_only_seconds = Some(begun.elapsed().as_secs_f64());
     match (done, back) {
-        (Ok(is_same), Ok(())) => Ok(migration.report(is_same)),
+        (Ok(is_same), Ok(())) => Ok(report(migration.passes, args.to, is_same)),
         (Err(failure), Ok(())) => Err(failure),
         (Ok(_), Err(error)) => Err(error.into()),
         (Err(failure), Err(error)) => {
@@ -267,87 +266,45 @@ pub(crate) fn run(args: Args, context: &Context) -> Result<Report, Failure> {
     }
 }
 
-impl Migration<'_> {
-    /// Has a pass made; says whether both sides are the same after it.
-    fn pass(&mut self, step: Step, storage: &Held) -> Result<bool, Failure> {
-        let Self { args, context, signals, target, .. } = self;
-        let Context { layout, .. } = context;
-        let order = Order {
-            target: target.clone(),
-            step,
-            // What takes long is done while the registry serves.
-            reading: match (args.verify, step) {
-                (_, Step::Plan | Step::Verify) | (Depth::Fast, _) => Reading::Nothing,
-                (Depth::Once, _) => Reading::Unknown,
-                (Depth::Full, _) => Reading::All,
-            },
-            run: self.run.clone(),
-            delete: args.delete,
-            at_once: usize::try_from(args.concurrency).unwrap_or(migrate::AT_ONCE),
-            bytes_a_second: args.max_rate,
-            journal: journal(layout),
-        };
-        let order = serde_json::to_string(&order).expect("an order is made of texts and numbers");
-        let (told, heard) = UnixStream::pair().map_err(WorkerError::Start)?;
-        let listener = thread::spawn(move || BufReader::new(heard).lines().next());
-        let passed = Passed { lock: storage.share()?, told, registry: None };
-        let environment = Services::load(layout)?.registry.environment;
-        let ended =
-            worker::work_on(*signals, words(context), environment, Some(passed), Some(order))?;
-        let said = listener.join().ok().flatten().transpose().map_err(Failure::Input)?;
-        match (ended, said) {
-            (Ended::Code(0 | 5), Some(said)) => {
-                let Told { pass, tags } = serde_json::from_str(&said)
-                    .map_err(|error| Failure::Input(io::Error::other(error)))?;
-                self.tags = tags;
-                let is_same = pass.is_same;
-                self.passes.passes.push(pass);
-                Ok(is_same)
-            }
-            (ended, _) => Err(Failure::Worker(ended)),
-        }
+/// Has the registry serve from the target, if a tag can be pulled from there; it is read-only meanwhile.
+fn switch(
+    migration: &mut Migration<'_>,
+    candidate: Candidate,
+    (claim, storage): (Claim<'_>, &Held),
+    is_up: bool,
+) -> Result<(), Failure> {
+    let Context { layout, printer, .. } = migration.context;
+    let trial = is_up.then(|| Trial::choose(layout, mem::take(&mut migration.tags)));
+    printer.say("both sides are the same; the registry is started on the target");
+    let check = || Ok(trial.map(|trial| trial.run(layout)).transpose()?.flatten());
+    let switched = candidate.switch(layout, claim, storage, (&Supervised(layout), check));
+    migration.passes.pulled = switched.map_err(Failure::Switch)?;
+    migration.passes.switched = true;
+    if migration.passes.pulled.is_none() {
+        let why = if is_up { "there is no whole tag" } else { "the registry does not run" };
+        printer.say(format!("{why}: nothing was pulled from the target"));
     }
+    // What is in the target from now on is the registry's.
+    if let Err(error) = fs::remove(&journal(layout)) {
+        printer.warn(format!("remove it before the next migration: {error}: {}", error.source));
+    }
+    Ok(())
+}
 
-    /// Has the registry serve from the target, if a tag can be pulled from there; it is read-only meanwhile.
-    fn switch(
-        &mut self,
-        candidate: Candidate,
-        (claim, storage): (Claim<'_>, &Held),
-        is_up: bool,
-    ) -> Result<(), Failure> {
-        let Context { layout, printer, .. } = self.context;
-        let trial = is_up.then(|| Trial::choose(layout, mem::take(&mut self.tags)));
-        printer.say("both sides are the same; the registry is started on the target");
-        let check = || Ok(trial.map(|trial| trial.run(layout)).transpose()?.flatten());
-        let switched = candidate.switch(layout, claim, storage, (&Supervised(layout), check));
-        self.passes.pulled = switched.map_err(Failure::Switch)?;
-        self.passes.switched = true;
-        if self.passes.pulled.is_none() {
-            let why = if is_up { "there is no whole tag" } else { "the registry does not run" };
-            printer.say(format!("{why}: nothing was pulled from the target"));
-        }
-        // What is in the target from now on is the registry's.
-        if let Err(error) = fs::remove(&journal(layout)) {
-            printer.warn(format!("remove it before the next migration: {error}: {}", error.source));
-        }
-        Ok(())
-    }
-
-    fn report(mut self, is_same: bool) -> Report {
-        let driver = self.args.to.as_str();
-        self.passes.next = match (is_same, self.passes.switched) {
-            (true, true) => None,
-            (true, false) => Some(format!(
-                "`regctl migrate-storage --to {driver} --switch` copies what is pushed until then, and serves from there"
-            )),
-            (false, _) => Some(format!(
-                "the storages differ: nothing was switched, and the registry serves from where it did{}",
-                self.passes.passes.last().map_or("", Pass::advice)
-            )),
-        };
-        let verdict = if is_same { Verdict::Good } else { Verdict::Findings };
-        Report::of(&self.passes, verdict)
-    }
+fn report(mut passes: Passes, to: Driver, is_same: bool) -> Report {
+    let driver = to.as_str();
+    passes.next = match (is_same, passes.switched) {
+        (true, true) => None,
+        (true, false) => Some(format!(
+            "`regctl migrate-storage --to {driver} --switch` copies what is pushed until then, and serves from there"
+        )),
+        (false, _) => Some(format!(
+            "the storages differ: nothing was switched, and the registry serves from where it did{}",
+            passes.passes.last().map_or("", Pass::advice)
+        )),
+    };
+    let verdict = if is_same { Verdict::Good } else { Verdict::Findings };
+    Report::of(&passes, verdict)
 }
 
 /// Refuses to empty a target by an empty source.
@@ -368,20 +325,4 @@ fn rendered(layout: &Layout) -> Result<Registry, Failure> {
     let parsed = Config::load(&layout.config_yml(), &environment);
     let parsed = parsed.map_err(|error| crate::supervise::Error::Config(Box::new(error)))?;
     Ok(parsed.config)
-}
-
-/// In a folder that the registry's account may write to.
-fn journal(layout: &Layout) -> PathBuf {
-    layout.migration().join("journal")
-}
-
-fn words(context: &Context) -> Vec<OsString> {
-    let Context { layout, printer, .. } = context;
-    let config: &Path = &layout.config_yml();
-    let mut words: Vec<OsString> = vec![AS_REGISTRY.into(), "--root".into(), layout.root().into()];
-    words.extend(["--parent".into(), process::id().to_string().into()]);
-    words.extend(["registry".into(), "migrate".into(), config.into()]);
-    words.extend((printer.format() == Format::Json).then(|| "--json".into()));
-    words.extend((printer.volume() == Volume::Quiet).then(|| "--quiet".into()));
-    words
 }

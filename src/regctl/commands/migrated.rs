@@ -32,6 +32,8 @@ pub(crate) struct Pass {
     copied: Option<Copies>,
     /// Whether every blob of the target was read again.
     hashed: bool,
+    /// How many objects were looked at, since no others have changed; null where all were.
+    looked_at: Option<usize>,
     pub(crate) is_same: bool,
 }
 
@@ -73,9 +75,11 @@ impl Pass {
     pub(crate) fn of(
         step: Step,
         difference: &Difference,
-        copied: Option<&Copied>,
+        copied: Option<(&Copied, Option<usize>)>,
         hashed: bool,
     ) -> Self {
+        let looked_at = copied.and_then(|(_, looked_at)| looked_at);
+        let copied = copied.map(|(copied, _)| copied);
         let failed = copied.map_or(&[][..], |copied| &copied.problems);
         let problems = difference.problems.iter().chain(failed).map(ToString::to_string);
         Self {
@@ -95,6 +99,7 @@ impl Pass {
                 vanished: copied.vanished,
             }),
             hashed,
+            looked_at,
             is_same: difference.is_none() && failed.is_empty(),
         }
     }
@@ -172,6 +177,9 @@ impl Pass {
         let when = if self.step == Step::Live { "while it served" } else { "at last" };
         write!(f, "copied {when}: {} blobs ({})", blobs.objects, size(blobs.bytes))?;
         write!(f, ", {} links", links.objects)?;
+        if let Some(looked_at) = self.looked_at {
+            write!(f, "; looked at {looked_at} objects that may have changed")?;
+        }
         if removed > 0 {
             write!(f, "; removed {removed} that the source no longer has")?;
         }

@@ -3,8 +3,9 @@
 //! Nobody types it: what is to be done comes on stdin, and who started it is told what came of it.
 
 use std::{
-    io::{self, Write as _},
+    io::{self, BufRead as _, BufReader, Write as _},
     num::NonZeroUsize,
+    os::unix::net::UnixStream,
     path::PathBuf,
     sync::{
         Arc,
@@ -15,7 +16,9 @@ use std::{
 use oci::{RepositoryName, Tag};
 use registry::{
     Config,
-    migrate::{self, Copied, Difference, Error, Extra, Journal, Options, Pace, Reading, Sides},
+    migrate::{
+        self, Changes, Copied, Difference, Error, Extra, Journal, Options, Pace, Reading, Sides,
+    },
 };
 
 use super::{
@@ -24,7 +27,7 @@ use super::{
 };
 use crate::{
     exit::Failure,
-    migrate::{Order, Reading as Wanted, Step, TagName},
+    migrate::{Next, Order, Reading as Wanted, Step, TagName},
     output::{Printer, Progress, Report, Verdict},
     sys::{runtime, stdin, worker},
 };
@@ -56,77 +59,172 @@ pub(super) fn run(config: &Config, context: &Context) -> Result<Report, Failure>
         let asked = || stop.store(true, Ordering::Relaxed);
         signals.telling(asked, work(&order, (config, &target), &stop, &mut news)).await
     };
-    let told = runtime::block_on(work).map_err(Failure::Input)??;
-    let text = serde_json::to_string(&told).map_err(|it| unreadable(it.to_string()))?;
-    let mut told = worker::listener().map_err(Failure::Input)?;
-    writeln!(told, "{text}").and_then(|()| told.flush()).map_err(Failure::Input)?;
-    Ok(Report::silent_with(if told.pass.is_same { Verdict::Good } else { Verdict::Findings }))
+    let is_same = runtime::block_on(work).map_err(Failure::Input)??;
+    Ok(Report::silent_with(if is_same { Verdict::Good } else { Verdict::Findings }))
 }
 
+/// Makes the passes; says whether both sides are the same after the last one.
 async fn work(
     order: &Order,
     (source, target): (&Config, &Config),
     stop: &AtomicBool,
     news: &mut News,
-) -> Result<Told, Failure> {
+) -> Result<bool, Failure> {
+    let mut line = Line::open()?;
     let (source, target) = (&source.storage.driver, &target.storage.driver);
     if order.step == Step::Plan {
         let plan = migrate::plan(source, target, stop, &mut |it| news.tell(it)).await?;
         news.end();
-        return Ok(told(order, &plan, None));
+        return line.tell(order, &plan, None);
     }
     let sides = Sides::open(source, target).await?;
-    let done = on(&sides, order, stop, news).await;
+    let journal = Journal::open(&order.journal, &sides.identity()).map_err(Error::Journal);
+    let done = match journal {
+        Ok(journal) => Job { sides: &sides, order, journal, stop, news }.all(&mut line).await,
+        Err(error) => Err(error.into()),
+    };
     news.end();
     sides.close().await;
     done
 }
 
-async fn on(
-    sides: &Sides,
-    order: &Order,
-    stop: &AtomicBool,
-    news: &mut News,
-) -> Result<Told, Failure> {
-    let Order { step, run, .. } = order;
-    let mut watch = |it| news.tell(it);
-    let mut journal = Journal::open(&order.journal, &sides.identity()).map_err(Error::Journal)?;
-    let pace = Arc::new(Pace::new(order.bytes_a_second));
-    let at_once = NonZeroUsize::new(order.at_once).unwrap_or(NonZeroUsize::MIN);
-    let extra = if order.delete { Extra::All } else { Extra::Own };
-    let options = Options { at_once, extra };
-    let reading = match order.reading {
-        Wanted::Nothing => Reading::Nothing,
-        Wanted::Unknown => Reading::Unknown(run.clone()),
-        Wanted::All => Reading::All(run.clone()),
-    };
-    let how = (&reading, options, &*pace);
-    let mut difference = sides.difference(stop, &mut watch).await?;
-    let mut copied = None;
-    if matches!(step, Step::Live | Step::Final) {
-        // What is not what its name says is put anew.
-        if *step == Step::Live {
-            sides.read(&mut difference, &mut journal, how, stop, &mut watch).await?;
-        }
-        let done = sides.copy(&difference, &mut journal, options, &pace, stop, &mut watch);
-        let done = done.await?;
-        if !done.is_nothing() {
-            difference = sides.difference(stop, &mut watch).await?;
-        }
-        copied = Some(done);
-    }
-    sides.read(&mut difference, &mut journal, how, stop, &mut watch).await?;
-    Ok(told(order, &difference, copied.as_ref()))
+/// Passes between two sides.
+struct Job<'a> {
+    sides: &'a Sides,
+    order: &'a Order,
+    journal: Journal,
+    stop: &'a AtomicBool,
+    news: &'a mut News,
 }
 
-fn told(order: &Order, difference: &Difference, copied: Option<&Copied>) -> Told {
-    let name = |(repository, tag): (RepositoryName, Tag)| TagName {
-        repository: repository.to_string(),
-        tag: tag.to_string(),
-    };
-    Told {
-        pass: Pass::of(order.step, difference, copied, order.reading == Wanted::All),
-        tags: difference.some_tags(TRIED).into_iter().map(name).collect(),
+impl Job<'_> {
+    async fn all(&mut self, line: &mut Line) -> Result<bool, Failure> {
+        let (mut difference, copied) = self.pass(self.order.step).await?;
+        self.news.end();
+        let is_same = line.tell(self.order, &difference, copied.as_ref().map(|it| (it, None)))?;
+        if !self.order.goes_on {
+            return Ok(is_same);
+        }
+        let order = Order { step: Step::Final, ..self.order.clone() };
+        let changes = line.changes()?;
+        if let Some(changes) = changes
+            && let Some((copied, looked_at)) = self.follow(&mut difference, &changes).await?
+        {
+            return line.tell(&order, &difference, Some((&copied, Some(looked_at))));
+        }
+        // Two inventories are more than one.
+        drop(difference);
+        let (difference, copied) = self.pass(Step::Final).await?;
+        line.tell(&order, &difference, copied.as_ref().map(|it| (it, None)))
+    }
+
+    /// Compares everything, and copies what differs if that is wanted.
+    async fn pass(&mut self, step: Step) -> Result<(Difference, Option<Copied>), Failure> {
+        let (options, pace, reading) = (self.options(), self.pace(), self.reading());
+        let Self { sides, journal, stop, news, .. } = self;
+        let mut watch = |it| news.tell(it);
+        let how = (&reading, options, &*pace);
+        let mut difference = sides.difference(stop, &mut watch).await?;
+        let mut copied = None;
+        if matches!(step, Step::Live | Step::Final) {
+            // What is not what its name says is put anew.
+            if step == Step::Live {
+                sides.read(&mut difference, journal, how, stop, &mut watch).await?;
+            }
+            let done = sides.copy(&difference, journal, options, &pace, stop, &mut watch).await?;
+            if !done.is_nothing() {
+                difference = sides.difference(stop, &mut watch).await?;
+            }
+            copied = Some(done);
+        }
+        sides.read(&mut difference, journal, how, stop, &mut watch).await?;
+        Ok((difference, copied))
+    }
+
+    /// The same by what has changed since; none if that does not tell enough.
+    async fn follow(
+        &mut self,
+        difference: &mut Difference,
+        changes: &Changes,
+    ) -> Result<Option<(Copied, usize)>, Failure> {
+        let (options, pace, reading) = (self.options(), self.pace(), self.reading());
+        let Self { sides, journal, stop, news, .. } = self;
+        let mut watch = |it| news.tell(it);
+        let way = (&mut *journal, options, &pace);
+        let followed = sides.follow(difference, changes, way, stop, &mut watch).await?;
+        if followed.is_some() {
+            let how = (&reading, options, &*pace);
+            sides.read(difference, journal, how, stop, &mut watch).await?;
+        }
+        Ok(followed)
+    }
+
+    fn options(&self) -> Options {
+        let at_once = NonZeroUsize::new(self.order.at_once).unwrap_or(NonZeroUsize::MIN);
+        Options { at_once, extra: if self.order.delete { Extra::All } else { Extra::Own } }
+    }
+
+    fn pace(&self) -> Arc<Pace> {
+        Arc::new(Pace::new(self.order.bytes_a_second))
+    }
+
+    fn reading(&self) -> Reading {
+        match self.order.reading {
+            Wanted::Nothing => Reading::Nothing,
+            Wanted::Unknown => Reading::Unknown(self.order.run.clone()),
+            Wanted::All => Reading::All(self.order.run.clone()),
+        }
+    }
+}
+
+/// The connection to the command that has started this.
+struct Line(BufReader<UnixStream>);
+
+impl Line {
+    fn open() -> Result<Self, Failure> {
+        let missing = || io::Error::other("nobody is there who wants to be told");
+        let line = worker::line().and_then(|line| line.ok_or_else(missing));
+        Ok(Self(BufReader::new(line.map_err(Failure::Input)?)))
+    }
+
+    /// Tells what came of a pass; says whether both sides are the same after it.
+    fn tell(
+        &mut self,
+        order: &Order,
+        difference: &Difference,
+        copied: Option<(&Copied, Option<usize>)>,
+    ) -> Result<bool, Failure> {
+        let name = |(repository, tag): (RepositoryName, Tag)| TagName {
+            repository: repository.to_string(),
+            tag: tag.to_string(),
+        };
+        let told = Told {
+            pass: Pass::of(order.step, difference, copied, order.reading == Wanted::All),
+            tags: difference.some_tags(TRIED).into_iter().map(name).collect(),
+        };
+        let text = serde_json::to_string(&told).map_err(io::Error::other);
+        let written = text.and_then(|text| writeln!(self.0.get_mut(), "{text}"));
+        written.map_err(Failure::Input)?;
+        Ok(told.pass.is_same)
+    }
+
+    /// Waits until nothing is written any more; returns what has changed, if all of that is known.
+    fn changes(&mut self) -> Result<Option<Changes>, Failure> {
+        let mut changes = Changes::default();
+        loop {
+            let mut text = String::new();
+            if self.0.read_line(&mut text).map_err(Failure::Input)? == 0 {
+                return Err(Error::Stopped.into());
+            }
+            let next = serde_json::from_str(&text).and_then(|next| match next {
+                Next::Changes(page) => changes.add_page(&page).map(|()| None),
+                Next::Final { are_all_known } => Ok(Some(are_all_known)),
+            });
+            match next.map_err(|error| Failure::Input(io::Error::other(error)))? {
+                None => {}
+                Some(are_all_known) => return Ok(are_all_known.then_some(changes)),
+            }
+        }
     }
 }
 

@@ -24,6 +24,7 @@ pub(crate) mod kill;
 pub(crate) mod man;
 pub(crate) mod migrate_storage;
 mod migrated;
+mod migrating;
 mod migration;
 pub(crate) mod once;
 mod policies;

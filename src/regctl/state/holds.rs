@@ -195,8 +195,7 @@ impl Hold {
         let process = ProcessId::own().map_err(Error::Name)?;
         let owner = Owner { command: command.to_owned(), process };
         let (reason, since) = (reason.to_owned(), clock::now());
-        let hold =
-            Self { id, kind, reason, owner, since, before, is_over: false, is_brief };
+        let hold = Self { id, kind, reason, owner, since, before, is_over: false, is_brief };
         let id = hold.id.clone();
         Holds::change(layout, |holds| holds.all.push(hold))?;
         Ok(id)
@@ -265,7 +264,8 @@ mod tests {
     const BEFORE: Before = Before { running: true, read_only: false };
 
     fn take(layout: &Layout, kind: Kind) -> HoldId {
-        Hold::take(layout, (kind, false), "registry-garbage-collect", "a collection", BEFORE).unwrap()
+        Hold::take(layout, (kind, false), "registry-garbage-collect", "a collection", BEFORE)
+            .unwrap()
     }
 
     fn scratch() -> (tempfile::TempDir, Layout) {

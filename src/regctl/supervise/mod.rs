@@ -12,6 +12,7 @@ mod events;
 mod follow;
 mod foreground;
 mod health;
+mod journal;
 mod line;
 mod log;
 mod machine;
@@ -31,6 +32,7 @@ pub(crate) use events::{EndpointState, EventsError, EventsWish, do_with_events, 
 pub(crate) use follow::{FollowError, Following, More};
 pub(crate) use foreground::{Error, bind, problems, serve};
 pub(crate) use health::{Health, ask as ask_health};
+pub(crate) use journal::Journal;
 pub(crate) use line::{Line, LineWithLog};
 pub(crate) use log::{Error as LogError, keep as keep_log, run as write_log};
 pub(crate) use pull::{PullError, Pulled, pull};

@@ -14,9 +14,7 @@ use tokio::time::timeout;
 
 use super::{
     collection::{self, Said, Session},
-    document::{
-        Done, Events, Failed, Pull, PullAnswer, ReadOnly, Reload, Status, Switch, Wanted,
-    },
+    document::{Done, Events, Failed, Pull, PullAnswer, ReadOnly, Reload, Status, Switch, Wanted},
 };
 use crate::{
     changes::{self, Batch, BatchAnswer},
@@ -24,6 +22,7 @@ use crate::{
     config::parse_duration,
     control::{Control, ReloadError, Reloader},
     events::CommandError,
+    migrate::words::{self, Wish},
     verify,
 };
 
@@ -77,6 +76,15 @@ pub(super) async fn answer(
             });
         }
         "/v1/events" => return Ok(events(reloader.control(), request).await),
+        words::PATH => {
+            return Ok(match *request.method() {
+                Method::POST => {
+                    let said = journal(reloader.control(), request.into_body()).await;
+                    said.unwrap_or_else(|error| error)
+                }
+                _ => wrong_method("POST"),
+            });
+        }
         "/v1/pull" => {
             return Ok(match *request.method() {
                 Method::POST => {
@@ -197,6 +205,24 @@ async fn mend(control: &Control, body: Incoming) -> Result<Answer, Answer> {
         Some(mended) => Ok(document(StatusCode::OK, &verify::BatchAnswer::of(mended))),
         None => Err(failed(StatusCode::CONFLICT, verify::MenderError::ReadOnly.to_string())),
     }
+}
+
+async fn journal(control: &Control, body: Incoming) -> Result<Answer, Answer> {
+    let wanted: words::Wanted = serde_json::from_slice(&receive(body).await?).map_err(|error| {
+        let error = format!("the body is not what it should be: {error}");
+        failed(StatusCode::BAD_REQUEST, error)
+    })?;
+    let run = wanted.run;
+    match wanted.wish {
+        Wish::Begin => control.begin_journal(run).await,
+        Wish::End => control.end_journal(&run),
+        Wish::Read => {
+            let unknown = || failed(StatusCode::NOT_FOUND, "this registry has no such journal");
+            let page = control.read_journal(&run, wanted.from).await.ok_or_else(unknown)?;
+            return Ok(document(StatusCode::OK, &page));
+        }
+    }
+    Ok(document(StatusCode::OK, &words::Done::new()))
 }
 
 async fn pull(control: &Control, body: Incoming) -> Result<Answer, Answer> {

@@ -131,6 +131,18 @@
 //! {"schema": 1, "digest": "sha256:…", "blobs": 4, "bytes": 31200}
 //! ```
 //!
+//! `POST /v1/journal` with `{"wish": "begin", "run": "4711-1795392000"}` has written down what is changed from then on, and answers `{"schema": 1}`;
+//! a journal of another run ends. `"wish": "read"` reads it, from the place that the former answer has named as `next`:
+//!
+//! ```json
+//! {"schema": 1, "complete": true, "next": null, "things": [
+//!   {"kind": "tag", "repository": "a/b", "tag": "v1"}, {"kind": "blob", "digest": "sha256:…"},
+//!   {"kind": "folder", "repository": "a/b", "part": "layers"}]}
+//! ```
+//!
+//! What it names was made, changed or removed (a tag: with its history), or somebody has tried to; a folder was made. `complete` is false where something
+//! was changed that it does not name, or another process may have done so; 404: this process has no journal of that run. `"wish": "end"` forgets it.
+//!
 //! Other errors have only `error`: 400 for a body that cannot be read, 404 for an unknown path, 405 for a wrong
 //! method, 408 for a body that does not come, 413 for one that is too long.
 

@@ -168,6 +168,7 @@ impl Writing {
         let Some(store) = self.backend().collected() else {
             return Ok(Removed::Kept(Reason::Served));
         };
+        self.backend().touched.give_up();
         let (digest, tag) = match &item {
             Item::TagIndex(repository, tag, digest) => (*digest, Some((repository, tag))),
             Item::Revision(_, digest) | Item::Layer(_, digest) | Item::Blob(digest) => {

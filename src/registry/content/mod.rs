@@ -25,6 +25,7 @@ mod referrers;
 mod session;
 mod store;
 mod tag;
+mod touched;
 mod upload;
 mod writes;
 
@@ -56,6 +57,7 @@ pub(crate) use storage::{
     Alone, Chunks, Disposal, Item, Kind as StorageKind, Object, Outlet, RunId, Socket, Unsent,
     UploadId,
 };
+pub(crate) use touched::Thing;
 pub(crate) use upload::{Position, Session};
 pub(crate) use writes::{Quiet, WriteNotBegun, Writing};
 

@@ -22,10 +22,11 @@ use crate::{
     changes::{self, Change, Changed, Error as ChangesError},
     collect::words::Wanted,
     config::{self, Config, UploadPurging},
-    content::{Collection, Content, Mend, Mended, NotBegun, Quiet},
+    content::{Collection, Content, Mend, Mended, NotBegun, Quiet, Thing},
     events::{CommandError, EndpointStatistics, Events, Wish},
     health::Health,
     log,
+    migrate::words::Page,
     redis::{Numbers, Redis},
     statistics::{Counters, Statistics},
     tls::Tls,
@@ -288,6 +289,28 @@ impl Control {
         read: bool,
     ) -> Result<Pulled, NotPulled> {
         pull::pull(&self.shared.content, repository, tag, read).await
+    }
+
+    /// Begins to write down what is changed; what was changed before is seen by whoever looks from now on.
+    pub(crate) async fn begin_journal(&self, run: String) {
+        self.shared.content.begin_journal(run).await;
+    }
+
+    /// A part of what was changed since a run has begun to have it written down; none if that is not known.
+    pub(crate) async fn read_journal(&self, run: &str, from: usize) -> Option<Page> {
+        let page = self.shared.content.read_journal(run, from).await?;
+        let (mut items, mut parts) = (Vec::new(), Vec::new());
+        for thing in page.things {
+            match thing {
+                Thing::Object(item) => items.push(item),
+                Thing::Folder(name, part) => parts.push((name, part)),
+            }
+        }
+        Some(Page::new((items.iter(), parts.iter()), page.is_complete, page.next))
+    }
+
+    pub(crate) fn end_journal(&self, run: &str) {
+        self.shared.content.end_journal(run);
     }
 
     /// Begins a collection beside the registry.

@@ -12,25 +12,33 @@ mod copy;
 mod difference;
 mod inventory;
 mod journal;
+mod kinds;
 mod pace;
 mod progress;
+mod since;
 #[cfg(test)]
 mod tests;
+pub(crate) mod words;
 
 use std::{
     num::NonZeroUsize,
     path::{Path, PathBuf},
-    sync::atomic::{AtomicBool, Ordering},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 use storage::{Access, Collected, Config, Kind};
 
 pub use copy::Copied;
 use difference::Between;
-pub use difference::{Count, Difference, Differs, How, Kinds, Problem};
+pub use difference::{Difference, Differs, How, Problem};
 pub use journal::{Journal, JournalError};
+pub use kinds::{Count, Kinds};
 pub use pace::Pace;
 pub use progress::{Phase, Progress};
+pub use words::Changes;
 
 /// Objects on their way at once, where nobody says otherwise.
 pub const AT_ONCE: usize = 16;
@@ -155,6 +163,29 @@ impl Sides {
                 refused.and_then(|_| Err(Error::Database(target.to_string())))
             }
         }
+    }
+
+    /// Does the same as [`Sides::difference`] and [`Sides::copy`] by looking at what has changed since a difference was made;
+    /// none if what changed does not tell enough.
+    ///
+    /// # Errors
+    /// As those two.
+    pub async fn follow(
+        &self,
+        difference: &mut Difference,
+        changes: &Changes,
+        (journal, options, pace): (&mut Journal, Options, &Arc<Pace>),
+        stop: &AtomicBool,
+        watch: &mut (dyn FnMut(Progress) + Send),
+    ) -> Result<Option<(Copied, usize)>, Error> {
+        let Some(outdated) = difference.outdated(changes) else { return Ok(None) };
+        let looked = (&outdated[..], changes);
+        self.look_again(difference, looked, stop, watch).await?;
+        let copied = self.copy(difference, journal, options, pace, stop, watch).await?;
+        if !copied.is_nothing() {
+            self.look_again(difference, looked, stop, watch).await?;
+        }
+        Ok(Some((copied, outdated.len())))
     }
 
     /// What tells these two from any others, as long as they are where they are.
