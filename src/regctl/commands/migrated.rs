@@ -2,7 +2,7 @@
 
 use std::fmt::{self, Display as _};
 
-use registry::migrate::{Copied, Count, Difference, Differs, How, Kinds};
+use registry::migrate::{Copied, Count, Difference, Differs, How, Kinds, Place, Probed};
 use serde::{Deserialize, Serialize};
 
 use super::trial::Tried;
@@ -43,6 +43,8 @@ pub(crate) struct Told {
     pub(crate) pass: Pass,
     /// Some tags of the source.
     pub(crate) tags: Vec<TagName>,
+    /// What the target has shown when it was tried.
+    pub(crate) probed: Option<Probed>,
 }
 
 /// What was copied.
@@ -60,6 +62,10 @@ pub(crate) struct Passes {
     pub(crate) source: String,
     pub(crate) target: String,
     pub(crate) dry_run: bool,
+    /// What the target has shown when it was tried; only of a dry run.
+    pub(crate) probed: Option<Probed>,
+    /// How long it would take to copy what is missing, by that.
+    pub(crate) estimated_seconds: Option<f64>,
     pub(crate) passes: Vec<Pass>,
     /// For how long nothing could be pushed.
     pub(crate) read_only_seconds: Option<f64>,
@@ -68,6 +74,24 @@ pub(crate) struct Passes {
     pub(crate) pulled: Option<Tried>,
     /// What is left to do.
     pub(crate) next: Option<String>,
+}
+
+impl Passes {
+    /// Before the first one.
+    pub(crate) fn between(source: &Place, target: &Place, dry_run: bool) -> Self {
+        Self {
+            source: source.to_string(),
+            target: target.to_string(),
+            dry_run,
+            probed: None,
+            estimated_seconds: None,
+            passes: Vec::new(),
+            read_only_seconds: None,
+            switched: false,
+            pulled: None,
+            next: None,
+        }
+    }
 }
 
 impl Pass {
@@ -125,6 +149,13 @@ impl Pass {
         }
     }
 
+    /// How much is to be put into the target.
+    pub(crate) fn to_copy(&self) -> Count {
+        let [missing, other] = [self.missing.total(), self.other.total()];
+        let (objects, bytes) = (missing.objects + other.objects, missing.bytes + other.bytes);
+        Count { objects, bytes }
+    }
+
     /// How many objects both sides have.
     pub(crate) fn objects(&self) -> (u64, u64) {
         (self.source.total().objects, self.target.total().objects)
@@ -137,8 +168,7 @@ impl Document for Passes {
 
 impl fmt::Display for Passes {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { source, target, dry_run, passes, read_only_seconds, switched, pulled, next } =
-            self;
+        let Self { source, target, dry_run, passes, switched, pulled, next, .. } = self;
         for pass in passes {
             pass.fmt_copies(f)?;
         }
@@ -157,7 +187,8 @@ impl fmt::Display for Passes {
                 writeln!(f, "{target} holds what {source} holds{read}")?;
             }
         }
-        if let Some(seconds) = read_only_seconds {
+        self.fmt_probe(f)?;
+        if let Some(seconds) = self.read_only_seconds {
             writeln!(f, "nothing could be pushed for {seconds:.1} s")?;
         }
         if let Some(Tried { name: TagName { repository, tag }, pulled }) = pulled {
@@ -168,6 +199,36 @@ impl fmt::Display for Passes {
             writeln!(f, "the registry serves from {target} now; {source} is as it was")?;
         }
         next.iter().try_for_each(|next| writeln!(f, "{next}"))
+    }
+}
+
+impl Passes {
+    /// Whether the target has room for what is missing, as far as that is known.
+    pub(crate) fn has_room(&self) -> bool {
+        let free = self.probed.and_then(|probed| probed.free_bytes);
+        let wanted = self.passes.last().map(Pass::to_copy).unwrap_or_default();
+        free.is_none_or(|free| free >= wanted.bytes)
+    }
+
+    fn fmt_probe(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Some(Probed { objects_a_second, bytes_a_second, free_bytes }) = self.probed else {
+            return Ok(());
+        };
+        if let (Some(objects), Some(bytes)) = (objects_a_second, bytes_a_second) {
+            let bytes = size(bytes);
+            writeln!(
+                f,
+                "the target was tried: {objects:.0} small objects/s, {bytes}/s; it may be written, read, listed and deleted from"
+            )?;
+        }
+        if let Some(seconds) = self.estimated_seconds {
+            writeln!(f, "copying would take about {seconds:.0} s")?;
+        }
+        match free_bytes {
+            Some(free) if self.has_room() => writeln!(f, "the target has room for {}", size(free)),
+            Some(free) => writeln!(f, "the target has room for {} only", size(free)),
+            None => Ok(()),
+        }
     }
 }
 

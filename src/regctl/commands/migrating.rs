@@ -74,9 +74,10 @@ impl Migration<'_> {
         let Some(said) = work.worker.line(&mut work.line)? else {
             return Err(work.failed());
         };
-        let Told { pass, tags } =
+        let Told { pass, tags, probed } =
             serde_json::from_str(&said).map_err(|error| Failure::Input(io::Error::other(error)))?;
         self.tags = tags;
+        self.passes.probed = probed;
         let is_same = pass.is_same;
         self.passes.passes.push(pass);
         Ok(is_same)

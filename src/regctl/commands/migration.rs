@@ -73,9 +73,11 @@ async fn work(
     let mut line = Line::open()?;
     let (source, target) = (&source.storage.driver, &target.storage.driver);
     if order.step == Step::Plan {
+        let probed = migrate::probe(target, order.at_once).await?;
         let plan = migrate::plan(source, target, stop, &mut |it| news.tell(it)).await?;
         news.end();
-        return line.tell(order, &plan, None);
+        let told = told(order, &plan, None);
+        return line.tell(Told { probed: Some(probed), ..told });
     }
     let sides = Sides::open(source, target).await?;
     let journal = Journal::open(&order.journal, &sides.identity()).map_err(Error::Journal);
@@ -101,7 +103,8 @@ impl Job<'_> {
     async fn all(&mut self, line: &mut Line) -> Result<bool, Failure> {
         let (mut difference, copied) = self.pass(self.order.step).await?;
         self.news.end();
-        let is_same = line.tell(self.order, &difference, copied.as_ref().map(|it| (it, None)))?;
+        let did = copied.as_ref().map(|it| (it, None));
+        let is_same = line.tell(told(self.order, &difference, did))?;
         if !self.order.goes_on {
             return Ok(is_same);
         }
@@ -110,12 +113,12 @@ impl Job<'_> {
         if let Some(changes) = changes
             && let Some((copied, looked_at)) = self.follow(&mut difference, &changes).await?
         {
-            return line.tell(&order, &difference, Some((&copied, Some(looked_at))));
+            return line.tell(told(&order, &difference, Some((&copied, Some(looked_at)))));
         }
         // Two inventories are more than one.
         drop(difference);
         let (difference, copied) = self.pass(Step::Final).await?;
-        line.tell(&order, &difference, copied.as_ref().map(|it| (it, None)))
+        line.tell(told(&order, &difference, copied.as_ref().map(|it| (it, None))))
     }
 
     /// Compares everything, and copies what differs if that is wanted.
@@ -177,6 +180,19 @@ impl Job<'_> {
     }
 }
 
+/// What came of a pass.
+fn told(order: &Order, difference: &Difference, copied: Option<(&Copied, Option<usize>)>) -> Told {
+    let name = |(repository, tag): (RepositoryName, Tag)| TagName {
+        repository: repository.to_string(),
+        tag: tag.to_string(),
+    };
+    Told {
+        pass: Pass::of(order.step, difference, copied, order.reading == Wanted::All),
+        tags: difference.some_tags(TRIED).into_iter().map(name).collect(),
+        probed: None,
+    }
+}
+
 /// The connection to the command that has started this.
 struct Line(BufReader<UnixStream>);
 
@@ -188,20 +204,7 @@ impl Line {
     }
 
     /// Tells what came of a pass; says whether both sides are the same after it.
-    fn tell(
-        &mut self,
-        order: &Order,
-        difference: &Difference,
-        copied: Option<(&Copied, Option<usize>)>,
-    ) -> Result<bool, Failure> {
-        let name = |(repository, tag): (RepositoryName, Tag)| TagName {
-            repository: repository.to_string(),
-            tag: tag.to_string(),
-        };
-        let told = Told {
-            pass: Pass::of(order.step, difference, copied, order.reading == Wanted::All),
-            tags: difference.some_tags(TRIED).into_iter().map(name).collect(),
-        };
+    fn tell(&mut self, told: Told) -> Result<bool, Failure> {
         let text = serde_json::to_string(&told).map_err(io::Error::other);
         let written = text.and_then(|text| writeln!(self.0.get_mut(), "{text}"));
         written.map_err(Failure::Input)?;
@@ -233,7 +236,7 @@ struct News(Progress);
 
 impl News {
     fn new(printer: Printer) -> Self {
-        Self(Progress::new(printer))
+        Self(Progress::for_programs_too(printer))
     }
 
     fn tell(&mut self, news: migrate::Progress) {

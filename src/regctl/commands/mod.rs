@@ -26,6 +26,7 @@ pub(crate) mod migrate_storage;
 mod migrated;
 mod migrating;
 mod migration;
+mod moving;
 pub(crate) mod once;
 mod policies;
 pub(crate) mod reconfigure;

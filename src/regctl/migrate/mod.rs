@@ -1,8 +1,12 @@
 //! Moving an instance's storage: what the command and the process that does the work tell each other.
 
+mod record;
+
 use std::{num::NonZeroU64, path::PathBuf};
 
 use serde::{Deserialize, Serialize};
+
+pub(crate) use record::{Error as RecordError, Record};
 
 /// What the process is to do; it comes on its stdin, since the target's secrets are in it.
 #[derive(Clone, Deserialize, Serialize)]

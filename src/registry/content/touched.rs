@@ -207,8 +207,8 @@ mod tests {
         put(&content, "before").await;
         content.begin_journal("1".to_owned()).await;
         let digest = put(&content, "after").await;
-        let gone = content.begin_write().unwrap().delete_tag(&name, &tag, Condition::default());
-        gone.await.unwrap_err();
+        let writing = content.begin_write().unwrap();
+        writing.delete_tag(&name, &tag, Condition::default()).await.unwrap_err();
         let page = content.read_journal("1", 0).await.unwrap();
         let told: HashSet<_> = page.things.into_iter().collect();
         let expected = [

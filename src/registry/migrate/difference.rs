@@ -321,18 +321,23 @@ impl Difference {
         self.is_all_known && !self.others.iter().any(|other| format!("{other}/").contains(&below))
     }
 
-    /// Some tags of the source, of as many repositories as that takes.
+    /// Some tags that both sides have alike, of as many repositories as that takes.
     #[must_use]
     pub fn some_tags(&self, most: usize) -> Vec<(RepositoryName, Tag)> {
         let mut all: Vec<_> = self.inventory.repositories.iter().collect();
         all.sort_by_key(|repository| repository.tags.len());
-        let mut left: Vec<_> = all.iter().map(|it| (&it.name, it.tags.keys())).collect();
+        let same = |it: &'_ super::inventory::Repository| {
+            let same = it.tags.iter().filter(|(_, link)| link.state == State::Same);
+            same.take(most).map(|(tag, _)| tag.clone()).collect::<Vec<_>>().into_iter()
+        };
+        let mut left: Vec<_> = all.iter().map(|it| (&it.name, same(it))).collect();
         let mut some = Vec::new();
         while some.len() < most && !left.is_empty() {
             left.retain_mut(|(name, tags)| {
                 let tag = tags.next();
-                some.extend(tag.map(|tag| ((*name).clone(), tag.clone())));
-                tag.is_some()
+                let is_there = tag.is_some();
+                some.extend(tag.map(|tag| ((*name).clone(), tag)));
+                is_there
             });
         }
         some.truncate(most);

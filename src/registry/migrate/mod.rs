@@ -14,6 +14,7 @@ mod inventory;
 mod journal;
 mod kinds;
 mod pace;
+mod probe;
 mod progress;
 mod since;
 #[cfg(test)]
@@ -37,7 +38,10 @@ pub use difference::{Difference, Differs, How, Problem};
 pub use journal::{Journal, JournalError};
 pub use kinds::{Count, Kinds};
 pub use pace::Pace;
+pub use probe::{Probed, probe};
 pub use progress::{Phase, Progress};
+/// Which store, with its options.
+pub use storage::Config as Place;
 pub use words::Changes;
 
 /// Objects on their way at once, where nobody says otherwise.
@@ -95,6 +99,16 @@ pub enum Error {
     /// It ends with its process.
     #[error("the storage driver `inmemory` keeps nothing that could be moved")]
     Memory,
+    /// The target was tried.
+    #[error("{place} cannot {what}")]
+    Refused {
+        /// Which it is.
+        place: String,
+        /// What it does not do.
+        what: &'static str,
+        /// How.
+        source: storage::Error,
+    },
     /// Links are not the truth.
     #[error(
         "{0} belongs to a registry that keeps its metadata in a database (`lockfiles/database-in-use` is there): \

@@ -95,6 +95,11 @@ impl S3 {
         boxed(self.store.leases()).await
     }
 
+    /// Puts an object by a multipart upload, however small it is.
+    pub(crate) async fn put_in_parts(&self, key: Key<'_>, bytes: Bytes) -> Result<(), Error> {
+        boxed(self.store.put_in_parts(&self.store.path(key), bytes)).await
+    }
+
     /// Lists the whole bucket, with what the lists say of each object.
     pub(crate) fn survey_in_detail(&self) -> Survey {
         let (pages, sink) = Survey::new();

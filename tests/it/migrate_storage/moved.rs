@@ -228,10 +228,22 @@ fn a_plan_changes_nothing_and_parts_do_what_they_say() {
     let site = Site::new();
     let (files, text) = (site.files(), site.instance_toml());
     let plan = site.report(0, &["--to", "s3", "--dry-run"]);
+    let probed = &plan["probed"];
+    assert!(probed["objects_a_second"].as_f64() > Some(0.0), "{plan:#}");
+    assert!(probed["bytes_a_second"].as_u64() > Some(0), "{plan:#}");
+    assert!(plan["estimated_seconds"].as_f64() > Some(0.0), "{plan:#}");
     let plan = &plan["passes"][0];
     assert_eq!(plan["missing"], plan["source"]);
     assert_eq!(plan["target"]["blobs"], json!({ "objects": 0, "bytes": 0 }));
     assert_eq!(site.objects(), [""; 0]);
+    // How far it is, for programs: one document a line.
+    let ran = site.run(&["--to", "s3", "--dry-run", "--json"]);
+    let lines = ran.stderr.lines().filter(|line| line.starts_with('{'));
+    let lines: Vec<serde_json::Value> =
+        lines.map(|line| serde_json::from_str(line).unwrap()).collect();
+    let phases = lines.iter().map(|line| line["progress"]["phase"].as_str().unwrap());
+    assert!(phases.clone().any(|phase| phase == "listing the source"), "{ran:?}");
+    assert!(lines.iter().any(|line| line["progress"]["objects"].as_u64() > Some(0)), "{ran:?}");
     // Before there is anything to compare, it is not the same.
     let ran = site.run(&["--to", "s3", "--only", "verify"]);
     assert!(ran.exit == 5 && ran.stdout.contains("missing in the target:"), "{ran:?}");

@@ -102,9 +102,17 @@ fn a_source_that_looks_like_the_target_deletes_nothing() {
     let storage = site.instance.world.path("var/opt/regctl/storage/docker/registry/v2");
     fs::remove_dir_all(storage.join("repositories/group")).unwrap();
     fs::remove_dir_all(storage.join("blobs")).unwrap();
-    let ran = site.run(&["--to", "s3", "--delete"]);
-    assert!(ran.exit == 2 && ran.stderr.contains("--force"), "{ran:?}");
-    assert_eq!(site.objects().len(), objects);
+    for (words, said) in [
+        (&["--to", "s3", "--delete"][..], "--confirm registry"),
+        (&["--to", "s3", "--delete", "--confirm", "registri"], "is not the name of the bucket"),
+    ] {
+        let ran = site.run(words);
+        assert!(ran.exit == 2 && ran.stderr.contains(said), "{ran:?}");
+        assert_eq!(site.objects().len(), objects);
+    }
+    let ran = site.run(&["--to", "s3", "--delete", "--confirm", "registry"]);
+    assert_eq!(ran.exit, 0, "{ran:?}");
+    assert!(site.objects().len() < objects);
 }
 
 #[test]
