@@ -186,8 +186,16 @@ async fn in_bucket(bucket: &S3, at_once: usize) -> Result<Probe, Refused> {
     // By their names: perhaps nothing may be listed.
     for digest in &digests {
         match bucket.delete(Key::LayerLink(place.name(), digest)).await {
-            Err(error) if !error.is_not_found() => gone = Err(Step::Delete.refused()(error)),
-            _ => {}
+            Err(error) if error.is_not_found() => {}
+            Err(error) => {
+                let is_away = error.kind() == Kind::Unavailable;
+                gone = Err(Step::Delete.refused()(error));
+                // Each of the others would be asked for again and again.
+                if is_away {
+                    break;
+                }
+            }
+            Ok(()) => {}
         }
     }
     let (small, bytes_a_second) = tried?;
