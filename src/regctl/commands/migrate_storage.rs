@@ -31,13 +31,18 @@ const COMMAND: &str = "migrate-storage";
 /// Move the registry's content to another storage, compared object by object
 ///
 /// The target stands in instance.toml as [migrate.to.<driver>], with the options of [registry.storage.<driver>]. What the
-/// target lacks is copied while the registry serves and is pushed to; then the registry is read-only for some seconds,
-/// what has changed since is copied, and both sides are compared: blobs by their sizes (their names are their hashes, and
-/// what is copied is hashed on the way), links by what they hold. Any difference: exit 5, and no switch.
+/// target lacks is copied while the registry serves and is pushed to; then the registry is read-only for some seconds (who
+/// pushes waits for up to 10 s, and gets 503 then), what has changed since is copied, and both sides are compared: blobs by
+/// their sizes (their names are their hashes, and what is copied is hashed on the way), links by what they hold. Any
+/// difference: exit 5, and no switch. The registry writes down what changes meanwhile; where it has started anew or does not
+/// know all of it, everything is compared once more.
 ///
 /// With --switch the storage and [migrate.to.<driver>] change places in instance.toml, the registry is started on the
-/// target, and pulls a tag from there to the last byte; only then can be pushed to again. Where it does not, everything is as it was. The old storage is
-/// never changed: --back is the way back, and takes along what was pushed since; with --discard it does not.
+/// target, and pulls a tag from there to the last byte; only then can be pushed to again. Where it does not, everything is
+/// as it was. The old storage is never changed: --back is the way back, and takes along what was pushed since; with
+/// --discard it does not.
+///
+/// With --json the progress is told on stderr, a JSON document in a line, every second.
 ///
 /// It may be interrupted or killed at any time, and run again: it goes on with what is missing. Uploads that are under way
 /// when it switches have to begin again. Collections and cleanups wait until it has ended.
@@ -51,7 +56,7 @@ Examples:
   regctl migrate-storage --to s3 --only copy   the long part, hours before; nothing becomes read-only
   regctl migrate-storage --to s3 --switch      all of it, and the registry serves from there
   regctl migrate-storage --to s3 --only verify --verify full
-  regctl migrate-storage --back                 back to where it was, with what was pushed since")]
+  regctl migrate-storage --back                back to where it was, with what was pushed since")]
 pub(crate) struct Args {
     /// The driver under [migrate.to] that is moved to
     #[arg(long, value_enum, value_name = "DRIVER", required_unless_present = "back")]
