@@ -79,7 +79,7 @@ pub trait Bulk: Clone + Send + Sync + 'static {
 pub type KeptRun = (RunId, Result<Bytes, Error>);
 
 /// Something that a collection reads or removes: a [`Key`] that owns its parts.
-#[derive(Clone, Debug, Eq, PartialEq)]
+#[derive(Clone, Debug, Eq, Hash, PartialEq)]
 pub enum Item {
     /// A tag with its history; it is read as what it points to now.
     Tag(RepositoryName, Tag),
@@ -98,6 +98,26 @@ pub enum Item {
 }
 
 impl Item {
+    /// What an object is known as; none for what belongs to an upload, or to no registry's content.
+    #[must_use]
+    pub fn of(key: Key<'_>) -> Option<Self> {
+        Some(match key {
+            Key::Blob(digest) => Self::Blob(*digest),
+            Key::LayerLink(name, digest) => Self::Layer(name.clone(), *digest),
+            Key::RevisionLink(name, digest) => Self::Revision(name.clone(), *digest),
+            Key::TagLink(name, tag) => Self::Tag(name.clone(), tag.clone()),
+            Key::TagIndexLink(name, tag, digest) => {
+                Self::TagIndex(name.clone(), tag.clone(), *digest)
+            }
+            Key::UploadData(..)
+            | Key::UploadStartedAt(..)
+            | Key::UploadTail(..)
+            | Key::UploadHash(..)
+            | Key::Fetched
+            | Key::DatabaseInUse => return None,
+        })
+    }
+
     /// The object by which it is known; a repository has none.
     #[must_use]
     pub fn key(&self) -> Option<Key<'_>> {

@@ -94,6 +94,22 @@ impl Collected {
         }
     }
 
+    /// Whether another process may use the store beside this one, which serves it.
+    ///
+    /// # Errors
+    /// The store does not say.
+    pub async fn is_used_by_others(&self) -> Result<bool, Error> {
+        match self {
+            Self::Filesystem(filesystem) => match filesystem.exclude_others() {
+                Ok(_alone) => Ok(false),
+                Err(error) if matches!(error.kind(), Kind::Busy | Kind::Denied) => Ok(true),
+                Err(error) => Err(error),
+            },
+            #[cfg(feature = "s3")]
+            Self::S3(bucket) => Ok(bucket.leases().await? != 1),
+        }
+    }
+
     /// Has the store alone, which this process does not serve.
     ///
     /// # Errors

@@ -105,7 +105,7 @@ impl Driver for InMemory {
     }
 
     async fn stage(&self, key: Key<'_>, bytes: Bytes) -> Result<Staged, Error> {
-        Ok(Staged { place: Place::Memory(vec![(key.to_string(), bytes)]) })
+        Ok(Staged::at(Place::Memory(vec![(key.to_string(), bytes)])))
     }
 
     async fn stage_folder(
@@ -114,7 +114,7 @@ impl Driver for InMemory {
         objects: Vec<(Key<'_>, Bytes)>,
     ) -> Result<Staged, Error> {
         let objects = objects.into_iter().map(|(key, bytes)| (key.to_string(), bytes));
-        Ok(Staged { place: Place::Memory(objects.collect()) })
+        Ok(Staged::at(Place::Memory(objects.collect())))
     }
 
     async fn commit(&self, staged: Staged) -> Result<(), Error> {

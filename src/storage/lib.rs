@@ -16,6 +16,7 @@ mod inmemory;
 mod key;
 mod object;
 mod outlet;
+mod probe;
 mod quarantine;
 mod reader;
 #[cfg(feature = "s3")]
@@ -42,6 +43,7 @@ pub use inmemory::InMemory;
 pub use key::{Folder, Key, UploadId, UploadIdError};
 pub use object::{Chunks, Object};
 pub use outlet::{Outlet, Unsent};
+pub use probe::{Probe, Refused, Step as ProbeStep, probe};
 pub use quarantine::{RunId, RunIdError};
 #[cfg(feature = "s3")]
 pub use s3::S3;

@@ -84,7 +84,7 @@ pub enum Found {
 }
 
 /// A folder of a repository.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub enum Part {
     /// `_layers`.
     Layers,

@@ -41,6 +41,13 @@ impl Workplace {
     }
 }
 
+impl Workplace {
+    #[cfg(feature = "s3")]
+    pub(crate) fn name(&self) -> &RepositoryName {
+        &self.0
+    }
+}
+
 impl Collected {
     /// Opens a store for this process alone, and makes its folder where that is missing.
     ///

@@ -13,6 +13,8 @@ use crate::state::{
 pub(crate) enum Mode {
     Stop,
     ReadOnly,
+    /// Read-only for some seconds: clients wait.
+    Brief,
     Online,
 }
 
@@ -116,10 +118,10 @@ pub(crate) fn pause<R: Registry>(
         // Nobody is to start it meanwhile: the storage belongs to the collection alone.
         _ if !running => Kind::Stop,
         Mode::Stop => Kind::Stop,
-        Mode::ReadOnly => Kind::ReadOnly,
+        Mode::ReadOnly | Mode::Brief => Kind::ReadOnly,
         Mode::Online => return Ok(Paused { hold: None, before }),
     };
-    let id = Hold::take(layout, kind, command, reason, before)?;
+    let id = Hold::take(layout, (kind, mode == Mode::Brief), command, reason, before)?;
     let paused = Paused { hold: Some((id, kind)), before };
     let reached = match kind {
         Kind::Stop => registry.stop().map_err(What::Stop.failed()),

@@ -1,38 +1,29 @@
 //! `regctl migrate-storage`: moves the instance's content to another storage, and the instance with it if asked.
 
-use std::{
-    ffi::OsString,
-    io::{self, BufRead as _, BufReader},
-    num::NonZeroU64,
-    os::unix::net::UnixStream,
-    path::{Path, PathBuf},
-    process, thread,
-    time::Instant,
-};
+use std::{mem, num::NonZeroU64, process, time::Instant};
 
 use clap::{ValueEnum, builder::RangedU64ValueParser};
-use registry::{Config, config::Config as Registry, migrate};
+use registry::migrate;
 
 use super::{
     Context,
-    internal::AS_REGISTRY,
     migrated::{Pass, Passes},
+    migrating::{Migration, Work, journal},
+    moving::{Driver, Move, confirm},
     services::{Supervised, TheRegistry},
+    trial::Trial,
     waiting::{self, Waiting},
 };
 use crate::{
     collect::{self, Mode},
-    config::{self, edit, instance::Driver as Storage},
+    config,
     exit::Failure,
-    migrate::{Order, Reading, Step},
-    output::{Format, Report, Verdict, Volume},
-    reconfigure::Candidate,
-    state::{Layout, Lock, Services, lock::Held},
-    sys::{
-        clock, fs,
-        signals::Signals,
-        worker::{self, Ended, Error as WorkerError, Passed},
-    },
+    migrate::{Order, Reading, Record, Step},
+    output::{Report, Verdict},
+    reconfigure::Claim,
+    state::{Layout, Lock, lock::Held},
+    supervise::Journal,
+    sys::{clock, fs, signals::Signals, worker::Error as WorkerError},
 };
 
 const COMMAND: &str = "migrate-storage";
@@ -40,13 +31,18 @@ const COMMAND: &str = "migrate-storage";
 /// Move the registry's content to another storage, compared object by object
 ///
 /// The target stands in instance.toml as [migrate.to.<driver>], with the options of [registry.storage.<driver>]. What the
-/// target lacks is copied while the registry serves and is pushed to; then the registry is read-only for some seconds,
-/// what has changed since is copied, and both sides are compared: blobs by their sizes (their names are their hashes, and
-/// what is copied is hashed on the way), links by what they hold. Any difference: exit 5, and no switch.
+/// target lacks is copied while the registry serves and is pushed to; then the registry is read-only for some seconds (who
+/// pushes waits for up to 10 s, and gets 503 then), what has changed since is copied, and both sides are compared: blobs by
+/// their sizes (their names are their hashes, and what is copied is hashed on the way), links by what they hold. Any
+/// difference: exit 5, and no switch. The registry writes down what changes meanwhile; where it has started anew or does not
+/// know all of it, everything is compared once more.
 ///
 /// With --switch the storage and [migrate.to.<driver>] change places in instance.toml, the registry is started on the
-/// target, and only when it serves can be pushed to again. Where it does not, everything is as it was. The old storage is
-/// never changed: `regctl migrate-storage --to <old driver> --switch` is the way back, and takes along what was pushed since.
+/// target, and pulls a tag from there to the last byte; only then can be pushed to again. Where it does not, everything is
+/// as it was. The old storage is never changed: --back is the way back, and takes along what was pushed since; with
+/// --discard it does not.
+///
+/// With --json the progress is told on stderr, a JSON document in a line, every second.
 ///
 /// It may be interrupted or killed at any time, and run again: it goes on with what is missing. Uploads that are under way
 /// when it switches have to begin again. Collections and cleanups wait until it has ended.
@@ -60,12 +56,21 @@ Examples:
   regctl migrate-storage --to s3 --only copy   the long part, hours before; nothing becomes read-only
   regctl migrate-storage --to s3 --switch      all of it, and the registry serves from there
   regctl migrate-storage --to s3 --only verify --verify full
-  regctl migrate-storage --to filesystem --switch")]
+  regctl migrate-storage --back                back to where it was, with what was pushed since")]
 pub(crate) struct Args {
     /// The driver under [migrate.to] that is moved to
-    #[arg(long, value_enum, value_name = "DRIVER")]
-    to: Driver,
-    /// Compare both sides and say what would be copied; change nothing
+    #[arg(long, value_enum, value_name = "DRIVER", required_unless_present = "back")]
+    to: Option<Driver>,
+    /// Move back to the storage that the last migration has left, with what was pushed since; as --to with --switch
+    #[arg(long, conflicts_with_all = ["to", "only"])]
+    back: bool,
+    /// With --back: leave behind what was pushed since
+    ///
+    /// Nothing is copied: the registry serves from its former storage as that was left. Asks for the name of the storage that it
+    /// serves from now.
+    #[arg(long, requires = "back", conflicts_with_all = ["dry_run", "delete", "verify"])]
+    discard: bool,
+    /// Compare both sides, try the target and say what would be copied and how long that takes; nothing that is changed stays
     #[arg(long, short = 'n', conflicts_with_all = ["only", "switch", "delete"])]
     dry_run: bool,
     /// Only copy while the registry serves, or only compare
@@ -76,12 +81,13 @@ pub(crate) struct Args {
     switch: bool,
     /// Remove from the target what the source does not have, whoever has put it there
     ///
-    /// Refused where the source is empty or has less than half of what the target has: --force does it all the same.
+    /// Where the source is empty or has less than half of what the target has, it asks for the name of the target's bucket or
+    /// folder.
     #[arg(long)]
     delete: bool,
-    /// With --delete: even where the target has much more than the source
-    #[arg(long, requires = "delete")]
-    force: bool,
+    /// The name that --delete or --discard asks for, where nobody is there to type it
+    #[arg(long, value_name = "NAME")]
+    confirm: Option<String>,
     /// Which blobs of the target are read and hashed, beside being compared by their sizes
     #[arg(long, value_enum, default_value = "once")]
     verify: Depth,
@@ -94,17 +100,6 @@ pub(crate) struct Args {
     max_rate: Option<NonZeroU64>,
     #[command(flatten)]
     waiting: Waiting,
-}
-
-/// Drivers that can be moved to.
-#[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
-enum Driver {
-    /// A folder
-    Filesystem,
-    /// An S3 bucket
-    S3,
-    /// The old name of s3
-    S3aws,
 }
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
@@ -125,12 +120,22 @@ enum Depth {
     Full,
 }
 
-impl Driver {
-    fn as_str(self) -> &'static str {
-        match self {
-            Self::Filesystem => "filesystem",
-            Self::S3 => "s3",
-            Self::S3aws => "s3aws",
+impl Args {
+    fn order(&self, layout: &Layout, target: String) -> Order {
+        Order {
+            target,
+            step: Step::Plan,
+            reading: match self.verify {
+                Depth::Fast => Reading::Nothing,
+                Depth::Once => Reading::Unknown,
+                Depth::Full => Reading::All,
+            },
+            run: format!("{}-{}", process::id(), clock::unix_time()),
+            delete: self.delete,
+            at_once: usize::try_from(self.concurrency).unwrap_or(migrate::AT_ONCE),
+            bytes_a_second: self.max_rate,
+            journal: journal(layout),
+            goes_on: false,
         }
     }
 }
@@ -140,58 +145,28 @@ fn rate(text: &str) -> Result<NonZeroU64, String> {
     rate.ok_or_else(|| "must be a size, such as \"50MB\" or \"20MiB\"".to_owned())
 }
 
-/// A migration under way.
-struct Migration<'a> {
-    args: &'a Args,
-    context: &'a Context,
-    signals: Signals,
-    /// The config.yml of the target.
-    target: String,
-    /// What tells this run from others.
-    run: String,
-    passes: Passes,
-}
-
-pub(crate) fn run(args: Args, context: &Context) -> Result<Report, Failure> {
+pub(crate) fn run(mut args: Args, context: &Context) -> Result<Report, Failure> {
     let Context { layout, printer, .. } = context;
     let path = layout.instance_toml();
     let instance = config::load::load(&path)?.instance;
     if !instance.registry.enable {
         return Err(Failure::Disabled(path));
     }
-    let usual = match &instance.registry.storage.driver {
-        Storage::Filesystem { root_directory, .. } => root_directory.display().to_string(),
-        Storage::InMemory | Storage::S3(_) => String::new(),
+    let way = match args.to {
+        Some(to) => Move::to(layout, &instance, to)?,
+        None => Move::back(layout, &instance)?,
     };
-    let swap = |text: &str| edit::swap_storage(text, args.to.as_str(), &usual);
-    let candidate = Candidate::of(layout, swap).map_err(Failure::Switch)?;
-    let candidate = candidate.map_err(|error| Failure::Swap { path, error })?;
-    let source = rendered(layout)?;
-    let source = &source.storage.driver;
-    let target = &candidate.desired.registry.config.storage.driver;
-    if !migrate::are_apart(source, target) {
-        let (source, target) = (source.to_string(), target.to_string());
-        return Err(Failure::SamePlace { source, target });
-    }
-    let passes = Passes {
-        source: source.to_string(),
-        target: target.to_string(),
-        dry_run: args.dry_run,
-        passes: Vec::new(),
-        read_only_seconds: None,
-        switched: false,
-        next: None,
-    };
-    let text = candidate.config_yml(layout).to_owned();
+    args.switch |= args.back && !args.dry_run;
     let claim = args.waiting.claim(COMMAND);
     let waits = waiting::announce(*printer);
     let storage = Lock::Storage.acquire(layout, COMMAND, claim.patience, waits)?;
     let signals = Signals::block().map_err(WorkerError::Wait)?;
-    let run = format!("{}-{}", process::id(), clock::unix_time());
-    let mut migration = Migration { args: &args, context, signals, target: text, run, passes };
+    let order = args.order(layout, way.candidate.config_yml(layout).to_owned());
+    let passes = Passes::between(&way.source, &way.target, args.dry_run);
+    let mut migration = Migration { context, signals, order, tags: Vec::new(), passes };
     if args.dry_run {
         migration.pass(Step::Plan, &storage)?;
-        return Ok(Report::good(&migration.passes));
+        return Ok(planned(migration.passes, args.max_rate));
     }
     let registry = TheRegistry { layout, claim, printer: *printer, signals };
     let left = collect::bring_back(layout, &storage, &registry)?;
@@ -199,23 +174,25 @@ pub(crate) fn run(args: Args, context: &Context) -> Result<Report, Failure> {
         printer.say(format!("brought back what the {} hold of {hold} left", hold.kind));
     }
     if args.switch {
-        let files = candidate.unapplied(layout).map_err(Failure::Switch)?;
+        let files = way.candidate.unapplied(layout).map_err(Failure::Switch)?;
         if !files.is_empty() {
             return Err(Failure::Unapplied(files));
         }
     }
-    candidate.make_folders(layout, claim).map_err(Failure::Switch)?;
-    if args.delete && !args.force {
-        migration.pass(Step::Plan, &storage)?;
-        migration.passes.passes.pop().map_or(Ok(()), |plan| worth_deleting(&plan))?;
+    way.candidate.make_folders(layout, claim).map_err(Failure::Switch)?;
+    if args.delete || args.discard {
+        let is_same = migration.pass(Step::Plan, &storage)?;
+        let plan = migration.passes.passes.last();
+        plan.map_or(Ok(()), |plan| args.asks(plan, is_same, &way))?;
+        migration.passes.probed = None;
     }
-    if args.only != Some(Part::Verify) {
-        printer.say(format!(
-            "copying from {} to {} while the registry serves",
-            migration.passes.source, migration.passes.target
-        ));
-        migration.pass(Step::Live, &storage)?;
+    if args.discard {
+        return finish(migration, None, &args, way, (&storage, &registry));
     }
+    migration.passes.passes.clear();
+    // It begins before anything is looked at.
+    let journal = args.only.is_none().then(|| Journal::begin(layout, &migration.order.run));
+    let work = copy(&mut migration, &args, &storage)?;
     if args.only == Some(Part::Copy) {
         migration.passes.next =
             Some("what is pushed from now on is copied by the next run".to_owned());
@@ -223,28 +200,62 @@ pub(crate) fn run(args: Args, context: &Context) -> Result<Report, Failure> {
         let verdict = if is_copied { Verdict::Good } else { Verdict::Findings };
         return Ok(Report::of(&migration.passes, verdict));
     }
-    if args.only == Some(Part::Verify) && args.verify != Depth::Fast {
-        printer.say(format!("reading {} while the registry serves", migration.passes.target));
-        migration.pass(Step::Read, &storage)?;
+    let last = work.map(|work| (work, journal.flatten()));
+    finish(migration, Some(last), &args, way, (&storage, &registry))
+}
+
+/// Does what takes long, while the registry serves; returns who waits to make the last pass.
+fn copy(
+    migration: &mut Migration<'_>,
+    args: &Args,
+    storage: &Held,
+) -> Result<Option<Work>, Failure> {
+    let printer = migration.context.printer;
+    let Passes { source, target, .. } = &migration.passes;
+    match args.only {
+        Some(Part::Verify) if args.verify == Depth::Fast => {}
+        Some(Part::Verify) => {
+            printer.say(format!("reading {target} while the registry serves"));
+            migration.pass(Step::Read, storage)?;
+        }
+        Some(Part::Copy) => {
+            printer.say(format!("copying from {source} to {target} while the registry serves"));
+            migration.pass(Step::Live, storage)?;
+        }
+        None => {
+            printer.say(format!("copying from {source} to {target} while the registry serves"));
+            let mut work = migration.begin(Step::Live, storage, true)?;
+            migration.hear(&mut work)?;
+            return Ok(Some(work));
+        }
     }
+    Ok(None)
+}
+
+/// What makes the last pass: a process that waits for it, if it is not to compare all, and the registry's journal.
+type Last<'a> = Option<(Work, Option<Journal<'a>>)>;
+
+/// Has the last pass made while nothing is written, and switches if that is wanted. Without a pass what is left behind is left.
+fn finish(
+    mut migration: Migration<'_>,
+    last: Option<Last<'_>>,
+    args: &Args,
+    way: Move,
+    (storage, registry): (&Held, &TheRegistry<'_>),
+) -> Result<Report, Failure> {
+    let Context { layout, printer, .. } = migration.context;
+    let to = way.to;
     printer.say("the registry becomes read-only; pulls go on");
     let begun = Instant::now();
-    let paused = collect::pause(layout, Mode::ReadOnly, (COMMAND, "a migration"), &registry)?;
-    let step = if args.only.is_some() { Step::Verify } else { Step::Final };
-    let done = migration.pass(step, &storage).and_then(|is_same| {
-        let switches = is_same && args.switch;
-        if switches {
-            printer.say("both sides are the same; the registry is started on the target");
-            let services = Supervised(layout);
-            candidate.switch(layout, claim, &storage, &services).map_err(Failure::Switch)?;
-            migration.passes.switched = true;
-            // What is in the target from now on is the registry's.
-            if let Err(error) = fs::remove(&journal(layout)) {
-                printer.warn(format!(
-                    "remove it before the next migration: {error}: {}",
-                    error.source
-                ));
-            }
+    let paused = collect::pause(layout, Mode::Brief, (COMMAND, "a migration"), registry)?;
+    let done = match last {
+        Some(Some((work, journal))) => migration.finish(work, journal),
+        Some(None) => migration.pass(Step::Verify, storage),
+        None => Ok(true),
+    };
+    let done = done.and_then(|is_same| {
+        if is_same && args.switch {
+            switch(&mut migration, way, (registry.claim, storage), paused.was_running())?;
         }
         Ok(is_same)
     });
@@ -252,10 +263,10 @@ pub(crate) fn run(args: Args, context: &Context) -> Result<Report, Failure> {
     let done =
         done.map(|is_same| is_same && migration.passes.passes.iter().all(Pass::is_read_right));
     // Whatever came of it.
-    let back = paused.end(layout, &registry);
+    let back = paused.end(layout, registry);
     migration.passes.read_only_seconds = Some(begun.elapsed().as_secs_f64());
     match (done, back) {
-        (Ok(is_same), Ok(())) => Ok(migration.report(is_same)),
+        (Ok(is_same), Ok(())) => Ok(report(migration.passes, to, is_same)),
         (Err(failure), Ok(())) => Err(failure),
         (Ok(_), Err(error)) => Err(error.into()),
         (Err(failure), Err(error)) => {
@@ -265,95 +276,78 @@ pub(crate) fn run(args: Args, context: &Context) -> Result<Report, Failure> {
     }
 }
 
-impl Migration<'_> {
-    /// Has a pass made; says whether both sides are the same after it.
-    fn pass(&mut self, step: Step, storage: &Held) -> Result<bool, Failure> {
-        let Self { args, context, signals, target, .. } = self;
-        let Context { layout, .. } = context;
-        let order = Order {
-            target: target.clone(),
-            step,
-            // What takes long is done while the registry serves.
-            reading: match (args.verify, step) {
-                (_, Step::Plan | Step::Verify) | (Depth::Fast, _) => Reading::Nothing,
-                (Depth::Once, _) => Reading::Unknown,
-                (Depth::Full, _) => Reading::All,
-            },
-            run: self.run.clone(),
-            delete: args.delete,
-            at_once: usize::try_from(args.concurrency).unwrap_or(migrate::AT_ONCE),
-            bytes_a_second: args.max_rate,
-            journal: journal(layout),
-        };
-        let order = serde_json::to_string(&order).expect("an order is made of texts and numbers");
-        let (told, heard) = UnixStream::pair().map_err(WorkerError::Start)?;
-        let listener = thread::spawn(move || BufReader::new(heard).lines().next());
-        let passed = Passed { lock: storage.share()?, told, registry: None };
-        let environment = Services::load(layout)?.registry.environment;
-        let ended =
-            worker::work_on(*signals, words(context), environment, Some(passed), Some(order))?;
-        let said = listener.join().ok().flatten().transpose().map_err(Failure::Input)?;
-        match (ended, said) {
-            (Ended::Code(0 | 5), Some(said)) => {
-                let pass: Pass = serde_json::from_str(&said)
-                    .map_err(|error| Failure::Input(io::Error::other(error)))?;
-                let is_same = pass.is_same;
-                self.passes.passes.push(pass);
-                Ok(is_same)
-            }
-            (ended, _) => Err(Failure::Worker(ended)),
+/// Has the registry serve from the target, if a tag can be pulled from there; it is read-only meanwhile.
+fn switch(
+    migration: &mut Migration<'_>,
+    Move { source, target, candidate, .. }: Move,
+    (claim, storage): (Claim<'_>, &Held),
+    is_up: bool,
+) -> Result<(), Failure> {
+    let Context { layout, printer, .. } = migration.context;
+    let trial = is_up.then(|| Trial::choose(layout, mem::take(&mut migration.tags)));
+    printer.say("the registry is started on the target");
+    let check = || Ok(trial.map(|trial| trial.run(layout)).transpose()?.flatten());
+    let switched = candidate.switch(layout, claim, storage, (&Supervised(layout), check));
+    migration.passes.pulled = switched.map_err(Failure::Switch)?;
+    migration.passes.switched = true;
+    if let Err(error) = Record::store(layout, source.place(), target.place()) {
+        printer.warn(format!("--back will not know the way: {error}"));
+    }
+    if migration.passes.pulled.is_none() {
+        let why = if is_up { "there is no whole tag" } else { "the registry does not run" };
+        printer.say(format!("{why}: nothing was pulled from the target"));
+    }
+    // What is in the target from now on is the registry's.
+    if let Err(error) = fs::remove(&journal(layout)) {
+        printer.warn(format!("remove it before the next migration: {error}: {}", error.source));
+    }
+    Ok(())
+}
+
+fn report(mut passes: Passes, to: Driver, is_same: bool) -> Report {
+    let driver = to.as_str();
+    passes.next = match (is_same, passes.switched) {
+        (true, true) => None,
+        (true, false) => Some(format!(
+            "`regctl migrate-storage --to {driver} --switch` copies what is pushed until then, and serves from there"
+        )),
+        (false, _) => Some(format!(
+            "the storages differ: nothing was switched, and the registry serves from where it did{}",
+            passes.passes.last().map_or("", Pass::advice)
+        )),
+    };
+    let verdict = if is_same { Verdict::Good } else { Verdict::Findings };
+    Report::of(&passes, verdict)
+}
+
+/// With how long it would take.
+fn planned(mut passes: Passes, most: Option<NonZeroU64>) -> Report {
+    let wanted = passes.passes.last().map(Pass::to_copy).unwrap_or_default();
+    let most = most.map(NonZeroU64::get);
+    passes.estimated_seconds = passes.probed.and_then(|probed| probed.seconds(wanted, most));
+    let verdict = if passes.has_room() { Verdict::Good } else { Verdict::Findings };
+    Report::of(&passes, verdict)
+}
+
+impl Args {
+    /// Asks before a target is emptied by an empty source, or what was pushed since is left behind.
+    fn asks(&self, plan: &Pass, is_same: bool, way: &Move) -> Result<(), Failure> {
+        let (source, target) = plan.objects();
+        let given = self.confirm.as_deref();
+        if self.discard {
+            let why = format!(
+                "--discard leaves {} objects behind that only {} has",
+                plan.to_copy().objects,
+                way.source
+            );
+            return if is_same { Ok(()) } else { confirm(&way.source, given, &why) };
         }
+        if source > 0 && source >= target.div_ceil(2) {
+            return Ok(());
+        }
+        let why = format!(
+            "--delete: the source has {source} objects and the target {target}: it looks as if they had changed places"
+        );
+        confirm(&way.target, given, &why)
     }
-
-    fn report(mut self, is_same: bool) -> Report {
-        let driver = self.args.to.as_str();
-        self.passes.next = match (is_same, self.passes.switched) {
-            (true, true) => None,
-            (true, false) => Some(format!(
-                "`regctl migrate-storage --to {driver} --switch` copies what is pushed until then, and serves from there"
-            )),
-            (false, _) => Some(format!(
-                "the storages differ: nothing was switched, and the registry serves from where it did{}",
-                self.passes.passes.last().map_or("", Pass::advice)
-            )),
-        };
-        let verdict = if is_same { Verdict::Good } else { Verdict::Findings };
-        Report::of(&self.passes, verdict)
-    }
-}
-
-/// Refuses to empty a target by an empty source.
-fn worth_deleting(plan: &Pass) -> Result<(), Failure> {
-    let (source, target) = plan.objects();
-    if source > 0 && source >= target.div_ceil(2) {
-        return Ok(());
-    }
-    Err(Failure::Usage(format!(
-        "--delete: the source has {source} objects and the target {target}: it looks as if they had changed places; --force \
-         does it all the same"
-    )))
-}
-
-/// What the registry runs on.
-fn rendered(layout: &Layout) -> Result<Registry, Failure> {
-    let environment: Vec<_> = Services::load(layout)?.registry.environment.into_iter().collect();
-    let parsed = Config::load(&layout.config_yml(), &environment);
-    let parsed = parsed.map_err(|error| crate::supervise::Error::Config(Box::new(error)))?;
-    Ok(parsed.config)
-}
-
-/// In a folder that the registry's account may write to.
-fn journal(layout: &Layout) -> PathBuf {
-    layout.migration().join("journal")
-}
-
-fn words(context: &Context) -> Vec<OsString> {
-    let Context { layout, printer, .. } = context;
-    let config: &Path = &layout.config_yml();
-    let mut words: Vec<OsString> = vec![AS_REGISTRY.into(), "--root".into(), layout.root().into()];
-    words.extend(["--parent".into(), process::id().to_string().into()]);
-    words.extend(["registry".into(), "migrate".into(), config.into()]);
-    words.extend((printer.format() == Format::Json).then(|| "--json".into()));
-    words.extend((printer.volume() == Volume::Quiet).then(|| "--quiet".into()));
-    words
 }

@@ -2,11 +2,12 @@
 
 use std::fmt::{self, Display as _};
 
-use registry::migrate::{Copied, Count, Difference, Differs, How, Kinds};
+use registry::migrate::{Copied, Count, Difference, Differs, How, Kinds, Place, Probed};
 use serde::{Deserialize, Serialize};
 
+use super::trial::Tried;
 use crate::{
-    migrate::Step,
+    migrate::{Step, TagName},
     output::{Document, Table, size},
 };
 
@@ -31,7 +32,19 @@ pub(crate) struct Pass {
     copied: Option<Copies>,
     /// Whether every blob of the target was read again.
     hashed: bool,
+    /// How many objects were looked at, since no others have changed; null where all were.
+    looked_at: Option<usize>,
     pub(crate) is_same: bool,
+}
+
+/// What the process that does the work tells of a pass.
+#[derive(Debug, Deserialize, Serialize)]
+pub(crate) struct Told {
+    pub(crate) pass: Pass,
+    /// Some tags of the source.
+    pub(crate) tags: Vec<TagName>,
+    /// What the target has shown when it was tried.
+    pub(crate) probed: Option<Probed>,
 }
 
 /// What was copied.
@@ -49,12 +62,36 @@ pub(crate) struct Passes {
     pub(crate) source: String,
     pub(crate) target: String,
     pub(crate) dry_run: bool,
+    /// What the target has shown when it was tried; only of a dry run.
+    pub(crate) probed: Option<Probed>,
+    /// How long it would take to copy what is missing, by that.
+    pub(crate) estimated_seconds: Option<f64>,
     pub(crate) passes: Vec<Pass>,
     /// For how long nothing could be pushed.
     pub(crate) read_only_seconds: Option<f64>,
     pub(crate) switched: bool,
+    /// The tag that was pulled from the target before anybody could push there.
+    pub(crate) pulled: Option<Tried>,
     /// What is left to do.
     pub(crate) next: Option<String>,
+}
+
+impl Passes {
+    /// Before the first one.
+    pub(crate) fn between(source: &Place, target: &Place, dry_run: bool) -> Self {
+        Self {
+            source: source.to_string(),
+            target: target.to_string(),
+            dry_run,
+            probed: None,
+            estimated_seconds: None,
+            passes: Vec::new(),
+            read_only_seconds: None,
+            switched: false,
+            pulled: None,
+            next: None,
+        }
+    }
 }
 
 impl Pass {
@@ -62,9 +99,11 @@ impl Pass {
     pub(crate) fn of(
         step: Step,
         difference: &Difference,
-        copied: Option<&Copied>,
+        copied: Option<(&Copied, Option<usize>)>,
         hashed: bool,
     ) -> Self {
+        let looked_at = copied.and_then(|(_, looked_at)| looked_at);
+        let copied = copied.map(|(copied, _)| copied);
         let failed = copied.map_or(&[][..], |copied| &copied.problems);
         let problems = difference.problems.iter().chain(failed).map(ToString::to_string);
         Self {
@@ -84,6 +123,7 @@ impl Pass {
                 vanished: copied.vanished,
             }),
             hashed,
+            looked_at,
             is_same: difference.is_none() && failed.is_empty(),
         }
     }
@@ -109,6 +149,13 @@ impl Pass {
         }
     }
 
+    /// How much is to be put into the target.
+    pub(crate) fn to_copy(&self) -> Count {
+        let [missing, other] = [self.missing.total(), self.other.total()];
+        let (objects, bytes) = (missing.objects + other.objects, missing.bytes + other.bytes);
+        Count { objects, bytes }
+    }
+
     /// How many objects both sides have.
     pub(crate) fn objects(&self) -> (u64, u64) {
         (self.source.total().objects, self.target.total().objects)
@@ -121,7 +168,7 @@ impl Document for Passes {
 
 impl fmt::Display for Passes {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { source, target, dry_run, passes, read_only_seconds, switched, next } = self;
+        let Self { source, target, dry_run, passes, switched, pulled, next, .. } = self;
         for pass in passes {
             pass.fmt_copies(f)?;
         }
@@ -140,13 +187,48 @@ impl fmt::Display for Passes {
                 writeln!(f, "{target} holds what {source} holds{read}")?;
             }
         }
-        if let Some(seconds) = read_only_seconds {
+        self.fmt_probe(f)?;
+        if let Some(seconds) = self.read_only_seconds {
             writeln!(f, "nothing could be pushed for {seconds:.1} s")?;
+        }
+        if let Some(Tried { name: TagName { repository, tag }, pulled }) = pulled {
+            let (blobs, bytes) = (pulled.blobs, size(pulled.bytes));
+            writeln!(f, "pulled {repository}:{tag} from the target: {blobs} blobs ({bytes})")?;
         }
         if *switched {
             writeln!(f, "the registry serves from {target} now; {source} is as it was")?;
         }
         next.iter().try_for_each(|next| writeln!(f, "{next}"))
+    }
+}
+
+impl Passes {
+    /// Whether the target has room for what is missing, as far as that is known.
+    pub(crate) fn has_room(&self) -> bool {
+        let free = self.probed.and_then(|probed| probed.free_bytes);
+        let wanted = self.passes.last().map(Pass::to_copy).unwrap_or_default();
+        free.is_none_or(|free| free >= wanted.bytes)
+    }
+
+    fn fmt_probe(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Some(Probed { objects_a_second, bytes_a_second, free_bytes }) = self.probed else {
+            return Ok(());
+        };
+        if let (Some(objects), Some(bytes)) = (objects_a_second, bytes_a_second) {
+            let bytes = size(bytes);
+            writeln!(
+                f,
+                "the target was tried: {objects:.0} small objects/s, {bytes}/s; it may be written, read, listed and deleted from"
+            )?;
+        }
+        if let Some(seconds) = self.estimated_seconds {
+            writeln!(f, "copying would take about {seconds:.0} s")?;
+        }
+        match free_bytes {
+            Some(free) if self.has_room() => writeln!(f, "the target has room for {}", size(free)),
+            Some(free) => writeln!(f, "the target has room for {} only", size(free)),
+            None => Ok(()),
+        }
     }
 }
 
@@ -156,6 +238,9 @@ impl Pass {
         let when = if self.step == Step::Live { "while it served" } else { "at last" };
         write!(f, "copied {when}: {} blobs ({})", blobs.objects, size(blobs.bytes))?;
         write!(f, ", {} links", links.objects)?;
+        if let Some(looked_at) = self.looked_at {
+            write!(f, "; looked at {looked_at} objects that may have changed")?;
+        }
         if removed > 0 {
             write!(f, "; removed {removed} that the source no longer has")?;
         }

@@ -3,8 +3,9 @@
 //! Nobody types it: what is to be done comes on stdin, and who started it is told what came of it.
 
 use std::{
-    io::{self, Write as _},
+    io::{self, BufRead as _, BufReader, Write as _},
     num::NonZeroUsize,
+    os::unix::net::UnixStream,
     path::PathBuf,
     sync::{
         Arc,
@@ -12,18 +13,27 @@ use std::{
     },
 };
 
+use oci::{RepositoryName, Tag};
 use registry::{
     Config,
-    migrate::{self, Error, Extra, Journal, Options, Pace, Reading, Sides},
+    migrate::{
+        self, Changes, Copied, Difference, Error, Extra, Journal, Options, Pace, Reading, Sides,
+    },
 };
 
-use super::{Context, migrated::Pass};
+use super::{
+    Context,
+    migrated::{Pass, Told},
+};
 use crate::{
     exit::Failure,
-    migrate::{Order, Reading as Wanted, Step},
+    migrate::{Next, Order, Reading as Wanted, Step, TagName},
     output::{Printer, Progress, Report, Verdict},
     sys::{runtime, stdin, worker},
 };
+
+/// As many tags are named of which one is tried on the target.
+const TRIED: usize = 8;
 
 /// Work on a migration as the command says that has started this
 #[derive(Debug, clap::Args)]
@@ -49,67 +59,176 @@ pub(super) fn run(config: &Config, context: &Context) -> Result<Report, Failure>
         let asked = || stop.store(true, Ordering::Relaxed);
         signals.telling(asked, work(&order, (config, &target), &stop, &mut news)).await
     };
-    let pass = runtime::block_on(work).map_err(Failure::Input)??;
-    let text = serde_json::to_string(&pass).map_err(|it| unreadable(it.to_string()))?;
-    let mut told = worker::listener().map_err(Failure::Input)?;
-    writeln!(told, "{text}").and_then(|()| told.flush()).map_err(Failure::Input)?;
-    Ok(Report::silent_with(if pass.is_same { Verdict::Good } else { Verdict::Findings }))
+    let is_same = runtime::block_on(work).map_err(Failure::Input)??;
+    Ok(Report::silent_with(if is_same { Verdict::Good } else { Verdict::Findings }))
 }
 
+/// Makes the passes; says whether both sides are the same after the last one.
 async fn work(
     order: &Order,
     (source, target): (&Config, &Config),
     stop: &AtomicBool,
     news: &mut News,
-) -> Result<Pass, Failure> {
+) -> Result<bool, Failure> {
+    let mut line = Line::open()?;
     let (source, target) = (&source.storage.driver, &target.storage.driver);
     if order.step == Step::Plan {
+        let probed = migrate::probe(target, order.at_once).await?;
         let plan = migrate::plan(source, target, stop, &mut |it| news.tell(it)).await?;
         news.end();
-        return Ok(Pass::of(order.step, &plan, None, false));
+        let told = told(order, &plan, None);
+        return line.tell(Told { probed: Some(probed), ..told });
     }
     let sides = Sides::open(source, target).await?;
-    let done = on(&sides, order, stop, news).await;
+    let journal = Journal::open(&order.journal, &sides.identity()).map_err(Error::Journal);
+    let done = match journal {
+        Ok(journal) => Job { sides: &sides, order, journal, stop, news }.all(&mut line).await,
+        Err(error) => Err(error.into()),
+    };
     news.end();
     sides.close().await;
     done
 }
 
-async fn on(
-    sides: &Sides,
-    order: &Order,
-    stop: &AtomicBool,
-    news: &mut News,
-) -> Result<Pass, Failure> {
-    let Order { step, run, .. } = order;
-    let mut watch = |it| news.tell(it);
-    let mut journal = Journal::open(&order.journal, &sides.identity()).map_err(Error::Journal)?;
-    let pace = Arc::new(Pace::new(order.bytes_a_second));
-    let at_once = NonZeroUsize::new(order.at_once).unwrap_or(NonZeroUsize::MIN);
-    let extra = if order.delete { Extra::All } else { Extra::Own };
-    let options = Options { at_once, extra };
-    let reading = match order.reading {
-        Wanted::Nothing => Reading::Nothing,
-        Wanted::Unknown => Reading::Unknown(run.clone()),
-        Wanted::All => Reading::All(run.clone()),
-    };
-    let how = (&reading, options, &*pace);
-    let mut difference = sides.difference(stop, &mut watch).await?;
-    let mut copied = None;
-    if matches!(step, Step::Live | Step::Final) {
-        // What is not what its name says is put anew.
-        if *step == Step::Live {
-            sides.read(&mut difference, &mut journal, how, stop, &mut watch).await?;
+/// Passes between two sides.
+struct Job<'a> {
+    sides: &'a Sides,
+    order: &'a Order,
+    journal: Journal,
+    stop: &'a AtomicBool,
+    news: &'a mut News,
+}
+
+impl Job<'_> {
+    async fn all(&mut self, line: &mut Line) -> Result<bool, Failure> {
+        let (mut difference, copied) = self.pass(self.order.step).await?;
+        self.news.end();
+        let did = copied.as_ref().map(|it| (it, None));
+        let is_same = line.tell(told(self.order, &difference, did))?;
+        if !self.order.goes_on {
+            return Ok(is_same);
         }
-        let done = sides.copy(&difference, &mut journal, options, &pace, stop, &mut watch);
-        let done = done.await?;
-        if !done.is_nothing() {
-            difference = sides.difference(stop, &mut watch).await?;
+        let order = Order { step: Step::Final, ..self.order.clone() };
+        let changes = line.changes()?;
+        if let Some(changes) = changes
+            && let Some((copied, looked_at)) = self.follow(&mut difference, &changes).await?
+        {
+            return line.tell(told(&order, &difference, Some((&copied, Some(looked_at)))));
         }
-        copied = Some(done);
+        // Two inventories are more than one.
+        drop(difference);
+        let (difference, copied) = self.pass(Step::Final).await?;
+        line.tell(told(&order, &difference, copied.as_ref().map(|it| (it, None))))
     }
-    sides.read(&mut difference, &mut journal, how, stop, &mut watch).await?;
-    Ok(Pass::of(*step, &difference, copied.as_ref(), order.reading == Wanted::All))
+
+    /// Compares everything, and copies what differs if that is wanted.
+    async fn pass(&mut self, step: Step) -> Result<(Difference, Option<Copied>), Failure> {
+        let (options, pace, reading) = (self.options(), self.pace(), self.reading());
+        let Self { sides, journal, stop, news, .. } = self;
+        let mut watch = |it| news.tell(it);
+        let how = (&reading, options, &*pace);
+        let mut difference = sides.difference(stop, &mut watch).await?;
+        let mut copied = None;
+        if matches!(step, Step::Live | Step::Final) {
+            // What is not what its name says is put anew.
+            if step == Step::Live {
+                sides.read(&mut difference, journal, how, stop, &mut watch).await?;
+            }
+            let done = sides.copy(&difference, journal, options, &pace, stop, &mut watch).await?;
+            if !done.is_nothing() {
+                difference = sides.difference(stop, &mut watch).await?;
+            }
+            copied = Some(done);
+        }
+        sides.read(&mut difference, journal, how, stop, &mut watch).await?;
+        Ok((difference, copied))
+    }
+
+    /// The same by what has changed since; none if that does not tell enough.
+    async fn follow(
+        &mut self,
+        difference: &mut Difference,
+        changes: &Changes,
+    ) -> Result<Option<(Copied, usize)>, Failure> {
+        let (options, pace, reading) = (self.options(), self.pace(), self.reading());
+        let Self { sides, journal, stop, news, .. } = self;
+        let mut watch = |it| news.tell(it);
+        let way = (&mut *journal, options, &pace);
+        let followed = sides.follow(difference, changes, way, stop, &mut watch).await?;
+        if followed.is_some() {
+            let how = (&reading, options, &*pace);
+            sides.read(difference, journal, how, stop, &mut watch).await?;
+        }
+        Ok(followed)
+    }
+
+    fn options(&self) -> Options {
+        let at_once = NonZeroUsize::new(self.order.at_once).unwrap_or(NonZeroUsize::MIN);
+        Options { at_once, extra: if self.order.delete { Extra::All } else { Extra::Own } }
+    }
+
+    fn pace(&self) -> Arc<Pace> {
+        Arc::new(Pace::new(self.order.bytes_a_second))
+    }
+
+    fn reading(&self) -> Reading {
+        match self.order.reading {
+            Wanted::Nothing => Reading::Nothing,
+            Wanted::Unknown => Reading::Unknown(self.order.run.clone()),
+            Wanted::All => Reading::All(self.order.run.clone()),
+        }
+    }
+}
+
+/// What came of a pass.
+fn told(order: &Order, difference: &Difference, copied: Option<(&Copied, Option<usize>)>) -> Told {
+    let name = |(repository, tag): (RepositoryName, Tag)| TagName {
+        repository: repository.to_string(),
+        tag: tag.to_string(),
+    };
+    Told {
+        pass: Pass::of(order.step, difference, copied, order.reading == Wanted::All),
+        tags: difference.some_tags(TRIED).into_iter().map(name).collect(),
+        probed: None,
+    }
+}
+
+/// The connection to the command that has started this.
+struct Line(BufReader<UnixStream>);
+
+impl Line {
+    fn open() -> Result<Self, Failure> {
+        let missing = || io::Error::other("nobody is there who wants to be told");
+        let line = worker::line().and_then(|line| line.ok_or_else(missing));
+        Ok(Self(BufReader::new(line.map_err(Failure::Input)?)))
+    }
+
+    /// Tells what came of a pass; says whether both sides are the same after it.
+    fn tell(&mut self, told: Told) -> Result<bool, Failure> {
+        let text = serde_json::to_string(&told).map_err(io::Error::other);
+        let written = text.and_then(|text| writeln!(self.0.get_mut(), "{text}"));
+        written.map_err(Failure::Input)?;
+        Ok(told.pass.is_same)
+    }
+
+    /// Waits until nothing is written any more; returns what has changed, if all of that is known.
+    fn changes(&mut self) -> Result<Option<Changes>, Failure> {
+        let mut changes = Changes::default();
+        loop {
+            let mut text = String::new();
+            if self.0.read_line(&mut text).map_err(Failure::Input)? == 0 {
+                return Err(Error::Stopped.into());
+            }
+            let next = serde_json::from_str(&text).and_then(|next| match next {
+                Next::Changes(page) => changes.add_page(&page).map(|()| None),
+                Next::Final { are_all_known } => Ok(Some(are_all_known)),
+            });
+            match next.map_err(|error| Failure::Input(io::Error::other(error)))? {
+                None => {}
+                Some(are_all_known) => return Ok(are_all_known.then_some(changes)),
+            }
+        }
+    }
 }
 
 /// How far it is, for whoever looks.
@@ -117,7 +236,7 @@ struct News(Progress);
 
 impl News {
     fn new(printer: Printer) -> Self {
-        Self(Progress::new(printer))
+        Self(Progress::for_programs_too(printer))
     }
 
     fn tell(&mut self, news: migrate::Progress) {

@@ -286,7 +286,7 @@ fn words(
     }
     match served {
         None | Some(Mode::Stop) => {}
-        Some(Mode::ReadOnly) => words.push("--shared".into()),
+        Some(Mode::ReadOnly | Mode::Brief) => words.push("--shared".into()),
         Some(Mode::Online) => words.push("--beside".into()),
     }
     let beside = matches!(served, Some(Mode::ReadOnly | Mode::Online)).then_some(grace);

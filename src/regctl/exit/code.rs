@@ -50,6 +50,7 @@ impl Failure {
             Self::Reload(error) => reload_exit(error),
             Self::Events(error) => events_exit(error),
             Self::Collect(error) => collect_exit(error),
+            Self::Moved(error) => caused(error, Exit::Failed),
             Self::Migrate(error) => migrate_exit(error),
             Self::Verify(error) => caused(error, Exit::Failed),
             Self::Mend(error) => mend_exit(error),

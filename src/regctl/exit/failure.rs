@@ -13,6 +13,7 @@ use crate::{
     cleanup::{RecordError as CleanupRecordError, RunsError},
     collect::{PauseError, RecordError},
     config::{Invalid, SwapError, load},
+    migrate::RecordError as MovedError,
     reconfigure::{
         self, ApplyError, DesiredError, DisturbsError, GenerateError, InitError, ReadOnlyError,
     },
@@ -95,6 +96,8 @@ pub(crate) enum Failure {
     Services(services::Error),
     /// There is no collection.
     Collect(CollectError),
+    /// From where the registry was moved is not known, or not written.
+    Moved(MovedError),
     /// There is no migration.
     Migrate(MigrateError),
     /// Nothing is known of the storage.
@@ -291,6 +294,12 @@ impl From<WorkerError> for Failure {
 impl From<AskError> for Failure {
     fn from(error: AskError) -> Self {
         Self::Ask(error)
+    }
+}
+
+impl From<MovedError> for Failure {
+    fn from(error: MovedError) -> Self {
+        Self::Moved(error)
     }
 }
 

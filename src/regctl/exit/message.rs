@@ -50,6 +50,7 @@ impl fmt::Display for Failure {
             Self::Reload(error) => chain(f, error),
             Self::Events(error) => chain(f, error),
             Self::Collect(error) => chain(f, error),
+            Self::Moved(error) => chain(f, error),
             Self::Migrate(error) => chain(f, error),
             Self::Verify(error) => chain(f, error),
             Self::Mend(error) => chain(f, error),

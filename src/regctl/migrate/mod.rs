@@ -1,11 +1,15 @@
 //! Moving an instance's storage: what the command and the process that does the work tell each other.
 
+mod record;
+
 use std::{num::NonZeroU64, path::PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+pub(crate) use record::{Error as RecordError, Record};
+
 /// What the process is to do; it comes on its stdin, since the target's secrets are in it.
-#[derive(Deserialize, Serialize)]
+#[derive(Clone, Deserialize, Serialize)]
 pub(crate) struct Order {
     /// The config.yml that the registry would have on the target.
     pub(crate) target: String,
@@ -20,6 +24,21 @@ pub(crate) struct Order {
     pub(crate) bytes_a_second: Option<NonZeroU64>,
     /// Where what was put is written down.
     pub(crate) journal: PathBuf,
+    /// Whether the read-only pass follows in the same process, when it is told [`Next`].
+    pub(crate) goes_on: bool,
+}
+
+/// What the process is told after the live pass, a line each.
+#[derive(Deserialize, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Next {
+    /// A part of the registry's journal of what has changed.
+    Changes(String),
+    /// The registry is read-only: the last pass may begin.
+    Final {
+        /// Whether the journal has all that has changed.
+        are_all_known: bool,
+    },
 }
 
 /// What is done of a migration.
@@ -47,4 +66,11 @@ pub(crate) enum Reading {
     Unknown,
     /// All that this migration has not read.
     All,
+}
+
+/// A tag of the source, as it is told to people and programs.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub(crate) struct TagName {
+    pub(crate) repository: String,
+    pub(crate) tag: String,
 }

@@ -2,7 +2,7 @@
 
 use std::io::{self, IsTerminal as _};
 
-use dialoguer::{Confirm, Password, theme::SimpleTheme};
+use dialoguer::{Confirm, Input, Password, theme::SimpleTheme};
 
 use crate::Secret;
 
@@ -38,6 +38,18 @@ pub(crate) fn confirm(question: &str) -> io::Result<Option<bool>> {
     let prompt = Confirm::with_theme(&SimpleTheme).with_prompt(question).default(false);
     match prompt.interact() {
         Ok(is_wanted) => Ok(Some(is_wanted)),
+        Err(dialoguer::Error::IO(error)) => Err(error),
+    }
+}
+
+/// Asks for some text; `None` when nobody is there to be asked.
+pub(crate) fn typed(question: &str) -> io::Result<Option<String>> {
+    if !io::stdin().is_terminal() || !io::stderr().is_terminal() {
+        return Ok(None);
+    }
+    let prompt = Input::<String>::with_theme(&SimpleTheme).with_prompt(question).allow_empty(true);
+    match prompt.interact_text() {
+        Ok(text) => Ok(Some(text)),
         Err(dialoguer::Error::IO(error)) => Err(error),
     }
 }

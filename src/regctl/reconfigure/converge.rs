@@ -48,7 +48,8 @@ pub(crate) enum Error {
     NotRolledBack { because: Source, source: Source },
 }
 
-type Source = Box<dyn StdError + Send + Sync>;
+/// Why services are not left with the files that they were given.
+pub(super) type Source = Box<dyn StdError + Send + Sync>;
 
 /// Looks at what would change, and changes nothing.
 pub(crate) fn preview(layout: &Layout) -> Result<(Desired, Plan), Error> {

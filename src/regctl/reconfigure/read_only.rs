@@ -218,10 +218,15 @@ pub(crate) fn follow_holds(
     if !registry.is_there() {
         return Ok(Reach::NextStart);
     }
-    let wanted = match effective {
+    let is_brief = !instance.registry.storage.read_only && Holds::load(layout)?.are_brief();
+    let mut wanted = match effective {
         true => serde_json::json!({ "enabled": true, "wait_quiet": "2m" }),
         false => serde_json::json!({ "enabled": false }),
     };
+    // A registry of a former version does not know the word.
+    if effective && is_brief {
+        wanted["brief"] = true.into();
+    }
     let reach = tell(layout, effective, &wanted, QUIET_PATIENCE)?;
     if was_current && reach == Reach::Live {
         registry.took();

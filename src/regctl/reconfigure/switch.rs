@@ -7,7 +7,7 @@ use std::path::PathBuf;
 
 use super::{
     apply,
-    converge::{self, Claim, Services},
+    converge::{self, Claim, Services, Source},
     desired::{self, Desired},
     former::{self, Former},
     plan::{FolderChange, Plan},
@@ -113,15 +113,15 @@ impl Candidate {
         Ok(apply::apply(layout, &Plan { folders, ..Plan::default() })?)
     }
 
-    /// Has the instance be so, and returns when its services serve. Whoever calls this works on the storage, and lets nobody
-    /// write to it.
-    pub(crate) fn switch<S: Services>(
+    /// Has the instance be so, and returns when its services serve and `check` is content with them; otherwise it is as it was.
+    /// Whoever calls this works on the storage, and lets nobody write to it.
+    pub(crate) fn switch<S: Services, T>(
         self,
         layout: &Layout,
         claim: Claim<'_>,
         _storage: &Held,
-        services: &S,
-    ) -> Result<S::Acted, Error> {
+        (services, check): (&S, impl FnOnce() -> Result<T, Source>),
+    ) -> Result<T, Error> {
         let _lock = Lock::Instance.acquire(layout, claim.command, claim.patience, |_| {})?;
         apply::complete(layout)?;
         let path = layout.instance_toml();
@@ -134,13 +134,14 @@ impl Candidate {
         plan.changes.push(replaced(path, found, self.text));
         let former = converge::remember(layout, &plan)?;
         apply::apply(layout, &plan)?;
-        match services.act(Some(&desired)) {
-            Ok(acted) => {
+        let acted = services.act(Some(&desired)).map_err(Source::from);
+        match acted.and_then(|_| check()) {
+            Ok(found) => {
                 Former::forget(layout)?;
-                Ok(acted)
+                Ok(found)
             }
             Err(error) => {
-                let undone = converge::roll_back(layout, &former, services, Box::new(error));
+                let undone = converge::roll_back(layout, &former, services, error);
                 Err(Error::Undone(Box::new(undone)))
             }
         }

@@ -46,6 +46,9 @@ pub(crate) struct Hold {
     /// Whether the work is done, and the registry is on its way back to what it was: it may start, or be written to.
     #[serde(default)]
     pub(crate) is_over: bool,
+    /// Whether it is for some seconds, so that clients wait for its end.
+    #[serde(default)]
+    pub(crate) is_brief: bool,
 }
 
 /// A hold's name.
@@ -120,6 +123,12 @@ impl Holds {
         self.all.iter().find(|hold| hold.is_read_only() && !hold.is_stale())
     }
 
+    /// Whether all that keeps the registry read-only is over in some seconds.
+    pub(crate) fn are_brief(&self) -> bool {
+        let mut read_only = self.all.iter().filter(|hold| hold.is_read_only()).peekable();
+        read_only.peek().is_some() && read_only.all(|hold| hold.is_brief && !hold.is_stale())
+    }
+
     /// Returns the first that keeps the registry stopped, its owner dead or alive.
     pub(crate) fn stopped(&self) -> Option<&Hold> {
         self.all.iter().find(|hold| hold.kind == Kind::Stop)
@@ -177,7 +186,7 @@ impl Hold {
     /// Takes a hold for this process; it stays until it is released.
     pub(crate) fn take(
         layout: &Layout,
-        kind: Kind,
+        (kind, is_brief): (Kind, bool),
         command: &str,
         reason: &str,
         before: Before,
@@ -186,8 +195,8 @@ impl Hold {
         let process = ProcessId::own().map_err(Error::Name)?;
         let owner = Owner { command: command.to_owned(), process };
         let (reason, since) = (reason.to_owned(), clock::now());
-        let is_over = false;
-        let hold = Self { id: id.clone(), kind, reason, owner, since, before, is_over };
+        let hold = Self { id, kind, reason, owner, since, before, is_over: false, is_brief };
+        let id = hold.id.clone();
         Holds::change(layout, |holds| holds.all.push(hold))?;
         Ok(id)
     }
@@ -255,7 +264,8 @@ mod tests {
     const BEFORE: Before = Before { running: true, read_only: false };
 
     fn take(layout: &Layout, kind: Kind) -> HoldId {
-        Hold::take(layout, kind, "registry-garbage-collect", "a collection", BEFORE).unwrap()
+        Hold::take(layout, (kind, false), "registry-garbage-collect", "a collection", BEFORE)
+            .unwrap()
     }
 
     fn scratch() -> (tempfile::TempDir, Layout) {

@@ -218,6 +218,11 @@ impl Layout {
         self.state().join("garbage-collect.json")
     }
 
+    /// The last switch to another storage.
+    pub(crate) fn last_migration(&self) -> PathBuf {
+        self.state().join("migration.json")
+    }
+
     /// When each cleanup policy has run.
     pub(crate) fn cleanup_record(&self) -> PathBuf {
         self.state().join("cleanup.json")

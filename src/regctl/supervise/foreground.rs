@@ -17,6 +17,13 @@ type Source = Box<dyn StdError + Send + Sync>;
 /// Reads the configuration again; says a line for each problem.
 pub(super) type Read = Box<dyn Fn() -> Result<Config, String> + Send + Sync>;
 
+/// How a registry begins.
+pub(super) struct Start {
+    pub(super) admin: Option<UnixListener>,
+    /// Whether it is read-only for some seconds.
+    pub(super) is_brief: bool,
+}
+
 /// Why a registry does not serve, or no longer does.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Error {
@@ -54,7 +61,8 @@ pub(crate) fn serve(
     read: impl Fn() -> Result<Config, String> + Send + Sync + 'static,
     ready: impl FnOnce(),
 ) -> Result<(), Error> {
-    serve_with(config, listener, None, Box::new(read), ready)
+    let plain = Start { admin: None, is_brief: false };
+    serve_with(config, listener, plain, Box::new(read), ready)
 }
 
 /// Serves until told to stop, and at the second time stops without finishing what is under way; at every HUP it
@@ -62,7 +70,7 @@ pub(crate) fn serve(
 pub(super) fn serve_with(
     config: &Config,
     listener: Listener,
-    admin: Option<UnixListener>,
+    Start { admin, is_brief }: Start,
     read: Read,
     ready: impl FnOnce(),
 ) -> Result<(), Error> {
@@ -73,6 +81,9 @@ pub(super) fn serve_with(
         let hang_ups = HangUps::watch().map_err(Error::Runtime)?;
         let _log = registry::log::init(&config.log).map_err(|error| Error::Open(error.into()))?;
         let server = Server::open(config).map_err(|error| Error::Open(error.into()))?;
+        if is_brief {
+            server.control().set_read_only_briefly();
+        }
         let reloader = Reloader::new(server.control(), read);
         if let Some(admin) = admin {
             admin::spawn(admin, reloader.clone()).map_err(Error::Runtime)?;

@@ -11,9 +11,9 @@ use listenfd::ListenFd;
 use nix::sys::signal::Signal;
 use registry::{Config, Listener, Socket, config::Address};
 
-use super::foreground::{self, Error as ServeError};
+use super::foreground::{self, Error as ServeError, Start};
 use crate::{
-    state::{Layout, Service, ServiceName, Services, services},
+    state::{Holds, Layout, Service, ServiceName, Services, services},
     sys::{identity, limits, program, signals},
 };
 
@@ -70,6 +70,8 @@ fn prepare(service: &Service, parent: u32, end: Signal) -> Result<(), Error> {
 }
 
 fn registry(layout: &Layout, service: &Service, parent: u32) -> Result<(), Error> {
+    // Before it becomes somebody who may not look.
+    let holds = Holds::load(layout).unwrap_or_default();
     prepare(service, parent, signals::ORPHANED)?;
     let environment: Vec<_> = service.environment.clone().into_iter().collect();
     let path = layout.config_yml();
@@ -80,7 +82,9 @@ fn registry(layout: &Layout, service: &Service, parent: u32) -> Result<(), Error
         parsed.map(|parsed| parsed.config).map_err(|error| foreground::problems(&error))
     };
     let (listener, admin) = passed(&parsed.config.http.address).map_err(Error::Process)?;
-    Ok(foreground::serve_with(&parsed.config, listener, Some(admin), Box::new(read), || {})?)
+    let is_brief = parsed.config.storage.read_only && holds.are_brief();
+    let start = Start { admin: Some(admin), is_brief };
+    Ok(foreground::serve_with(&parsed.config, listener, start, Box::new(read), || {})?)
 }
 
 /// Takes the sockets that the supervisor has opened: for requests, and for administration.

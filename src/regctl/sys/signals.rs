@@ -1,10 +1,17 @@
 //! Signals as values: blocked, and waited for by one thread.
 
-use std::io;
+use std::{
+    io,
+    os::fd::{AsFd as _, BorrowedFd},
+};
 
-use nix::sys::{
-    signal::{SigSet, Signal},
-    signalfd::{SfdFlags, SignalFd},
+use nix::{
+    errno::Errno,
+    poll::{PollFd, PollFlags, PollTimeout, poll},
+    sys::{
+        signal::{SigSet, Signal},
+        signalfd::{SfdFlags, SignalFd, siginfo},
+    },
 };
 
 /// What a supervisor hears of.
@@ -30,19 +37,40 @@ impl Signals {
         Ok(Self { set })
     }
 
-    /// Returns one that has come, and does not wait. None of children: call it while there are none.
+    /// Returns one that has come, and does not wait. None of children.
     pub(crate) fn come(&self) -> io::Result<Option<Signal>> {
         let signals =
             SignalFd::with_flags(&self.set, SfdFlags::SFD_NONBLOCK | SfdFlags::SFD_CLOEXEC)?;
         let Some(come) = signals.read_signal()? else { return Ok(None) };
-        let number = i32::try_from(come.ssi_signo).map_err(io::Error::other)?;
-        Ok(Some(Signal::try_from(number)?))
+        Ok(Some(signal_of(&come)?).filter(|signal| *signal != Signal::SIGCHLD))
+    }
+
+    /// Waits for the next one; none when there is something to be read from `line` first, or its other end is closed.
+    pub(crate) fn next_or_line(&self, line: BorrowedFd<'_>) -> io::Result<Option<Signal>> {
+        let signals =
+            SignalFd::with_flags(&self.set, SfdFlags::SFD_NONBLOCK | SfdFlags::SFD_CLOEXEC)?;
+        loop {
+            let ready = |fd| PollFd::new(fd, PollFlags::POLLIN);
+            match poll(&mut [ready(signals.as_fd()), ready(line)], PollTimeout::NONE) {
+                Err(Errno::EINTR) => continue,
+                polled => polled?,
+            };
+            return Ok(match signals.read_signal()? {
+                Some(come) => Some(signal_of(&come)?),
+                None => None,
+            });
+        }
     }
 
     /// Waits for the next one.
     pub(crate) fn next(&self) -> io::Result<Signal> {
         Ok(self.set.wait()?)
     }
+}
+
+fn signal_of(come: &siginfo) -> io::Result<Signal> {
+    let number = i32::try_from(come.ssi_signo).map_err(io::Error::other)?;
+    Ok(Signal::try_from(number)?)
 }
 
 /// Has this process end by itself only, or by KILL.

@@ -4,8 +4,11 @@ use std::{
     collections::BTreeMap,
     ffi::OsString,
     fmt,
-    io::{self, BufWriter, Write as _},
-    os::{fd::OwnedFd, unix::net::UnixStream},
+    io::{self, BufRead as _, BufReader, BufWriter, Write as _},
+    os::{
+        fd::{AsFd as _, OwnedFd},
+        unix::net::UnixStream,
+    },
     sync::{LazyLock, Mutex, PoisonError},
     thread,
 };
@@ -113,45 +116,107 @@ pub(crate) fn work_on(
     passed: Option<Passed>,
     input: Option<String>,
 ) -> Result<Ended, Error> {
-    let input = input.map(|text| {
-        let (reader, mut writer) = io::pipe()?;
-        // A process that ends before it has read everything says why.
-        thread::spawn(move || drop(writer.write_all(text.as_bytes())));
-        Ok(reader)
-    });
-    let descriptors = passed.map_or(Vec::new(), |Passed { lock, told, registry }| {
-        [Some(lock), Some(told.into()), registry.map(OwnedFd::from)].into_iter().flatten().collect()
-    });
-    let child = Child {
-        arguments,
-        environment,
-        input: input.transpose().map_err(Error::Start)?,
-        output: Output::Inherited,
-        descriptors,
-    };
-    let worker = spawn::spawn(child).map_err(Error::Start)?;
-    let mut interrupted = None;
-    loop {
-        match signals.next().map_err(Error::Wait)? {
-            Signal::SIGCHLD => {
-                while let Some((pid, end)) = spawn::reap() {
-                    if pid == worker {
-                        return Ok(match (interrupted, end) {
-                            (_, End::Exit(code @ (0 | 5))) => Ended::Code(code),
-                            (Some(signal), _) => Ended::Interrupted(signal),
-                            (None, End::Exit(code)) => Ended::Code(code),
-                            (None, End::Signal(signal)) => Ended::Killed(signal),
-                        });
-                    }
-                }
+    Worker::start(signals, arguments, environment, passed, input)?.wait()
+}
+
+/// A process that works, and that this one waits for.
+#[derive(Debug)]
+pub(crate) struct Worker {
+    pid: u32,
+    signals: Signals,
+    /// What this process was told, and has passed on.
+    interrupted: Option<Signal>,
+    ended: Option<Ended>,
+}
+
+impl Worker {
+    /// Runs this program with the arguments.
+    pub(crate) fn start(
+        signals: Signals,
+        arguments: Vec<OsString>,
+        environment: BTreeMap<String, String>,
+        passed: Option<Passed>,
+        input: Option<String>,
+    ) -> Result<Self, Error> {
+        let input = input.map(|text| {
+            let (reader, mut writer) = io::pipe()?;
+            // A process that ends before it has read everything says why.
+            thread::spawn(move || drop(writer.write_all(text.as_bytes())));
+            Ok(reader)
+        });
+        let descriptors = passed.map_or(Vec::new(), |Passed { lock, told, registry }| {
+            let all = [Some(lock), Some(told.into()), registry.map(OwnedFd::from)];
+            all.into_iter().flatten().collect()
+        });
+        let child = Child {
+            arguments,
+            environment,
+            input: input.transpose().map_err(Error::Start)?,
+            output: Output::Inherited,
+            descriptors,
+        };
+        let pid = spawn::spawn(child).map_err(Error::Start)?;
+        Ok(Self { pid, signals, interrupted: None, ended: None })
+    }
+
+    /// Waits until it ends; a signal to this process ends it first, and a second one at once.
+    pub(crate) fn wait(mut self) -> Result<Ended, Error> {
+        self.wait_for()
+    }
+
+    /// The same for whoever cannot let go of it.
+    pub(crate) fn wait_for(&mut self) -> Result<Ended, Error> {
+        loop {
+            self.reap();
+            if let Some(ended) = self.ended {
+                return Ok(ended);
             }
-            signal => {
-                let end = interrupted.map_or(Signal::SIGTERM, |_| Signal::SIGKILL);
-                interrupted = Some(signal);
-                spawn::signal_group(worker, end);
-                // One that somebody has stopped would not hear of it.
-                spawn::signal_group(worker, Signal::SIGCONT);
+            let signal = self.signals.next().map_err(Error::Wait)?;
+            self.pass_on(signal);
+        }
+    }
+
+    /// Waits for the next line that it says; none when it has said all.
+    pub(crate) fn line(
+        &mut self,
+        said: &mut BufReader<UnixStream>,
+    ) -> Result<Option<String>, Error> {
+        while !said.buffer().contains(&b'\n') {
+            match self.signals.next_or_line(said.get_ref().as_fd()).map_err(Error::Wait)? {
+                Some(signal) => {
+                    self.pass_on(signal);
+                    self.reap();
+                }
+                None => break,
             }
         }
+        let mut line = String::new();
+        let read = said.read_line(&mut line).map_err(Error::Wait)?;
+        Ok((read > 0).then_some(line))
+    }
+
+    /// Looks whether it has ended.
+    fn reap(&mut self) {
+        while let Some((pid, end)) = spawn::reap() {
+            if pid == self.pid {
+                self.ended = Some(match (self.interrupted, end) {
+                    (_, End::Exit(code @ (0 | 5))) => Ended::Code(code),
+                    (Some(signal), _) => Ended::Interrupted(signal),
+                    (None, End::Exit(code)) => Ended::Code(code),
+                    (None, End::Signal(signal)) => Ended::Killed(signal),
+                });
+            }
+        }
+    }
+
+    fn pass_on(&mut self, signal: Signal) {
+        if signal == Signal::SIGCHLD || self.ended.is_some() {
+            return;
+        }
+        let end = self.interrupted.map_or(Signal::SIGTERM, |_| Signal::SIGKILL);
+        self.interrupted = Some(signal);
+        spawn::signal_group(self.pid, end);
+        // One that somebody has stopped would not hear of it.
+        spawn::signal_group(self.pid, Signal::SIGCONT);
     }
 }

@@ -14,14 +14,15 @@ use tokio::time::timeout;
 
 use super::{
     collection::{self, Said, Session},
-    document::{Done, Events, Failed, ReadOnly, Reload, Status, Switch, Wanted},
+    document::{Done, Events, Failed, Pull, PullAnswer, ReadOnly, Reload, Status, Switch, Wanted},
 };
 use crate::{
     changes::{self, Batch, BatchAnswer},
-    collect::words::{Begun, Step},
+    collect::words::{Begun, Step, chain},
     config::parse_duration,
     control::{Control, ReloadError, Reloader},
     events::CommandError,
+    migrate::words::{self, Wish},
     verify,
 };
 
@@ -75,6 +76,24 @@ pub(super) async fn answer(
             });
         }
         "/v1/events" => return Ok(events(reloader.control(), request).await),
+        words::PATH => {
+            return Ok(match *request.method() {
+                Method::POST => {
+                    let said = journal(reloader.control(), request.into_body()).await;
+                    said.unwrap_or_else(|error| error)
+                }
+                _ => wrong_method("POST"),
+            });
+        }
+        "/v1/pull" => {
+            return Ok(match *request.method() {
+                Method::POST => {
+                    let pulled = pull(reloader.control(), request.into_body()).await;
+                    pulled.unwrap_or_else(|error| error)
+                }
+                _ => wrong_method("POST"),
+            });
+        }
         _ => return Ok(failed(StatusCode::NOT_FOUND, "there is no such resource")),
     };
     if *request.method() != method {
@@ -97,7 +116,13 @@ async fn read_only(control: &Control, body: Incoming) -> Result<Answer, Answer> 
     if wait.is_some() && !switch.enabled {
         return Err(bad("`wait_quiet` goes with `\"enabled\": true` only".to_owned()));
     }
-    let switched = control.set_read_only(switch.enabled);
+    if switch.brief && !switch.enabled {
+        return Err(bad("`brief` goes with `\"enabled\": true` only".to_owned()));
+    }
+    let switched = match switch.brief {
+        true => control.set_read_only_briefly(),
+        false => control.set_read_only(switch.enabled),
+    };
     if let Some(patience) = wait {
         // The answer says how it ended.
         let _ = switched.quiet(patience).await;
@@ -179,6 +204,40 @@ async fn mend(control: &Control, body: Incoming) -> Result<Answer, Answer> {
     match control.mend(batch.repairs).await {
         Some(mended) => Ok(document(StatusCode::OK, &verify::BatchAnswer::of(mended))),
         None => Err(failed(StatusCode::CONFLICT, verify::MenderError::ReadOnly.to_string())),
+    }
+}
+
+async fn journal(control: &Control, body: Incoming) -> Result<Answer, Answer> {
+    let wanted: words::Wanted = serde_json::from_slice(&receive(body).await?).map_err(|error| {
+        let error = format!("the body is not what it should be: {error}");
+        failed(StatusCode::BAD_REQUEST, error)
+    })?;
+    let run = wanted.run;
+    match wanted.wish {
+        Wish::Begin => control.begin_journal(run).await,
+        Wish::End => control.end_journal(&run),
+        Wish::Read => {
+            let unknown = || failed(StatusCode::NOT_FOUND, "this registry has no such journal");
+            let page = control.read_journal(&run, wanted.from).await.ok_or_else(unknown)?;
+            return Ok(document(StatusCode::OK, &page));
+        }
+    }
+    Ok(document(StatusCode::OK, &words::Done::new()))
+}
+
+async fn pull(control: &Control, body: Incoming) -> Result<Answer, Answer> {
+    let bad = |error: String| {
+        let error = format!("the body is not what it should be: {error}");
+        failed(StatusCode::BAD_REQUEST, error)
+    };
+    let bytes = receive(body).await?;
+    let Pull { repository, tag, read } =
+        serde_json::from_slice(&bytes).map_err(|error| bad(error.to_string()))?;
+    let repository = repository.parse().map_err(|error: oci::NameError| bad(error.to_string()))?;
+    let tag = tag.parse().map_err(|error: oci::TagError| bad(error.to_string()))?;
+    match control.pull(&repository, &tag, read).await {
+        Ok(pulled) => Ok(document(StatusCode::OK, &PullAnswer::from(pulled))),
+        Err(error) => Err(failed(StatusCode::CONFLICT, chain(&error))),
     }
 }
 

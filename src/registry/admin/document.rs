@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 
 use crate::{
-    control::{Control, Reloaded},
+    control::{Control, Pulled, Reloaded},
     events::{EndpointStatistics, Wish},
 };
 
@@ -63,6 +63,8 @@ struct Bytes {
 pub(super) struct Switch {
     pub(super) enabled: bool,
     pub(super) wait_quiet: Option<String>,
+    #[serde(default)]
+    pub(super) brief: bool,
 }
 
 /// What `PUT /v1/read-only` answers.
@@ -73,6 +75,24 @@ pub(super) struct ReadOnly {
     was: bool,
     quiet: bool,
     writes_in_flight: u64,
+}
+
+/// What `POST /v1/pull` is sent.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Pull {
+    pub(super) repository: String,
+    pub(super) tag: String,
+    pub(super) read: bool,
+}
+
+/// What `POST /v1/pull` answers.
+#[derive(Debug, Serialize)]
+pub(super) struct PullAnswer {
+    schema: u32,
+    digest: String,
+    blobs: u64,
+    bytes: u64,
 }
 
 /// `POST /v1/reload`.
@@ -180,6 +200,12 @@ impl ReadOnly {
         let writes_in_flight = control.statistics().writes_in_flight;
         let quiet = read_only && writes_in_flight == 0;
         Self { schema: SCHEMA, read_only, was, quiet, writes_in_flight }
+    }
+}
+
+impl From<Pulled> for PullAnswer {
+    fn from(Pulled { digest, blobs, bytes }: Pulled) -> Self {
+        Self { schema: SCHEMA, digest: digest.to_string(), blobs, bytes }
     }
 }
 

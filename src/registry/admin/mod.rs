@@ -17,10 +17,11 @@
 //! ```
 //!
 //! `PUT /v1/read-only` switches. `wait_quiet`, only with `true`, waits up to ten minutes for the writes that began before;
-//! the switch itself has happened whatever comes of the wait, and if the client goes away:
+//! the switch itself has happened whatever comes of the wait, and if the client goes away. `brief`, only with `true`, says that it is for some
+//! seconds: who writes waits for the end, and gets 503 after 10 s, not 405:
 //!
 //! ```json
-//! {"enabled": true, "wait_quiet": "10s"}
+//! {"enabled": true, "wait_quiet": "10s", "brief": true}
 //! ```
 //!
 //! and answers 200; `quiet` says that nothing is written any more:
@@ -116,6 +117,31 @@
 //! ```json
 //! {"schema": 1, "answers": [{"outcome": "done"}, {"outcome": "failed", "reason": "…"}]}
 //! ```
+//!
+//! `POST /v1/pull` looks at a tag and all that it names, as a client would; with `read` every byte is read and hashed:
+//!
+//! ```json
+//! {"repository": "a/b", "tag": "v1", "read": true}
+//! ```
+//!
+//! It answers 200 with what the tag points to, and how much that is, manifests included; 409 with the reason if anything is not there or not
+//! what its name says:
+//!
+//! ```json
+//! {"schema": 1, "digest": "sha256:…", "blobs": 4, "bytes": 31200}
+//! ```
+//!
+//! `POST /v1/journal` with `{"wish": "begin", "run": "4711-1795392000"}` has written down what is changed from then on, and answers `{"schema": 1}`;
+//! a journal of another run ends. `"wish": "read"` reads it, from the place that the former answer has named as `next`:
+//!
+//! ```json
+//! {"schema": 1, "complete": true, "next": null, "things": [
+//!   {"kind": "tag", "repository": "a/b", "tag": "v1"}, {"kind": "blob", "digest": "sha256:…"},
+//!   {"kind": "folder", "repository": "a/b", "part": "layers"}]}
+//! ```
+//!
+//! What it names was made, changed or removed (a tag: with its history), or somebody has tried to; a folder was made. `complete` is false where something
+//! was changed that it does not name, or another process may have done so; 404: this process has no journal of that run. `"wish": "end"` forgets it.
 //!
 //! Other errors have only `error`: 400 for a body that cannot be read, 404 for an unknown path, 405 for a wrong
 //! method, 408 for a body that does not come, 413 for one that is too long.

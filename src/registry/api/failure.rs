@@ -25,6 +25,9 @@ const FULL_SECONDS: u16 = 60;
 /// A storage that does not answer may do so again at once.
 const AWAY_SECONDS: u16 = 5;
 
+/// What is left of the time that a migration takes.
+const MOVED_SECONDS: u16 = 2;
+
 /// What went wrong with a request.
 #[derive(Debug)]
 pub(crate) struct Failure {
@@ -211,6 +214,13 @@ impl From<Error> for Failure {
 /// What a write gets from a registry that takes none.
 pub(super) fn read_only() -> Failure {
     Failure::new(ErrorCode::Unsupported).because("the registry is read-only")
+}
+
+/// What a write gets that has waited for the end of a migration, or cannot.
+pub(super) fn later() -> Failure {
+    Failure::new(ErrorCode::Unavailable)
+        .because("the storage is being moved, and the registry is read-only until that is done")
+        .with_header(RETRY_AFTER, MOVED_SECONDS)
 }
 
 /// A client is told that the storage is full, since it should wait; not where it lies.

@@ -47,7 +47,7 @@ use tokio::sync::Semaphore;
 use crate::{
     auth::{Gate, Grant, User},
     config::Config,
-    content::{BodyError, Content, Writing},
+    content::{BodyError, Content, WriteNotBegun, Writing},
     events::Events,
     health::Health,
     metrics::Handler,
@@ -247,7 +247,17 @@ impl Api {
             Err(none) => return Err(no_route(none, &parts.method)),
         };
         // Looked at once: what is allowed, what is said of it and what is done agree.
-        let writing = if is_write(&parts.method) { self.content.begin_write() } else { None };
+        let writing = match is_write(&parts.method) {
+            true if settings.allowed(&route, false).contains(&parts.method) => {
+                match self.content.begin_write_or_wait().await {
+                    Ok(writing) => Some(writing),
+                    Err(WriteNotBegun::ReadOnly) => None,
+                    Err(WriteNotBegun::Later) => return Err(failure::later()),
+                }
+            }
+            true => self.content.begin_write(),
+            false => None,
+        };
         let read_only = match is_write(&parts.method) {
             true => writing.is_none(),
             false => self.content.is_read_only(),

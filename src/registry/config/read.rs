@@ -13,8 +13,8 @@ use super::{
     address::Wrong,
     auth,
     check::Findings,
-    compatibility, debug, driver, duration, health, keys, notifications, proxy, redirect, redis,
-    scalar, sendfile, tls,
+    compatibility, debug, driver, duration, health, immutable, keys, notifications, proxy,
+    redirect, redis, scalar, sendfile, tls,
     tree::{Node, Value},
     validation,
 };

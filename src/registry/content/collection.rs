@@ -195,6 +195,7 @@ impl Writing {
         terms: &Terms,
         alone: &Alone,
     ) -> Vec<Result<Removed, Error>> {
+        self.backend().touched.give_up();
         let mut subjects = Vec::with_capacity(items.len());
         for (digest, tag) in items.iter().filter_map(named) {
             subjects.push((Subject::Digest(digest), Mode::Exclusive));

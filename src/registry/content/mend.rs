@@ -261,6 +261,8 @@ impl Content {
 
     fn store_with_trash(&self) -> Result<Collected, Error> {
         let none = || storage::Error::new(Kind::NotFound, "quarantine", "a storage in memory");
+        // What goes there, no journal has.
+        self.backend().touched.give_up();
         Ok(self.backend().collected().ok_or_else(none)?)
     }
 

@@ -26,6 +26,7 @@ mod referrers;
 mod session;
 mod store;
 mod tag;
+mod touched;
 mod upload;
 mod writes;
 
@@ -57,8 +58,9 @@ pub(crate) use storage::{
     Alone, Chunks, Disposal, Item, Kind as StorageKind, Object, Outlet, RunId, Socket, Unsent,
     UploadId,
 };
+pub(crate) use touched::Thing;
 pub(crate) use upload::{Position, Session};
-pub(crate) use writes::{Quiet, Writing};
+pub(crate) use writes::{Quiet, WriteNotBegun, Writing};
 
 use crate::{
     metrics::{Actions, Collections},

@@ -9,11 +9,12 @@ use std::{
 use bytes::Bytes;
 use oci::{Digest, RepositoryName};
 use storage::{
-    Backend, Collected, Driver, Entry, Error, Folder, Key, Kind, Object, Staged, Stat, Strays,
-    Tenure, UploadId, Wish, Writer,
+    Backend, Collected, Driver, Entry, Error, Folder, Item, Key, Kind, Object, Staged, Stat,
+    Strays, Tenure, UploadId, Wish, Writer,
 };
 use tokio::sync::watch;
 
+use super::touched::{Thing, Touched};
 use crate::metrics::{Action, Actions};
 
 /// A backend whose actions are counted while somebody may ask for the counts.
@@ -22,11 +23,12 @@ pub(super) struct Store {
     backend: Backend,
     /// Unset while nothing is counted.
     actions: OnceLock<Actions>,
+    pub(super) touched: Touched,
 }
 
 impl Store {
     pub(super) fn new(backend: Backend) -> Self {
-        Self { backend, actions: OnceLock::new() }
+        Self { backend, actions: OnceLock::new(), touched: Touched::default() }
     }
 
     /// Whether it is asked over a network.
@@ -138,11 +140,13 @@ impl Driver for Store {
     }
 
     async fn put(&self, key: Key<'_>, bytes: Bytes) -> Result<(), Error> {
+        let _noted = self.noting_key(key);
         self.timed(Action::PutContent, self.backend.put(key, bytes)).await
     }
 
     async fn stage(&self, key: Key<'_>, bytes: Bytes) -> Result<Staged, Error> {
-        self.timed(Action::PutContent, self.backend.stage(key, bytes)).await
+        let staged = self.timed(Action::PutContent, self.backend.stage(key, bytes)).await?;
+        Ok(staged.making(Item::of(key).into_iter().collect()))
     }
 
     async fn stage_folder(
@@ -150,18 +154,24 @@ impl Driver for Store {
         folder: Folder<'_>,
         objects: Vec<(Key<'_>, Bytes)>,
     ) -> Result<Staged, Error> {
-        self.timed(Action::PutContent, self.backend.stage_folder(folder, objects)).await
+        let items = objects.iter().filter_map(|(key, _)| Item::of(*key)).collect();
+        let staged = self.backend.stage_folder(folder, objects);
+        Ok(self.timed(Action::PutContent, staged).await?.making(items))
     }
 
     async fn commit(&self, staged: Staged) -> Result<(), Error> {
+        let items = staged.makes().to_vec();
+        let _noted = self.touched.noting(|| items.iter().cloned().map(Thing::Object).collect());
         self.timed(Action::Move, self.backend.commit(staged)).await
     }
 
     async fn delete(&self, key: Key<'_>) -> Result<(), Error> {
+        let _noted = self.noting_key(key);
         self.timed(Action::Delete, self.backend.delete(key)).await
     }
 
     async fn create_folder(&self, folder: Folder<'_>) -> Result<(), Error> {
+        let _noted = self.noting_folder(folder);
         self.timed(Action::CreateFolder, self.backend.create_folder(folder)).await
     }
 
@@ -170,6 +180,7 @@ impl Driver for Store {
     }
 
     async fn delete_folder(&self, folder: Folder<'_>) -> Result<(), Error> {
+        let _noted = self.noting_folder(folder);
         self.timed(Action::Delete, self.backend.delete_folder(folder)).await
     }
 
@@ -200,6 +211,7 @@ impl Driver for Store {
     }
 
     async fn publish(&self, upload: Writer, digest: &Digest) -> Result<(), Error> {
+        let _noted = self.noting_key(Key::Blob(digest));
         self.timed(Action::Move, self.backend.publish(upload, digest)).await
     }
 }

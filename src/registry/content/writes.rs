@@ -3,27 +3,51 @@
 //! A write needs a [`Writing`], which a registry that is read-only does not give out. Both are one
 //! number, so there is no moment between the two: a write has begun before the switch, and is
 //! counted until it ends, or it does not begin.
+//!
+//! Where it is read-only for some seconds, clients wait for the end of that: see [`Content::begin_write_or_wait`].
 
 use std::{
     future::{Future, pending},
     ops::Deref,
     sync::{
         Arc,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
+    time::Duration,
 };
 
-use tokio::sync::Notify;
+use tokio::{
+    sync::{Notify, Semaphore},
+    time::{Instant, timeout_at},
+};
 
 use super::{Content, Error, Shared};
 
 /// The bit that says read-only; the others count.
 const READ_ONLY: u64 = 1 << 63;
 
-#[derive(Debug, Default)]
+/// How long a write waits for a registry that is read-only for some seconds.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// As many wait at once; more are sent away at once.
+const WAITING: usize = 512;
+
+#[derive(Debug)]
 pub(super) struct Writes {
     state: AtomicU64,
     changed: Notify,
+    /// Whether read-only is over in some seconds.
+    is_brief: AtomicBool,
+    room: Semaphore,
+}
+
+/// Why a write does not begin.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum WriteNotBegun {
+    /// The registry is read-only, and nobody knows for how long.
+    ReadOnly,
+    /// It is read-only for some seconds, and it has been waited for that.
+    Later,
 }
 
 /// Content that may be written to, for as long as this or a clone of it is held.
@@ -56,6 +80,36 @@ impl Content {
         let entered = self.shared.writes.enter();
         let pass = entered.then(|| Arc::new(Pass { shared: Arc::clone(&self.shared) }));
         pass.map(|pass| Writing { content: self.clone(), _pass: pass })
+    }
+
+    /// Begins a write, which waits for a while where the registry is read-only for some seconds; not where this process is to
+    /// end, nor where too many wait.
+    pub(crate) async fn begin_write_or_wait(&self) -> Result<Writing, WriteNotBegun> {
+        let writes = &self.shared.writes;
+        let until = Instant::now() + PATIENCE;
+        let mut place = None;
+        loop {
+            if let Some(writing) = self.begin_write() {
+                return Ok(writing);
+            }
+            if !writes.is_brief.load(Ordering::SeqCst) {
+                return Err(WriteNotBegun::ReadOnly);
+            }
+            if place.is_none() {
+                place = Some(writes.room.try_acquire().map_err(|_| WriteNotBegun::Later)?);
+            }
+            tokio::select! {
+                waited = timeout_at(until, self.writable()) => {
+                    waited.map_err(|_| WriteNotBegun::Later)?;
+                }
+                () = self.is_ending() => return Err(WriteNotBegun::Later),
+            }
+        }
+    }
+
+    /// Says whether read-only is over in some seconds, so that writes wait for that.
+    pub(crate) fn have_writes_wait(&self, wait: bool) {
+        self.shared.writes.is_brief.store(wait, Ordering::SeqCst);
     }
 
     pub(crate) fn is_read_only(&self) -> bool {
@@ -139,6 +193,17 @@ impl Drop for Pass {
     }
 }
 
+impl Default for Writes {
+    fn default() -> Self {
+        Self {
+            state: AtomicU64::default(),
+            changed: Notify::default(),
+            is_brief: AtomicBool::default(),
+            room: Semaphore::new(WAITING),
+        }
+    }
+}
+
 impl Writes {
     fn load(&self) -> u64 {
         self.state.load(Ordering::SeqCst)
@@ -216,6 +281,37 @@ mod tests {
         assert_eq!(content.quiet().await, Quiet::Reached);
         assert!(content.set_read_only(false));
         assert!(content.begin_write().is_some());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_write_waits_for_a_registry_that_is_read_only_for_some_seconds() {
+        let content = content();
+        content.set_read_only(true);
+        let refused = content.begin_write_or_wait().await.err();
+        assert_eq!(refused, Some(WriteNotBegun::ReadOnly));
+        content.have_writes_wait(true);
+        let begun = Instant::now();
+        assert_eq!(content.begin_write_or_wait().await.err(), Some(WriteNotBegun::Later));
+        assert_eq!(begun.elapsed().as_secs(), PATIENCE.as_secs());
+        let mut waiting = pin!(content.begin_write_or_wait());
+        assert!(!is_ready(&mut waiting).await);
+        content.set_read_only(false);
+        assert!(waiting.await.is_ok());
+        // Nobody is kept by a process that is to end, and not everybody can wait.
+        content.set_read_only(true);
+        let crowd = (0..WAITING).map(|_| {
+            let content = content.clone();
+            tokio::spawn(async move { content.begin_write_or_wait().await.err() })
+        });
+        let crowd: Vec<_> = crowd.collect();
+        tokio::task::yield_now().await;
+        let begun = Instant::now();
+        assert_eq!(content.begin_write_or_wait().await.err(), Some(WriteNotBegun::Later));
+        content.end_soon();
+        for one in crowd {
+            assert_eq!(one.await.unwrap(), Some(WriteNotBegun::Later));
+        }
+        assert_eq!(begun.elapsed().as_secs(), 0);
     }
 
     #[tokio::test]

@@ -3,6 +3,7 @@
 //! The handle may outlive the server; there is nothing left to control then, and everything still answers.
 
 mod compare;
+mod pull;
 mod reload;
 
 use std::{
@@ -12,6 +13,7 @@ use std::{
     time::Duration,
 };
 
+use oci::{RepositoryName, Tag};
 use tokio::{sync::watch, time::timeout};
 
 use crate::{
@@ -20,10 +22,11 @@ use crate::{
     changes::{self, Change, Changed, Error as ChangesError},
     collect::words::Wanted,
     config::{self, Config, UploadPurging},
-    content::{Collection, Content, Mend, Mended, NotBegun, Quiet},
+    content::{Collection, Content, Mend, Mended, NotBegun, Quiet, Thing},
     events::{CommandError, EndpointStatistics, Events, Wish},
     health::Health,
     log,
+    migrate::words::Page,
     redis::{Numbers, Redis},
     statistics::{Counters, Statistics},
     tls::Tls,
@@ -31,6 +34,7 @@ use crate::{
 };
 
 pub use compare::Reloaded;
+pub(crate) use pull::{NotPulled, Pulled};
 pub use reload::{ReloadError, Reloader};
 
 /// Controls one server. Clones control the same one.
@@ -184,6 +188,18 @@ impl Control {
     /// When this returns, every write that begins is refused with 405; those that began before go on, and are
     /// acknowledged. Pulls notice nothing, and no upload is purged.
     pub fn set_read_only(&self, read_only: bool) -> Switched {
+        self.shared.content.have_writes_wait(false);
+        self.switch_to(read_only)
+    }
+
+    /// Switches to read-only for some seconds: every write that begins meanwhile waits up to 10 s for the way back, and
+    /// then gets 503.
+    pub fn set_read_only_briefly(&self) -> Switched {
+        self.shared.content.have_writes_wait(true);
+        self.switch_to(true)
+    }
+
+    fn switch_to(&self, read_only: bool) -> Switched {
         // A reload compares with what runs.
         self.shared.running().storage.read_only = read_only;
         self.switch(read_only)
@@ -265,6 +281,38 @@ impl Control {
     /// Makes repairs; the answers stand in their order. None: the registry is read-only.
     pub(crate) async fn mend(&self, repairs: Vec<Mend>) -> Option<Vec<Mended>> {
         verify::mend(&self.shared.content, repairs).await
+    }
+
+    /// Looks at a tag and all that it names as a client would; with `read` every byte is read and hashed.
+    pub(crate) async fn pull(
+        &self,
+        repository: &RepositoryName,
+        tag: &Tag,
+        read: bool,
+    ) -> Result<Pulled, NotPulled> {
+        pull::pull(&self.shared.content, repository, tag, read).await
+    }
+
+    /// Begins to write down what is changed; what was changed before is seen by whoever looks from now on.
+    pub(crate) async fn begin_journal(&self, run: String) {
+        self.shared.content.begin_journal(run).await;
+    }
+
+    /// A part of what was changed since a run has begun to have it written down; none if that is not known.
+    pub(crate) async fn read_journal(&self, run: &str, from: usize) -> Option<Page> {
+        let page = self.shared.content.read_journal(run, from).await?;
+        let (mut items, mut parts) = (Vec::new(), Vec::new());
+        for thing in page.things {
+            match thing {
+                Thing::Object(item) => items.push(item),
+                Thing::Folder(name, part) => parts.push((name, part)),
+            }
+        }
+        Some(Page::new((items.iter(), parts.iter()), page.is_complete, page.next))
+    }
+
+    pub(crate) fn end_journal(&self, run: &str) {
+        self.shared.content.end_journal(run);
     }
 
     /// Begins a collection beside the registry.

@@ -10,9 +10,10 @@ use tokio::task::{JoinError, JoinSet};
 
 use super::{
     Error, Extra, Journal, Options, Pace, Side, Sides,
-    difference::{Count, Difference, Problem, is_final},
+    difference::{Difference, Problem, is_final},
     go_on,
     inventory::{Inventory, LINK_BYTES, State},
+    kinds::Count,
     progress::{Phase, Progress},
 };
 
@@ -129,7 +130,7 @@ impl Work<'_> {
 
     /// Removes what only the target has: what leads to content first.
     async fn remove(&mut self, difference: &Difference) -> Result<(), Error> {
-        let extras = &difference.extras;
+        let extras: Vec<&Item> = difference.extras.iter().map(|(item, _)| item).collect();
         let known = match self.options.extra {
             Extra::All => None,
             Extra::Own => {
@@ -137,7 +138,7 @@ impl Work<'_> {
             }
         };
         let goes = |item: &&Item| known.as_ref().is_none_or(|it| it.contains(&item.to_string()));
-        let (going, staying): (Vec<&Item>, Vec<&Item>) = extras.iter().partition(goes);
+        let (going, staying): (Vec<&Item>, Vec<&Item>) = extras.into_iter().partition(goes);
         let going = whole(difference, &going, &staying);
         (self.watch)(Progress::Begun(Phase::Removing, Some((going.len() as u64, 0))));
         for some in going.chunks(BATCH) {

@@ -3,7 +3,7 @@
 use std::{panic, sync::atomic::AtomicBool};
 
 use bytes::Bytes;
-use oci::Digest;
+use oci::{Digest, RepositoryName, Tag};
 use serde::{Deserialize, Serialize};
 use storage::{Bulk as _, Collected, Folder, Item, Kind};
 use tokio::task::JoinSet;
@@ -11,6 +11,7 @@ use tokio::task::JoinSet;
 use super::{
     Error, Journal, Options, Pace, Reading, Side, Sides, go_on,
     inventory::{Inventory, LINK_BYTES, LISTED, Lister, Seen, State},
+    kinds::Kinds,
     progress::{Phase, Progress},
 };
 use crate::digests::DigestSet;
@@ -26,28 +27,6 @@ const NOTED: usize = 256;
 
 /// As many links of both sides are read at once.
 const BATCH: usize = 1024;
-
-/// Objects and bytes.
-#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
-pub struct Count {
-    /// Objects, each a file of a folder.
-    pub objects: u64,
-    /// Bytes.
-    pub bytes: u64,
-}
-
-/// Counts of each kind.
-#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
-pub struct Kinds {
-    /// Blobs.
-    pub blobs: Count,
-    /// Links to manifests.
-    pub revisions: Count,
-    /// Links to blobs.
-    pub layers: Count,
-    /// Tags and their histories.
-    pub tags: Count,
-}
 
 /// Something that one side has otherwise.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
@@ -111,43 +90,11 @@ pub struct Difference {
     /// What no registry has put into the source: it stays there.
     pub strangers: Vec<String>,
     pub(super) inventory: Inventory,
-    pub(super) extras: Vec<Item>,
+    pub(super) extras: Vec<(Item, u64)>,
     /// What else stands in the target: of no registry, or of uploads under way.
     others: Vec<String>,
     /// Whether that, and the extras, are all of it.
     is_all_known: bool,
-}
-
-impl Count {
-    fn add(&mut self, bytes: u64) {
-        self.objects += 1;
-        self.bytes += bytes;
-    }
-
-    fn sum(counts: [Self; 4]) -> Self {
-        counts.into_iter().fold(Self::default(), |sum, count| Self {
-            objects: sum.objects + count.objects,
-            bytes: sum.bytes + count.bytes,
-        })
-    }
-}
-
-impl Kinds {
-    pub(super) fn add(&mut self, item: &Item, bytes: u64) {
-        match item {
-            Item::Blob(_) => self.blobs.add(bytes),
-            Item::Revision(..) => self.revisions.add(bytes),
-            Item::Layer(..) => self.layers.add(bytes),
-            Item::Tag(..) | Item::TagIndex(..) => self.tags.add(bytes),
-            Item::UploadStartedAt(..) | Item::Repository(_) => {}
-        }
-    }
-
-    /// All of them.
-    #[must_use]
-    pub fn total(&self) -> Count {
-        Count::sum([self.blobs, self.revisions, self.layers, self.tags])
-    }
 }
 
 impl Sides {
@@ -374,6 +321,29 @@ impl Difference {
         self.is_all_known && !self.others.iter().any(|other| format!("{other}/").contains(&below))
     }
 
+    /// Some tags that both sides have alike, of as many repositories as that takes.
+    #[must_use]
+    pub fn some_tags(&self, most: usize) -> Vec<(RepositoryName, Tag)> {
+        let mut all: Vec<_> = self.inventory.repositories.iter().collect();
+        all.sort_by_key(|repository| repository.tags.len());
+        let same = |it: &'_ super::inventory::Repository| {
+            let same = it.tags.iter().filter(|(_, link)| link.state == State::Same);
+            same.take(most).map(|(tag, _)| tag.clone()).collect::<Vec<_>>().into_iter()
+        };
+        let mut left: Vec<_> = all.iter().map(|it| (&it.name, same(it))).collect();
+        let mut some = Vec::new();
+        while some.len() < most && !left.is_empty() {
+            left.retain_mut(|(name, tags)| {
+                let tag = tags.next();
+                let is_there = tag.is_some();
+                some.extend(tag.map(|tag| ((*name).clone(), tag)));
+                is_there
+            });
+        }
+        some.truncate(most);
+        some
+    }
+
     /// Some of the objects that differ, in the order of their paths; there may be many more.
     #[must_use]
     pub fn named(&self) -> Vec<Differs> {
@@ -390,7 +360,7 @@ impl Difference {
             }
         });
         let extra = self.extras.iter().take(NAMED);
-        named.extend(extra.map(|item| Differs { path: item.to_string(), how: How::Extra }));
+        named.extend(extra.map(|(item, _)| Differs { path: item.to_string(), how: How::Extra }));
         named.sort_by(|a, b| a.path.cmp(&b.path));
         named
     }
@@ -423,12 +393,12 @@ impl Difference {
     fn add_extra(&mut self, seen: Seen) {
         self.extra.add(&seen.item, seen.size);
         if self.extras.len() < EXTRA {
-            self.extras.push(seen.item);
+            self.extras.push((seen.item, seen.size));
         }
     }
 
     /// What is missing, and what differs.
-    fn count(&mut self) {
+    pub(super) fn count(&mut self) {
         let (mut missing, mut other) = (Kinds::default(), Kinds::default());
         self.each(State::Missing, |item, bytes| missing.add(item, bytes));
         self.each(State::Differs, |item, bytes| other.add(item, bytes));
@@ -436,7 +406,7 @@ impl Difference {
     }
 
     /// All objects of the source that are in a state, with their bytes.
-    fn each(&self, state: State, mut each: impl FnMut(&Item, u64)) {
+    pub(super) fn each(&self, state: State, mut each: impl FnMut(&Item, u64)) {
         let Inventory { digests, blobs, repositories, .. } = &self.inventory;
         for (id, (size, _)) in blobs.iter().filter(|(_, (_, it))| *it == state) {
             each(&Item::Blob(digests.digest(*id)), *size);

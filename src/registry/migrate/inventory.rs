@@ -100,7 +100,7 @@ pub(super) struct Lister<'a> {
 }
 
 impl Content {
-    fn of(item: &Item, bytes: &[u8]) -> Self {
+    pub(super) fn of(item: &Item, bytes: &[u8]) -> Self {
         let is_own = own(item).is_some_and(|own| own.to_string().as_bytes() == bytes);
         if is_own { Self::Own } else { Self::Tag(md5(bytes)) }
     }
@@ -253,25 +253,26 @@ impl Inventory {
             }
         }
         for (name, part) in std::mem::take(&mut lister.parts) {
-            let number = inventory.number(&name);
-            let parts = &mut inventory.repositories[number].parts;
-            if !parts.contains(&part) {
-                parts.push(part);
-            }
+            inventory.add_part(&name, part);
         }
         Ok(inventory)
     }
 
     fn add(&mut self, seen: Seen) {
+        self.add_as(seen, State::Missing);
+    }
+
+    /// Adds an object that the target has, or has not.
+    pub(super) fn add_as(&mut self, seen: Seen, state: State) {
         let Seen { item, size, content, is_sure } = seen;
         let Some(content) = content else {
             if let Item::Blob(digest) = item {
-                self.blobs.insert(self.digests.number(&digest), (size, State::Missing));
+                self.blobs.insert(self.digests.number(&digest), (size, state));
             }
             return;
         };
         self.is_sure &= is_sure;
-        let link = Link { content, state: State::Missing };
+        let link = Link { content, state };
         match item {
             Item::Layer(name, digest) => {
                 let id = self.digests.number(&digest);
@@ -294,6 +295,40 @@ impl Inventory {
             }
             Item::Blob(_) | Item::UploadStartedAt(..) | Item::Repository(_) => {}
         }
+    }
+
+    /// Notes a folder of a repository.
+    pub(super) fn add_part(&mut self, name: &RepositoryName, part: Part) {
+        let number = self.number(name);
+        let parts = &mut self.repositories[number].parts;
+        if !parts.contains(&part) {
+            parts.push(part);
+        }
+    }
+
+    /// Removes an object; returns its length, where that is known, and what the target has of it.
+    pub(super) fn remove(&mut self, item: &Item) -> Option<(Option<u64>, State)> {
+        if let Item::Blob(digest) = item {
+            let id = self.digests.find(digest)?;
+            return self.blobs.remove(&id).map(|(size, state)| (Some(size), state));
+        }
+        let id = own(item).map(|digest| self.digests.find(&digest));
+        let (Item::Layer(name, _)
+        | Item::Revision(name, _)
+        | Item::TagIndex(name, ..)
+        | Item::Tag(name, _)) = item
+        else {
+            return None;
+        };
+        let repository = &mut self.repositories[*self.numbers.get(name)?];
+        let link = match item {
+            Item::Layer(..) => repository.layers.remove(&id??),
+            Item::Revision(..) => repository.revisions.remove(&id??),
+            Item::TagIndex(_, tag, _) => repository.history.remove(&(tag.clone(), id??)),
+            Item::Tag(_, tag) => repository.tags.remove(tag),
+            Item::Blob(_) | Item::UploadStartedAt(..) | Item::Repository(_) => None,
+        };
+        link.map(|link| (None, link.state))
     }
 
     fn number(&mut self, name: &RepositoryName) -> usize {

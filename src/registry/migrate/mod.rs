@@ -12,25 +12,37 @@ mod copy;
 mod difference;
 mod inventory;
 mod journal;
+mod kinds;
 mod pace;
+mod probe;
 mod progress;
+mod since;
 #[cfg(test)]
 mod tests;
+pub(crate) mod words;
 
 use std::{
     num::NonZeroUsize,
     path::{Path, PathBuf},
-    sync::atomic::{AtomicBool, Ordering},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 use storage::{Access, Collected, Config, Kind};
 
 pub use copy::Copied;
 use difference::Between;
-pub use difference::{Count, Difference, Differs, How, Kinds, Problem};
+pub use difference::{Difference, Differs, How, Problem};
 pub use journal::{Journal, JournalError};
+pub use kinds::{Count, Kinds};
 pub use pace::Pace;
+pub use probe::{Probed, probe};
 pub use progress::{Phase, Progress};
+/// Which store, with its options.
+pub use storage::Config as Place;
+pub use words::Changes;
 
 /// Objects on their way at once, where nobody says otherwise.
 pub const AT_ONCE: usize = 16;
@@ -87,6 +99,16 @@ pub enum Error {
     /// It ends with its process.
     #[error("the storage driver `inmemory` keeps nothing that could be moved")]
     Memory,
+    /// The target was tried.
+    #[error("{place} cannot {what}")]
+    Refused {
+        /// Which it is.
+        place: String,
+        /// What it does not do.
+        what: &'static str,
+        /// How.
+        source: storage::Error,
+    },
     /// Links are not the truth.
     #[error(
         "{0} belongs to a registry that keeps its metadata in a database (`lockfiles/database-in-use` is there): \
@@ -155,6 +177,29 @@ impl Sides {
                 refused.and_then(|_| Err(Error::Database(target.to_string())))
             }
         }
+    }
+
+    /// Does the same as [`Sides::difference`] and [`Sides::copy`] by looking at what has changed since a difference was made;
+    /// none if what changed does not tell enough.
+    ///
+    /// # Errors
+    /// As those two.
+    pub async fn follow(
+        &self,
+        difference: &mut Difference,
+        changes: &Changes,
+        (journal, options, pace): (&mut Journal, Options, &Arc<Pace>),
+        stop: &AtomicBool,
+        watch: &mut (dyn FnMut(Progress) + Send),
+    ) -> Result<Option<(Copied, usize)>, Error> {
+        let Some(outdated) = difference.outdated(changes) else { return Ok(None) };
+        let looked = (&outdated[..], changes);
+        self.look_again(difference, looked, stop, watch).await?;
+        let copied = self.copy(difference, journal, options, pace, stop, watch).await?;
+        if !copied.is_nothing() {
+            self.look_again(difference, looked, stop, watch).await?;
+        }
+        Ok(Some((copied, outdated.len())))
     }
 
     /// What tells these two from any others, as long as they are where they are.

@@ -23,6 +23,8 @@ pub enum Phase {
     Target,
     /// Reading links that lists say nothing sure of.
     Links,
+    /// Looking at what has changed meanwhile.
+    Changed,
     /// Removing from the target what the source no longer has.
     Removing,
     /// Copying blobs.
@@ -41,6 +43,7 @@ impl Phase {
             Self::Source => "listing the source",
             Self::Target => "listing the target",
             Self::Links => "comparing links",
+            Self::Changed => "comparing what has changed",
             Self::Removing => "removing what the source has not",
             Self::Blobs => "copying blobs",
             Self::Tags => "copying links",

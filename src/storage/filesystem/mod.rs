@@ -191,7 +191,7 @@ impl Driver for Filesystem {
     async fn stage(&self, key: Key<'_>, bytes: Bytes) -> Result<Staged, Error> {
         let key = key.to_string();
         let file = self.blocking(move |store| StagedFile::write(store, key, &bytes)).await?;
-        Ok(Staged { place: Place::File(file) })
+        Ok(Staged::at(Place::File(file)))
     }
 
     async fn stage_folder(
@@ -203,7 +203,7 @@ impl Driver for Filesystem {
         let objects: Vec<_> =
             objects.into_iter().map(|(key, bytes)| (key.to_string(), bytes)).collect();
         let work = move |store: &Arc<Store>| StagedFile::write_folder(store, folder, &objects);
-        Ok(Staged { place: Place::File(self.blocking(work).await?) })
+        Ok(Staged::at(Place::File(self.blocking(work).await?)))
     }
 
     async fn commit(&self, staged: Staged) -> Result<(), Error> {

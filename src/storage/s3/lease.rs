@@ -167,11 +167,36 @@ impl Store {
         Ok(None)
     }
 
+    /// How many leases there are that are not too old to be believed in, by the age of the newest.
+    pub(super) async fn leases(&self) -> Result<usize, Error> {
+        let (found, _) = self.listed_leases().await?;
+        let newest = found.iter().map(|(_, modified)| *modified).max();
+        let is_alive = |modified: SystemTime| {
+            let age = newest.and_then(|newest| newest.duration_since(modified).ok());
+            age.unwrap_or_default() < DEAD
+        };
+        Ok(found.iter().filter(|(_, modified)| is_alive(*modified)).count())
+    }
+
     /// The leases of others, and how old they were when this one was written.
     async fn others(&self, id: UploadId) -> Result<Vec<Other>, Error> {
-        let folder = self.path(FOLDER);
-        let (ours, mut written, mut next) = (self.lease_path(id), None, None);
+        let ours = self.lease_path(id);
+        let (mut found, are_all) = self.listed_leases().await?;
+        let written = found.iter().position(|(path, _)| *path == ours);
+        let written = written.map(|at| found.swap_remove(at).1);
+        let unlisted =
+            || Error::answered(Kind::Denied, "lease", self.named(&ours), Barred::Unlisted);
+        let written = written.filter(|_| are_all).ok_or_else(unlisted)?;
+        let age = |modified| written.duration_since(modified).unwrap_or_default();
         let own: Vec<String> = self.own.ids().into_iter().map(|id| self.lease_path(id)).collect();
+        let others = found.into_iter().filter(|(path, _)| !own.contains(path));
+        Ok(others.map(|(path, modified)| Other { age: age(modified), path }).collect())
+    }
+
+    /// All leases with their times, and whether that is all of them.
+    async fn listed_leases(&self) -> Result<(Vec<(String, SystemTime)>, bool), Error> {
+        let folder = self.path(FOLDER);
+        let mut next = None;
         let mut found: Vec<(String, SystemTime)> = Vec::new();
         for _ in 0..PAGES {
             let request = self.client.list_objects_v2().bucket(&self.bucket);
@@ -182,21 +207,15 @@ impl Store {
             for object in page.contents.unwrap_or_default() {
                 let modified = time_of(object.last_modified);
                 match object.key {
-                    Some(path) if path == ours => written = Some(modified),
-                    Some(path) if path.ends_with('/') || own.contains(&path) => {}
-                    Some(path) => found.push((path, modified)),
-                    None => {}
+                    Some(path) if !path.ends_with('/') => found.push((path, modified)),
+                    Some(_) | None => {}
                 }
             }
             if next.is_none() {
                 break;
             }
         }
-        let unlisted =
-            || Error::answered(Kind::Denied, "lease", self.named(&ours), Barred::Unlisted);
-        let written = written.filter(|_| next.is_none()).ok_or_else(unlisted)?;
-        let age = |modified| written.duration_since(modified).unwrap_or_default();
-        Ok(found.into_iter().map(|(path, modified)| Other { age: age(modified), path }).collect())
+        Ok((found, next.is_none()))
     }
 
     /// A delete was not answered.

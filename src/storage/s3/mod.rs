@@ -91,6 +91,16 @@ impl S3 {
         boxed(lease::serve(&self.store, wish, tell)).await;
     }
 
+    /// How many processes have a lease that others believe in.
+    pub(crate) async fn leases(&self) -> Result<usize, Error> {
+        boxed(self.store.leases()).await
+    }
+
+    /// Puts an object by a multipart upload, however small it is.
+    pub(crate) async fn put_in_parts(&self, key: Key<'_>, bytes: Bytes) -> Result<(), Error> {
+        boxed(self.store.put_in_parts(&self.store.path(key), bytes)).await
+    }
+
     /// Lists the whole bucket, with what the lists say of each object.
     pub(crate) fn survey_in_detail(&self) -> Survey {
         let (pages, sink) = Survey::new();
@@ -225,7 +235,7 @@ impl Driver for S3 {
     }
 
     async fn stage(&self, key: Key<'_>, bytes: Bytes) -> Result<Staged, Error> {
-        Ok(Staged { place: Place::Memory(vec![(key.to_string(), bytes)]) })
+        Ok(Staged::at(Place::Memory(vec![(key.to_string(), bytes)])))
     }
 
     async fn stage_folder(
@@ -234,7 +244,7 @@ impl Driver for S3 {
         objects: Vec<(Key<'_>, Bytes)>,
     ) -> Result<Staged, Error> {
         let objects = objects.into_iter().map(|(key, bytes)| (key.to_string(), bytes));
-        Ok(Staged { place: Place::Memory(objects.collect()) })
+        Ok(Staged::at(Place::Memory(objects.collect())))
     }
 
     async fn commit(&self, staged: Staged) -> Result<(), Error> {

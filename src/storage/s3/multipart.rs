@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use aws_sdk_s3::types::{CompletedMultipartUpload, CompletedPart};
+use bytes::Bytes;
 use tokio::{
     sync::{OnceCell, Semaphore},
     task::JoinSet,
@@ -131,6 +132,26 @@ impl Store {
             return Ok(());
         }
         Err(self.refused("write", path, failure))
+    }
+
+    /// Puts an object as the one part of a multipart upload.
+    pub(super) async fn put_in_parts(&self, path: &str, bytes: Bytes) -> Result<(), Error> {
+        let id = self.begin_multipart(path).await?;
+        let put = async {
+            let length = bytes.len() as u64;
+            let request = self.client.upload_part().bucket(&self.bucket).key(path).upload_id(&id);
+            let request = request.part_number(1).body(bytes.into());
+            let sent = request.customize().disable_payload_signing().send().await;
+            let answer = sent.map_err(|error| self.failed("write", path, &error))?;
+            let tag = answer.e_tag.ok_or_else(|| self.error(Kind::Other, "write", path))?;
+            self.complete((path, &id), &[tag], length).await
+        };
+        let put = put.await;
+        if put.is_err() {
+            // The first failure says more.
+            let _ = self.abort(path, &id).await;
+        }
+        put
     }
 
     /// Has the store copy an object of `size` bytes. The new one is there whole or not at all.

@@ -288,3 +288,15 @@ each_survives! {
     what_was_done_unheard_is_done => LostAnswer;
     lists_of_some_time_ago_make_nothing_wrong => OldList;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs weed: run cargo xtask test"]
+async fn a_full_bucket_says_so() {
+    let mut world = World::new(Fault::Full).await;
+    world.way.worsen();
+    let tag: Tag = "v1".parse().unwrap();
+    let (store, name) = (world.spoiled.clone(), world.name.clone());
+    let put = store.put(Key::TagLink(&name, &tag), Bytes::from_static(b"x"));
+    assert_eq!(world.done("put", put).await, None);
+    assert!(world.refused[0].contains("QuotaExceeded"), "{:?}", world.refused);
+}

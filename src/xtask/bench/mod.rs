@@ -2,6 +2,7 @@
 //! of the machine in the same report. Every answer is checked, so that errors cannot be fast.
 
 mod bare;
+mod bucket;
 mod client;
 mod collect;
 mod content;
@@ -9,6 +10,7 @@ mod fsync;
 mod limits;
 mod load;
 mod machine;
+mod migrate;
 mod nginx;
 mod online;
 mod options;

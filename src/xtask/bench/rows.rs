@@ -5,7 +5,7 @@ use std::fs;
 use anyhow::{Context, Result};
 
 use super::{
-    bare, collect, fsync, limits, load, nginx, online,
+    bare, collect, fsync, limits, load, migrate, nginx, online,
     pair::Pair,
     parallel, reads,
     run::Bench,
@@ -43,6 +43,7 @@ pub(crate) const ALL: &[Row] = &[
     Row { name: "gc-wide", measure: collect::wide },
     Row { name: "gc-beside", measure: online::beside },
     Row { name: "gc-curve", measure: collect::curve },
+    Row { name: WITH_BUCKET, measure: migrate::copy },
     Row { name: "fsync", measure: fsync::calls },
     Row { name: "size", measure: size },
     Row { name: "limits", measure: limits::measure },
@@ -50,6 +51,9 @@ pub(crate) const ALL: &[Row] = &[
 
 /// The row in which a web server serves the files of a run, and as root does so as another user.
 pub(crate) const BY_OTHERS: &str = "pull-nginx";
+
+/// The row that needs a store that speaks S3, and a program that copies files there.
+pub(crate) const WITH_BUCKET: &str = "migrate";
 
 pub(crate) const START: Bar = Bar::AtMost(0.5);
 pub(crate) const IDLE_RSS: Bar = Bar::AtMost(0.6);
@@ -78,6 +82,8 @@ pub(crate) const GC_WIDE: Bar = Bar::AtLeast(100.0);
 pub(crate) const GC_BESIDE: Bar = Bar::AtLeast(0.8);
 pub(crate) const GC_BESIDE_SLOWEST: Bar = Bar::AtMost(2.0);
 pub(crate) const GC_RSS: Bar = Bar::AtMost(0.25);
+/// 1.3 times as fast as the peer.
+pub(crate) const MIGRATE: Bar = Bar::AtMost(0.77);
 pub(crate) const SLOWEST: Bar = Bar::AtMost(0.25);
 pub(crate) const PEAK_RSS: Bar = Bar::AtMost(0.5);
 

@@ -43,6 +43,9 @@ pub(crate) struct Bench {
 
 pub(crate) fn run(options: &Options) -> Result<(), Failure> {
     packages::ensure(packages::BENCH, options.install)?;
+    if options.rows.iter().any(|row| row.name == rows::WITH_BUCKET) {
+        packages::ensure_wheels(packages::BENCH_WHEELS, options.install)?;
+    }
     let programs = programs(options)?;
     let parent = match &options.folder {
         Some(folder) => folder.clone(),

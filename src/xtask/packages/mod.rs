@@ -8,4 +8,7 @@ mod service;
 
 pub(crate) use apt::{Install, ensure};
 pub(crate) use list::{BENCH, TEST};
-pub(crate) use pypi::{WHEELS, ensure as ensure_wheels};
+pub(crate) use pypi::{
+    BENCH as BENCH_WHEELS, TEST as TEST_WHEELS, ensure as ensure_wheels,
+    program_of as program_of_wheel,
+};

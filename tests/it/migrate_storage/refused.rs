@@ -2,12 +2,15 @@
 
 use std::{
     fs::{self, File},
+    io::{BufRead as _, BufReader},
+    path::Path,
     process::{Command, Stdio},
     thread,
     time::Duration,
 };
 
 use nix::fcntl::{Flock, FlockArg};
+use walkdir::WalkDir;
 
 use super::site::{INSTANCE_TOML, MIGRATE, Site};
 use crate::{
@@ -99,9 +102,17 @@ fn a_source_that_looks_like_the_target_deletes_nothing() {
     let storage = site.instance.world.path("var/opt/regctl/storage/docker/registry/v2");
     fs::remove_dir_all(storage.join("repositories/group")).unwrap();
     fs::remove_dir_all(storage.join("blobs")).unwrap();
-    let ran = site.run(&["--to", "s3", "--delete"]);
-    assert!(ran.exit == 2 && ran.stderr.contains("--force"), "{ran:?}");
-    assert_eq!(site.objects().len(), objects);
+    for (words, said) in [
+        (&["--to", "s3", "--delete"][..], "--confirm registry"),
+        (&["--to", "s3", "--delete", "--confirm", "registri"], "is not the name of the bucket"),
+    ] {
+        let ran = site.run(words);
+        assert!(ran.exit == 2 && ran.stderr.contains(said), "{ran:?}");
+        assert_eq!(site.objects().len(), objects);
+    }
+    let ran = site.run(&["--to", "s3", "--delete", "--confirm", "registry"]);
+    assert_eq!(ran.exit, 0, "{ran:?}");
+    assert!(site.objects().len() < objects);
 }
 
 #[test]
@@ -159,6 +170,47 @@ fn a_registry_that_does_not_serve_from_the_target_goes_back() {
         return;
     }
     panic!("the registry was never started on the target");
+}
+
+#[test]
+fn a_registry_that_cannot_pull_from_the_target_goes_back_and_stays_as_read_only_as_it_was() {
+    let mut instance = Instance::serving("");
+    let image = Image::new(&mut Rng::new(8400), &[90_000, 70]);
+    image.push(&mut instance.pusher(), "app", "v1").unwrap();
+    let target = instance.world.path("target");
+    instance.edit(|text| {
+        format!("{text}[migrate.to.filesystem]\nrootdirectory = \"{}\"\n", target.display())
+    });
+    assert_eq!(instance.run(&["set-readonly", "on"]).exit, 0);
+    let text = instance.world.read(INSTANCE_TOML);
+    let mut command = instance.world.command(&[MIGRATE, "--to", "filesystem", "--switch"]);
+    let mut command = command.stderr(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap();
+    let mut said = String::new();
+    for line in BufReader::new(command.stderr.take().unwrap()).lines() {
+        let line = line.unwrap();
+        if line.contains("the registry is started on the target") {
+            damage(&target.join("docker/registry/v2/blobs"), 90_000);
+        }
+        said = said + &line + "\n";
+    }
+    assert_eq!(command.wait().unwrap().code(), Some(1), "{said}");
+    assert!(said.contains("app:v1` cannot be pulled: the bytes of sha256:"), "{said}");
+    assert!(said.contains("the change was undone"), "{said}");
+    assert_eq!(instance.world.read(INSTANCE_TOML), text);
+    assert_eq!(pull(&mut instance.pusher(), "app", "v1"), Ok(image.digest()));
+    assert_eq!(instance.pusher().post_blob("app", b"new").unwrap().status, 405);
+    assert_eq!(instance.run(&["set-readonly", "off"]).exit, 0);
+    assert_eq!(instance.pusher().post_blob("app", b"new").unwrap().status, 201);
+}
+
+/// Turns a bit of the file that is so long.
+fn damage(folder: &Path, length: u64) {
+    let files = WalkDir::new(folder).into_iter().map(Result::unwrap);
+    let mut files = files.filter(|it| it.file_type().is_file());
+    let found = files.find(|it| it.metadata().unwrap().len() == length).unwrap();
+    let mut bytes = fs::read(found.path()).unwrap();
+    bytes[1000] ^= 1;
+    fs::write(found.path(), bytes).unwrap();
 }
 
 #[test]

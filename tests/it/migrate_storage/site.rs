@@ -32,14 +32,18 @@ impl Site {
 
     /// With other credentials or another bucket.
     pub(super) fn with_secret(secret: &str, bucket: &str) -> Self {
+        let endpoint = Seaweed::shared().endpoint("http");
+        Self::to(&endpoint, bucket, (Seaweed::ACCESS_KEY, secret))
+    }
+
+    /// To somewhere else.
+    pub(super) fn to(endpoint: &str, bucket: &str, (key, secret): (&str, &str)) -> Self {
         static NEXT: AtomicU32 = AtomicU32::new(0);
         let root = format!("migrated/{}", NEXT.fetch_add(1, Ordering::Relaxed));
         let instance = Instance::serving(&format!(
             "storage_delete_enabled = true\n[registry.storage.redirect]\ndisable = true\n\
-             # Where it is to go.\n[migrate.to.s3]\nbucket = \"{bucket}\"\nregionendpoint = \"{}\"\n\
-             rootdirectory = \"{root}\"\naccesskey = \"{}\"\nsecretkey = \"{secret}\"\n",
-            Seaweed::shared().endpoint("http"),
-            Seaweed::ACCESS_KEY,
+             # Where it is to go.\n[migrate.to.s3]\nbucket = \"{bucket}\"\nregionendpoint = \"{endpoint}\"\n\
+             rootdirectory = \"{root}\"\naccesskey = \"{key}\"\nsecretkey = \"{secret}\"\n",
         ));
         let mut site = Self { instance, root, pushed: BTreeMap::new() };
         let mut rng = Rng::new(8001);

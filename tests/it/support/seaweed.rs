@@ -164,7 +164,9 @@ fn identities() -> String {
           {{"name": "test", "credentials": [{{"accessKey": "{}", "secretKey": "{}"}}],
             "actions": ["Admin", "Read", "Write", "List", "Tagging"]}},
           {{"name": "reader", "credentials": [{{"accessKey": "reader", "secretKey": "secret-of-the-reader"}}],
-            "actions": ["Read", "List"]}}]}}"#,
+            "actions": ["Read", "List"]}},
+          {{"name": "blind", "credentials": [{{"accessKey": "blind", "secretKey": "secret-of-the-blind"}}],
+            "actions": ["Read", "Write"]}}]}}"#,
         Seaweed::ACCESS_KEY,
         Seaweed::SECRET_KEY
     )

@@ -2,6 +2,8 @@
 
 #![expect(clippy::disallowed_methods, reason = "the files of a test are nobody else's")]
 
+mod since;
+
 use std::{
     collections::BTreeMap,
     fs,

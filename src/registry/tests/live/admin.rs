@@ -78,6 +78,29 @@ async fn read_only_is_switched_there_and_back() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_write_waits_while_the_registry_is_read_only_for_some_seconds() {
+    let mut running = Running::start();
+    let (mut admin, mut client) = (running.admin().await, running.client().await);
+    let body = r#"{"enabled": true, "brief": true}"#;
+    admin.ask("PUT", "/v1/read-only", body).await.expect(200);
+    client.begin("POST", "/v2/app/blobs/uploads/", 0).await;
+    // A pull does not wait.
+    let mut other = running.client().await;
+    other.ask("GET", "/v2/app/tags/list", "").await.expect(404);
+    admin.ask("PUT", "/v1/read-only", r#"{"enabled": false}"#).await.expect(200);
+    client.answer().await.unwrap().expect(202);
+    // A registry that ends keeps nobody.
+    admin.ask("PUT", "/v1/read-only", body).await.expect(200);
+    client.begin("POST", "/v2/app/blobs/uploads/", 0).await;
+    eventually("it waits", || running.control.statistics().requests_in_flight == 1).await;
+    running.stop().await;
+    let refused = client.answer().await.unwrap().expect(503);
+    assert_eq!(refused.header("retry-after"), Some("2"));
+    assert_eq!(refused.code(), "UNAVAILABLE");
+    running.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_switch_waits_for_the_writes_before_it_when_asked_to() {
     let running = Running::start();
     let (mut admin, mut client) = (running.admin().await, running.client().await);

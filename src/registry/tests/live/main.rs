@@ -20,6 +20,7 @@ mod manifests;
 mod numbers;
 mod passed;
 mod proxy;
+mod pulls;
 mod pusher;
 mod receiver;
 mod redirect;

@@ -32,6 +32,8 @@ pub(crate) enum Fault {
     LostAnswer,
     /// A list is that of some time ago.
     OldList,
+    /// The store takes nothing more: every write is refused.
+    Full,
 }
 
 /// The way, open as long as the runtime runs.
@@ -46,6 +48,8 @@ struct Shared {
     store: String,
     fault: Fault,
     is_on: AtomicBool,
+    /// Whether every request is spoiled, and not every other.
+    is_every: AtomicBool,
     asked: AtomicU64,
     spoiled: AtomicU64,
     /// The lists that were answered first, by what was asked.
@@ -61,6 +65,7 @@ impl Faulty {
             store: store.strip_prefix("http://").unwrap().to_owned(),
             fault,
             is_on: AtomicBool::new(true),
+            is_every: AtomicBool::new(false),
             asked: AtomicU64::new(0),
             spoiled: AtomicU64::new(0),
             lists: Mutex::default(),
@@ -85,6 +90,12 @@ impl Faulty {
         self.shared.is_on.store(false, Ordering::SeqCst);
     }
 
+    /// From now on everything goes wrong that can.
+    pub(crate) fn worsen(&self) {
+        self.shared.is_on.store(true, Ordering::SeqCst);
+        self.shared.is_every.store(true, Ordering::SeqCst);
+    }
+
     /// How many requests were spoiled.
     pub(crate) fn spoiled(&self) -> u64 {
         self.shared.spoiled.load(Ordering::SeqCst)
@@ -98,7 +109,8 @@ impl Shared {
         let line = head.lines().next().unwrap_or_default().to_owned();
         let length = content_length(&head);
         let is_list = line.starts_with("GET ") && line.contains("list-type=2");
-        let fault = self.fault_of(is_list);
+        let is_write = ["PUT ", "POST "].iter().any(|method| line.starts_with(method));
+        let fault = self.fault_of(is_list, is_write);
         if fault == Some(Fault::CutRequest) && length > 0 {
             while body.len() < length / 2 {
                 client.read_buf(&mut body).await?;
@@ -113,12 +125,16 @@ impl Shared {
         match fault {
             Some(Fault::CutRequest) => return cut(&client),
             Some(Fault::Late) => sleep(Duration::from_millis(300)).await,
-            Some(Fault::SlowDown) => {
-                const SAID: &str = "<Error><Code>SlowDown</Code><Message>Later.</Message></Error>";
-                let said = if line.starts_with("HEAD ") { "" } else { SAID };
+            Some(fault @ (Fault::SlowDown | Fault::Full)) => {
+                let (status, code) = match fault {
+                    Fault::Full => ("507 Insufficient Storage", "QuotaExceeded"),
+                    _ => ("503 Slow Down", "SlowDown"),
+                };
+                let said = format!("<Error><Code>{code}</Code><Message>Later.</Message></Error>");
+                let said = if line.starts_with("HEAD ") { "" } else { &said };
                 let length = said.len();
                 let answer = format!(
-                    "HTTP/1.1 503 Slow Down\r\nConnection: close\r\nContent-Length: {length}\r\n\r\n{said}"
+                    "HTTP/1.1 {status}\r\nConnection: close\r\nContent-Length: {length}\r\n\r\n{said}"
                 );
                 client.write_all(answer.as_bytes()).await?;
                 return client.shutdown().await;
@@ -141,10 +157,12 @@ impl Shared {
     }
 
     /// What goes wrong with the next request.
-    fn fault_of(&self, is_list: bool) -> Option<Fault> {
+    fn fault_of(&self, is_list: bool, is_write: bool) -> Option<Fault> {
         let is_due = self.is_on.load(Ordering::SeqCst)
             && (self.fault != Fault::OldList || is_list)
-            && self.asked.fetch_add(1, Ordering::SeqCst).is_multiple_of(2);
+            && (self.fault != Fault::Full || is_write)
+            && (self.asked.fetch_add(1, Ordering::SeqCst).is_multiple_of(2)
+                || self.is_every.load(Ordering::SeqCst));
         is_due.then(|| {
             self.spoiled.fetch_add(1, Ordering::SeqCst);
             self.fault
