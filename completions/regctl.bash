@@ -1688,7 +1688,7 @@ _regctl() {
             return 0
             ;;
         regctl__subcmd__migrate__subcmd__storage)
-            opts="-n -q -h --to --dry-run --only --switch --delete --force --verify --concurrency --max-rate --wait --no-wait --root --json --quiet --help"
+            opts="-n -q -h --to --back --discard --dry-run --only --switch --delete --confirm --verify --concurrency --max-rate --wait --no-wait --root --json --quiet --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1700,6 +1700,10 @@ _regctl() {
                     ;;
                 --only)
                     COMPREPLY=($(compgen -W "copy verify" -- "${cur}"))
+                    return 0
+                    ;;
+                --confirm)
+                    COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 --verify)

@@ -182,6 +182,7 @@ s3\t'An S3 bucket'
 s3aws\t'The old name of s3'"
 complete -c regctl -n "__fish_regctl_using_subcommand migrate-storage" -l only -d 'Only copy while the registry serves, or only compare' -r -f -a "copy\t'Copy, while the registry serves'
 verify\t'Compare; the registry is read-only meanwhile'"
+complete -c regctl -n "__fish_regctl_using_subcommand migrate-storage" -l confirm -d 'The name that --delete or --discard asks for, where nobody is there to type it' -r
 complete -c regctl -n "__fish_regctl_using_subcommand migrate-storage" -l verify -d 'Which blobs of the target are read and hashed, beside being compared by their sizes' -r -f -a "fast\t'None'
 once\t'Those that no migration to this target has copied or read before'
 full\t'All of them'"
@@ -189,10 +190,11 @@ complete -c regctl -n "__fish_regctl_using_subcommand migrate-storage" -l concur
 complete -c regctl -n "__fish_regctl_using_subcommand migrate-storage" -l max-rate -d 'Copy at most so much in a second, such as 50MB' -r
 complete -c regctl -n "__fish_regctl_using_subcommand migrate-storage" -l wait -d 'Wait this long for another command that is changing the instance' -r
 complete -c regctl -n "__fish_regctl_using_subcommand migrate-storage" -l root -d 'The folder of the whole instance [env: REGCTL_ROOT] [default: /]' -r -F
-complete -c regctl -n "__fish_regctl_using_subcommand migrate-storage" -s n -l dry-run -d 'Compare both sides and say what would be copied; change nothing'
+complete -c regctl -n "__fish_regctl_using_subcommand migrate-storage" -l back -d 'Move back to the storage that the last migration has left, with what was pushed since; as --to with --switch'
+complete -c regctl -n "__fish_regctl_using_subcommand migrate-storage" -l discard -d 'With --back: leave behind what was pushed since'
+complete -c regctl -n "__fish_regctl_using_subcommand migrate-storage" -s n -l dry-run -d 'Compare both sides, try the target and say what would be copied and how long that takes; nothing that is changed stays'
 complete -c regctl -n "__fish_regctl_using_subcommand migrate-storage" -l switch -d 'Serve from the target when it holds the same'
 complete -c regctl -n "__fish_regctl_using_subcommand migrate-storage" -l delete -d 'Remove from the target what the source does not have, whoever has put it there'
-complete -c regctl -n "__fish_regctl_using_subcommand migrate-storage" -l force -d 'With --delete: even where the target has much more than the source'
 complete -c regctl -n "__fish_regctl_using_subcommand migrate-storage" -l no-wait -d 'Do not wait: exit 75 at once'
 complete -c regctl -n "__fish_regctl_using_subcommand migrate-storage" -l json -d 'Print one JSON document instead of text'
 complete -c regctl -n "__fish_regctl_using_subcommand migrate-storage" -s q -l quiet -d 'Say nothing unless something needs a look'

@@ -116,6 +116,7 @@ const REGISTRY_RANKS: &[(&str, u8)] = &[
     ("log", 5),
     ("digests", 5),
     ("config", 7),
+    ("glob", 8),
 ];
 
 /// What the registry may name of the storage outside of the door, `content`.

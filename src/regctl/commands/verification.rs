@@ -100,7 +100,7 @@ async fn work(
         match repaired {
             Ok(run) => told.quarantine = run,
             Err(error @ MenderError::Busy(_)) => return Err(error.into()),
-            Err(error) => told.not_repaired = Some(chain(&error)),
+            Err(error) => told.not_repaired = Some(registry::log::in_full(&error)),
         }
     }
     news.end();
@@ -109,12 +109,6 @@ async fn work(
     }
     state.finish()?;
     Ok(told)
-}
-
-/// An error with its causes, in one sentence.
-fn chain(error: &(dyn std::error::Error + 'static)) -> String {
-    let causes = std::iter::successors(error.source(), |cause| cause.source());
-    causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
 }
 
 /// How far it is, for whoever looks.

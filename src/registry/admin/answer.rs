@@ -18,10 +18,11 @@ use super::{
 };
 use crate::{
     changes::{self, Batch, BatchAnswer},
-    collect::words::{Begun, Step, chain},
+    collect::words::{Begun, Step},
     config::parse_duration,
     control::{Control, ReloadError, Reloader},
     events::CommandError,
+    log::in_full,
     migrate::words::{self, Wish},
     verify,
 };
@@ -237,7 +238,7 @@ async fn pull(control: &Control, body: Incoming) -> Result<Answer, Answer> {
     let tag = tag.parse().map_err(|error: oci::TagError| bad(error.to_string()))?;
     match control.pull(&repository, &tag, read).await {
         Ok(pulled) => Ok(document(StatusCode::OK, &PullAnswer::from(pulled))),
-        Err(error) => Err(failed(StatusCode::CONFLICT, chain(&error))),
+        Err(error) => Err(failed(StatusCode::CONFLICT, in_full(&error))),
     }
 }
 

@@ -7,11 +7,11 @@ use tokio::sync::Mutex;
 
 use crate::{
     collect::words::{
-        Begin, ItemText, Promised, PromisedAnswer, Remove, RemovedAnswer, Step, Wanted, chain,
-        read, word,
+        Begin, ItemText, Promised, PromisedAnswer, Remove, RemovedAnswer, Step, Wanted, read, word,
     },
     content::{self, Collection, Disposal, Ended, Item, NotBegun, RunId, Terms},
     control::Control,
+    log::in_full,
 };
 
 /// What a connection has begun.
@@ -38,7 +38,7 @@ pub(super) enum Error {
     Begun,
     #[error("no collection was begun on this connection")]
     NotBegun,
-    #[error("{}", chain(.0))]
+    #[error("{}", in_full(.0))]
     Refused(#[source] NotBegun),
     #[error(transparent)]
     Ended(#[from] Ended),

@@ -98,9 +98,3 @@ impl BatchAnswer {
         Ok(self.answers.into_iter().map(meaning).collect())
     }
 }
-
-/// An error with its causes, in one sentence.
-pub(super) fn chain(error: &(dyn std::error::Error + 'static)) -> String {
-    let causes = std::iter::successors(error.source(), |cause| cause.source());
-    causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
-}

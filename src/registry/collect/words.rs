@@ -6,6 +6,8 @@ use oci::{Digest, RepositoryName, Tag};
 use serde::{Deserialize, Serialize, de::Error as _};
 use storage::{Item, Reason, Removed};
 
+use crate::log::in_full;
+
 const SCHEMA: u32 = 1;
 
 /// What is asked for.
@@ -123,7 +125,7 @@ pub(crate) fn word<E: std::error::Error + 'static>(removed: Result<Removed, E>) 
         Ok(Removed::Kept(Reason::Promised)) => PROMISED,
         Ok(Removed::Kept(Reason::Young)) => YOUNG,
         Ok(Removed::Kept(Reason::Served)) => SERVED,
-        Err(error) => return format!("{FAILED}{}", chain(&error)),
+        Err(error) => return format!("{FAILED}{}", in_full(&error)),
     };
     word.to_owned()
 }
@@ -204,10 +206,4 @@ impl RemovedAnswer {
     pub(crate) fn new(answers: Vec<String>) -> Self {
         Self { schema: SCHEMA, answers }
     }
-}
-
-/// An error with its causes.
-pub(crate) fn chain(error: &dyn std::error::Error) -> String {
-    let causes = std::iter::successors(error.source(), |cause| cause.source());
-    causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
 }

@@ -20,7 +20,7 @@ use super::{
     Content, Error, Writing,
     locks::{Mode, Subject},
 };
-use crate::metrics::Outcome;
+use crate::{log::in_full, metrics::Outcome};
 
 /// How many objects of a bucket are removed at once, with the locks of all of them held: for as long as two requests take,
 /// and these have a bound. Others wait for those few, and for what happens to share a lock with one of them.
@@ -138,13 +138,13 @@ impl Collection {
         let mut answers = Vec::with_capacity(items.len());
         let at_once = if self.content.backend().is_remote() { IN_A_BUCKET } else { 1 };
         for items in items.chunks(at_once) {
-            let (items, count) = (items.to_vec(), items.len());
-            let (terms, alone) = (terms.clone(), Arc::clone(&self.alone));
+            let (some, terms) = (items.to_vec(), terms.clone());
+            let alone = Arc::clone(&self.alone);
             let taken = writing.shielded(|content| async move {
-                let taken = content.take(items, &terms, &alone).await;
+                let taken = content.take(some, &terms, &alone).await;
                 Ok(taken)
             });
-            let taken = taken.await.unwrap_or_else(|_| panicked(count));
+            let taken = taken.await.unwrap_or_else(|error| all_failed(items, &error));
             for removed in &taken {
                 self.content.shared.collections.ends(match removed {
                     Ok(Removed::Gone | Removed::Vanished) => Outcome::Removed,
@@ -167,8 +167,13 @@ impl Collection {
 }
 
 /// What is answered where nobody knows how far it came.
-fn panicked(count: usize) -> Vec<Result<Removed, Error>> {
-    (0..count).map(|_| Err(Error::Panicked)).collect()
+fn all_failed(items: &[Item], error: &dyn std::error::Error) -> Vec<Result<Removed, Error>> {
+    items.iter().map(|item| Err(failed(item, error))).collect()
+}
+
+/// The same failure for one of several objects, with its causes.
+fn failed(item: &Item, error: &dyn std::error::Error) -> Error {
+    storage::Error::io("remove", item, std::io::Error::other(in_full(error))).into()
 }
 
 /// By which digest an object is told of, and under which tag.
@@ -277,10 +282,8 @@ fn fill(
             }
         }
         Err(error) => {
-            let text = error.to_string();
             for (index, item) in open {
-                let cause = std::io::Error::other(text.clone());
-                answers[*index] = Some(Err(storage::Error::io("remove", item, cause).into()));
+                answers[*index] = Some(Err(failed(item, &error)));
             }
         }
     }

@@ -12,6 +12,7 @@ use super::{
     locks::{Mode, Subject},
     manifest::MANIFEST_BYTES,
 };
+use crate::log::in_full;
 
 /// A repair.
 #[derive(Clone, Debug, Deserialize, Eq, Hash, PartialEq, Serialize)]
@@ -53,7 +54,7 @@ impl Writing {
         match self.shielded(|content| async move { content.mend_now(mend).await }).await {
             Ok(true) => Mended::Done,
             Ok(false) => Mended::Unneeded,
-            Err(error) => Mended::Failed { reason: told(&error) },
+            Err(error) => Mended::Failed { reason: in_full(&error) },
         }
     }
 
@@ -275,12 +276,6 @@ impl Content {
 /// Whether a link leads to what its path says. Another algorithm's digest is upstream's form of it.
 pub(crate) fn leads_right(own: &Digest, held: Option<Digest>) -> bool {
     held.is_some_and(|held| held == *own || held.algorithm() != own.algorithm())
-}
-
-/// An error with its causes.
-fn told(error: &(dyn std::error::Error + 'static)) -> String {
-    let causes = std::iter::successors(error.source(), |cause| cause.source());
-    causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
 }
 
 fn of_tag<'a>(repository: &'a RepositoryName, tag: &'a Tag) -> [(Subject<'a>, Mode); 2] {

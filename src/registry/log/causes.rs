@@ -1,6 +1,6 @@
 //! Errors in a log, with what caused them.
 
-use std::error::Error;
+use std::{error::Error, iter};
 
 /// An error as the field of an event: its line has all its causes, where `%error` would say the outermost alone.
 pub(crate) trait Causes {
@@ -11,4 +11,11 @@ impl<E: Error + 'static> Causes for E {
     fn causes(&self) -> &(dyn Error + 'static) {
         self
     }
+}
+
+/// An error with its causes, as one sentence.
+#[must_use]
+pub fn in_full(error: &dyn Error) -> String {
+    let causes = iter::successors(error.source(), |cause| (*cause).source());
+    causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
 }

@@ -12,7 +12,10 @@ use super::{
     manifests::{Manifest, Manifests},
     progress::{Phase, Progress},
 };
-use crate::digests::{DigestId, DigestSet};
+use crate::{
+    digests::{DigestId, DigestSet},
+    log::in_full,
+};
 
 /// How often it is looked whether to go on.
 const PATIENCE: Duration = Duration::from_millis(200);
@@ -63,7 +66,7 @@ pub(super) async fn read(
             Ok(_) => drop(bad.insert(id, Bad::Corrupt)),
             // Gone since it was listed.
             Err(error) if error.is_not_found() => {}
-            Err(error) => drop(bad.insert(id, Bad::Unread(super::told(&error)))),
+            Err(error) => drop(bad.insert(id, Bad::Unread(in_full(&error)))),
         }
     }
     state.flush()?;

@@ -207,9 +207,3 @@ impl Reader {
 }
 
 type BadBlobs = HashMap<crate::digests::DigestId, Bad>;
-
-/// An error with its causes.
-fn told(error: &(dyn std::error::Error + 'static)) -> String {
-    let causes = std::iter::successors(error.source(), |cause| cause.source());
-    causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
-}

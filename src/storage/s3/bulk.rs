@@ -183,10 +183,17 @@ async fn delete_objects(store: &Arc<Store>, items: &[Item]) -> Vec<Result<Remove
     let paths: Vec<String> = items.iter().map(|item| store.path(item)).collect();
     let deleted = store.delete_all(&store.with_own_folders(paths.clone())).await;
     let Err(error) = deleted else { return items.iter().map(|_| Ok(Removed::Gone)).collect() };
-    // What of it went, only the store knows.
+    // What of it went, only the store knows; one that does not answer is not asked for each.
     let mut answers = Vec::with_capacity(items.len());
+    let mut answers_at_all = true;
     for path in paths {
-        answers.push(match store.size(&path).await {
+        if !answers_at_all {
+            answers.push(Err(store.error_like(&error, "delete", &path)));
+            continue;
+        }
+        let size = store.size(&path).await;
+        answers_at_all = !matches!(&size, Err(error) if error.kind() == Kind::Unavailable);
+        answers.push(match size {
             Ok(None) => Ok(Removed::Gone),
             Ok(Some(_)) => Err(store.error_like(&error, "delete", &path)),
             Err(unknown) => Err(unknown),

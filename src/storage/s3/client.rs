@@ -37,7 +37,7 @@ const PAUSE: std::time::Duration = std::time::Duration::from_millis(200);
 const LONGEST_PAUSE: std::time::Duration = std::time::Duration::from_secs(10);
 
 /// How long a request beside writes may take.
-const ANSWERED: std::time::Duration = std::time::Duration::from_secs(5);
+const ANSWERED: std::time::Duration = std::time::Duration::from_secs(10);
 
 /// What one request can copy.
 const COPIED_WHOLE: u64 = 5 << 30;
