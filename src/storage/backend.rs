@@ -105,7 +105,8 @@ impl Backend {
         match self {
             #[cfg(feature = "s3")]
             Self::S3(bucket) => bucket.tenure().await,
-            Self::Filesystem(_) | Self::InMemory(_) => Ok(Tenure::default()),
+            Self::Filesystem(filesystem) => filesystem.tenure(),
+            Self::InMemory(_) => Ok(Tenure::default()),
         }
     }
 
@@ -114,10 +115,11 @@ impl Backend {
     /// # Errors
     /// [`Kind::Unavailable`](crate::Kind::Unavailable) if somebody else can have changed the store since.
     pub fn confirm(&self, tenure: Tenure) -> Result<(), Error> {
-        match (self, tenure) {
+        match self {
             #[cfg(feature = "s3")]
-            (Self::S3(bucket), tenure) => bucket.confirm(tenure),
-            (Self::Filesystem(_) | Self::InMemory(_), _) => Ok(()),
+            Self::S3(bucket) => bucket.confirm(tenure),
+            Self::Filesystem(filesystem) => filesystem.confirm(tenure),
+            Self::InMemory(_) => Ok(()),
         }
     }
 

@@ -53,7 +53,6 @@ impl Error {
     }
 
     /// The same for what a store has answered, which its driver has made a kind of.
-    #[cfg(feature = "s3")]
     pub(crate) fn answered(
         kind: Kind,
         operation: &'static str,
@@ -67,6 +66,12 @@ impl Error {
     #[must_use]
     pub fn kind(&self) -> Kind {
         self.kind
+    }
+
+    /// What it is about.
+    #[must_use]
+    pub fn key(&self) -> &str {
+        &self.key
     }
 
     /// Whether the object is simply not there.

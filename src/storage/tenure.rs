@@ -18,8 +18,8 @@ impl Tenure {
     }
 
     /// Under which the current task works; none where it relies on nothing.
-    #[cfg(feature = "s3")]
-    pub(crate) fn of_this_task() -> Option<Self> {
+    #[must_use]
+    pub fn of_this_task() -> Option<Self> {
         BEGUN.try_with(|tenure| *tenure).ok()
     }
 }

@@ -162,6 +162,8 @@ impl Driver for Store {
     async fn commit(&self, staged: Staged) -> Result<(), Error> {
         let items = staged.makes().to_vec();
         let _noted = self.touched.noting(|| items.iter().cloned().map(Thing::Object).collect());
+        // What it leads to was looked at by then.
+        Tenure::of_this_task().map_or(Ok(()), |begun| self.confirm(begun))?;
         self.timed(Action::Move, self.backend.commit(staged)).await
     }
 

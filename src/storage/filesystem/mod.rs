@@ -25,8 +25,8 @@ use rustix::fs::{Mode, OFlags};
 use tokio::{sync::Semaphore, task::spawn_blocking};
 
 use crate::{
-    Driver, Entry, Error, FilesystemConfig, Folder, Key, Kind, Object, Staged, Stat, UploadId,
-    Writer,
+    Driver, Entry, Error, FilesystemConfig, Folder, Key, Kind, Object, Staged, Stat, Tenure,
+    UploadId, Writer,
     batches::{Sink, Stored},
     error::Context,
     staged::Place,
@@ -121,6 +121,21 @@ impl Filesystem {
         let alone = Alone { lease: Some(Arc::clone(&lease)) };
         lease.exclude_others()?;
         Ok(alone)
+    }
+
+    /// The share of the folder under which a write begins; none where nobody can say so.
+    ///
+    /// # Errors
+    /// [`Kind::Unavailable`] while another process has the folder alone.
+    pub(crate) fn tenure(&self) -> Result<Tenure, Error> {
+        let number = self.lease.as_ref().map(Lease::number).transpose()?;
+        Ok(number.map_or_else(Tenure::default, Tenure))
+    }
+
+    /// # Errors
+    /// [`Kind::Unavailable`] if another process may have had the folder alone since then.
+    pub(crate) fn confirm(&self, Tenure(number): Tenure) -> Result<(), Error> {
+        self.lease.as_ref().map_or(Ok(()), |lease| lease.has_still(number))
     }
 
     /// How many bytes whoever is not root may still write.

@@ -77,9 +77,10 @@ impl Gate {
     /// Whether what was begun then, and has just been done, was done before anybody else could have the bucket.
     pub(super) fn lasts(&self, tenure: Tenure) -> bool {
         let in_time = match &*self.state.borrow() {
-            State::Free | State::Waiting => true,
+            State::Free => true,
             State::Until(until) => Instant::now() < *until + KEPT,
-            State::Closed(_) => false,
+            // Others know of no writes.
+            State::Waiting | State::Closed(_) => false,
         };
         in_time && self.tenure() == tenure
     }

@@ -9,7 +9,9 @@ use std::{error::Error as _, time::Duration};
 
 use bytes::Bytes;
 use oci::{Algorithm, Digest};
-use storage::{Access, Backend, Collected, Config, Driver, Error, Key, Kind, Wish};
+use storage::{
+    Access, Backend, Bulk, Collected, Config, Disposal, Driver, Error, Item, Key, Kind, Wish,
+};
 use tokio::{
     sync::{mpsc, watch},
     task::JoinHandle,
@@ -225,4 +227,34 @@ async fn nothing_is_written_before_there_is_a_lease_nor_after_it_was_given_back(
     let late = put(&backend, "late").await.unwrap_err();
     assert_eq!(late.kind(), Kind::Unavailable);
     assert!(told(&late).contains("has no lease"), "{}", told(&late));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs weed: run cargo xtask test"]
+async fn what_began_under_a_lease_that_was_lost_is_not_made_under_the_next() {
+    let world = World::new().await;
+    let mut registry = world.serve(Wish::Write);
+    registry.has_lease().await;
+    let backend = registry.backend.clone();
+    let layer = digest("a layer");
+    let begun = backend.tenure().await.unwrap();
+    backend.stat(Key::Blob(&layer)).await.unwrap();
+    backend.confirm(begun).unwrap();
+    // It has no lease for a while, in which somebody removes what was looked at.
+    registry.wish.send_replace(Wish::Read);
+    let collected = world.open(Access::Shared).await.unwrap();
+    assert_eq!(backend.confirm(begun).unwrap_err().kind(), Kind::Unavailable);
+    collected.remove(vec![Item::Blob(layer)], Disposal::Delete).await.unwrap().remove(0).unwrap();
+    collected.release().await;
+    while registry.news.try_recv().is_ok() {}
+    registry.wish.send_replace(Wish::Write);
+    registry.has_lease().await;
+    // Writes that begin now are taken.
+    let next = timeout(PATIENCE, backend.tenure()).await.unwrap().unwrap();
+    put(&backend, "after it").await.unwrap();
+    backend.confirm(next).unwrap();
+    let lost = backend.confirm(begun).unwrap_err();
+    assert_eq!(lost.kind(), Kind::Unavailable);
+    assert!(told(&lost).contains("lost its lease"), "{}", told(&lost));
+    registry.leave().await;
 }
