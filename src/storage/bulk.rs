@@ -71,12 +71,20 @@ pub trait Bulk: Clone + Send + Sync + 'static {
     /// and forgets the run when nothing of it is left. What is there by then stays as it is.
     fn restore(&self, run: &RunId) -> impl Future<Output = Result<Restored, Error>> + Send;
 
-    /// Empties a quarantine for good.
+    /// Empties a quarantine for good. One that this was begun with is known as such, wherever it was cut short.
     fn discard(&self, run: &RunId) -> impl Future<Output = Result<(), Error>> + Send;
 }
 
-/// A run's quarantine: its name, and its index as far as that can be read.
-pub type KeptRun = (RunId, Result<Bytes, Error>);
+/// A run's quarantine.
+#[derive(Debug)]
+pub struct KeptRun {
+    /// Its name.
+    pub run: RunId,
+    /// What was kept with it, as far as that can be read.
+    pub index: Result<Bytes, Error>,
+    /// Whether it is being emptied: part of it may be gone, so nothing of it comes back.
+    pub is_going: bool,
+}
 
 /// Something that a collection reads or removes: a [`Key`] that owns its parts.
 #[derive(Clone, Debug, Eq, Hash, PartialEq)]

@@ -14,6 +14,7 @@ mod error;
 mod filesystem;
 mod inmemory;
 mod key;
+mod names;
 mod object;
 mod outlet;
 mod probe;

@@ -44,6 +44,8 @@ struct Stays {
     vanished: u64,
     /// Repositories that hold something else.
     occupied: u64,
+    /// What it is; at most a hundred are listed.
+    occupants: Vec<String>,
     /// The step after which it was given up, since what comes later could be needed by what did not go.
     stopped_after: Option<Step>,
 }
@@ -51,13 +53,14 @@ struct Stays {
 impl Stays {
     fn of(swept: &Swept) -> Self {
         let Swept { vanished, kept, occupied, stopped, .. } = *swept;
-        Self { promised: kept, vanished, occupied, stopped_after: stopped }
+        let occupants = swept.occupants.clone();
+        Self { promised: kept, vanished, occupied, occupants, stopped_after: stopped }
     }
 }
 
 impl fmt::Display for Stays {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { promised, vanished, occupied, stopped_after } = self;
+        let Self { promised, vanished, occupied, occupants, stopped_after } = self;
         for (count, what) in [
             (promised, "stay: somebody was told of them meanwhile, or they were written lately"),
             (vanished, "were gone before their turn"),
@@ -66,6 +69,9 @@ impl fmt::Display for Stays {
             if *count > 0 {
                 writeln!(f, "{count} of what was eligible {what}")?;
             }
+        }
+        for occupant in occupants {
+            writeln!(f, "  `{occupant}` is in the way of its repository's end")?;
         }
         match stopped_after {
             None => Ok(()),

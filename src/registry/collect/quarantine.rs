@@ -4,7 +4,7 @@ use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
-use storage::{Bulk, Error, Restored, RunId};
+use storage::{Bulk, Error, KeptRun, Restored, RunId};
 use time::{
     OffsetDateTime, UtcDateTime, format_description::BorrowedFormatItem, macros::format_description,
 };
@@ -69,7 +69,12 @@ pub(crate) fn index(now: SystemTime, age: Duration) -> (RunId, String) {
 /// Empties the quarantines whose time is over.
 pub(crate) async fn expire<S: Bulk>(store: &S, now: SystemTime) -> Result<Expired, Error> {
     let mut expired = Expired::default();
-    for (run, index) in store.quarantines().await? {
+    for KeptRun { run, index, is_going } in store.quarantines().await? {
+        if is_going {
+            store.discard(&run).await?;
+            expired.emptied.push(run.to_string());
+            continue;
+        }
         let index = index.ok().and_then(|bytes| serde_json::from_slice::<Quarantine>(&bytes).ok());
         match index {
             None => expired.unreadable.push(run.to_string()),
@@ -83,9 +88,9 @@ pub(crate) async fn expire<S: Bulk>(store: &S, now: SystemTime) -> Result<Expire
     Ok(expired)
 }
 
-/// Whether there is a quarantine of a run.
+/// Whether there is a quarantine of a run. One that is being emptied has gone: what is left of it is no run's.
 pub(crate) async fn is_there<S: Bulk>(store: &S, run: &RunId) -> Result<bool, Error> {
-    Ok(store.quarantines().await?.iter().any(|(known, _)| known == run))
+    Ok(store.quarantines().await?.iter().any(|kept| kept.run == *run && !kept.is_going))
 }
 
 /// Brings back what a run has removed; none if there is no such run.

@@ -30,6 +30,8 @@ pub struct Swept {
     pub kept: u64,
     /// Repositories that stay since they hold what nobody knows, or others.
     pub occupied: u64,
+    /// What it is, of the first hundred.
+    pub occupants: Vec<String>,
     /// Why something did not go: the first hundred.
     pub failures: Vec<String>,
     /// How many.
@@ -145,7 +147,12 @@ impl Swept {
             (Ok(Removed::Vanished), Step::Folders) => *counter += 1,
             (Ok(Removed::Vanished), _) => self.vanished += 1,
             (Ok(Removed::Kept(_)), _) => self.kept += 1,
-            (Err(error), Step::Repositories) if error.kind() == Kind::Busy => self.occupied += 1,
+            (Err(error), Step::Repositories) if error.kind() == Kind::Busy => {
+                self.occupied += 1;
+                if self.occupants.len() < FAILURES {
+                    self.occupants.push(error.key().to_owned());
+                }
+            }
             (Err(error), _) => {
                 self.failed += 1;
                 if self.failures.len() < FAILURES {

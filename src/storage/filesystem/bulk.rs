@@ -11,7 +11,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use rustix::fs::{AtFlags, FileType, fstat, statat, syncfs, unlinkat};
+use rustix::fs::{AtFlags, Dir, FileType, fstat, statat, syncfs, unlinkat};
 
 use super::{
     Filesystem,
@@ -22,7 +22,7 @@ use super::{
 };
 use crate::{
     Bulk, Disposal, Error, Folder, Item, KeptRun, Kind, Removed, Restored, RunId, Stat, Survey,
-    error::Context,
+    error::Context, names,
 };
 
 /// More threads than this find nothing more to do on one disk.
@@ -148,6 +148,34 @@ fn side_by_side<T: Send>(
     answers.into_iter().flat_map(|(_, answers)| answers).collect()
 }
 
+/// The path of something in a repository that no registry has put there.
+fn stranger_in(store: &Store, repository: &str) -> Result<Option<String>, Error> {
+    let mut folders = vec![repository.to_owned()];
+    while let Some(folder) = folders.pop() {
+        let directory = store.open_folder(&folder).during("list", &folder)?;
+        for entry in Dir::read_from(&directory).during("list", &folder)? {
+            let entry = entry.during("list", &folder)?;
+            let name = entry.file_name().to_string_lossy();
+            if name == "." || name == ".." {
+                continue;
+            }
+            let path = format!("{folder}/{name}");
+            let Ok(name) = entry.file_name().to_str() else { return Ok(Some(path)) };
+            let stat = statat(&directory, name, AtFlags::SYMLINK_NOFOLLOW).during("stat", &path)?;
+            match FileType::from_raw_mode(stat.st_mode) {
+                FileType::Directory => folders.push(path),
+                FileType::RegularFile if is_known(&path) => {}
+                _ => return Ok(Some(path)),
+            }
+        }
+    }
+    Ok(None)
+}
+
+fn is_known(path: &str) -> bool {
+    path.strip_prefix("docker/registry/v2/").is_some_and(names::is_known)
+}
+
 /// Takes a repository away by one rename, and the folders above it that are empty then.
 ///
 /// One that holds other repositories, or what nobody knows, stays whole.
@@ -157,8 +185,11 @@ fn remove_repository(store: &Store, item: &Item, disposal: &Disposal) -> Result<
         Err(error) if error.is_not_found() => return Ok(Removed::Vanished),
         entries => entries?,
     };
-    if entries.iter().any(|entry| !PARTS.contains(&entry.name.as_str())) {
-        return Err(Error::new(Kind::Busy, "remove", folder));
+    if let Some(other) = entries.iter().find(|entry| !PARTS.contains(&entry.name.as_str())) {
+        return Err(Error::new(Kind::Busy, "remove", format!("{folder}/{}", other.name)));
+    }
+    if let Some(stranger) = stranger_in(store, &folder)? {
+        return Err(Error::new(Kind::Busy, "remove", stranger));
     }
     match disposal {
         Disposal::Delete => store.delete_folder(&folder)?,

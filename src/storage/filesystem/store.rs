@@ -143,7 +143,7 @@ impl Store {
         rustix::fs::fsync(&directory).during("sync", folder)
     }
 
-    fn open_folder(&self, folder: &str) -> io::Result<OwnedFd> {
+    pub(super) fn open_folder(&self, folder: &str) -> io::Result<OwnedFd> {
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
         let folder = if folder.is_empty() { "." } else { folder };
         Ok(openat(&self.root, folder, flags, Mode::empty())?)

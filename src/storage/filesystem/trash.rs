@@ -17,10 +17,14 @@ const TRASH: &str = "docker/registry/v2/regctl-trash";
 const TOP: &str = "docker/registry/v2";
 /// What says of a run what it was.
 const INDEX: &str = "run.json";
+/// The same of a run that is being emptied: the last that goes of it.
+const GOING: &str = "run.json.emptied";
 /// The longest index that is read.
 const INDEX_BYTES: usize = 1024 * 1024;
 /// Below it stand repositories that went whole: what went of them before stands beside.
 const EMPTIED: &str = "emptied";
+/// What such a one is called there: below its own name may stand others, which went before it.
+const WHOLE: &str = "_repository";
 
 /// Makes the folder of a run, with its index.
 pub(super) fn begin(store: &Store, run: &RunId, index: &[u8]) -> Result<(), Error> {
@@ -34,18 +38,21 @@ pub(super) fn begin(store: &Store, run: &RunId, index: &[u8]) -> Result<(), Erro
 
 /// Moves an item's folder into a run's quarantine.
 pub(super) fn take(store: &Store, run: &RunId, folder: &str) -> Result<Removed, Error> {
-    take_below(store, &format!("{TRASH}/{run}"), folder)
+    take_to(store, folder, &format!("{TRASH}/{run}{}", below_top(folder)))
 }
 
 /// Moves what is left of a repository there.
 pub(super) fn take_repository(store: &Store, run: &RunId, folder: &str) -> Result<Removed, Error> {
-    take_below(store, &format!("{TRASH}/{run}/{EMPTIED}"), folder)
+    take_to(store, folder, &format!("{TRASH}/{run}/{EMPTIED}{}/{WHOLE}", below_top(folder)))
 }
 
-fn take_below(store: &Store, above: &str, folder: &str) -> Result<Removed, Error> {
-    let target = format!("{above}{}", folder.strip_prefix(TOP).unwrap_or(folder));
-    let _unsynced = store.folders.make(&store.root, parent(&target))?;
-    match rename(store, folder, &target) {
+fn below_top(folder: &str) -> &str {
+    folder.strip_prefix(TOP).unwrap_or(folder)
+}
+
+fn take_to(store: &Store, folder: &str, target: &str) -> Result<Removed, Error> {
+    let _unsynced = store.folders.make(&store.root, parent(target))?;
+    match rename(store, folder, target) {
         Ok(()) => Ok(Removed::Gone),
         Err(Errno::NOENT) => Ok(Removed::Vanished),
         Err(error) => Err(Error::io("quarantine", folder, error.into())),
@@ -59,8 +66,17 @@ pub(super) fn list(store: &Store) -> Result<Vec<KeptRun>, Error> {
         entries => entries?,
     };
     let runs = entries.into_iter().filter_map(|entry| entry.name.parse::<RunId>().ok());
-    let index = |run: &RunId| store.get(&format!("{TRASH}/{run}/{INDEX}"), INDEX_BYTES);
-    Ok(runs.map(|run| (run.clone(), index(&run))).collect())
+    let kept = |run: RunId| {
+        let going = store.get(&format!("{TRASH}/{run}/{GOING}"), INDEX_BYTES);
+        let is_going = !going.as_ref().is_err_and(Error::is_not_found);
+        let index = if is_going {
+            going
+        } else {
+            store.get(&format!("{TRASH}/{run}/{INDEX}"), INDEX_BYTES)
+        };
+        KeptRun { run, index, is_going }
+    };
+    Ok(runs.map(kept).collect())
 }
 
 /// Brings back what is not there by now.
@@ -69,7 +85,7 @@ pub(super) fn restore(store: &Store, run: &RunId) -> Result<Restored, Error> {
     let moved = walk(store, &above)?;
     let mut restored = Restored::default();
     for turn in Turn::ALL {
-        for (path, kind) in moved.iter().filter(|(path, _)| Turn::of(store_path(path)) == turn) {
+        for (path, kind) in moved.iter().filter(|(path, _)| Turn::of(&store_path(path)) == turn) {
             let target = format!("{TOP}/{}", store_path(path));
             match kind {
                 Left::Folder => {
@@ -88,8 +104,10 @@ pub(super) fn restore(store: &Store, run: &RunId) -> Result<Restored, Error> {
 }
 
 /// The path below the store's top that something had.
-fn store_path(path: &str) -> &str {
-    path.strip_prefix(EMPTIED).map_or(path, |path| path.trim_start_matches('/'))
+fn store_path(path: &str) -> String {
+    let whole = path.strip_prefix(EMPTIED).map_or(path, |path| path.trim_start_matches('/'));
+    // No other part of a repository is called so.
+    whole.replacen(&format!("/{WHOLE}"), "", 1)
 }
 
 fn bring(
@@ -119,10 +137,21 @@ fn forget(store: &Store, above: &str, folder: &str) {
     }
 }
 
-/// Removes a run's quarantine with all that is in it.
+/// Removes a run's quarantine with all that is in it; first of all it becomes one that cannot be brought back.
 pub(super) fn discard(store: &Store, run: &RunId) -> Result<(), Error> {
     let folder = format!("{TRASH}/{run}");
+    let (index, going) = (format!("{folder}/{INDEX}"), format!("{folder}/{GOING}"));
     store.folders.forget(&folder);
+    match renameat(&store.root, &index, &store.root, &going) {
+        // It has no index any more, or never had one.
+        Ok(()) | Err(Errno::NOENT) => {}
+        Err(error) => return Err(Error::io("delete", index, error.into())),
+    }
+    store.sync_folder(&folder)?;
+    for entry in store.list(&folder)?.iter().filter(|entry| entry.name != GOING) {
+        let path = format!("{folder}/{}", entry.name);
+        remove_tree(&store.root, &path).during("delete", &path)?;
+    }
     remove_tree(&store.root, &folder).during("delete", &folder)?;
     store.sync_folder(TRASH)
 }

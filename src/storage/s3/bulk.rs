@@ -14,6 +14,7 @@ use tokio::task::JoinSet;
 use super::{S3, boxed, store::Store, survey, trash};
 use crate::{
     Bulk, Disposal, Error, Folder, Item, KeptRun, Kind, Removed, Restored, RunId, Stat, Survey,
+    names,
 };
 
 /// Requests for small objects at once.
@@ -231,9 +232,14 @@ pub(super) async fn is_alone(store: &Store, name: &oci::RepositoryName) -> Resul
         Err(error) if error.is_not_found() => return Ok(()),
         children => children?,
     };
-    match children.iter().any(|child| !PARTS.contains(&child.name.as_str())) {
-        true => Err(store.error(Kind::Busy, "remove", &path)),
-        false => Ok(()),
+    if let Some(other) = children.iter().find(|child| !PARTS.contains(&child.name.as_str())) {
+        return Err(store.error(Kind::Busy, "remove", &format!("{path}/{}", other.name)));
+    }
+    let top = format!("{}/", store.path("docker/registry/v2"));
+    let is_known = |path: &&String| path.strip_prefix(&top).is_some_and(names::is_known);
+    match store.inside(&path).await?.iter().find(|path| !is_known(path)) {
+        Some(stranger) => Err(store.error(Kind::Busy, "remove", stranger)),
+        None => Ok(()),
     }
 }
 

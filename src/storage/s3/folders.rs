@@ -83,7 +83,7 @@ impl Store {
     }
 
     /// After a failure only the store knows what it has deleted.
-    async fn settle_deleted(
+    pub(super) async fn settle_deleted(
         &self,
         folder: &str,
         batch: &[String],

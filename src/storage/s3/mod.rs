@@ -13,7 +13,6 @@ mod gate;
 mod holder;
 mod lease;
 mod multipart;
-mod names;
 mod pace;
 mod parts;
 mod pending;

@@ -4,12 +4,10 @@ use std::collections::BTreeSet;
 
 use oci::{RepositoryName, Tag};
 
-use super::{
-    names::{self, Fact},
-    survey::{Detail, Mark},
-};
+use super::survey::{Detail, Mark};
 use crate::{
     Error, Item, Kind, UploadId,
+    names::{self, Fact},
     survey::{Found, Listed, Page, Part, Place},
 };
 

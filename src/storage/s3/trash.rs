@@ -18,6 +18,8 @@ const TOP: &str = "docker/registry/v2/";
 const TRASH: &str = "docker/registry/v2/regctl-trash";
 /// What says of a run what it was.
 const INDEX: &str = "run.json";
+/// It stands beside that of a run that is being emptied: the last that goes of it.
+const GOING: &str = "run.json.emptied";
 /// The longest index that is read.
 const INDEX_BYTES: usize = 1024 * 1024;
 
@@ -58,8 +60,9 @@ pub(super) async fn list(store: &Store) -> Result<Vec<KeptRun>, Error> {
     };
     let mut runs = Vec::new();
     for run in entries.into_iter().filter_map(|entry| entry.name.parse::<RunId>().ok()) {
+        let is_going = store.size(&going(store, &run)).await?.is_some();
         let path = store.path(format!("{TRASH}/{run}/{INDEX}"));
-        runs.push((run, store.get(&path, INDEX_BYTES).await));
+        runs.push(KeptRun { index: store.get(&path, INDEX_BYTES).await, run, is_going });
     }
     Ok(runs)
 }
@@ -113,12 +116,25 @@ async fn bring(store: &Arc<Store>, above: &str, path: &str) -> Result<Option<Str
     Ok(None)
 }
 
-/// Removes a run's quarantine with all that is in it.
-pub(super) async fn discard(store: &Store, run: &RunId) -> Result<(), Error> {
-    match store.delete_inside(&store.path(format!("{TRASH}/{run}"))).await {
+/// Removes a run's quarantine with all that is in it; first of all it becomes one that cannot be brought back.
+pub(super) async fn discard(store: &Arc<Store>, run: &RunId) -> Result<(), Error> {
+    let folder = store.path(format!("{TRASH}/{run}"));
+    let mark = going(store, run);
+    store.put(&mark, Bytes::new()).await?;
+    let mut paths = store.inside(&folder).await?;
+    paths.retain(|path| *path != mark);
+    for batch in store.with_folders(&folder, paths).chunks(BATCH) {
+        let deleted = store.delete_all(batch).await;
+        store.settle_deleted(&folder, batch, deleted).await?;
+    }
+    match store.delete_inside(&folder).await {
         Err(error) if !error.is_not_found() => Err(error),
         _ => Ok(()),
     }
+}
+
+fn going(store: &Store, run: &RunId) -> String {
+    store.path(format!("{TRASH}/{run}/{GOING}"))
 }
 
 impl Store {
@@ -129,7 +145,7 @@ impl Store {
     }
 
     /// The paths of all objects in a folder.
-    async fn inside(&self, folder: &str) -> Result<Vec<String>, Error> {
+    pub(super) async fn inside(&self, folder: &str) -> Result<Vec<String>, Error> {
         let folder = format!("{folder}/");
         let (mut all, mut after): (Vec<String>, Option<String>) = (Vec::new(), None);
         loop {

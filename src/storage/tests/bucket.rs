@@ -263,7 +263,7 @@ async fn what_is_in_quarantine_comes_back_and_replaces_nothing() {
     // What did not come back waits.
     let kept = world.store.quarantines().await.unwrap();
     assert_eq!(kept.len(), 1);
-    assert_eq!(kept[0].1.as_ref().unwrap(), "{}");
+    assert_eq!(kept[0].index.as_ref().unwrap(), "{}");
     world.store.discard(&run()).await.unwrap();
     assert!(world.store.quarantines().await.unwrap().is_empty());
 }

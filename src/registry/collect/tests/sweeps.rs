@@ -2,6 +2,7 @@
 
 use std::{
     fs,
+    os::unix::ffi::OsStrExt,
     sync::{
         Arc,
         atomic::{AtomicUsize, Ordering},
@@ -237,6 +238,46 @@ async fn a_quarantine_is_emptied_when_its_time_is_over() {
     let torn = quarantine::expire(&folder.open(), later).await.unwrap();
     assert_eq!(torn.unreadable, ["torn"]);
     assert!(folder.exists("regctl-trash/torn"));
+}
+
+#[tokio::test]
+async fn a_quarantine_that_was_emptied_in_part_does_not_come_back() {
+    for stuck in ["blobs", "repositories"] {
+        let folder = mixed();
+        let begun = SystemTime::now();
+        let run = quarantine::begin(&folder.open(), begun, Duration::from_secs(60)).await.unwrap();
+        folder.collect_with(&all(), &Disposal::Quarantine(run.clone())).await;
+        let left = (folder.files(), folder.folders());
+        // A name that cannot be removed by this program, as a process that is killed there.
+        let at = folder.top().join(format!("regctl-trash/{run}/{stuck}"));
+        let odd = at.join(std::ffi::OsStr::from_bytes(b"\xff"));
+        fs::create_dir(&odd).unwrap();
+        let later = begun + Duration::from_secs(61);
+        quarantine::expire(&folder.open(), later).await.unwrap_err();
+        assert_eq!(quarantine::undo(&folder.open(), &run).await.unwrap(), None);
+        assert_eq!((folder.files(), folder.folders()), left);
+        // The next one ends what was begun, whatever the time is.
+        fs::remove_dir(&odd).unwrap();
+        let after = quarantine::expire(&folder.open(), begun).await.unwrap();
+        assert_eq!(after.emptied, [run.to_string()]);
+        assert!(!folder.exists(&format!("regctl-trash/{run}")));
+    }
+}
+
+#[tokio::test]
+async fn repositories_within_others_go_into_quarantine_and_come_back() {
+    let folder = Folder::new();
+    for name in ["a", "a/b", "a/b/c", "a-b", "z/a"] {
+        folder.image(name, name);
+    }
+    let (files, folders) = (folder.files(), folder.folders());
+    let run = begin_quarantine(&folder).await;
+    let (plan, swept) = folder.collect_with(&all(), &Disposal::Quarantine(run.clone())).await;
+    assert_eq!((plan.counts().repositories, swept.removed.repositories), (5, 5));
+    assert!(!folder.exists("repositories/a") && !folder.exists("repositories/z"));
+    let restored = quarantine::undo(&folder.open(), &run).await.unwrap().unwrap();
+    assert_eq!(restored.kept, Vec::<String>::new());
+    assert_eq!((folder.files(), folder.folders()), (files, folders));
 }
 
 /// Where a block of a cache begins: each has its length and a checksum before it.

@@ -11,7 +11,7 @@ use crate::{
 
 /// What stands under a name below `docker/registry/v2`.
 #[derive(Debug, Eq, PartialEq)]
-pub(super) enum Fact<'a> {
+pub(crate) enum Fact<'a> {
     Blob(Digest),
     /// Something of a repository, and the folders that it is in.
     Of(RepositoryName, &'static [Part], Option<Found>),
@@ -23,12 +23,17 @@ pub(super) enum Fact<'a> {
     Nothing,
 }
 
+/// Whether a file below `docker/registry/v2` is something that registries put there.
+pub(crate) fn is_known(name: &str) -> bool {
+    !matches!(read(name), Fact::Stranger(_) | Fact::Nameless(_))
+}
+
 const LAYERS: &[Part] = &[Part::Layers];
 const MANIFESTS: &[Part] = &[Part::Manifests];
 const TAGS: &[Part] = &[Part::Manifests, Part::Tags];
 
 /// Reads a name; one that ends with a slash stands for a folder.
-pub(super) fn read(name: &str) -> Fact<'_> {
+pub(crate) fn read(name: &str) -> Fact<'_> {
     let (path, is_folder) = match name.strip_suffix('/') {
         Some(path) => (path, true),
         None => (name, false),
