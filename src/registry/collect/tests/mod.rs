@@ -1,5 +1,6 @@
 //! Collections: of invented stores against an oracle, and of real folders.
 
+mod circles;
 mod folder;
 mod invented;
 mod oracle;
