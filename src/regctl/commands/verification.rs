@@ -70,12 +70,16 @@ async fn work(
     printer: Printer,
 ) -> Result<Told, Failure> {
     // The registry keeps a connection on which something is asked; this one was opened when the command began.
-    let beside = match order.repair && order.beside {
-        true => Some(Mender::beside(worker::registry().map_err(Failure::Input)?).await?),
+    let socket = match order.repair && order.beside {
+        true => Some(worker::registry().map_err(Failure::Input)?),
         false => None,
     };
     let mut told = Told { repair: order.repair, sample: order.percent, ..Told::default() };
     let Some(reader) = Reader::open(&config.storage.driver).await? else { return Ok(told) };
+    let beside = match socket {
+        Some(socket) => Some(Mender::beside(socket, reader.identity()).await?),
+        None => None,
+    };
     let sample = Sample::percent(order.percent.unwrap_or(100.0));
     let mut state = State::open(&order.state, &reader.identity(), sample, order.restart)?;
     if let Some(begun) = state.goes_on_since() {
@@ -100,7 +104,7 @@ async fn work(
         match repaired {
             Ok(run) => told.quarantine = run,
             Err(error @ MenderError::Busy(_)) => return Err(error.into()),
-            Err(error) => told.not_repaired = Some(registry::log::in_full(&error)),
+            Err(error) => told.not_repaired = Some(registry::log::told(&error)),
         }
     }
     news.end();

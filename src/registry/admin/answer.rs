@@ -22,7 +22,7 @@ use crate::{
     config::parse_duration,
     control::{Control, ReloadError, Reloader},
     events::CommandError,
-    log::in_full,
+    log::told,
     migrate::words::{self, Wish},
     verify,
 };
@@ -202,9 +202,9 @@ async fn mend(control: &Control, body: Incoming) -> Result<Answer, Answer> {
         let error = format!("the body is not what it should be: {error}");
         failed(StatusCode::BAD_REQUEST, error)
     })?;
-    match control.mend(batch.repairs).await {
-        Some(mended) => Ok(document(StatusCode::OK, &verify::BatchAnswer::of(mended))),
-        None => Err(failed(StatusCode::CONFLICT, verify::MenderError::ReadOnly.to_string())),
+    match control.mend(batch.store.as_deref(), batch.repairs).await {
+        Ok(mended) => Ok(document(StatusCode::OK, &verify::BatchAnswer::of(mended))),
+        Err(error) => Err(failed(StatusCode::CONFLICT, error.to_string())),
     }
 }
 
@@ -238,7 +238,7 @@ async fn pull(control: &Control, body: Incoming) -> Result<Answer, Answer> {
     let tag = tag.parse().map_err(|error: oci::TagError| bad(error.to_string()))?;
     match control.pull(&repository, &tag, read).await {
         Ok(pulled) => Ok(document(StatusCode::OK, &PullAnswer::from(pulled))),
-        Err(error) => Err(failed(StatusCode::CONFLICT, in_full(&error))),
+        Err(error) => Err(failed(StatusCode::CONFLICT, told(&error))),
     }
 }
 

@@ -11,7 +11,7 @@ use crate::{
     },
     content::{self, Collection, Disposal, Ended, Item, NotBegun, RunId, Terms},
     control::Control,
-    log::in_full,
+    log::told,
 };
 
 /// What a connection has begun.
@@ -38,7 +38,7 @@ pub(super) enum Error {
     Begun,
     #[error("no collection was begun on this connection")]
     NotBegun,
-    #[error("{}", in_full(.0))]
+    #[error("{}", told(.0))]
     Refused(#[source] NotBegun),
     #[error(transparent)]
     Ended(#[from] Ended),

@@ -102,7 +102,7 @@
 //! `begin` makes a quarantine, to which `quarantine` moves a blob whose bytes are not what its name says:
 //!
 //! ```json
-//! {"repairs": [{"kind": "folders", "repository": "a/b"},
+//! {"store": "filesystem fd01 1a2b", "repairs": [{"kind": "folders", "repository": "a/b"},
 //!   {"kind": "tag-index", "repository": "a/b", "tag": "v1", "digest": "sha256:…"},
 //!   {"kind": "tag", "repository": "a/b", "tag": "v1", "digest": "sha256:…"},
 //!   {"kind": "revision", "repository": "a/b", "digest": "sha256:…"},
@@ -112,7 +112,8 @@
 //!   {"kind": "quarantine", "digest": "sha256:…", "run": "20261123T025500Z-0a1b2c3d"}]}
 //! ```
 //!
-//! It answers 200, in the order of the repairs, with `done`, `unneeded`, or `failed` and why; 409 while the registry is read-only:
+//! It answers 200, in the order of the repairs, with `done`, `unneeded`, or `failed` and why; 409 while the registry is read-only,
+//! or where it serves another store than the one with the identity `store`:
 //!
 //! ```json
 //! {"schema": 1, "answers": [{"outcome": "done"}, {"outcome": "failed", "reason": "…"}]}

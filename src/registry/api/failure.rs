@@ -1,6 +1,6 @@
 //! An answer that says what went wrong: the spec's JSON errors, with a status and headers.
 
-use std::{error::Error as StdError, fmt};
+use std::fmt;
 
 use http::{
     HeaderName, HeaderValue, Response, StatusCode,
@@ -14,6 +14,7 @@ use super::Body;
 use crate::{
     auth::User,
     content::{Error, StorageKind},
+    log::told,
 };
 
 /// JSON as Distribution 2.8 labels it.
@@ -137,7 +138,7 @@ impl Failure {
                     auth.user.name = parts.extensions.get::<User>().map(User::as_str),
                     err.code = entry.code.as_str(),
                     err.message = entry.message,
-                    err.cause = self.facts.cause.as_ref().map(chain),
+                    err.cause = self.facts.cause.as_ref().map(|cause| told(cause)),
                     "response completed with error"
                 )
             };
@@ -148,18 +149,6 @@ impl Failure {
             _ => log!(info),
         }
     }
-}
-
-/// An error with its causes, outermost first.
-fn chain(error: &Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(error) = source {
-        text.push_str(": ");
-        text.push_str(&error.to_string());
-        source = error.source();
-    }
-    text
 }
 
 impl From<Error> for Failure {

@@ -15,7 +15,7 @@ use crate::{
     config::{Config, EventAction},
     content::{Alone, Content, Error as ContentError, StorageKind, TagChange, Writing},
     events::{Events, Happened, QueueError, What, Witness},
-    log::in_full,
+    log::told,
 };
 pub(crate) use words::{Batch, BatchAnswer, PATH};
 
@@ -216,7 +216,7 @@ impl From<Result<TagChange, ContentError>> for Changed {
             Ok(TagChange::Vanished) => Self::Vanished,
             Ok(TagChange::Moved) => Self::Moved,
             Ok(TagChange::NoManifest) => Self::NoManifest,
-            Err(error) => Self::Failed(in_full(&error)),
+            Err(error) => Self::Failed(told(&error)),
         }
     }
 }

@@ -6,7 +6,7 @@ use oci::{Digest, RepositoryName, Tag};
 use serde::{Deserialize, Serialize, de::Error as _};
 use storage::{Item, Reason, Removed};
 
-use crate::log::in_full;
+use crate::log::told;
 
 const SCHEMA: u32 = 1;
 
@@ -125,7 +125,7 @@ pub(crate) fn word<E: std::error::Error + 'static>(removed: Result<Removed, E>) 
         Ok(Removed::Kept(Reason::Promised)) => PROMISED,
         Ok(Removed::Kept(Reason::Young)) => YOUNG,
         Ok(Removed::Kept(Reason::Served)) => SERVED,
-        Err(error) => return format!("{FAILED}{}", in_full(&error)),
+        Err(error) => return format!("{FAILED}{}", told(&error)),
     };
     word.to_owned()
 }

@@ -1,7 +1,7 @@
 //! Changes to single tags that were decided on elsewhere, a while ago: each happens only if the tag is still what it was then.
 
 use oci::{Digest, RepositoryName, Tag};
-use storage::{Alone, Driver, Folder, Key};
+use storage::{Alone, Bulk as _, Driver, Folder, Key};
 
 use super::{
     Content, Error, Writing,
@@ -83,6 +83,11 @@ impl Writing {
 }
 
 impl Content {
+    /// What tells the storage from every other; none where it ends with this process.
+    pub(crate) fn identity(&self) -> Option<String> {
+        self.backend().collected().map(|store| store.identity())
+    }
+
     /// Keeps other processes from using the storage for as long as what this returns; none where no other could.
     pub(crate) async fn alone(&self) -> Result<Option<Alone>, storage::Error> {
         match self.backend().collected() {

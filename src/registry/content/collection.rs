@@ -20,7 +20,7 @@ use super::{
     Content, Error, Writing,
     locks::{Mode, Subject},
 };
-use crate::{log::in_full, metrics::Outcome};
+use crate::{log::told, metrics::Outcome};
 
 /// How many objects of a bucket are removed at once, with the locks of all of them held: for as long as two requests take,
 /// and these have a bound. Others wait for those few, and for what happens to share a lock with one of them.
@@ -167,13 +167,16 @@ impl Collection {
 }
 
 /// What is answered where nobody knows how far it came.
-fn all_failed(items: &[Item], error: &dyn std::error::Error) -> Vec<Result<Removed, Error>> {
+fn all_failed(
+    items: &[Item],
+    error: &(dyn std::error::Error + 'static),
+) -> Vec<Result<Removed, Error>> {
     items.iter().map(|item| Err(failed(item, error))).collect()
 }
 
 /// The same failure for one of several objects, with its causes.
-fn failed(item: &Item, error: &dyn std::error::Error) -> Error {
-    storage::Error::io("remove", item, std::io::Error::other(in_full(error))).into()
+fn failed(item: &Item, error: &(dyn std::error::Error + 'static)) -> Error {
+    storage::Error::io("remove", item, std::io::Error::other(told(error))).into()
 }
 
 /// By which digest an object is told of, and under which tag.

@@ -12,7 +12,7 @@ use super::{
     locks::{Mode, Subject},
     manifest::MANIFEST_BYTES,
 };
-use crate::log::in_full;
+use crate::log::told;
 
 /// A repair.
 #[derive(Clone, Debug, Deserialize, Eq, Hash, PartialEq, Serialize)]
@@ -54,7 +54,7 @@ impl Writing {
         match self.shielded(|content| async move { content.mend_now(mend).await }).await {
             Ok(true) => Mended::Done,
             Ok(false) => Mended::Unneeded,
-            Err(error) => Mended::Failed { reason: in_full(&error) },
+            Err(error) => Mended::Failed { reason: told(&error) },
         }
     }
 

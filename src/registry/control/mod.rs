@@ -30,7 +30,7 @@ use crate::{
     redis::{Numbers, Redis},
     statistics::{Counters, Statistics},
     tls::Tls,
-    verify,
+    verify::{self, MenderError},
 };
 
 pub use compare::Reloaded;
@@ -278,9 +278,17 @@ impl Control {
         changes::apply(&self.shared.content, &self.shared.events, changes).await
     }
 
-    /// Makes repairs; the answers stand in their order. None: the registry is read-only.
-    pub(crate) async fn mend(&self, repairs: Vec<Mend>) -> Option<Vec<Mended>> {
-        verify::mend(&self.shared.content, repairs).await
+    /// Makes repairs of the store with this identity; the answers stand in their order.
+    pub(crate) async fn mend(
+        &self,
+        store: Option<&str>,
+        repairs: Vec<Mend>,
+    ) -> Result<Vec<Mended>, MenderError> {
+        let content = &self.shared.content;
+        if store.is_some_and(|store| content.identity().as_deref() != Some(store)) {
+            return Err(MenderError::Elsewhere);
+        }
+        verify::mend(content, repairs).await.ok_or(MenderError::ReadOnly)
     }
 
     /// Looks at a tag and all that it names as a client would; with `read` every byte is read and hashed.

@@ -1,6 +1,12 @@
-//! Errors in a log, with what caused them.
+//! Errors with what caused them.
 
 use std::{error::Error, iter};
+
+/// An error with its causes, the outermost first, in one sentence.
+pub fn told(error: &(dyn Error + 'static)) -> String {
+    let causes = iter::successors(error.source(), |cause| (*cause).source());
+    causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
+}
 
 /// An error as the field of an event: its line has all its causes, where `%error` would say the outermost alone.
 pub(crate) trait Causes {
@@ -11,11 +17,4 @@ impl<E: Error + 'static> Causes for E {
     fn causes(&self) -> &(dyn Error + 'static) {
         self
     }
-}
-
-/// An error with its causes, as one sentence.
-#[must_use]
-pub fn in_full(error: &dyn Error) -> String {
-    let causes = iter::successors(error.source(), |cause| (*cause).source());
-    causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
 }

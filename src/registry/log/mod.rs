@@ -24,7 +24,7 @@ use tracing_subscriber::{layer::SubscriberExt, util::SubscriberInitExt};
 
 pub use access::{Access, AccessLine};
 pub(crate) use causes::Causes;
-pub use causes::in_full;
+pub use causes::told;
 pub(crate) use correlation::Correlation;
 pub use layer::set_level;
 pub use sink::Sink;

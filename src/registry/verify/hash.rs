@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     digests::{DigestId, DigestSet},
-    log::in_full,
+    log::told,
 };
 
 /// How often it is looked whether to go on.
@@ -66,7 +66,7 @@ pub(super) async fn read(
             Ok(_) => drop(bad.insert(id, Bad::Corrupt)),
             // Gone since it was listed.
             Err(error) if error.is_not_found() => {}
-            Err(error) => drop(bad.insert(id, Bad::Unread(in_full(&error)))),
+            Err(error) => drop(bad.insert(id, Bad::Unread(told(&error)))),
         }
     }
     state.flush()?;

@@ -16,7 +16,7 @@ use super::{
 use crate::{
     content::leads_right,
     digests::{DigestId, Digests},
-    log::in_full,
+    log::told,
 };
 
 /// `sha512:` and 128 hex digits are 135 bytes; what is longer is no link.
@@ -82,7 +82,7 @@ impl Held {
             Ok(bytes) => bytes,
             Err(error) if error.is_not_found() => return Self::Absent,
             Err(error) if error.kind() == Kind::TooLarge => Bytes::new(),
-            Err(error) => return Self::Unread(in_full(&error)),
+            Err(error) => return Self::Unread(told(&error)),
         };
         let text = str::from_utf8(&bytes).unwrap_or_default();
         let own = own(item);
@@ -142,7 +142,7 @@ impl Inventory {
                 match stat {
                     Ok(stat) => drop(sizes.insert(**id, stat.size)),
                     Err(error) if error.is_not_found() => {}
-                    Err(error) => push(problems, in_full(&error)),
+                    Err(error) => push(problems, told(&error)),
                 }
             }
         }
@@ -167,7 +167,7 @@ impl Inventory {
                 }
             }
             Page::Stranger(path) => push(&mut self.strangers, path),
-            Page::Hidden { error, .. } => push(&mut self.problems, in_full(&error)),
+            Page::Hidden { error, .. } => push(&mut self.problems, told(&error)),
         }
     }
 

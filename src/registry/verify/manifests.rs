@@ -11,7 +11,7 @@ use super::{
     inventory::{Inventory, Link},
     progress::{Phase, Progress},
 };
-use crate::{config::Children, digests::DigestId, log::in_full};
+use crate::{config::Children, digests::DigestId, log::told};
 
 /// More than any manifest that a registry accepts.
 const MANIFEST_BYTES: usize = 16 * 1024 * 1024;
@@ -139,7 +139,7 @@ fn understand(item: &Item, bytes: Result<Bytes, Error>, wanted: &Children) -> Re
     let bytes = match bytes {
         Ok(bytes) => bytes,
         Err(error) if error.is_not_found() => return Read::Bad(Manifest::Missing),
-        Err(error) => return Read::Bad(Manifest::Unread(in_full(&error))),
+        Err(error) => return Read::Bad(Manifest::Unread(told(&error))),
     };
     if Digest::of(digest.algorithm(), &bytes) != *digest {
         return Read::Bad(Manifest::Corrupt);

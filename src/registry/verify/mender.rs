@@ -21,7 +21,7 @@ pub struct Mender(Who);
 
 #[derive(Debug)]
 enum Who {
-    Beside(Humming),
+    Beside { wire: Humming, store: String },
     Alone { content: Content, alone: Option<Alone> },
 }
 
@@ -37,19 +37,25 @@ pub enum MenderError {
     /// A registry, or a collection, uses it.
     #[error("another process uses the storage: repairs are made by the registry that serves it")]
     Busy(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// What was found says nothing of what is served.
+    #[error(
+        "the registry has another storage open than the one that was verified: run `regctl reconfigure`, or `regctl restart registry`, first"
+    )]
+    Elsewhere,
     /// Nothing is written.
     #[error("the registry is read-only: nothing is repaired")]
     ReadOnly,
 }
 
 impl Mender {
-    /// Has the registry make the repairs at the other end of a connection to an admin socket.
+    /// Has the registry make the repairs at the other end of a connection to an admin socket, if it serves the store with this
+    /// identity.
     ///
     /// # Errors
     /// It is not there.
-    pub async fn beside(socket: UnixStream) -> Result<Self, MenderError> {
-        let wire = Wire::open(socket).await?;
-        Ok(Self(Who::Beside(Humming::over(wire, PATH, Batch::default()))))
+    pub async fn beside(socket: UnixStream, store: String) -> Result<Self, MenderError> {
+        let wire = Humming::over(Wire::open(socket).await?, PATH, Batch::default());
+        Ok(Self(Who::Beside { wire, store }))
     }
 
     /// Makes the repairs in this process: no registry serves the storage.
@@ -73,8 +79,8 @@ impl Mender {
         let mut mended = Vec::with_capacity(repairs.len());
         for some in repairs.chunks(BATCH) {
             match &mut self.0 {
-                Who::Beside(wire) => {
-                    let batch = Batch { repairs: some.to_vec() };
+                Who::Beside { wire, store } => {
+                    let batch = Batch { store: Some(store.clone()), repairs: some.to_vec() };
                     let answer: BatchAnswer = wire.ask_within(PATIENCE, PATH, &batch).await?;
                     if answer.answers.len() != some.len() {
                         let asked = some.len();

@@ -17,6 +17,9 @@ const SIDE_BY_SIDE: usize = 16;
 #[derive(Debug, Default, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Batch {
+    /// The identity of the store that was verified: that of another one proves nothing. None: whatever is served.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) store: Option<String>,
     pub(crate) repairs: Vec<Mend>,
 }
 

@@ -69,4 +69,9 @@ async fn a_batch_that_cannot_be_read_and_a_registry_that_is_read_only_change_not
     let body = json!({ "repairs": [] }).to_string();
     let refused = admin.ask("POST", "/v1/repairs", &body).await.expect(409);
     assert!(refused.json()["error"].as_str().unwrap().contains("read-only"));
+    running.control.set_read_only(false);
+    let repair = json!({"kind": "begin", "run": "20261123T000000Z-1", "index": "{}"});
+    let body = json!({ "store": "filesystem 0 0", "repairs": [repair] }).to_string();
+    let refused = admin.ask("POST", "/v1/repairs", &body).await.expect(409);
+    assert!(refused.json()["error"].as_str().unwrap().contains("another storage"));
 }
