@@ -310,7 +310,9 @@ fn migrate_exit(error: &MigrateError) -> Exit {
 fn mend_exit(error: &MenderError) -> Exit {
     match error {
         MenderError::Busy(_) => Exit::Locked,
-        MenderError::ReadOnly | MenderError::Line(LineError::Refused(_)) => Exit::Failed,
+        MenderError::ReadOnly
+        | MenderError::Elsewhere
+        | MenderError::Line(LineError::Refused(_)) => Exit::Failed,
         MenderError::Line(_) | MenderError::Storage(_) => caused(error, Exit::Failed),
     }
 }
