@@ -84,15 +84,18 @@ async fn what_has_changed_is_copied_and_counted_as_if_all_was_compared() {
         folder("tags"),
     ]);
     let (copied, looked_at) = moved.follow(&things).await.unwrap();
-    // And the history of the tag that went.
-    assert_eq!(looked_at, 13);
+    // And the history of the tag that went, and of the one that moved.
+    assert_eq!(looked_at, 14);
     assert_eq!((copied.blobs.objects, copied.removed), (2, 2));
     world.assert_same();
     assert!(moved.difference.is_none(), "{:?}", moved.difference.named());
+    // A target is one process's alone.
+    let Moved { sides, difference, .. } = moved;
+    sides.close().await;
     let fresh = world.difference().await;
     assert!(fresh.is_none());
-    assert_eq!(moved.difference.source, fresh.source);
-    assert_eq!(moved.difference.target, fresh.target);
+    assert_eq!(difference.source, fresh.source);
+    assert_eq!(difference.target, fresh.target);
 }
 
 #[tokio::test]
@@ -110,6 +113,7 @@ async fn nothing_else_is_looked_at_but_what_was_not_right_before() {
     fs::remove_file(world.target(strange)).unwrap();
     moved.follow(&json!([])).await.unwrap();
     assert!(moved.difference.is_none());
+    moved.sides.close().await;
     assert!(!world.difference().await.is_none());
 }
 
