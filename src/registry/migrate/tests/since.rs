@@ -57,7 +57,8 @@ async fn what_has_changed_is_copied_and_counted_as_if_all_was_compared() {
     world.tag("group/app", "v1", &four);
     let at = "repositories/group/app/_manifests/tags/latest";
     fs::remove_dir_all(world.source(at)).unwrap();
-    fs::remove_file(world.source(&blob(&digest("own")))).unwrap();
+    let own = world.source(&blob(&digest("own")));
+    fs::remove_dir_all(own.parent().unwrap()).unwrap();
     fs::create_dir_all(world.source("repositories/empty/_manifests/tags")).unwrap();
     fs::create_dir_all(world.source("repositories/empty/_layers")).unwrap();
     let tag = |tag| json!({ "kind": "tag", "repository": "group/app", "tag": tag });
