@@ -57,7 +57,8 @@ async fn what_has_changed_is_copied_and_counted_as_if_all_was_compared() {
     world.tag("group/app", "v1", &four);
     let at = "repositories/group/app/_manifests/tags/latest";
     fs::remove_dir_all(world.source(at)).unwrap();
-    fs::remove_file(world.source(&blob(&digest("own")))).unwrap();
+    let own = world.source(&blob(&digest("own")));
+    fs::remove_dir_all(own.parent().unwrap()).unwrap();
     fs::create_dir_all(world.source("repositories/empty/_manifests/tags")).unwrap();
     fs::create_dir_all(world.source("repositories/empty/_layers")).unwrap();
     let tag = |tag| json!({ "kind": "tag", "repository": "group/app", "tag": tag });
@@ -84,15 +85,18 @@ async fn what_has_changed_is_copied_and_counted_as_if_all_was_compared() {
         folder("tags"),
     ]);
     let (copied, looked_at) = moved.follow(&things).await.unwrap();
-    // And the history of the tag that went.
-    assert_eq!(looked_at, 13);
+    // And the history of the tag that went, and of the one that moved.
+    assert_eq!(looked_at, 14);
     assert_eq!((copied.blobs.objects, copied.removed), (2, 2));
     world.assert_same();
     assert!(moved.difference.is_none(), "{:?}", moved.difference.named());
+    // A target is one process's alone.
+    let Moved { sides, difference, .. } = moved;
+    sides.close().await;
     let fresh = world.difference().await;
     assert!(fresh.is_none());
-    assert_eq!(moved.difference.source, fresh.source);
-    assert_eq!(moved.difference.target, fresh.target);
+    assert_eq!(difference.source, fresh.source);
+    assert_eq!(difference.target, fresh.target);
 }
 
 #[tokio::test]
@@ -110,6 +114,7 @@ async fn nothing_else_is_looked_at_but_what_was_not_right_before() {
     fs::remove_file(world.target(strange)).unwrap();
     moved.follow(&json!([])).await.unwrap();
     assert!(moved.difference.is_none());
+    moved.sides.close().await;
     assert!(!world.difference().await.is_none());
 }
 
