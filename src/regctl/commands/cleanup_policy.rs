@@ -11,10 +11,12 @@ use std::{
 
 use clap::Subcommand;
 use serde::Serialize;
+use serde_json::Value;
 use time::OffsetDateTime;
 
 use super::{
     Context,
+    collected_after::{Both, both, collect_after, document},
     internal::AS_REGISTRY,
     policies,
     services::TheRegistry,
@@ -214,13 +216,19 @@ fn clean(args: &RunArgs, instance: &Instance, context: &Context) -> Result<Repor
         let record = Record::load(&context.layout)?;
         due = self::due(args, &record, &asked);
         if !due.is_empty() {
-            let report = carry_out(&site, record, &due, &order(instance, &due, only))?;
+            let is_one = args.gc && context.printer.format() == Format::Json;
+            let order = order(instance, &due, only);
+            let Done { report, said } = carry_out(&site, record, &due, &order, is_one)?;
             let signals = site.signals;
             // The collection takes the lock itself.
             drop(site);
-            return match args.gc && report.verdict != Verdict::NotDone {
-                true => collect_after(context, signals),
-                false => Ok(report),
+            return match (args.gc && report.verdict != Verdict::NotDone, said) {
+                (true, None) => collect_after(context, signals),
+                (true, Some(said)) => both(context, signals, said),
+                (false, None) => Ok(report),
+                (false, Some(cleanup)) => {
+                    Ok(Report::of(&Both { cleanup, collection: None }, report.verdict))
+                }
             };
         }
     }
@@ -239,7 +247,8 @@ fn carry_out(
     mut record: Record,
     due: &[Policy],
     order: &Order,
-) -> Result<Report, Failure> {
+    is_heard: bool,
+) -> Result<Done, Failure> {
     let Context { layout, printer, .. } = site.context;
     let mut names: Vec<String> = due.iter().map(|policy| policy.name.clone()).collect();
     let run = Run::begin(layout)?;
@@ -249,14 +258,15 @@ fn carry_out(
         names.clear();
     }
     record.begin(layout, &names, &run.name)?;
-    let came = site.work(&text(order), run);
+    let came = site.work(&text(order), run, is_heard);
     let said = match &came {
-        Ok(Came { counts: Some(counts), ended: Ended::Code(0 | 5) }) => Ok(counts.clone()),
+        Ok(Came { counts: Some(counts), ended: Ended::Code(0 | 5), .. }) => Ok(counts.clone()),
         Ok(Came { ended, .. }) => Err(ended.to_string()),
         Err(failure) => Err(failure.to_string()),
     };
     record.end(layout, &names, &said)?;
-    ended(came?.ended)
+    let Came { ended: end, heard, .. } = came?;
+    Ok(Done { report: ended(end)?, said: heard.map(|text| document(&text)).transpose()? })
 }
 
 fn undo(args: &UndoArgs, context: &Context) -> Result<Report, Failure> {
@@ -264,17 +274,14 @@ fn undo(args: &UndoArgs, context: &Context) -> Result<Report, Failure> {
     let site = Site::enter(context, args.waiting)?;
     let order = Order { work: Work::Undo { gone } };
     let run = Run::begin(&context.layout)?;
-    ended(site.work(&text(&order), run)?.ended)
+    ended(site.work(&text(&order), run, false)?.ended)
 }
 
-/// Collects, in a process of its own that takes the locks itself.
-fn collect_after(context: &Context, signals: Signals) -> Result<Report, Failure> {
-    let Context { layout, printer, .. } = context;
-    let mut words: Vec<OsString> = vec!["--root".into(), layout.root().into()];
-    words.extend((printer.volume() == Volume::Quiet).then(|| "--quiet".into()));
-    words.extend((printer.format() == Format::Json).then(|| "--json".into()));
-    words.extend(["registry-garbage-collect".into(), "--delete-untagged".into()]);
-    ended(worker::work(signals, words, BTreeMap::new(), None)?)
+/// What a run came to.
+struct Done {
+    report: Report,
+    /// What it has said, where it was kept to be a part of something larger.
+    said: Option<Value>,
 }
 
 /// The instance while its tags are worked on: nobody else works on its storage, and nobody starts the registry if it is down.
@@ -289,6 +296,8 @@ struct Site<'a> {
 struct Came {
     ended: Ended,
     counts: Option<BTreeMap<String, Counts>>,
+    /// What it has written to stdout, where that was asked for.
+    heard: Option<String>,
 }
 
 impl<'a> Site<'a> {
@@ -309,17 +318,22 @@ impl<'a> Site<'a> {
         TheRegistry { layout, claim, printer: *printer, signals: self.signals }
     }
 
-    fn work(&self, order: &str, run: Run) -> Result<Came, Failure> {
+    fn work(&self, order: &str, run: Run, is_heard: bool) -> Result<Came, Failure> {
         let (layout, registry) = (&self.context.layout, self.registry());
         let paused = collect::pause(layout, Mode::Online, (COMMAND, "a cleanup"), &registry)?;
-        let worked = self.carry_out(paused.was_running(), order, run);
+        let worked = self.carry_out((paused.was_running(), is_heard), order, run);
         let back = paused.end(layout, &registry);
         let came = worked?;
         back?;
         Ok(came)
     }
 
-    fn carry_out(&self, is_served: bool, order: &str, run: Run) -> Result<Came, Failure> {
+    fn carry_out(
+        &self,
+        (is_served, is_heard): (bool, bool),
+        order: &str,
+        run: Run,
+    ) -> Result<Came, Failure> {
         let Context { layout, printer, .. } = self.context;
         let registry = is_served.then(|| socket::connect(&layout.registry_socket()));
         let registry = registry.transpose().map_err(WorkerError::Registry)?;
@@ -338,11 +352,17 @@ impl<'a> Site<'a> {
         let flags: &[&str] = if is_served { &["--beside"] } else { &[] };
         let words = words(self.context, flags);
         let order = Some(order.to_owned());
-        let ended = worker::work_on(self.signals, words, environment, Some(passed), order);
+        let (signals, passed) = (self.signals, Some(passed));
+        let ended = match is_heard {
+            true => worker::work_heard(signals, words, environment, passed, order)
+                .map(|(ended, heard)| (ended, Some(heard))),
+            false => worker::work_on(signals, words, environment, passed, order)
+                .map(|ended| (ended, None)),
+        };
         let gone = || WorkerError::Wait(io::Error::other("who listens to the work has ended"));
         let (mut diary, listened) = listening.join().map_err(|_| gone())?;
         let _ = match &ended {
-            Ok(ended) => writeln!(diary, "the run has ended: {ended}"),
+            Ok((ended, _)) => writeln!(diary, "the run has ended: {ended}"),
             Err(error) => writeln!(diary, "the run has not begun: {error}"),
         };
         drop(diary);
@@ -350,7 +370,8 @@ impl<'a> Site<'a> {
             printer
                 .warn(format!("the log of what was deleted has gaps: {error}: {}", error.source));
         }
-        Ok(Came { ended: ended?, counts: listened? })
+        let (ended, heard) = ended?;
+        Ok(Came { ended, counts: listened?, heard })
     }
 }
 
@@ -409,7 +430,7 @@ fn words(context: &Context, flags: &[&str]) -> Vec<OsString> {
 }
 
 /// What the process has said is said; what is left is how it ended.
-fn ended(ended: Ended) -> Result<Report, Failure> {
+pub(super) fn ended(ended: Ended) -> Result<Report, Failure> {
     match ended {
         Ended::Code(0) => Ok(Report::silent()),
         Ended::Code(1) => Ok(Report::silent_with(Verdict::NotDone)),

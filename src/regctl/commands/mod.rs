@@ -5,6 +5,7 @@ pub(crate) mod check_config;
 mod cleaned;
 pub(crate) mod cleanup_policy;
 mod cleanup_tags;
+mod collected_after;
 mod collection;
 pub(crate) mod completions;
 pub(crate) mod diff_config;

@@ -33,6 +33,8 @@ const FIRST_DESCRIPTOR: i32 = 3;
 pub(crate) enum Output {
     /// Both streams.
     Pipe(PipeWriter),
+    /// What it answers; what it says beside that goes where this process says such things.
+    Answer(PipeWriter),
     /// Where this process writes.
     Inherited,
 }
@@ -72,8 +74,14 @@ pub(crate) fn spawn(child: Child) -> io::Result<u32> {
     command.args(arguments).envs(environment).process_group(0);
     command.env_remove("LISTEN_PID").env_remove("LISTEN_FDS");
     command.stdin(input.map_or_else(Stdio::null, Stdio::from));
-    if let Output::Pipe(pipe) = output {
-        command.stdout(pipe.try_clone()?).stderr(pipe);
+    match output {
+        Output::Pipe(pipe) => {
+            command.stdout(pipe.try_clone()?).stderr(pipe);
+        }
+        Output::Answer(pipe) => {
+            command.stdout(pipe);
+        }
+        Output::Inherited => {}
     }
     if !descriptors.is_empty() {
         command.env("LISTEN_FDS", descriptors.len().to_string());

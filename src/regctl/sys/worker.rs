@@ -108,7 +108,25 @@ pub(crate) fn work(
     work_on(signals, arguments, environment, passed, None)
 }
 
-/// The same with something to read.
+/// The same, and what it has written to stdout.
+pub(crate) fn work_heard(
+    signals: Signals,
+    arguments: Vec<OsString>,
+    environment: BTreeMap<String, String>,
+    passed: Option<Passed>,
+    input: Option<String>,
+) -> Result<(Ended, String), Error> {
+    let (mut reader, writer) = io::pipe().map_err(Error::Start)?;
+    let listening = thread::spawn(move || io::read_to_string(&mut reader));
+    let output = Output::Answer(writer);
+    let worker = Worker::saying(signals, (arguments, environment), passed, input, output)?;
+    let ended = worker.wait()?;
+    let gone = |_| io::Error::other("who listens to it has ended");
+    let heard = listening.join().map_err(gone).and_then(|heard| heard).map_err(Error::Wait)?;
+    Ok((ended, heard))
+}
+
+/// The same as `work` with something to read.
 pub(crate) fn work_on(
     signals: Signals,
     arguments: Vec<OsString>,
@@ -138,6 +156,17 @@ impl Worker {
         passed: Option<Passed>,
         input: Option<String>,
     ) -> Result<Self, Error> {
+        Self::saying(signals, (arguments, environment), passed, input, Output::Inherited)
+    }
+
+    /// The same, with what it says going somewhere.
+    fn saying(
+        signals: Signals,
+        (arguments, environment): (Vec<OsString>, BTreeMap<String, String>),
+        passed: Option<Passed>,
+        input: Option<String>,
+        output: Output,
+    ) -> Result<Self, Error> {
         let input = input.map(|text| {
             let (reader, mut writer) = io::pipe()?;
             // A process that ends before it has read everything says why.
@@ -152,7 +181,7 @@ impl Worker {
             arguments,
             environment,
             input: input.transpose().map_err(Error::Start)?,
-            output: Output::Inherited,
+            output,
             descriptors,
         };
         let pid = spawn::spawn(child).map_err(Error::Start)?;

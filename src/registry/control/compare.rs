@@ -285,6 +285,7 @@ policy: {repository: {classes: [image]}}
 regctl:
   http: {maxconnections: 7}
   sendfile: {secret: sixteen-letters-x, location: /a/}
+  immutabletags: [{repositories: [a], tags: [b]}]
   notifications: {folder: /srv/events, maxbytes: 5, maxevents: 6, maxage: 7s, format: v2}
 ";
 
@@ -328,6 +329,7 @@ regctl:
                 "validation.manifests.referencelimit",
                 "validation.manifests.payloadsizelimit",
                 "policy.repository.classes",
+                "regctl.immutabletags",
                 "regctl.sendfile",
             ]
         );

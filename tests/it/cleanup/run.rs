@@ -146,6 +146,21 @@ fn a_run_with_gc_frees_the_space_and_tells_of_the_tags() {
 }
 
 #[test]
+fn a_run_with_gc_says_one_document_and_frees_what_was_forecast() {
+    let site = Site::with(NIGHTLY);
+    fill(&site);
+    let forecast = site.json(&["preview"])["freed"].clone();
+    // Another document, or anything else beside it, is no JSON.
+    let said = site.json(&["run", "--gc"]);
+    assert_eq!(said["schema"], json!(1));
+    let decisions = Site::decisions(&said["cleanup"], "group/app");
+    assert_eq!(decisions.iter().filter(|(_, it)| it.starts_with("deleted")).count(), 4, "{said}");
+    assert_eq!(said["collection"]["removed"]["bytes"], forecast, "{said}");
+    let idle = site.json(&["run", "--gc"]);
+    assert_eq!(idle["due"], json!([]), "{idle}");
+}
+
+#[test]
 fn a_registry_that_is_read_only_keeps_its_tags_and_the_policy_stays_due() {
     let site = Site::with(NIGHTLY);
     fill(&site);
