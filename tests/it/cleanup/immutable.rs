@@ -92,6 +92,6 @@ fn a_rule_that_is_for_nothing_is_named() {
         ),
     ] {
         let ran = crate::support::World::with(text).run(&["check-config"]);
-        assert!(ran.exit == 78 && ran.stderr.contains(words), "{words}: {ran:?}");
+        assert!(ran.exit == 78 && ran.stdout.contains(words), "{words}: {ran:?}");
     }
 }
