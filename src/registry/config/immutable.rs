@@ -17,11 +17,17 @@ pub struct ImmutableTags {
 }
 
 impl ImmutableTags {
+    /// Whether it is for a repository.
+    #[must_use]
+    pub fn is_for(&self, repository: &str) -> bool {
+        self.repositories.iter().any(|glob| glob.matches(repository))
+    }
+
     /// The first of its wildcards for tags that is for this tag of this repository. Lists of referrers, which the registry
     /// changes itself, are never meant.
     #[must_use]
     pub fn rule(&self, repository: &str, tag: &Tag) -> Option<&Glob> {
-        if is_of_referrers(tag) || !self.repositories.iter().any(|glob| glob.matches(repository)) {
+        if is_of_referrers(tag) || !self.is_for(repository) {
             return None;
         }
         self.tags.iter().find(|glob| glob.matches(tag.as_str()))

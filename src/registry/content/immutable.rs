@@ -31,9 +31,11 @@ impl Content {
         repository: &RepositoryName,
         digest: &Digest,
     ) -> Result<(), Error> {
-        let is_empty =
-            self.shared.immutable.0.read().unwrap_or_else(PoisonError::into_inner).is_empty();
-        if !is_empty {
+        let has_rules = {
+            let rules = self.shared.immutable.0.read().unwrap_or_else(PoisonError::into_inner);
+            rules.iter().any(|rule| rule.is_for(repository.as_str()))
+        };
+        if has_rules {
             for tag in self.tags_of(repository, digest).await? {
                 self.may_delete(repository, &tag)?;
             }
@@ -66,13 +68,21 @@ impl Content {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
+    use std::{task::Poll, time::Duration};
 
     use bytes::Bytes;
-    use oci::Algorithm;
+    use oci::{Algorithm, Manifest};
 
     use super::*;
-    use crate::{content::Condition, glob::Glob};
+    use crate::{
+        config::Children,
+        content::{
+            Condition,
+            locks::{Mode, Subject},
+            manifest::{Needs, Push},
+        },
+        glob::Glob,
+    };
 
     fn rule(repositories: &str, tags: &str) -> ImmutableTags {
         let globs = |text: &str| vec![Glob::parse(text).unwrap()];
@@ -133,5 +143,55 @@ mod tests {
         content.may_set(&name, &"v2".parse().unwrap(), &other).await.unwrap();
         content.set_immutable_tags(&[]);
         writing.delete_tag_of(&name, &tag, digest).await.unwrap();
+    }
+
+    /// Puts a manifest with these further members and this tag, and returns its digest.
+    async fn put(content: &Content, name: &RepositoryName, members: &str, tag: &str) -> Digest {
+        let config = Digest::of(Algorithm::Sha256, b"{}");
+        let writing = content.begin_write().unwrap();
+        writing.put_blob(name, &config, Bytes::from_static(b"{}")).await.unwrap();
+        let text = format!(
+            r#"{{"schemaVersion":2,"mediaType":"application/vnd.oci.image.manifest.v1+json","config":{{"mediaType":"application/vnd.oci.image.config.v1+json","digest":"{config}","size":2}},"layers":[]{members}}}"#
+        );
+        let bytes = Bytes::from(text);
+        let (manifest, tags) = (Manifest::parse(None, &bytes).unwrap(), vec![tag.parse().unwrap()]);
+        let (needs, condition) = (Needs { children: Children::All }, Condition::default());
+        let push = Push { digest: None, tags, manifest, bytes, needs, condition };
+        writing.put_manifest(name, push).await.unwrap().digest
+    }
+
+    #[tokio::test]
+    async fn a_referrer_stays_on_its_list_if_its_tag_becomes_immutable_while_it_is_deleted() {
+        let content = content();
+        let name: RepositoryName = "app".parse().unwrap();
+        let subject = put(&content, &name, "", "subject").await;
+        let members = format!(
+            r#","subject":{{"mediaType":"application/vnd.oci.image.manifest.v1+json","digest":"{subject}","size":2}}"#
+        );
+        let referrer = put(&content, &name, &members, "v1").await;
+        // The deletion has looked at the rules, and waits for those who write tags.
+        let tags = Subject::Tags(&name);
+        let held = content.shared.locks.acquire(tags, Mode::Shared).await;
+        let writing = content.begin_write().unwrap();
+        let mut deleting = std::pin::pin!(writing.delete_manifest(&name, &referrer));
+        let listed = async || {
+            let show = |list: &oci::Referrers| list.by_digest().len();
+            content.referrers(&name, &subject, show).await.unwrap().unwrap_or_default()
+        };
+        while listed().await > 0 {
+            assert!(is_pending(&mut deleting).await);
+        }
+        content.set_immutable_tags(&[rule("app", "v*")]);
+        drop(held);
+        let refused = deleting.await.unwrap_err();
+        assert!(matches!(refused, Error::Immutable { .. }), "{refused}");
+        assert_eq!(listed().await, 1);
+    }
+
+    /// Asks once.
+    async fn is_pending<F: Future>(future: &mut std::pin::Pin<&mut F>) -> bool {
+        tokio::task::yield_now().await;
+        std::future::poll_fn(|context| Poll::Ready(future.as_mut().poll(context).is_pending()))
+            .await
     }
 }

@@ -209,12 +209,12 @@ impl Writing {
         self.shielded(move |content| async move {
             content.may_delete_manifest(&repository, &digest).await?;
             // A referrer leaves the list first: what is listed is there.
-            let _subject = content.unlist_referrer(&repository, &digest).await?;
+            let subject = content.unlist_referrer(&repository, &digest).await?;
             let subjects = [
                 (Subject::Tags(&repository), Mode::Exclusive),
                 (Subject::Digest(&digest), Mode::Exclusive),
             ];
-            let _locks = content.shared.locks.acquire_all(subjects).await;
+            let locks = content.shared.locks.acquire_all(subjects).await;
             let key = Key::RevisionLink(&repository, &digest);
             if !content.exists(key).await? {
                 return Err(Error::ManifestUnknown(Reference::Digest(digest)));
@@ -222,8 +222,13 @@ impl Writing {
             content.shared.leases.promise(&digest);
             content.lease_references(&repository, &digest).await;
             let tags = content.tags_of(&repository, &digest).await?;
-            for tag in &tags {
-                content.may_delete(&repository, tag)?;
+            if let Some(refused) =
+                tags.iter().find_map(|tag| content.may_delete(&repository, tag).err())
+            {
+                // The tag has come meanwhile.
+                drop((locks, subject));
+                content.list_again(&repository, &digest).await?;
+                return Err(refused);
             }
             for tag in &tags {
                 content.backend().delete_folder(Folder::Tag(&repository, tag)).await?;
@@ -234,6 +239,16 @@ impl Writing {
             Ok(tags)
         })
         .await
+    }
+
+    /// Puts a referrer that stays back on the list of its subject.
+    async fn list_again(&self, repository: &RepositoryName, digest: &Digest) -> Result<(), Error> {
+        let Some(stored) = self.revision(repository, digest).await? else { return Ok(()) };
+        let Ok(manifest) = Manifest::from_stored(&stored.bytes) else { return Ok(()) };
+        let Some(subject) = &manifest.subject else { return Ok(()) };
+        let referrer = manifest.as_referrer(stored.digest, stored.bytes.len() as u64);
+        self.list_referrer(repository, &subject.digest, &referrer).await?;
+        Ok(())
     }
 
     async fn lock_for_push(

@@ -85,7 +85,10 @@ fn a_rule_that_is_for_nothing_is_named() {
             "[[immutable_tag]]\nrepositories = []\ntags = [\"v*\"]\n",
             "`immutable_tag.repositories` is empty, so that the rule is for nothing",
         ),
-        ("[[immutable_tag]]\ntags = [\"v*\"]\n", "`immutable_tag.repositories`"),
+        (
+            "[[immutable_tag]]\ntags = [\"v*\"]\n",
+            "`immutable_tag.repositories = [[immutable_tag]]`: must be written",
+        ),
         (
             "[[immutable_tag]]\nrepositories = [\"**\"]\ntags = [\"v[0-9]\"]\n",
             "must be a name with `*` (anything but a slash), `**` (anything) and `?` (one character)",
