@@ -105,9 +105,11 @@ pub(super) fn restore(store: &Store, run: &RunId) -> Result<Restored, Error> {
 
 /// The path below the store's top that something had.
 fn store_path(path: &str) -> String {
-    let whole = path.strip_prefix(EMPTIED).map_or(path, |path| path.trim_start_matches('/'));
-    // No other part of a repository is called so.
-    whole.replacen(&format!("/{WHOLE}"), "", 1)
+    match path.strip_prefix(EMPTIED) {
+        // Before it stands the name of a repository, in which nothing is called so.
+        Some(whole) => whole.trim_start_matches('/').replacen(&format!("/{WHOLE}"), "", 1),
+        None => path.to_owned(),
+    }
 }
 
 fn bring(
@@ -203,5 +205,18 @@ fn rename(store: &Store, from: &str, to: &str) -> Result<(), Errno> {
             Err(error) => Err(error),
         },
         renamed => renamed,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_tag_may_be_called_as_what_stands_for_a_repository() {
+        let tag = "repositories/app/_manifests/tags/_repository/current/link";
+        assert_eq!(store_path(tag), tag);
+        let whole = "emptied/repositories/a/b/_repository/_layers/sha256/0a/link";
+        assert_eq!(store_path(whole), "repositories/a/b/_layers/sha256/0a/link");
     }
 }

@@ -16,7 +16,12 @@ pub(crate) fn run(options: &Options) -> Result<(), Failure> {
     if options.filter.is_some() {
         terminal::talk("a FILTER was given: tests only, without rustfmt and clippy");
     }
-    let steps = steps(options);
+    let mut steps = steps(options);
+    // Where a log is cut, what a test says of its failure is worth more than where it was called from.
+    if !terminal::is_terminal() {
+        let test = steps.pop().map(|test| test.with_variable("RUST_BACKTRACE", "0"));
+        steps.extend(test);
+    }
     let mut done: Vec<(String, Duration)> = Vec::new();
     for step in &steps {
         match step.run() {
@@ -42,11 +47,6 @@ fn steps(options: &Options) -> Vec<Step> {
         Depth::Full => Step::new(&arguments)
             .with_variable("PROPTEST_CASES", FULL_CASES)
             .with_variable("REGCTL_TEST_FULL", "1"),
-    };
-    // Where a log is cut, what a test says of its failure is worth more than where it was called from.
-    let test = match terminal::is_terminal() {
-        true => test,
-        false => test.with_variable("RUST_BACKTRACE", "0"),
     };
     if options.filter.is_some() {
         return vec![test];
