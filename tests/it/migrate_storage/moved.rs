@@ -273,7 +273,8 @@ fn a_run_that_is_killed_is_gone_on_with_by_the_next() {
     loop {
         let mut command = site.instance.world.command(&[MIGRATE, "--to", "s3", "--switch"]);
         let mut command = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
-        let pause = 5 + kills * 12 + rng.next() % 12;
+        // Small steps at first: a fast machine is done within a tenth of a second.
+        let pause = 3 + kills * 2 + kills * kills / 4 + rng.next() % 4;
         let until = Instant::now() + Duration::from_millis(pause);
         while Instant::now() < until && command.try_wait().unwrap().is_none() {
             thread::sleep(Duration::from_millis(2));
