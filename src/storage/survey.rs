@@ -41,7 +41,8 @@ pub enum Page {
         /// What was found in it.
         found: Vec<Found>,
     },
-    /// Objects, where a listing in detail says more of them than their names.
+    /// Objects, where a listing says more of them than their names: on a bucket of blobs and manifests always, and of all else where it is
+    /// asked for detail.
     Objects(Vec<Listed>),
     /// Something that no registry has put there; its path.
     Stranger(String),

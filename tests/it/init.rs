@@ -30,6 +30,7 @@ fn init_creates_the_folders_with_their_modes() {
         ("etc/regctl", 0o755),
         ("etc/regctl/templates", 0o755),
         ("var/opt/regctl/registry", 0o750),
+        ("var/opt/regctl/registry/cache", 0o700),
         ("var/opt/regctl/registry/events", 0o700),
         ("var/opt/regctl/state", 0o750),
         ("var/opt/regctl/storage", 0o750),

@@ -423,6 +423,7 @@ fn words(context: &Context, flags: &[&str]) -> Vec<OsString> {
     let mut words: Vec<OsString> = vec![AS_REGISTRY.into(), "--root".into(), layout.root().into()];
     words.extend(["--parent".into(), process::id().to_string().into()]);
     words.extend(["registry".into(), "cleanup-tags".into(), layout.config_yml().into()]);
+    words.extend(["--references".into(), layout.references().into()]);
     words.extend(flags.iter().map(OsString::from));
     words.extend((printer.format() == Format::Json).then(|| "--json".into()));
     words.extend((printer.volume() == Volume::Quiet).then(|| "--quiet".into()));

@@ -22,6 +22,7 @@ use time::OffsetDateTime;
 use super::{
     Context,
     cleaned::{Cleaned, RepositoryReport, Restored},
+    remembered,
 };
 use crate::{
     cleanup::{Counts, Decision, Gone, Order, Told, Work, applying, decide},
@@ -48,6 +49,9 @@ pub(crate) struct Args {
     /// The storage is served by the registry to which a connection was passed on
     #[arg(long)]
     beside: bool,
+    /// Where the instance remembers what manifests refer to
+    #[arg(long)]
+    references: Option<PathBuf>,
 }
 
 /// Tags that are told of at once, and written down by who has started this.
@@ -201,7 +205,7 @@ async fn read(
         collect::Progress::Advanced(count) => progress.advance(count),
         collect::Progress::Gone(_) => {}
     };
-    let cache = config.storage.folder().map(collect::cache_in);
+    let cache = remembered::references(config, args.references.as_ref());
     let remembered = match &cache {
         None => Remembered::Nothing,
         Some(path) if args.dry_run => Remembered::Read(path),

@@ -1,6 +1,6 @@
 //! The report of a garbage collection: what it found, what goes or went, what it kept for doubt.
 
-use std::fmt;
+use std::{fmt, ops::Not};
 
 use registry::collect::{Counts, FoundCounts, Item, Note, Plan, Step, Swept};
 use serde::Serialize;
@@ -31,6 +31,9 @@ pub(super) struct Collected {
     failures: Vec<String>,
     /// How many; at most a hundred are listed.
     failed: u64,
+    /// Whether it was told to stop before all that was eligible had its turn.
+    #[serde(skip_serializing_if = "Not::not")]
+    interrupted: bool,
     #[serde(skip)]
     needs_a_look: bool,
 }
@@ -121,16 +124,17 @@ impl Collected {
             notes_total: notes.total(),
             failures: swept.map_or(Vec::new(), |swept| swept.failures.clone()),
             failed: swept.map_or(0, |swept| swept.failed),
+            interrupted: swept.is_some_and(|swept| swept.interrupted),
             needs_a_look: notes.keeping() > 0 || notes.listed().iter().any(crooked),
         }
     }
 
     /// Prints it. JSON lists everything that goes or went, step by step, as it is written: there may be a million of it.
     pub(super) fn print(&self, plan: &Plan, printer: Printer) -> Result<Report, Failure> {
-        let verdict = match (self.failed, self.needs_a_look) {
-            (0, false) => Verdict::Good,
-            (0, true) => Verdict::Findings,
-            (_, _) => Verdict::NotDone,
+        let verdict = match (self.failed > 0 || self.interrupted, self.needs_a_look) {
+            (false, false) => Verdict::Good,
+            (false, true) => Verdict::Findings,
+            (true, _) => Verdict::NotDone,
         };
         let all = Step::ALL.into_iter().flat_map(|step| deletions(plan, step));
         let report = Report::of(self, verdict);
@@ -218,6 +222,9 @@ impl fmt::Display for Collected {
         table.fmt(f)?;
         if let Some(stays) = &self.stays {
             stays.fmt(f)?;
+        }
+        if self.interrupted {
+            writeln!(f, "told to stop before the end: the next run does the rest")?;
         }
         match &self.run {
             None => Ok(()),

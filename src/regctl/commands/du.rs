@@ -49,6 +49,7 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<Report, Failure> {
     let mut words: Vec<OsString> = vec![AS_REGISTRY.into(), "--root".into(), layout.root().into()];
     words.extend(["--parent".into(), process::id().to_string().into()]);
     words.extend(["registry".into(), "usage".into(), layout.config_yml().into()]);
+    words.extend(["--references".into(), layout.references().into()]);
     let by = args.by.to_possible_value();
     let by = by.map(|value| value.get_name().to_owned()).unwrap_or_default();
     words.extend(["--by".into(), by.into()]);

@@ -4,24 +4,30 @@ use std::{
     fmt,
     io::{ErrorKind, Write as _},
     path::PathBuf,
+    sync::Arc,
     time::Duration,
 };
 
 use registry::{
     Config,
-    collect::{self, Access, Beside, Disposal, Empty, Options, RunId, Store, Untagged},
+    collect::{
+        self, Access, Beside, Disposal, Empty, Options, Plan, RunId, Store, Swept, Untagged,
+    },
 };
 use serde::Serialize;
 
 use super::{
     Context,
     collection::{self, Collected},
-    waiting,
+    remembered, waiting,
 };
 use crate::{
     exit::Failure,
     output::{Document, Printer, Progress, Report, Verdict},
-    sys::{runtime, worker},
+    sys::{
+        runtime::{self, Ending, StopSignals},
+        worker,
+    },
 };
 
 /// Remove from a storage what nothing in it needs
@@ -65,6 +71,9 @@ pub(crate) struct Args {
     /// Only see whether it could work at all
     #[arg(long, hide = true)]
     check: bool,
+    /// Where the instance remembers what manifests refer to
+    #[arg(long, hide = true)]
+    references: Option<PathBuf>,
     /// Who started this wants to hear of each deletion
     #[arg(long, hide = true)]
     told: bool,
@@ -88,7 +97,7 @@ pub(super) fn run(args: &Args, config: &Config, context: &Context) -> Result<Rep
             return check(args, config).await;
         }
         match &args.undo {
-            Some(run) => undo(config, run, access(args)).await,
+            Some(run) => undo(config, run, access(args), context.printer).await,
             None => collect(args, config, context.printer).await,
         }
     };
@@ -106,24 +115,45 @@ async fn check(args: &Args, config: &Config) -> Result<Report, Failure> {
 
 async fn collect(args: &Args, config: &Config, printer: Printer) -> Result<Report, Failure> {
     let driver = &config.storage.driver;
+    printer.say(format!("collecting {driver}"));
     let store = if args.beside && !args.dry_run {
         let registry = worker::registry().map_err(Failure::Input)?;
         Store::open_beside(driver, registry, args.grace.unwrap_or_default()).await?
     } else {
         Store::open(driver, access(args)).await?
     };
-    let collected = carry_out(args, config, printer, &store).await;
+    let ending = Arc::new(Ending::default());
+    if !args.dry_run {
+        leave_at_a_signal(&ending, &store, printer)?;
+    }
+    let options = options(args, config);
+    let removed = remove(args, &options, printer, (&store, &ending)).await;
     store.close().await;
-    collected
+    let (plan, swept, run) = removed?;
+    let mut collected = Collected::of(&plan, swept.as_ref());
+    collected.run = run.map(|run| run.to_string());
+    collected.print(&plan, printer)
 }
 
-async fn carry_out(
+/// Has a signal end this process, with the store given back.
+fn leave_at_a_signal(ending: &Arc<Ending>, store: &Store, printer: Printer) -> Result<(), Failure> {
+    let store = store.clone();
+    let signals = StopSignals::watch().map_err(Failure::Input)?;
+    let waits = move || printer.say("told to stop: ends what is in hand");
+    signals.end(Arc::clone(ending), waits, async move {
+        store.close().await;
+        printer.error(Failure::from(collect::Error::Stopped), None);
+    });
+    Ok(())
+}
+
+/// Plans, and removes what is planned unless this is a dry run.
+async fn remove(
     args: &Args,
-    config: &Config,
+    options: &Options,
     printer: Printer,
-    store: &Store,
-) -> Result<Report, Failure> {
-    printer.say(format!("collecting {}", config.storage.driver));
+    (store, ending): (&Store, &Ending),
+) -> Result<(Plan, Option<Swept>, Option<RunId>), Failure> {
     let mut progress = Progress::new(printer);
     let mut told = args.told.then(worker::listener).transpose().map_err(Failure::Input)?;
     let mut watch = |news| match news {
@@ -134,27 +164,32 @@ async fn carry_out(
             let _ = told.as_mut().map(|told| writeln!(told, "removed {item}"));
         }
     };
-    let plan = store.plan(&options(args, config), &|_| false, &mut watch).await?;
+    let plan = store.plan(options, &|_| false, &mut watch).await?;
     if printer.is_read() {
         print(printer, &plan)?;
     }
     if args.dry_run {
         progress.end();
-        return Collected::of(&plan, None).print(&plan, printer);
+        return Ok((plan, None, None));
     }
-    for run in store.expire().await?.emptied {
+    let expired = store.expire().await?;
+    for run in expired.emptied {
         printer.say(format!("emptied the quarantine `{run}`, whose time was over"));
+    }
+    for run in expired.unreadable {
+        printer.warn(format!(
+            "the quarantine `{run}` stays: nobody can read until when it should; \
+             `--undo {run}` brings back what is in it"
+        ));
     }
     let run = match args.quarantine.filter(|_| !plan.is_empty()) {
         Some(age) => Some(store.quarantine(age).await?),
         None => None,
     };
     let disposal = run.clone().map_or(Disposal::Delete, Disposal::Quarantine);
-    let swept = store.sweep(&plan, &disposal, &mut watch).await?;
+    let swept = ending.guarded(store.sweep(&plan, &disposal, ending.asked(), &mut watch)).await?;
     progress.end();
-    let mut collected = Collected::of(&plan, Some(&swept));
-    collected.run = run.map(|run| run.to_string());
-    collected.print(&plan, printer)
+    Ok((plan, Some(swept), run))
 }
 
 fn access(args: &Args) -> Access {
@@ -171,12 +206,12 @@ fn options(args: &Args, config: &Config) -> Options {
         empty: if args.prune_empty_repositories { Empty::Remove } else { Empty::Keep },
         beside: if args.beside { Beside::Registry } else { Beside::Nobody },
         grace: args.grace,
-        cache: config.storage.folder().map(collect::cache_in),
+        cache: remembered::references(config, args.references.as_ref()),
     }
 }
 
 /// Lists what goes, as it comes: there may be a million of it.
-fn print(printer: Printer, plan: &collect::Plan) -> Result<(), Failure> {
+fn print(printer: Printer, plan: &Plan) -> Result<(), Failure> {
     let mut lines = String::new();
     let mut written = Ok(());
     collection::list(plan, |line| {
@@ -194,8 +229,14 @@ fn print(printer: Printer, plan: &collect::Plan) -> Result<(), Failure> {
     }
 }
 
-async fn undo(config: &Config, run: &RunId, access: Access) -> Result<Report, Failure> {
+async fn undo(
+    config: &Config,
+    run: &RunId,
+    access: Access,
+    printer: Printer,
+) -> Result<Report, Failure> {
     let store = Store::open(&config.storage.driver, access).await?;
+    leave_at_a_signal(&Arc::default(), &store, printer)?;
     let restored = store.undo(run).await;
     store.close().await;
     let restored = restored?;

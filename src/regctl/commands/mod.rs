@@ -33,6 +33,7 @@ mod policies;
 pub(crate) mod reconfigure;
 pub(crate) mod registry;
 pub(crate) mod registry_garbage_collect;
+mod remembered;
 pub(crate) mod restart;
 pub(crate) mod run;
 mod selection;

@@ -271,6 +271,7 @@ fn words(
     let mut words: Vec<OsString> = vec![AS_REGISTRY.into(), "--root".into(), layout.root().into()];
     words.extend(["--parent".into(), process::id().to_string().into()]);
     words.extend(["registry".into(), "garbage-collect".into(), config.into()]);
+    words.extend(["--references".into(), layout.references().into()]);
     let mut flag = |is_set: bool, word: &str| words.extend(is_set.then(|| word.into()));
     flag(args.delete_untagged, "--delete-untagged");
     flag(args.dry_run, "--dry-run");

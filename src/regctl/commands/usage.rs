@@ -8,7 +8,7 @@ use registry::{
 };
 use serde::Serialize;
 
-use super::Context;
+use super::{Context, remembered};
 use crate::{
     exit::Failure,
     output::{Document, Progress, Report, Table, Verdict, bar, size},
@@ -26,6 +26,9 @@ pub(crate) struct Args {
     depth: u8,
     #[arg(long)]
     top: Option<usize>,
+    /// Where the instance remembers what manifests refer to
+    #[arg(long)]
+    references: Option<PathBuf>,
 }
 
 /// What is added up.
@@ -60,7 +63,7 @@ pub(super) fn run(args: &Args, config: &Config, context: &Context) -> Result<Rep
         collect::Progress::Advanced(count) => progress.advance(count),
         collect::Progress::Gone(_) => {}
     };
-    let cache = config.storage.folder().map(collect::cache_in);
+    let cache = remembered::references(config, args.references.as_ref());
     let remembered = cache.as_deref().map_or(Remembered::Nothing, Remembered::Read);
     let work = async {
         match Store::open(&config.storage.driver, Access::Look).await {

@@ -295,7 +295,8 @@ fn collect_exit(error: &CollectError) -> Exit {
         | CollectError::NoRepositories(_)
         | CollectError::Memory
         | CollectError::Database(_)
-        | CollectError::NoRun(_) => Exit::Failed,
+        | CollectError::NoRun(_)
+        | CollectError::Stopped => Exit::Failed,
         CollectError::Line(_) | CollectError::Storage(_) => caused(error, Exit::Failed),
     }
 }

@@ -63,6 +63,11 @@ impl Layout {
         self.root.join("var/opt/regctl/registry/events")
     }
 
+    /// What the manifests of a storage refer to that is no folder, in a folder of the registry's account.
+    pub(crate) fn references(&self) -> PathBuf {
+        self.root.join("var/opt/regctl/registry/cache/references")
+    }
+
     /// What a migration writes down, in a folder of the registry's account.
     pub(crate) fn migration(&self) -> PathBuf {
         self.root.join("var/opt/regctl/registry/migration")
@@ -262,6 +267,7 @@ impl Layout {
             ("etc/regctl/templates", 0o755, Owner::Root, theirs),
             ("var/opt/regctl", 0o755, Owner::Root, ours),
             ("var/opt/regctl/registry", 0o750, Owner::Shared, ours),
+            ("var/opt/regctl/registry/cache", 0o700, Owner::Service, ours),
             ("var/opt/regctl/registry/events", 0o700, Owner::Service, ours),
             ("var/opt/regctl/nginx", 0o755, Owner::Root, ours),
             ("var/opt/regctl/nginx/conf", 0o755, Owner::Root, ours),

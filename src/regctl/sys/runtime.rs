@@ -4,14 +4,25 @@ use std::{
     future::{Future, pending},
     io,
     pin::pin,
+    process,
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
 };
 
 use tokio::{
     runtime::Builder,
     signal::unix::{Signal, SignalKind, signal},
+    sync::Notify,
+    time::sleep,
 };
 
 use super::signals::ORPHANED;
+
+/// How long a process that was told to stop may say what it has done.
+const LAST_WORDS: Duration = Duration::from_secs(10);
 
 /// Runs a future to its end on a runtime of its own.
 pub(crate) fn block_on<F: Future>(future: F) -> io::Result<F::Output> {
@@ -96,6 +107,37 @@ impl StopSignals {
         work.await
     }
 
+    /// From the first Ctrl-C or TERM on, ends this process, whoever blocks in it: at once after `give_up`, unless the work is in a part
+    /// that has to come to its own end: `waits` says so then. A second one ends that too.
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "who waits for whoever reads its output never comes back to main"
+    )]
+    pub(crate) fn end(
+        mut self,
+        work: Arc<Ending>,
+        waits: impl FnOnce() + Send + 'static,
+        give_up: impl Future<Output = ()> + Send + 'static,
+    ) {
+        tokio::spawn(async move {
+            self.received().await;
+            if work.ask() {
+                give_up.await;
+            } else {
+                waits();
+                let over = async {
+                    work.over.notified().await;
+                    sleep(LAST_WORDS).await;
+                };
+                tokio::select! {
+                    () = self.asked() => {}
+                    () = over => {}
+                }
+            }
+            process::exit(1);
+        });
+    }
+
     /// Waits for the next Ctrl-C or TERM, or for the end of the parent where that is told.
     pub(crate) async fn received(&mut self) {
         tokio::select! {
@@ -110,5 +152,58 @@ impl StopSignals {
             _ = self.interrupt.recv() => {}
             _ = self.terminate.recv() => {}
         }
+    }
+}
+
+/// Work that a signal ends at once, but for a part of it.
+#[derive(Debug, Default)]
+pub(crate) struct Ending {
+    part: Mutex<Part>,
+    asked: AtomicBool,
+    /// The part that had to come to its end has.
+    over: Notify,
+}
+
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+enum Part {
+    /// It may end anywhere.
+    #[default]
+    Loose,
+    /// It comes to an end by itself.
+    Guarded,
+    /// The process ends.
+    Left,
+}
+
+impl Ending {
+    /// Whether it was told to stop.
+    pub(crate) fn asked(&self) -> &AtomicBool {
+        &self.asked
+    }
+
+    /// Does a part of the work that no signal cuts off: it is to look at [`Ending::asked`]. Where the process already ends it does not begin.
+    pub(crate) async fn guarded<T>(&self, part: impl Future<Output = T>) -> T {
+        if !self.turn(Part::Loose, Part::Guarded) {
+            pending::<()>().await;
+        }
+        let ended = part.await;
+        self.turn(Part::Guarded, Part::Loose);
+        self.over.notify_one();
+        ended
+    }
+
+    /// Tells it to stop; whether it may be left as it is.
+    fn ask(&self) -> bool {
+        self.asked.store(true, Ordering::Relaxed);
+        self.turn(Part::Loose, Part::Left)
+    }
+
+    fn turn(&self, from: Part, to: Part) -> bool {
+        let mut part = self.part.lock().unwrap_or_else(PoisonError::into_inner);
+        let turns = *part == from;
+        if turns {
+            *part = to;
+        }
+        turns
     }
 }

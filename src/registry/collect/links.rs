@@ -52,7 +52,10 @@ fn places(snapshot: &Snapshot) -> Vec<At> {
     let mut places = Vec::new();
     for (number, repository) in snapshot.repositories.iter().enumerate() {
         places.extend((0..repository.tags.len()).map(|tag| At::Tag(number, tag)));
-        places.extend((0..repository.revisions.len()).map(|it| At::Revision(number, it)));
+        let revisions = repository.revisions.iter().enumerate();
+        // Of some the list has said it.
+        let unread = revisions.filter(|(_, revision)| revision.link == Link::Unread);
+        places.extend(unread.map(|(it, _)| At::Revision(number, it)));
         for (index, layer) in repository.layers.iter().enumerate() {
             if snapshot.digests.digest(*layer).algorithm() != Algorithm::Sha256 {
                 places.push(At::Layer(number, index));

@@ -34,7 +34,7 @@ use std::{
     collections::HashSet,
     os::unix::net::UnixStream,
     path::{Path, PathBuf},
-    sync::Arc,
+    sync::{Arc, atomic::AtomicBool},
     time::{Duration, SystemTime},
 };
 
@@ -113,6 +113,9 @@ pub enum Error {
     /// There is no such quarantine.
     #[error("there is no quarantine of a run `{0}`")]
     NoRun(RunId),
+    /// It was told to stop.
+    #[error("stopped before anything was removed; the next run does it")]
+    Stopped,
     /// The registry lets no collection begin beside it.
     #[error(transparent)]
     Line(#[from] LineError),
@@ -216,7 +219,7 @@ impl Store {
         Ok(tagged::freed(&self.collected, inventory, gone).await?)
     }
 
-    /// Carries a plan out.
+    /// Carries a plan out, until `stop` is set: the batch in hand is ended then, and the next collection does the rest.
     ///
     /// # Errors
     /// The store can no longer be used at all.
@@ -224,16 +227,17 @@ impl Store {
         &self,
         plan: &Plan,
         disposal: &Disposal,
+        stop: &AtomicBool,
         watch: &mut dyn FnMut(Progress),
     ) -> Result<Swept, Error> {
         let store = self.collected.clone();
         let swept = match &self.served {
-            None => sweep::sweep(&store, plan, disposal, watch).await,
+            None => sweep::sweep(&store, plan, disposal, stop, watch).await,
             Some((line, before)) => {
                 let strangers = Strangers::new(plan.names().to_vec(), line.since());
                 let line = Arc::clone(line);
                 let served = Served { store, line, before: *before, strangers: strangers.into() };
-                sweep::sweep(&served, plan, disposal, watch).await
+                sweep::sweep(&served, plan, disposal, stop, watch).await
             }
         };
         Ok(swept?)

@@ -2,8 +2,9 @@
 
 use std::{collections::HashMap, time::SystemTime};
 
+use md5::{Digest as _, Md5};
 use oci::{RepositoryName, Tag};
-use storage::{Found, Item, Page, Part, Place, UploadId};
+use storage::{Found, Item, Listed, Page, Part, Place, UploadId};
 
 use super::note::{Note, Notes};
 use crate::digests::{DigestId, DigestSet, Digests};
@@ -15,6 +16,8 @@ pub(crate) struct Snapshot {
     pub(crate) blobs: Vec<DigestId>,
     /// The same, to be asked.
     pub(crate) is_blob: DigestSet,
+    /// How many bytes they have, where the list has said it.
+    pub(crate) sizes: HashMap<DigestId, u64>,
     pub(crate) repositories: Vec<Repository>,
     numbers: HashMap<RepositoryName, usize>,
     /// Whether links stand where nobody could look.
@@ -104,7 +107,7 @@ impl Snapshot {
             }
             Page::Objects(objects) => {
                 for object in objects {
-                    self.add_object(object.item);
+                    self.add_object(object);
                 }
             }
             Page::Stranger(path) => self.notes.add(Note::Stranger { path }),
@@ -131,9 +134,19 @@ impl Snapshot {
         }
     }
 
-    fn add_object(&mut self, item: Item) {
+    fn add_object(&mut self, Listed { item, size, tag }: Listed) {
         let (name, found) = match item {
-            Item::Blob(digest) => return self.add(Page::Blobs(vec![digest])),
+            Item::Blob(digest) => {
+                self.add(Page::Blobs(vec![digest]));
+                self.sizes.insert(self.digests.number(&digest), size);
+                return;
+            }
+            // It never changes, so that it does not matter how old the list is.
+            Item::Revision(name, digest) if tag == Some(Md5::digest(digest.to_string()).into()) => {
+                let (id, repository) = (self.digests.number(&digest), self.number(name));
+                let revision = Revision { id, link: Link::Holds(id) };
+                return self.repositories[repository].revisions.push(revision);
+            }
             Item::Layer(name, digest) => (name, Found::Layer(digest)),
             Item::Revision(name, digest) => (name, Found::Revision(digest)),
             Item::Tag(name, tag) => (name, Found::Tag(tag)),

@@ -47,7 +47,8 @@ pub(crate) async fn plan<S: Bulk>(
     if beside == Beside::Registry {
         plan.leads = Leads::of(&plan, &snapshot, &references);
     }
-    let known: Vec<_> = plan.blobs.iter().map(|blob| references.size(&snapshot, blob)).collect();
+    let known =
+        plan.blobs.iter().map(|blob| size(&snapshot, &references, blob)).collect::<Vec<_>>();
     let unknown = known.iter().filter(|size| size.is_none()).count();
     watch(Progress::Begun(Phase::Sizes, Some(unknown as u64)));
     let sizes = measure(store, &plan.blobs, known, watch).await?;
@@ -58,6 +59,12 @@ pub(crate) async fn plan<S: Bulk>(
         cache.remember(&snapshot, &references);
     }
     Ok(plan)
+}
+
+/// How many bytes a blob has, if somebody has said it.
+pub(super) fn size(snapshot: &Snapshot, references: &References, blob: &Digest) -> Option<u64> {
+    let listed = snapshot.digests.find(blob).and_then(|id| snapshot.sizes.get(&id).copied());
+    listed.or_else(|| references.size(snapshot, blob))
 }
 
 /// Reads what decides something in a store that was listed: its links, and its manifests where the cache does not know them.

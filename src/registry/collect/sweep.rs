@@ -1,7 +1,10 @@
 //! Carries a plan out, step by step with a sync after each: wherever it stops, the registry is whole, and the next
 //! collection finds the rest.
 
-use std::collections::HashSet;
+use std::{
+    collections::HashSet,
+    sync::atomic::{AtomicBool, Ordering},
+};
 
 use oci::Digest;
 use storage::{Bulk, Disposal, Error, Item, Kind, Removed};
@@ -38,9 +41,11 @@ pub struct Swept {
     pub failed: u64,
     /// The step after which it was given up: what comes later could be needed by what did not go.
     pub stopped: Option<Step>,
+    /// Whether it was told to stop before the end.
+    pub interrupted: bool,
 }
 
-/// Removes what is planned.
+/// Removes what is planned, until it is told to stop: what it has begun by then it ends, so that nothing is under way any more.
 ///
 /// # Errors
 /// The store can no longer be used at all.
@@ -48,10 +53,11 @@ pub(crate) async fn sweep<S: Bulk>(
     store: &S,
     plan: &Plan,
     disposal: &Disposal,
+    stop: &AtomicBool,
     watch: &mut dyn FnMut(Progress),
 ) -> Result<Swept, Error> {
     let (swept, spared) = Default::default();
-    let mut sweeping = Sweeping { store, plan, disposal, swept, spared };
+    let mut sweeping = Sweeping { store, plan, disposal, stop, swept, spared };
     for step in Step::ALL.into_iter().filter(|&step| plan.len(step) > 0) {
         watch(Progress::Begun(Phase::Removing(step), Some(plan.len(step) as u64)));
         if step == Step::Revisions && !plan.leads.are_unknown() {
@@ -67,6 +73,9 @@ pub(crate) async fn sweep<S: Bulk>(
             sweeping.swept.stopped = Some(step);
             break;
         }
+        if sweeping.swept.interrupted {
+            break;
+        }
     }
     Ok(sweeping.swept)
 }
@@ -75,6 +84,7 @@ struct Sweeping<'a, S> {
     store: &'a S,
     plan: &'a Plan,
     disposal: &'a Disposal,
+    stop: &'a AtomicBool,
     swept: Swept,
     /// What something that stays leads to.
     spared: HashSet<Digest>,
@@ -95,6 +105,10 @@ impl<S: Bulk> Sweeping<'_, S> {
             let batch = items.by_ref().take(most);
             let batch: Vec<_> = batch.map(|item| (item, sizes.next().unwrap_or(0))).collect();
             if batch.is_empty() {
+                return Ok(());
+            }
+            if self.stop.load(Ordering::Relaxed) {
+                self.swept.interrupted = true;
                 return Ok(());
             }
             watch(Progress::Advanced(batch.len() as u64));

@@ -267,7 +267,7 @@ pub(super) async fn freed<S: Bulk>(
         leased: &|_| false,
     };
     let plan = survey::decide(store, &mut snapshot, &references, rules).await?;
-    let known = plan.blobs.iter().map(|blob| references.size(&snapshot, blob)).collect();
+    let known = plan.blobs.iter().map(|blob| survey::size(&snapshot, &references, blob)).collect();
     let sizes = survey::measure(store, &plan.blobs, known, &mut |_| {}).await?;
     Ok(sizes.into_iter().flatten().sum())
 }

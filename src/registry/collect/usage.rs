@@ -101,7 +101,7 @@ async fn sizes<S: Bulk>(
     watch: &mut dyn FnMut(Progress),
 ) -> Result<Sizes, Error> {
     let blobs: Vec<_> = snapshot.blobs.iter().map(|id| snapshot.digests.digest(*id)).collect();
-    let known = blobs.iter().map(|blob| references.size(snapshot, blob)).collect();
+    let known = blobs.iter().map(|blob| survey::size(snapshot, references, blob)).collect();
     let sizes = survey::measure(store, &blobs, known, watch).await?;
     // One that is gone by now, or that nobody may look at, has no size that could be told.
     Ok(snapshot

@@ -59,7 +59,8 @@ fn take_to(store: &Store, folder: &str, target: &str) -> Result<Removed, Error> 
     }
 }
 
-/// The quarantines that are there. A run without an index was cut short before it removed anything.
+/// The quarantines that are there. A run without an index was cut short before it removed anything; where there is nothing at all, at the
+/// end of its emptying.
 pub(super) fn list(store: &Store) -> Result<Vec<KeptRun>, Error> {
     let entries = match store.list(TRASH) {
         Err(error) if error.is_not_found() => return Ok(Vec::new()),
@@ -68,7 +69,9 @@ pub(super) fn list(store: &Store) -> Result<Vec<KeptRun>, Error> {
     let runs = entries.into_iter().filter_map(|entry| entry.name.parse::<RunId>().ok());
     let kept = |run: RunId| {
         let going = store.get(&format!("{TRASH}/{run}/{GOING}"), INDEX_BYTES);
-        let is_going = !going.as_ref().is_err_and(Error::is_not_found);
+        let is_empty =
+            store.list(&format!("{TRASH}/{run}")).is_ok_and(|entries| entries.is_empty());
+        let is_going = is_empty || !going.as_ref().is_err_and(Error::is_not_found);
         let index = if is_going {
             going
         } else {

@@ -33,7 +33,7 @@ impl Bulk for S3 {
 
     fn survey(&self) -> Survey {
         let (pages, sink) = Survey::new();
-        survey::spawn(Arc::clone(&self.store), sink, survey::Detail::Names);
+        survey::spawn(Arc::clone(&self.store), sink, survey::Detail::Content);
         pages
     }
 

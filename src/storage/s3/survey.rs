@@ -67,9 +67,9 @@ pub(super) struct Mark {
 /// How much is told.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub(super) enum Detail {
-    /// What stands there.
+    /// What stands there, and of blobs and manifests also their size and tag.
     #[default]
-    Names,
+    Content,
     /// Each object, with its size and its tag.
     Objects,
 }
@@ -243,7 +243,7 @@ async fn divide(store: &Store, range: &mut Range) -> Result<Option<Vec<Range>>, 
             continue;
         }
         let folder = range.folder.clone();
-        ranges.push(mem::replace(range, Range::of(Place::Blobs, folder, Detail::Names)));
+        ranges.push(mem::replace(range, Range::of(Place::Blobs, folder, Detail::Content)));
         return Ok(Some(ranges));
     }
 }

@@ -11,9 +11,6 @@ use crate::{
     survey::{Found, Listed, Page, Part, Place},
 };
 
-/// How much of a repository is told at once.
-const PAGE: usize = 1024;
-
 /// What was told last, so that a folder of several objects is told once.
 ///
 /// A store lists what is in one folder in a row, whatever its order.
@@ -21,7 +18,6 @@ const PAGE: usize = 1024;
 pub(super) struct Teller {
     pub(super) detail: Detail,
     objects: Vec<Listed>,
-    blobs: Vec<oci::Digest>,
     repository: Option<Repository>,
     last_hidden: String,
     others: Vec<Page>,
@@ -44,14 +40,11 @@ impl Teller {
     /// Takes the name of an object below `docker/registry/v2`, whose whole path is `path`.
     pub(super) fn tell(&mut self, name: &str, path: &str, Mark { size, tag }: Mark) {
         let mut fact = names::read(name);
-        if self.detail == Detail::Objects
-            && let Some(item) = item(&mut fact)
-        {
+        if let Some(item) = item(&mut fact, self.detail) {
             self.objects.push(Listed { item, size, tag });
         }
         match fact {
-            Fact::Blob(_) if self.detail == Detail::Objects => {}
-            Fact::Blob(digest) => self.blobs.push(digest),
+            Fact::Blob(_) => {}
             Fact::Of(name, parts, found) => self.of(name, parts, found),
             Fact::Nameless(part) => {
                 let error =
@@ -116,9 +109,6 @@ impl Teller {
         if !self.objects.is_empty() {
             pages.push(Page::Objects(std::mem::take(&mut self.objects)));
         }
-        for blobs in std::mem::take(&mut self.blobs).chunks(PAGE) {
-            pages.push(Page::Blobs(blobs.to_vec()));
-        }
         if let Some(Repository { name, found, .. }) = &mut self.repository
             && !found.is_empty()
         {
@@ -137,9 +127,14 @@ impl Repository {
     }
 }
 
-/// The object of a fact; what is left of the fact is the folders that it is in.
-fn item(fact: &mut Fact<'_>) -> Option<Item> {
+/// The object of a fact of which this much is told; what is left of the fact is the folders that it is in.
+fn item(fact: &mut Fact<'_>, detail: Detail) -> Option<Item> {
     match fact {
+        Fact::Of(_, _, Some(found))
+            if detail == Detail::Content && !matches!(found, Found::Revision(_)) =>
+        {
+            None
+        }
         Fact::Blob(digest) => Some(Item::Blob(*digest)),
         Fact::Of(name, _, found) => {
             let item = match found.take()? {

@@ -12,7 +12,7 @@ use std::{
 
 use serde_json::Value;
 
-use super::site::COLLECT;
+use super::{bucket, site::COLLECT};
 use crate::{
     faults::{Rng, is_full_run},
     soak::{client::Client, content::Shared, wire::Wire},
@@ -70,14 +70,7 @@ fn nothing_that_was_acknowledged_goes_while_clients_work() {
 #[test]
 #[ignore = "needs weed, and takes a minute: run cargo xtask test"]
 fn nothing_that_was_acknowledged_goes_from_a_bucket_while_clients_work() {
-    let storage = format!(
-        "[registry.storage.s3]\nbucket = \"{}\"\nregionendpoint = \"{}\"\nrootdirectory = \"chaos\"\n\
-         accesskey = \"{}\"\nsecretkey = \"{}\"\n[registry.storage.redirect]\ndisable = true\n",
-        Seaweed::BUCKET,
-        Seaweed::shared().endpoint("http"),
-        Seaweed::ACCESS_KEY,
-        Seaweed::SECRET_KEY,
-    );
+    let storage = bucket::storage(&Seaweed::shared().endpoint("http"), "chaos");
     let (instance, said) = work_and_collect(&storage);
     println!("{said}");
     let ran = instance.run(&["verify"]);

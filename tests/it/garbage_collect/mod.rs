@@ -5,6 +5,7 @@
 
 mod account;
 mod beside;
+mod bucket;
 mod chaos;
 mod hold;
 mod interrupted;

@@ -67,6 +67,7 @@ fn a_fresh_host_gets_the_account_and_every_file_its_owner() {
         ("var/opt/regctl/nginx/conf/registry.conf", "0640 root:root"),
         ("var/opt/regctl/registry", "0750 root:s"),
         ("var/opt/regctl/registry/config.yml", "0640 root:s"),
+        ("var/opt/regctl/registry/cache", "0700 s:s"),
         ("var/opt/regctl/registry/events", "0700 s:s"),
         ("var/opt/regctl/state", "0750 root:root"),
         ("var/opt/regctl/state/services.json", "0600 root:root"),

@@ -16,6 +16,7 @@ pub(crate) mod pusher;
 pub(crate) mod receiver;
 pub(crate) mod seaweed;
 pub(crate) mod server;
+pub(crate) mod way;
 
 use std::{
     fs,

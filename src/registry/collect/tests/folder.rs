@@ -4,6 +4,7 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     fs,
     path::{Path, PathBuf},
+    sync::atomic::AtomicBool,
 };
 
 use oci::{Algorithm, Digest};
@@ -16,6 +17,9 @@ use crate::collect::{Beside, Empty, Options, Plan, Swept, Untagged, survey, swee
 
 pub(super) const IMAGE: &str = "application/vnd.oci.image.manifest.v1+json";
 pub(super) const INDEX: &str = "application/vnd.oci.image.index.v1+json";
+
+/// Nobody tells a sweep to stop.
+pub(super) static NEVER: AtomicBool = AtomicBool::new(false);
 
 /// A storage folder.
 pub(super) struct Folder {
@@ -118,7 +122,7 @@ impl Folder {
     ) -> (Plan, Swept) {
         let store = self.open();
         let plan = survey::plan(&store, options, &|_| false, &mut |_| ()).await.unwrap();
-        let swept = sweep::sweep(&store, &plan, disposal, &mut |_| ()).await.unwrap();
+        let swept = sweep::sweep(&store, &plan, disposal, &NEVER, &mut |_| ()).await.unwrap();
         assert_eq!(swept.failures, Vec::<String>::new());
         (plan, swept)
     }

@@ -5,7 +5,7 @@ use std::{
     os::unix::ffi::OsStrExt,
     sync::{
         Arc,
-        atomic::{AtomicUsize, Ordering},
+        atomic::{AtomicBool, AtomicUsize, Ordering},
     },
     time::{Duration, SystemTime},
 };
@@ -15,8 +15,8 @@ use storage::{
     Bulk, Disposal, Error, Filesystem, Item, KeptRun, Kind, Removed, Restored, RunId, Stat, Survey,
 };
 
-use super::folder::{Folder, blob, options, revision};
-use crate::collect::{Empty, Options, Untagged, quarantine, survey, sweep};
+use super::folder::{Folder, NEVER, blob, options, revision};
+use crate::collect::{Empty, Options, Progress, Untagged, quarantine, survey, sweep};
 
 const REMOVE: Untagged = Untagged::Remove;
 
@@ -135,7 +135,7 @@ async fn wherever_a_sweep_stops_tags_pull_and_the_next_run_ends_as_this_one_woul
         let folder = mixed();
         let store = Stopping { store: folder.open(), left: Arc::new(AtomicUsize::new(calls)) };
         let plan = survey::plan(&store, &all(), &|_| false, &mut |_| ()).await.unwrap();
-        let ended = sweep::sweep(&store, &plan, &Disposal::Delete, &mut |_| ()).await;
+        let ended = sweep::sweep(&store, &plan, &Disposal::Delete, &NEVER, &mut |_| ()).await;
         drop(store);
         folder.assert_pulls("app", "v1");
         folder.assert_pulls("multi", "v1");
@@ -150,6 +150,43 @@ async fn wherever_a_sweep_stops_tags_pull_and_the_next_run_ends_as_this_one_woul
         calls += 1;
     }
     assert!(calls > 20, "{calls}");
+}
+
+#[tokio::test]
+async fn one_that_is_told_to_stop_ends_what_is_in_hand_and_the_next_run_does_the_rest() {
+    let whole = mixed();
+    whole.collect_with(&all(), &Disposal::Delete).await;
+    let mut batches = 0;
+    loop {
+        let folder = mixed();
+        let store = folder.open();
+        let plan = survey::plan(&store, &all(), &|_| false, &mut |_| ()).await.unwrap();
+        let (stop, mut begun, mut gone) = (AtomicBool::new(batches == 0), 0, 0);
+        let mut watch = |news| match news {
+            Progress::Advanced(_) => {
+                begun += 1;
+                stop.store(begun >= batches, Ordering::Relaxed);
+            }
+            Progress::Gone(_) => gone += 1,
+            Progress::Begun(..) => {}
+        };
+        let swept = sweep::sweep(&store, &plan, &Disposal::Delete, &stop, &mut watch).await;
+        let swept = swept.unwrap();
+        drop(store);
+        assert_eq!((begun, swept.failed, swept.stopped), (begun.min(batches), 0, None));
+        assert!(swept.removed.blobs + swept.removed.manifests <= gone, "{swept:?}");
+        folder.assert_pulls("app", "v1");
+        folder.assert_pulls("multi", "v1");
+        assert_links_lead_somewhere(&folder);
+        folder.collect_with(&all(), &Disposal::Delete).await;
+        assert_eq!(folder.files(), whole.files(), "after {batches} batches");
+        assert_eq!(folder.folders(), whole.folders(), "after {batches} batches");
+        if !swept.interrupted {
+            break;
+        }
+        batches += 1;
+    }
+    assert!(batches > 4, "{batches}");
 }
 
 /// No link is there whose bytes are gone, which 2.8's collector gives up on.
@@ -175,10 +212,21 @@ async fn what_cannot_be_removed_stops_what_comes_later() {
     let link = revision(name.as_str(), &digest);
     folder.remove(&link);
     folder.write(&format!("{link}/in-the-way"), b"");
-    let swept = sweep::sweep(&store, &plan, &Disposal::Delete, &mut |_| ()).await.unwrap();
+    let swept = sweep::sweep(&store, &plan, &Disposal::Delete, &NEVER, &mut |_| ()).await.unwrap();
     assert_eq!((swept.failed, swept.stopped), (1, Some(crate::collect::Step::Revisions)));
     assert_eq!((swept.removed.layers, swept.removed.blobs), (0, 0));
     assert!(folder.exists(&blob(&digest)));
+}
+
+#[tokio::test]
+async fn a_folder_that_is_all_that_is_left_of_a_quarantine_goes() {
+    let folder = mixed();
+    let run = begin_quarantine(&folder).await;
+    let index = format!("regctl-trash/{run}/run.json");
+    folder.remove(&index);
+    let expired = quarantine::expire(&folder.open(), SystemTime::now()).await.unwrap();
+    assert_eq!((expired.emptied, expired.unreadable), (vec![run.to_string()], Vec::new()));
+    assert!(!folder.exists(index.trim_end_matches("/run.json")));
 }
 
 #[tokio::test]
@@ -295,12 +343,12 @@ async fn the_cache_changes_nothing_wherever_it_ends() {
         let (mut read, mut measured) = (0, None);
         let mut is_reading = false;
         let mut watch = |news| match news {
-            crate::collect::Progress::Begun(phase, total) => {
+            Progress::Begun(phase, total) => {
                 is_reading = phase == crate::collect::Phase::Manifests;
                 measured = total;
             }
-            crate::collect::Progress::Advanced(count) if is_reading => read += count,
-            crate::collect::Progress::Advanced(_) | crate::collect::Progress::Gone(_) => {}
+            Progress::Advanced(count) if is_reading => read += count,
+            Progress::Advanced(_) | Progress::Gone(_) => {}
         };
         let plan = survey::plan(&folder.open(), options, &|_| false, &mut watch).await.unwrap();
         let gone = format!("{:?} {:?}", super::invented::gone(&plan), plan.sizes);
@@ -330,7 +378,7 @@ async fn the_cache_changes_nothing_wherever_it_ends() {
     let its_own = Options { cache: Some(other.root().join("cache")), ..all() };
     let mut read = 0;
     let mut count = |news| {
-        if let crate::collect::Progress::Advanced(more) = news {
+        if let Progress::Advanced(more) = news {
             read += more;
         }
     };

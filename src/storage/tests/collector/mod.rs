@@ -4,7 +4,7 @@ use std::error::Error as _;
 
 use bytes::Bytes;
 use oci::{Algorithm, Digest, RepositoryName, Tag};
-use storage::{Bulk, Disposal, Driver, Found, Item, Page, Place, Removed, RunId};
+use storage::{Bulk, Disposal, Driver, Found, Item, Listed, Page, Place, Removed, RunId};
 
 #[derive(Debug, Default)]
 pub(crate) struct Told {
@@ -23,7 +23,17 @@ pub(crate) async fn survey(store: &impl Bulk) -> Told {
             Page::Repository { name, found } => {
                 told.found.extend(found.into_iter().map(|it| (name.to_string(), it)));
             }
-            Page::Objects(_) => panic!("nobody has asked for objects"),
+            Page::Objects(objects) => {
+                for Listed { item, .. } in objects {
+                    match item {
+                        Item::Blob(digest) => told.blobs.push(digest),
+                        Item::Revision(name, digest) => {
+                            told.found.push((name.to_string(), Found::Revision(digest)));
+                        }
+                        _ => panic!("nobody has asked for `{item}`"),
+                    }
+                }
+            }
             Page::Stranger(path) => told.strangers.push(path),
             Page::Hidden { place, error } => {
                 let cause = error.source().map_or_else(String::new, ToString::to_string);
