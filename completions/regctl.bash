@@ -1834,12 +1834,16 @@ _regctl() {
             return 0
             ;;
         regctl__subcmd__registry__subcmd__cleanup__subcmd__tags)
-            opts="-q -h --dry-run --forecast --csv --beside --root --json --quiet --help"
+            opts="-q -h --dry-run --forecast --csv --beside --references --root --json --quiet --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
+                --references)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --root)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -1852,7 +1856,7 @@ _regctl() {
             return 0
             ;;
         regctl__subcmd__registry__subcmd__garbage__subcmd__collect)
-            opts="-m -d -q -h --delete-untagged --dry-run --quarantine --undo --prune-empty-repositories --shared --beside --check --told --grace --root --json --quiet --help"
+            opts="-m -d -q -h --delete-untagged --dry-run --quarantine --undo --prune-empty-repositories --shared --beside --check --references --told --grace --root --json --quiet --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1863,6 +1867,10 @@ _regctl() {
                     return 0
                     ;;
                 --undo)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --references)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -2030,7 +2038,7 @@ _regctl() {
             return 0
             ;;
         regctl__subcmd__registry__subcmd__usage)
-            opts="-q -h --by --depth --top --root --json --quiet --help"
+            opts="-q -h --by --depth --top --references --root --json --quiet --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2045,6 +2053,10 @@ _regctl() {
                     return 0
                     ;;
                 --top)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --references)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

@@ -360,6 +360,7 @@ complete -c regctl -n "__fish_regctl_using_subcommand registry; and __fish_seen_
 complete -c regctl -n "__fish_regctl_using_subcommand registry; and __fish_seen_subcommand_from serve" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c regctl -n "__fish_regctl_using_subcommand registry; and __fish_seen_subcommand_from garbage-collect" -l quarantine -d 'Move what goes to a quarantine that is emptied by the first run after this time' -r
 complete -c regctl -n "__fish_regctl_using_subcommand registry; and __fish_seen_subcommand_from garbage-collect" -l undo -d 'Bring back what a run has put into quarantine' -r
+complete -c regctl -n "__fish_regctl_using_subcommand registry; and __fish_seen_subcommand_from garbage-collect" -l references -d 'Where the instance remembers what manifests refer to' -r -F
 complete -c regctl -n "__fish_regctl_using_subcommand registry; and __fish_seen_subcommand_from garbage-collect" -l grace -d 'What is younger stays' -r
 complete -c regctl -n "__fish_regctl_using_subcommand registry; and __fish_seen_subcommand_from garbage-collect" -l root -d 'The folder of the whole instance [env: REGCTL_ROOT] [default: /]' -r -F
 complete -c regctl -n "__fish_regctl_using_subcommand registry; and __fish_seen_subcommand_from garbage-collect" -s m -l delete-untagged -d 'Remove manifests that no tag leads to'
@@ -372,6 +373,7 @@ complete -c regctl -n "__fish_regctl_using_subcommand registry; and __fish_seen_
 complete -c regctl -n "__fish_regctl_using_subcommand registry; and __fish_seen_subcommand_from garbage-collect" -l json -d 'Print one JSON document instead of text'
 complete -c regctl -n "__fish_regctl_using_subcommand registry; and __fish_seen_subcommand_from garbage-collect" -s q -l quiet -d 'Say nothing unless something needs a look'
 complete -c regctl -n "__fish_regctl_using_subcommand registry; and __fish_seen_subcommand_from garbage-collect" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c regctl -n "__fish_regctl_using_subcommand registry; and __fish_seen_subcommand_from cleanup-tags" -l references -d 'Where the instance remembers what manifests refer to' -r -F
 complete -c regctl -n "__fish_regctl_using_subcommand registry; and __fish_seen_subcommand_from cleanup-tags" -l root -d 'The folder of the whole instance [env: REGCTL_ROOT] [default: /]' -r -F
 complete -c regctl -n "__fish_regctl_using_subcommand registry; and __fish_seen_subcommand_from cleanup-tags" -l dry-run -d 'Say what would go; change nothing'
 complete -c regctl -n "__fish_regctl_using_subcommand registry; and __fish_seen_subcommand_from cleanup-tags" -l forecast -d 'The same, and how many bytes a collection would free then'
@@ -389,6 +391,7 @@ repository\t''
 tag\t''"
 complete -c regctl -n "__fish_regctl_using_subcommand registry; and __fish_seen_subcommand_from usage" -l depth -r
 complete -c regctl -n "__fish_regctl_using_subcommand registry; and __fish_seen_subcommand_from usage" -l top -r
+complete -c regctl -n "__fish_regctl_using_subcommand registry; and __fish_seen_subcommand_from usage" -l references -d 'Where the instance remembers what manifests refer to' -r -F
 complete -c regctl -n "__fish_regctl_using_subcommand registry; and __fish_seen_subcommand_from usage" -l root -d 'The folder of the whole instance [env: REGCTL_ROOT] [default: /]' -r -F
 complete -c regctl -n "__fish_regctl_using_subcommand registry; and __fish_seen_subcommand_from usage" -l json -d 'Print one JSON document instead of text'
 complete -c regctl -n "__fish_regctl_using_subcommand registry; and __fish_seen_subcommand_from usage" -s q -l quiet -d 'Say nothing unless something needs a look'
