@@ -6,6 +6,7 @@ mod bucket;
 mod client;
 mod collect;
 mod content;
+mod far;
 mod fsync;
 mod limits;
 mod load;
@@ -27,6 +28,8 @@ mod startup;
 mod stats;
 mod token;
 mod transfer;
+#[path = "../../../tests/it/support/way.rs"]
+mod way;
 
 pub(crate) use options::Options;
 pub(crate) use rows::names as row_names;

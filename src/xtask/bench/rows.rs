@@ -5,7 +5,7 @@ use std::fs;
 use anyhow::{Context, Result};
 
 use super::{
-    bare, collect, fsync, limits, load, migrate, nginx, online,
+    bare, collect, far, fsync, limits, load, migrate, nginx, online,
     pair::Pair,
     parallel, reads,
     run::Bench,
@@ -43,7 +43,8 @@ pub(crate) const ALL: &[Row] = &[
     Row { name: "gc-wide", measure: collect::wide },
     Row { name: "gc-beside", measure: online::beside },
     Row { name: "gc-curve", measure: collect::curve },
-    Row { name: WITH_BUCKET, measure: migrate::copy },
+    Row { name: "gc-bucket", measure: far::dry },
+    Row { name: "migrate", measure: migrate::copy },
     Row { name: "fsync", measure: fsync::calls },
     Row { name: "size", measure: size },
     Row { name: "limits", measure: limits::measure },
@@ -52,8 +53,8 @@ pub(crate) const ALL: &[Row] = &[
 /// The row in which a web server serves the files of a run, and as root does so as another user.
 pub(crate) const BY_OTHERS: &str = "pull-nginx";
 
-/// The row that needs a store that speaks S3, and a program that copies files there.
-pub(crate) const WITH_BUCKET: &str = "migrate";
+/// The rows that need a store that speaks S3, and a program that copies files there.
+pub(crate) const WITH_BUCKET: [&str; 2] = ["gc-bucket", "migrate"];
 
 pub(crate) const START: Bar = Bar::AtMost(0.5);
 pub(crate) const IDLE_RSS: Bar = Bar::AtMost(0.6);
@@ -78,6 +79,8 @@ pub(crate) const GC_DRY_AGAIN: Bar = Bar::AtLeast(100.0);
 /// Beside the peer, or else beside the bare removal of the same files.
 pub(crate) const GC: (f64, f64) = (25.0, 0.77);
 pub(crate) const GC_WIDE: Bar = Bar::AtLeast(100.0);
+/// 50 times as fast.
+pub(crate) const GC_FAR: Bar = Bar::AtMost(0.02);
 /// Pushers beside a collection, and the same without one.
 pub(crate) const GC_BESIDE: Bar = Bar::AtLeast(0.8);
 pub(crate) const GC_BESIDE_SLOWEST: Bar = Bar::AtMost(2.0);

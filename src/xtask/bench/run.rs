@@ -43,7 +43,7 @@ pub(crate) struct Bench {
 
 pub(crate) fn run(options: &Options) -> Result<(), Failure> {
     packages::ensure(packages::BENCH, options.install)?;
-    if options.rows.iter().any(|row| row.name == rows::WITH_BUCKET) {
+    if options.rows.iter().any(|row| rows::WITH_BUCKET.contains(&row.name)) {
         packages::ensure_wheels(packages::BENCH_WHEELS, options.install)?;
     }
     let programs = programs(options)?;
