@@ -18,7 +18,7 @@ use crate::{
     collect::{self, Mode},
     config,
     exit::Failure,
-    migrate::{Order, Reading, Record, Step},
+    migrate::{Order, Reading, Record, Step, Then},
     output::{Report, Verdict},
     reconfigure::Claim,
     state::{Layout, Lock, lock::Held},
@@ -135,7 +135,7 @@ impl Args {
             at_once: usize::try_from(self.concurrency).unwrap_or(migrate::AT_ONCE),
             bytes_a_second: self.max_rate,
             journal: journal(layout),
-            goes_on: false,
+            then: Then::Nothing,
         }
     }
 }
@@ -191,8 +191,10 @@ pub(crate) fn run(mut args: Args, context: &Context) -> Result<Report, Failure> 
     }
     migration.passes.passes.clear();
     // It begins before anything is looked at.
-    let journal = args.only.is_none().then(|| Journal::begin(layout, &migration.order.run));
-    let work = copy(&mut migration, &args, &storage)?;
+    let journal =
+        args.only.is_none().then(|| Journal::begin(layout, &migration.order.run)).flatten();
+    let then = if journal.is_some() { Then::LastByJournal } else { Then::Last };
+    let work = copy(&mut migration, &args, &storage, then)?;
     if args.only == Some(Part::Copy) {
         migration.passes.next =
             Some("what is pushed from now on is copied by the next run".to_owned());
@@ -200,7 +202,7 @@ pub(crate) fn run(mut args: Args, context: &Context) -> Result<Report, Failure> 
         let verdict = if is_copied { Verdict::Good } else { Verdict::Findings };
         return Ok(Report::of(&migration.passes, verdict));
     }
-    let last = work.map(|work| (work, journal.flatten()));
+    let last = work.map(|work| (work, journal));
     finish(migration, Some(last), &args, way, (&storage, &registry))
 }
 
@@ -209,6 +211,7 @@ fn copy(
     migration: &mut Migration<'_>,
     args: &Args,
     storage: &Held,
+    then: Then,
 ) -> Result<Option<Work>, Failure> {
     let printer = migration.context.printer;
     let Passes { source, target, .. } = &migration.passes;
@@ -224,7 +227,7 @@ fn copy(
         }
         None => {
             printer.say(format!("copying from {source} to {target} while the registry serves"));
-            let mut work = migration.begin(Step::Live, storage, true)?;
+            let mut work = migration.begin(Step::Live, storage, then)?;
             migration.hear(&mut work)?;
             return Ok(Some(work));
         }

@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{
     exit::Failure,
-    migrate::{Next, Order, Reading, Step, TagName},
+    migrate::{Next, Order, Reading, Step, TagName, Then},
     output::{Format, Volume},
     state::{Layout, Services, lock::Held},
     supervise::Journal,
@@ -45,21 +45,21 @@ pub(super) struct Work {
 impl Migration<'_> {
     /// Has a pass made; says whether both sides are the same after it.
     pub(super) fn pass(&mut self, step: Step, storage: &Held) -> Result<bool, Failure> {
-        let mut work = self.begin(step, storage, false)?;
+        let mut work = self.begin(step, storage, Then::Nothing)?;
         let is_same = self.hear(&mut work)?;
         work.end()?;
         Ok(is_same)
     }
 
     /// Begins a pass; the process may go on with the last one.
-    pub(super) fn begin(&self, step: Step, storage: &Held, goes_on: bool) -> Result<Work, Failure> {
+    pub(super) fn begin(&self, step: Step, storage: &Held, then: Then) -> Result<Work, Failure> {
         let Self { context, signals, order, .. } = self;
         // What takes long is done while the registry serves.
         let reading = match step {
             Step::Plan | Step::Verify => Reading::Nothing,
             Step::Live | Step::Final | Step::Read => order.reading,
         };
-        let order = Order { step, reading, goes_on, ..order.clone() };
+        let order = Order { step, reading, then, ..order.clone() };
         let order = serde_json::to_string(&order).expect("an order is made of texts and numbers");
         let (told, heard) = UnixStream::pair().map_err(WorkerError::Start)?;
         let passed = Passed { lock: storage.share()?, told, registry: None };

@@ -17,7 +17,8 @@ use oci::{RepositoryName, Tag};
 use registry::{
     Config,
     migrate::{
-        self, Changes, Copied, Difference, Error, Extra, Journal, Options, Pace, Reading, Sides,
+        self, Access, Changes, Copied, Difference, Error, Extra, Journal, Options, Pace, Reading,
+        Sides,
     },
 };
 
@@ -27,7 +28,7 @@ use super::{
 };
 use crate::{
     exit::Failure,
-    migrate::{Next, Order, Reading as Wanted, Step, TagName},
+    migrate::{Next, Order, Reading as Wanted, Step, TagName, Then},
     output::{Printer, Progress, Report, Verdict},
     sys::{runtime, stdin, worker},
 };
@@ -79,7 +80,11 @@ async fn work(
         let told = told(order, &plan, None);
         return line.tell(Told { probed: Some(probed), ..told });
     }
-    let sides = Sides::open(source, target).await?;
+    let access = match order.then {
+        Then::Nothing | Then::Last => Access::Look,
+        Then::LastByJournal => Access::Guest,
+    };
+    let sides = Sides::open((source, access), target).await?;
     let journal = Journal::open(&order.journal, &sides.identity()).map_err(Error::Journal);
     let done = match journal {
         Ok(journal) => Job { sides: &sides, order, journal, stop, news }.all(&mut line).await,
@@ -105,7 +110,7 @@ impl Job<'_> {
         self.news.end();
         let did = copied.as_ref().map(|it| (it, None));
         let is_same = line.tell(told(self.order, &difference, did))?;
-        if !self.order.goes_on {
+        if self.order.then == Then::Nothing {
             return Ok(is_same);
         }
         let order = Order { step: Step::Final, ..self.order.clone() };

@@ -24,8 +24,19 @@ pub(crate) struct Order {
     pub(crate) bytes_a_second: Option<NonZeroU64>,
     /// Where what was put is written down.
     pub(crate) journal: PathBuf,
-    /// Whether the read-only pass follows in the same process, when it is told [`Next`].
-    pub(crate) goes_on: bool,
+    pub(crate) then: Then,
+}
+
+/// What follows a pass in the same process.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Then {
+    Nothing,
+    /// The read-only pass, when it is told [`Next`].
+    Last,
+    /// The same, and until then the registry writes down what it changes, and looks whether anybody else uses the storage: this
+    /// process is not to be seen there.
+    LastByJournal,
 }
 
 /// What the process is told after the live pass, a line each.

@@ -72,9 +72,7 @@ impl Content {
 
     /// Reads a run's journal, from a place in it; none if this process has no such journal.
     pub(crate) async fn read_journal(&self, run: &str, from: usize) -> Option<Page> {
-        // In a folder the migration itself would be seen, which only looks.
-        let is_bucket = self.backend().is_remote();
-        let is_alone = from > 0 || !is_bucket || self.is_alone().await;
+        let is_alone = from > 0 || self.is_alone().await;
         let mut held = self.backend().touched.lock();
         let journal = held.as_mut().filter(|journal| journal.run == run)?;
         journal.is_complete &= is_alone;
@@ -246,6 +244,11 @@ mod tests {
         assert!(!content.read_journal("2", 0).await.unwrap().is_complete);
         content.begin_journal("3".to_owned()).await;
         assert!(content.read_journal("3", 0).await.unwrap().is_complete);
+        // It has come since.
+        let other = open(&folder);
+        assert!(!content.read_journal("3", 0).await.unwrap().is_complete);
+        drop(other);
+        content.begin_journal("3".to_owned()).await;
         let many = (0..=MOST).map(|number| Digest::of(Algorithm::Sha256, &number.to_le_bytes()));
         let many = many.map(|digest| Thing::Object(Item::Blob(digest))).collect();
         content.backend().touched.add(many);

@@ -30,7 +30,8 @@ use std::{
     },
 };
 
-use storage::{Access, Collected, Config, Kind};
+pub use storage::Access;
+use storage::{Collected, Config, Kind};
 
 pub use copy::Copied;
 use difference::Between;
@@ -156,12 +157,14 @@ impl Side {
 }
 
 impl Sides {
-    /// Opens both. The source may be served meanwhile; the target is this process's alone, and made if it is a folder.
+    /// Opens both. The source may be served meanwhile, and is [looked](Access::Look) at; or it must be, and this is its registry's
+    /// [guest](Access::Guest), so that the registry sees whether anybody else uses it. The target is this process's alone, and made
+    /// if it is a folder.
     ///
     /// # Errors
     /// There is no source, or one of them cannot be used.
-    pub async fn open(source: &Config, target: &Config) -> Result<Self, Error> {
-        let source = open_source(source).await?;
+    pub async fn open((source, access): (&Config, Access), target: &Config) -> Result<Self, Error> {
+        let source = open_source(source, access).await?;
         let opened = match Collected::open_or_create(target).await {
             Err(error) if error.kind() == Kind::Busy => {
                 return Err(Error::Busy(target.to_string(), error));
@@ -225,7 +228,7 @@ pub async fn plan(
     stop: &AtomicBool,
     watch: &mut (dyn FnMut(Progress) + Send),
 ) -> Result<Difference, Error> {
-    let source = open_source(source).await?;
+    let source = open_source(source, Access::Look).await?;
     let target = match Collected::open_existing(target, Access::Look).await {
         Err(error) if error.is_not_found() => None,
         opened => Some(opened.map_err(Side::Target.failed())?.ok_or(Error::Memory)?),
@@ -289,8 +292,8 @@ fn settled(path: &Path) -> PathBuf {
     }
 }
 
-async fn open_source(config: &Config) -> Result<Collected, Error> {
-    let source = match Collected::open_existing(config, Access::Look).await {
+async fn open_source(config: &Config, access: Access) -> Result<Collected, Error> {
+    let source = match Collected::open_existing(config, access).await {
         Err(error) if error.is_not_found() => return Err(Error::Missing(config.to_string())),
         opened => opened.map_err(Side::Source.failed())?.ok_or(Error::Memory)?,
     };

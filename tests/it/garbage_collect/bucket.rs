@@ -2,10 +2,7 @@
 
 use std::{
     collections::BTreeSet,
-    mem,
     process::{Child, Stdio},
-    sync::{Arc, Condvar, Mutex},
-    time::Duration,
 };
 
 use nix::sys::signal::Signal;
@@ -14,10 +11,14 @@ use super::site::COLLECT;
 use crate::{
     faults::{Image, Rng, pull},
     supervise::{Instance, send},
-    support::{Ran, daemon::Log, pusher::digest, seaweed::Seaweed, way::Way},
+    support::{
+        Ran,
+        daemon::Log,
+        gate::{Gate, Requests},
+        pusher::digest,
+        seaweed::Seaweed,
+    },
 };
-
-const PATIENCE: Duration = Duration::from_secs(120);
 
 /// The rest of `[registry]` for a folder of the shared bucket.
 pub(super) fn storage(endpoint: &str, folder: &str) -> String {
@@ -30,80 +31,21 @@ pub(super) fn storage(endpoint: &str, folder: &str) -> String {
     )
 }
 
-/// What was asked for, by method and target.
-type Requests = Vec<(String, String)>;
-
-/// Notes what is asked for, and keeps some of it back.
-#[derive(Default)]
-struct Gate {
-    state: Mutex<State>,
-    changed: Condvar,
-}
-
-#[derive(Default)]
-struct State {
-    asked: Requests,
-    /// What is kept back, and how much of it there is.
-    held: Option<fn(&str, &str) -> bool>,
-    waiting: usize,
-}
-
-impl Gate {
-    fn admit(&self, method: &str, target: &str) {
-        let mut state = self.state.lock().unwrap();
-        state.asked.push((method.to_owned(), target.to_owned()));
-        let is_held = |state: &mut State| state.held.is_some_and(|held| held(method, target));
-        if is_held(&mut state) {
-            state.waiting += 1;
-            self.changed.notify_all();
-            let mut state = self.changed.wait_while(state, is_held).unwrap();
-            state.waiting -= 1;
-        }
-    }
-
-    /// What was asked for since this was asked last.
-    fn take(&self) -> Requests {
-        mem::take(&mut self.state.lock().unwrap().asked)
-    }
-
-    /// From now on requests are kept back of whose method and target this is true.
-    fn hold(&self, held: fn(&str, &str) -> bool) {
-        self.state.lock().unwrap().held = Some(held);
-    }
-
-    fn release(&self) {
-        self.state.lock().unwrap().held = None;
-        self.changed.notify_all();
-    }
-
-    fn until_one_waits(&self) {
-        let state = self.state.lock().unwrap();
-        let waits = |state: &mut State| state.waiting == 0;
-        let (_state, waited) = self.changed.wait_timeout_while(state, PATIENCE, waits).unwrap();
-        assert!(!waited.timed_out(), "nothing was asked for that is kept back");
-    }
-}
-
 /// An instance whose registry serves a folder of the bucket, and the way that its requests take.
 struct Site {
     instance: Instance,
     folder: String,
-    gate: Arc<Gate>,
+    gate: Gate,
     rng: Rng,
 }
 
 impl Site {
     fn new(folder: &str) -> Self {
         let folder = format!("collect/{folder}");
-        let gate = Arc::new(Gate::default());
-        let admit = {
-            let gate = Arc::clone(&gate);
-            move |method: &str, target: &str| gate.admit(method, target)
-        };
-        let way = Way::to(&Seaweed::shared().endpoint("http"), admit).unwrap();
+        let gate = Gate::to(&Seaweed::shared().endpoint("http"));
         let instance = Instance::serving(&format!(
             "storage_delete_enabled = true\n{}",
-            storage(way.endpoint(), &folder)
+            storage(gate.endpoint(), &folder)
         ));
         Self { instance, folder, gate, rng: Rng::new(7300) }
     }

@@ -16,6 +16,7 @@ use serde_json::json;
 
 use super::site::{MIGRATE, Site, pulled};
 use crate::{
+    api::fixture::Registry,
     faults::{Image, Rng},
     interop::wire::expect,
     support::{
@@ -196,6 +197,26 @@ fn a_registry_that_has_started_anew_meanwhile_is_compared_as_a_whole() {
     let last = report["passes"].as_array().unwrap().last().unwrap();
     assert!(last["looked_at"].is_null() && report["switched"] == true, "{report:#}");
     assert_eq!(pulled(&mut site.instance.pusher(), "late:v1"), Ok(image.digest()));
+    site.serves();
+}
+
+#[test]
+#[ignore = "needs weed: run cargo xtask test"]
+fn another_registry_that_begins_to_serve_the_folder_meanwhile_is_seen() {
+    let site = Site::new();
+    let command = [MIGRATE, "--to", "s3", "--json", "--max-rate", "1MB"];
+    let mut command = site.instance.world.command(&command);
+    let command = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    site.instance.until("it copies", || !site.objects().is_empty());
+    let folder = site.instance.world.path("var/opt/regctl/storage");
+    let other =
+        Registry::with(&json!({ "storage": { "filesystem": { "rootdirectory": folder } } }));
+    let digest = other.client().push_blob("beside", b"what the first one does not know of");
+    let output = command.wait_with_output().unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(output.status.success(), "{said}");
+    assert!(said.contains("all is compared again"), "{said}");
+    assert!(site.objects().iter().any(|name| name.contains(digest.hex().as_str())));
     site.serves();
 }
 

@@ -22,11 +22,16 @@ impl Bucket {
 
     /// The options of `storage.s3`.
     pub(super) fn options(&self) -> Value {
+        self.options_at(&Seaweed::shared().endpoint("http"))
+    }
+
+    /// The same, by a way to the server.
+    fn options_at(&self, endpoint: &str) -> Value {
         json!({
             "accesskey": Seaweed::ACCESS_KEY,
             "secretkey": Seaweed::SECRET_KEY,
             "region": "us-east-1",
-            "regionendpoint": Seaweed::shared().endpoint("http"),
+            "regionendpoint": endpoint,
             "bucket": Seaweed::BUCKET,
             "rootdirectory": self.root,
         })
@@ -52,6 +57,13 @@ impl Bucket {
             settings["http"][name] = value.clone();
         }
         Registry::with(&settings)
+    }
+
+    /// The same, by a way to the server.
+    pub(super) fn ours_by(&self, endpoint: &str) -> Registry {
+        let mut storage = self.storage();
+        storage["s3"] = self.options_at(endpoint);
+        Registry::with(&json!({ "storage": storage, "http": { "secret": Peer::SECRET } }))
     }
 
     /// Debian's on it.

@@ -1,6 +1,21 @@
 //! Processes on one bucket that must keep away from each other: registries, collections, and cleanups.
 
+use std::{
+    thread,
+    time::{Duration, Instant},
+};
+
+use serde_json::json;
+
 use super::bucket::Bucket;
+use crate::{
+    api::fixture::Registry,
+    support::{
+        gate::Gate,
+        http::{Request, sha256},
+        seaweed::Seaweed,
+    },
+};
 
 const COLLECT: [&str; 2] = ["registry", "garbage-collect"];
 
@@ -39,4 +54,48 @@ fn a_registry_that_was_killed_on_this_machine_is_in_nobodys_way() {
     assert_eq!(bucket.names("blobs/"), [""; 0]);
     // And a collection gives the bucket back.
     bucket.ours().client().push_blob("app", b"somebody does");
+}
+
+/// Pushes blobs until one is answered like this; none may be answered otherwise than by 201 or 503. Returns how many were taken.
+fn push_until(status: u16, registry: &Registry, what: &str) -> u32 {
+    let (mut taken, until) = (0, Instant::now() + Duration::from_secs(120));
+    loop {
+        assert!(
+            Instant::now() < until,
+            "{taken} pushes were taken, and the last one not with {status}"
+        );
+        let bytes = format!("{what} {taken}");
+        let digest = sha256(bytes.as_bytes());
+        let path = format!("/v2/app/blobs/uploads/?digest={digest}");
+        let answer = registry.client().ask(&Request::new("POST", path).body(bytes));
+        assert!([201, 503].contains(&answer.status), "{answer:?}");
+        if answer.status == status {
+            return taken;
+        }
+        taken += u32::from(answer.status == 201);
+        thread::sleep(Duration::from_millis(200));
+    }
+}
+
+#[test]
+#[ignore = "needs weed, and takes more than a minute: run cargo xtask test"]
+fn a_registry_that_cannot_renew_its_lease_takes_no_pushes_until_it_can() {
+    let bucket = Bucket::new();
+    let gate = Gate::to(&Seaweed::shared().endpoint("http"));
+    let registry = bucket.ours_by(gate.endpoint());
+    push_until(201, &registry, "before");
+    gate.hold(|_, target| target.contains("leases"));
+    let taken = push_until(503, &registry, "without");
+    assert!(taken > 0, "the lease ends when its time is over, and not before");
+    // Pulls go on.
+    let before = sha256(b"before 0");
+    registry.client().get(&format!("/v2/app/blobs/{before}")).expect(200);
+    // Nobody else has the bucket yet: what was begun under the lease may still be on its way.
+    let (there, idle) = (bucket.names("blobs/"), bucket.ours_with(&json!({})).stopped());
+    let ran = idle.run(&COLLECT);
+    assert_eq!(ran.exit, 75, "{ran:?}");
+    assert_eq!(bucket.names("blobs/"), there);
+    gate.release();
+    push_until(201, &registry, "after");
+    registry.client().get(&format!("/v2/app/blobs/{before}")).expect(200);
 }

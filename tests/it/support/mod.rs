@@ -4,6 +4,7 @@ pub(crate) mod certificate;
 pub(crate) mod daemon;
 pub(crate) mod demo;
 pub(crate) mod dockerd;
+pub(crate) mod gate;
 pub(crate) mod host;
 pub(crate) mod http;
 pub(crate) mod image;

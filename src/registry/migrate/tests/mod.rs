@@ -17,7 +17,7 @@ use std::{
 };
 
 use oci::{Algorithm, Digest};
-use storage::{Config, FilesystemConfig, S3Config};
+use storage::{Access, Config, FilesystemConfig, S3Config};
 use tempfile::TempDir;
 use walkdir::WalkDir;
 
@@ -91,7 +91,7 @@ impl World {
     }
 
     async fn sides(&self) -> Sides {
-        Sides::open(&self.config("source"), &self.config("target")).await.unwrap()
+        Sides::open((&self.config("source"), Access::Look), &self.config("target")).await.unwrap()
     }
 
     async fn difference(&self) -> Difference {
@@ -375,10 +375,11 @@ async fn what_nobody_can_look_at_is_no_proof_of_anything() {
 async fn a_source_that_is_not_there_and_a_target_that_is_served_are_refused() {
     let world = World::new();
     let config = |name| world.config(name);
-    let missing = Sides::open(&config("none"), &config("target")).await.unwrap_err();
+    let missing =
+        Sides::open((&config("none"), Access::Look), &config("target")).await.unwrap_err();
     assert!(matches!(missing, Error::Missing(_)), "{missing}");
     let _served = storage::Backend::open(&config("target")).unwrap();
-    let busy = Sides::open(&config("source"), &config("target")).await.unwrap_err();
+    let busy = Sides::open((&config("source"), Access::Look), &config("target")).await.unwrap_err();
     assert!(matches!(busy, Error::Busy(..)), "{busy}");
 }
 
