@@ -16,5 +16,5 @@ mod tests;
 
 pub(crate) use decide::{Decision, applying, decide};
 pub(crate) use order::{Counts, Gone, Order, Told, Work};
-pub(crate) use record::{Error as RecordError, PolicyRecord, Record};
+pub(crate) use record::{PolicyRecord, Record};
 pub(crate) use runs::{Error as RunsError, Run};

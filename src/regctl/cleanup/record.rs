@@ -1,6 +1,6 @@
 //! When each policy has run, and what came of it.
 
-use std::{collections::BTreeMap, path::PathBuf};
+use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
@@ -8,11 +8,8 @@ use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 use super::Counts;
 use crate::{
     config::policy::Policy,
-    state::Layout,
-    sys::{
-        clock,
-        fs::{self, Existing},
-    },
+    state::{Layout, RecordError, record},
+    sys::clock,
 };
 
 const SCHEMA: u32 = 1;
@@ -49,21 +46,10 @@ pub(crate) enum Ended {
     Failed,
 }
 
-/// Why it is not known, or not written.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum Error {
-    #[error(transparent)]
-    File(#[from] fs::Error),
-    #[error("`{}` is no record of cleanup policies: remove it", path.display())]
-    Malformed { path: PathBuf, source: serde_json::Error },
-}
-
 impl Record {
     /// Reads it; there may be none.
-    pub(crate) fn load(layout: &Layout) -> Result<Self, Error> {
-        let path = layout.cleanup_record();
-        let Some(text) = fs::read_to_string(&path)? else { return Ok(Self::default()) };
-        serde_json::from_str(&text).map_err(|source| Error::Malformed { path, source })
+    pub(crate) fn load(layout: &Layout) -> Result<Self, RecordError> {
+        Ok(record::load(layout.cleanup_record(), "cleanup policies")?.unwrap_or_default())
     }
 
     /// Notes that policies begin to run.
@@ -72,7 +58,7 @@ impl Record {
         layout: &Layout,
         names: &[String],
         run: &str,
-    ) -> Result<(), Error> {
+    ) -> Result<(), RecordError> {
         for name in names {
             let record = self.policies.entry(name.clone()).or_default();
             let last = record.last.take();
@@ -89,7 +75,7 @@ impl Record {
         layout: &Layout,
         names: &[String],
         came: &Result<BTreeMap<String, Counts>, String>,
-    ) -> Result<(), Error> {
+    ) -> Result<(), RecordError> {
         for name in names {
             let record = self.policies.entry(name.clone()).or_default();
             record.ended = Some(clock::now());
@@ -114,12 +100,9 @@ impl Record {
         OffsetDateTime::parse(last, &Rfc3339).ok()
     }
 
-    fn store(&mut self, layout: &Layout) -> Result<(), Error> {
+    fn store(&mut self, layout: &Layout) -> Result<(), RecordError> {
         self.schema = SCHEMA;
-        let text = serde_json::to_string_pretty(self).expect("structs of strings are JSON");
-        let text = format!("{text}\n");
-        let path = layout.cleanup_record();
-        Ok(fs::write_atomic(&path, text.as_bytes(), 0o640, Existing::Replace)?)
+        record::store(&layout.cleanup_record(), self)
     }
 }
 

@@ -8,4 +8,4 @@ mod pause;
 mod record;
 
 pub(crate) use pause::{Error as PauseError, Mode, Registry, bring_back, pause};
-pub(crate) use record::{Error as RecordError, Outcome, Record};
+pub(crate) use record::{Outcome, Record};

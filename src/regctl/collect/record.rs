@@ -1,15 +1,12 @@
 //! The last collection: when it began, and what came of it.
 
-use std::{fmt, path::PathBuf};
+use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    state::Layout,
-    sys::{
-        clock,
-        fs::{self, Existing},
-    },
+    state::{Layout, RecordError, record},
+    sys::clock,
 };
 
 const SCHEMA: u32 = 1;
@@ -37,18 +34,9 @@ pub(crate) enum Outcome {
     Failed,
 }
 
-/// Why it is not known, or not written.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum Error {
-    #[error(transparent)]
-    File(#[from] fs::Error),
-    #[error("`{}` is no record of a collection: remove it", path.display())]
-    Malformed { path: PathBuf, source: serde_json::Error },
-}
-
 impl Record {
     /// Notes that a collection begins.
-    pub(crate) fn begin(layout: &Layout) -> Result<Self, Error> {
+    pub(crate) fn begin(layout: &Layout) -> Result<Self, RecordError> {
         let began = clock::now();
         let record = Self { schema: SCHEMA, began, ended: None, outcome: None, problem: None };
         record.store(layout)?;
@@ -61,24 +49,18 @@ impl Record {
         layout: &Layout,
         outcome: Outcome,
         problem: Option<String>,
-    ) -> Result<(), Error> {
+    ) -> Result<(), RecordError> {
         (self.ended, self.outcome, self.problem) = (Some(clock::now()), Some(outcome), problem);
         self.store(layout)
     }
 
     /// Reads the last one; there may have been none.
-    pub(crate) fn load(layout: &Layout) -> Result<Option<Self>, Error> {
-        let path = layout.last_collection();
-        let Some(text) = fs::read_to_string(&path)? else { return Ok(None) };
-        let record = serde_json::from_str(&text);
-        record.map(Some).map_err(|source| Error::Malformed { path, source })
+    pub(crate) fn load(layout: &Layout) -> Result<Option<Self>, RecordError> {
+        record::load(layout.last_collection(), "a collection")
     }
 
-    fn store(&self, layout: &Layout) -> Result<(), Error> {
-        let text = serde_json::to_string_pretty(self).expect("structs of strings are JSON");
-        let text = format!("{text}\n");
-        let path = layout.last_collection();
-        Ok(fs::write_atomic(&path, text.as_bytes(), 0o640, Existing::Replace)?)
+    fn store(&self, layout: &Layout) -> Result<(), RecordError> {
+        record::store(&layout.last_collection(), self)
     }
 }
 

@@ -7,11 +7,15 @@ use std::{
     io::{self, BufRead as _, BufReader, Write as _},
     os::unix::net::UnixStream,
     path::PathBuf,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 use registry::{
     Config,
-    changes::{Act, Change, Changed, Changer},
+    changes::{Act, Change, Changed, Changer, Error as ChangesError},
     collect::{
         self, Access, Error as CollectError, Inventory, Remembered, Store, TaggedRepository,
     },
@@ -29,7 +33,10 @@ use crate::{
     config::policy::{Glob, Policy},
     exit::Failure,
     output::{Printer, Progress, Report},
-    sys::{runtime, stdin, worker},
+    sys::{
+        runtime::{self, Ending, StopSignals},
+        stdin, worker,
+    },
 };
 
 /// Change tags as the command says that has started this
@@ -66,13 +73,23 @@ pub(super) fn run(args: &Args, config: &Config, context: &Context) -> Result<Rep
         serde_json::from_str(&text).map_err(|error| Failure::Input(io::Error::other(error)))?;
     let line = if args.dry_run { None } else { worker::line().map_err(Failure::Input)? };
     let mut starter = Starter(line.map(BufReader::new));
+    let printer = context.printer;
     let work = async {
+        let ending = Arc::new(Ending::default());
+        if !args.dry_run {
+            let waits = move || printer.say("told to stop: ends what is in hand");
+            let signals = StopSignals::watch().map_err(Failure::Input)?;
+            // What is only read is left as it is.
+            signals.end(Arc::clone(&ending), waits, async {});
+        }
         match order.work {
             Work::Clean { policies, running, only } => {
                 let plan = Plan { policies, running, only };
-                clean(args, config, &plan, &mut starter, context.printer).await
+                clean((args, config), &plan, (&mut starter, &ending), printer).await
             }
-            Work::Undo { gone } => undo(args, config, &gone, &mut starter).await,
+            Work::Undo { gone } => {
+                ending.guarded(undo(args, config, &gone, (&mut starter, ending.asked()))).await
+            }
         }
     };
     runtime::block_on(work).map_err(Failure::Input)?
@@ -142,10 +159,9 @@ impl Starter {
 }
 
 async fn clean(
-    args: &Args,
-    config: &Config,
+    (args, config): (&Args, &Config),
     plan: &Plan,
-    starter: &mut Starter,
+    (starter, ending): (&mut Starter, &Ending),
     printer: Printer,
 ) -> Result<Report, Failure> {
     let mut cleaned = Cleaned { dry_run: args.dry_run, ..Cleaned::default() };
@@ -171,15 +187,9 @@ async fn clean(
     // Only then is the storage this process's alone, where nobody serves it.
     drop((store, inventory));
     let gone: Vec<Gone> = cleaned.gone().collect();
-    let mut deletion = Deletion { cleaned: &mut cleaned, starter };
     if !gone.is_empty() {
-        let mut changer = match beside {
-            Some(changer) => changer,
-            None => Changer::alone(config).await?,
-        };
-        let came = deletion.carry_out(&mut changer, &gone).await;
-        changer.close().await;
-        came?;
+        let mut deletion = Deletion { cleaned: &mut cleaned, starter, stop: ending.asked() };
+        ending.guarded(deletion.carry_out(beside, config, &gone)).await?;
     }
     let policies = cleaned.by_policy();
     starter.tell(&Told::Done { policies }).map_err(Failure::Input)?;
@@ -231,11 +241,28 @@ async fn beside() -> Result<Changer, Failure> {
 struct Deletion<'a> {
     cleaned: &'a mut Cleaned,
     starter: &'a mut Starter,
+    stop: &'a AtomicBool,
 }
 
 impl Deletion<'_> {
-    async fn carry_out(&mut self, changer: &mut Changer, gone: &[Gone]) -> Result<(), Failure> {
-        for batch in gone.chunks(BATCH) {
+    async fn carry_out(
+        &mut self,
+        beside: Option<Changer>,
+        config: &Config,
+        gone: &[Gone],
+    ) -> Result<(), Failure> {
+        let mut changer = match beside {
+            Some(changer) => changer,
+            None => Changer::alone(config).await?,
+        };
+        let came = self.delete(&mut changer, gone).await;
+        changer.close().await;
+        came
+    }
+
+    async fn delete(&mut self, changer: &mut Changer, gone: &[Gone]) -> Result<(), Failure> {
+        for (number, batch) in gone.chunks(BATCH).enumerate() {
+            go_on(self.stop, (number * BATCH, gone.len()))?;
             self.starter.announce(batch).map_err(Failure::Input)?;
             let changes: Vec<Change> =
                 batch.iter().filter_map(|gone| gone.change(Act::Delete)).collect();
@@ -268,6 +295,14 @@ impl Deletion<'_> {
     }
 }
 
+/// Fails once it is told to stop.
+fn go_on(stop: &AtomicBool, (done, of): (usize, usize)) -> Result<(), Failure> {
+    match stop.load(Ordering::Relaxed) {
+        true => Err(ChangesError::Stopped { done, of }.into()),
+        false => Ok(()),
+    }
+}
+
 /// What came of a change, for the log.
 fn what(changed: &Changed) -> String {
     match changed {
@@ -283,14 +318,27 @@ async fn undo(
     args: &Args,
     config: &Config,
     gone: &[Gone],
-    starter: &mut Starter,
+    (starter, stop): (&mut Starter, &AtomicBool),
 ) -> Result<Report, Failure> {
     let mut changer = match args.beside {
         true => beside().await?,
         false => Changer::alone(config).await?,
     };
+    let restored = restore(&mut changer, gone, (starter, stop)).await;
+    changer.close().await;
+    let restored = restored?;
+    starter.tell(&Told::Done { policies: BTreeMap::new() }).map_err(Failure::Input)?;
+    Ok(restored.report())
+}
+
+async fn restore(
+    changer: &mut Changer,
+    gone: &[Gone],
+    (starter, stop): (&mut Starter, &AtomicBool),
+) -> Result<Restored, Failure> {
     let mut restored = Restored::default();
-    for batch in gone.chunks(BATCH) {
+    for (number, batch) in gone.chunks(BATCH).enumerate() {
+        go_on(stop, (number * BATCH, gone.len()))?;
         let changes: Vec<Change> =
             batch.iter().filter_map(|gone| gone.change(Act::Restore)).collect();
         let changed = changer.change(&changes).await?;
@@ -300,9 +348,7 @@ async fn undo(
             starter.tell(&told).map_err(Failure::Input)?;
         }
     }
-    changer.close().await;
-    starter.tell(&Told::Done { policies: BTreeMap::new() }).map_err(Failure::Input)?;
-    Ok(restored.report())
+    Ok(restored)
 }
 
 impl Cleaned {

@@ -50,7 +50,6 @@ impl Failure {
             Self::Reload(error) => reload_exit(error),
             Self::Events(error) => events_exit(error),
             Self::Collect(error) => collect_exit(error),
-            Self::Moved(error) => caused(error, Exit::Failed),
             Self::Migrate(error) => migrate_exit(error),
             Self::Verify(error) => caused(error, Exit::Failed),
             Self::Mend(error) => mend_exit(error),
@@ -59,7 +58,6 @@ impl Failure {
             Self::Switch(error) => caused(error, Exit::Failed),
             Self::Pause(error) => caused(error, Exit::Failed),
             Self::Record(error) => caused(error, Exit::Failed),
-            Self::Policies(error) => caused(error, Exit::Failed),
             Self::Runs(error) => caused(error, Exit::Failed),
             Self::Changes(error) => changes_exit(error),
             Self::Work(error) => caused(error, Exit::Failed),
@@ -321,7 +319,9 @@ fn mend_exit(error: &MenderError) -> Exit {
 fn changes_exit(error: &ChangesError) -> Exit {
     match error {
         ChangesError::Busy(_) => Exit::Locked,
-        ChangesError::ReadOnly | ChangesError::Line(LineError::Refused(_)) => Exit::Failed,
+        ChangesError::ReadOnly
+        | ChangesError::Stopped { .. }
+        | ChangesError::Line(LineError::Refused(_)) => Exit::Failed,
         ChangesError::Line(_) | ChangesError::Storage(_) | ChangesError::Events(_) => {
             caused(error, Exit::Failed)
         }

@@ -10,14 +10,13 @@ use registry::{
 };
 
 use crate::{
-    cleanup::{RecordError as CleanupRecordError, RunsError},
-    collect::{PauseError, RecordError},
+    cleanup::RunsError,
+    collect::PauseError,
     config::{Invalid, SwapError, load},
-    migrate::RecordError as MovedError,
     reconfigure::{
         self, ApplyError, DesiredError, DisturbsError, GenerateError, InitError, ReadOnlyError,
     },
-    state::{ServiceName, holds, lock, secrets, services, users},
+    state::{RecordError, ServiceName, holds, lock, secrets, services, users},
     supervise::{
         self, ActError, AskError, EventsError, LogError, ReloadError, ServiceError, SupervisorError,
     },
@@ -80,10 +79,8 @@ pub(crate) enum Failure {
     Events(EventsError),
     /// The registry is not in the state in which its storage is worked on, or not back from there.
     Pause(PauseError),
-    /// What came of a collection cannot be written down.
+    /// What came of the last collection, cleanup or migration is not known, or not written.
     Record(RecordError),
-    /// When policies have run is not known, or not written.
-    Policies(CleanupRecordError),
     /// What a run of policies has deleted is not known, or not written.
     Runs(RunsError),
     /// Tags are not changed.
@@ -96,8 +93,6 @@ pub(crate) enum Failure {
     Services(services::Error),
     /// There is no collection.
     Collect(CollectError),
-    /// From where the registry was moved is not known, or not written.
-    Moved(MovedError),
     /// There is no migration.
     Migrate(MigrateError),
     /// Nothing is known of the storage.
@@ -267,12 +262,6 @@ impl From<RecordError> for Failure {
     }
 }
 
-impl From<CleanupRecordError> for Failure {
-    fn from(error: CleanupRecordError) -> Self {
-        Self::Policies(error)
-    }
-}
-
 impl From<RunsError> for Failure {
     fn from(error: RunsError) -> Self {
         Self::Runs(error)
@@ -294,12 +283,6 @@ impl From<WorkerError> for Failure {
 impl From<AskError> for Failure {
     fn from(error: AskError) -> Self {
         Self::Ask(error)
-    }
-}
-
-impl From<MovedError> for Failure {
-    fn from(error: MovedError) -> Self {
-        Self::Moved(error)
     }
 }
 

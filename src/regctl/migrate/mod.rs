@@ -6,7 +6,7 @@ use std::{num::NonZeroU64, path::PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-pub(crate) use record::{Error as RecordError, Record};
+pub(crate) use record::Record;
 
 /// What the process is to do; it comes on its stdin, since the target's secrets are in it.
 #[derive(Clone, Deserialize, Serialize)]

@@ -1,15 +1,10 @@
 //! The last switch to another storage: from where, and where to.
 
-use std::path::PathBuf;
-
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    state::Layout,
-    sys::{
-        clock,
-        fs::{self, Existing},
-    },
+    state::{Layout, RecordError, record},
+    sys::clock,
 };
 
 const SCHEMA: u32 = 1;
@@ -26,29 +21,15 @@ pub(crate) struct Record {
     pub(crate) at: String,
 }
 
-/// Why it is not known, or not written.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum Error {
-    #[error(transparent)]
-    File(#[from] fs::Error),
-    #[error("`{}` is no record of a migration: remove it", path.display())]
-    Malformed { path: PathBuf, source: serde_json::Error },
-}
-
 impl Record {
     /// Writes down that the registry has moved.
-    pub(crate) fn store(layout: &Layout, from: String, to: String) -> Result<(), Error> {
+    pub(crate) fn store(layout: &Layout, from: String, to: String) -> Result<(), RecordError> {
         let record = Self { schema: SCHEMA, from, to, at: clock::now() };
-        let text = serde_json::to_string_pretty(&record).expect("a struct of strings is JSON");
-        let path = layout.last_migration();
-        Ok(fs::write_atomic(&path, format!("{text}\n").as_bytes(), 0o640, Existing::Replace)?)
+        record::store(&layout.last_migration(), &record)
     }
 
     /// Reads it; there may have been none.
-    pub(crate) fn load(layout: &Layout) -> Result<Option<Self>, Error> {
-        let path = layout.last_migration();
-        let Some(text) = fs::read_to_string(&path)? else { return Ok(None) };
-        let record = serde_json::from_str(&text);
-        record.map(Some).map_err(|source| Error::Malformed { path, source })
+    pub(crate) fn load(layout: &Layout) -> Result<Option<Self>, RecordError> {
+        record::load(layout.last_migration(), "a migration")
     }
 }

@@ -95,6 +95,14 @@ pub enum Error {
     /// Nothing is written.
     #[error("the registry is read-only: no tag is changed")]
     ReadOnly,
+    /// It was told to stop.
+    #[error("stopped: {done} of {of} tags had their turn; the next run does the rest")]
+    Stopped {
+        /// How many were looked at.
+        done: usize,
+        /// Of how many.
+        of: usize,
+    },
 }
 
 impl Changer {

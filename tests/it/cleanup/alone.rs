@@ -3,7 +3,7 @@
 use super::site::{Site, push};
 use crate::supervise::Instance;
 
-const ALL: &str =
+pub(super) const ALL: &str =
     "[[cleanup_policy]]\nname = \"all\"\nrepositories = \"**\"\nolder_than = \"1d\"\n";
 
 #[test]

@@ -1,11 +1,18 @@
 //! Runs beside a registry that serves.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, fs, process::Stdio};
 
+use nix::sys::signal::Signal;
 use serde_json::json;
 
-use super::site::{Site, push};
-use crate::support::receiver::Receiver;
+use super::{
+    alone::ALL,
+    site::{COMMAND, Site, push},
+};
+use crate::{
+    supervise::{pid, send},
+    support::{daemon::Log, receiver::Receiver},
+};
 
 const NIGHTLY: &str = "[[cleanup_policy]]\nname = \"nightly\"\nrepositories = [\"**\"]\nkeep_n = 1\nolder_than = \"30d\"\n\
     protected_tags = \"stable\"\n";
@@ -176,4 +183,39 @@ fn a_registry_that_is_read_only_keeps_its_tags_and_the_policy_stays_due() {
     assert_eq!(site.instance.run(&["set-readonly", "off"]).exit, 0);
     site.good(&["run", "--quiet"]);
     assert!(site.tags("group/app").len() < before.len());
+}
+
+#[test]
+fn one_that_is_told_to_stop_ends_its_batch_says_how_far_it_is_and_the_next_one_does_the_rest() {
+    const TAGS: usize = 1100;
+    let site = Site::with(ALL);
+    let mut pusher = site.pusher();
+    push(&mut pusher, "app", "v0", "2020-01-02T03:04:05Z");
+    let manifest = pusher.get("/v2/app/manifests/v0").unwrap().body;
+    for number in 1..TAGS {
+        let answer = pusher.push_manifest("app", &format!("v{number}"), &manifest);
+        assert_eq!(answer.unwrap().status, 201);
+    }
+    let mut command = site.instance.world.command(&[COMMAND, "run"]);
+    let mut command = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+    let log = Log::follow(command.stderr.take().unwrap());
+    let runs = site.instance.world.path("var/opt/regctl/state/cleanup");
+    let has_begun = || {
+        let names = fs::read_dir(&runs).into_iter().flatten().map(|entry| entry.unwrap());
+        names.into_iter().any(|entry| entry.file_name().to_string_lossy().ends_with(".json"))
+    };
+    site.instance.until("what goes is written down", has_begun);
+    // The batch that is under way does not end before the command has heard.
+    let registry = pid(&site.instance.registry());
+    send(registry, Signal::SIGSTOP);
+    send(command.id().try_into().unwrap(), Signal::SIGTERM);
+    log.wait_for("told to stop: ends what is in hand");
+    send(registry, Signal::SIGCONT);
+    let said = log.wait_for("tags had their turn");
+    assert_eq!(command.wait().unwrap().code(), Some(1));
+    let left = site.tags("app").len();
+    assert!(said.contains(&format!("stopped: {} of {TAGS} tags", TAGS - left)), "{left}: {said}");
+    assert!(left > 0 && left < TAGS, "{left}");
+    let ran = site.good(&["run", "--now"]);
+    assert!(ran.stdout.contains(&format!("{left} tags went, 0 stay")), "{ran:?}");
 }
