@@ -103,6 +103,7 @@ impl Shared {
     ) -> io::Result<Self> {
         content.set_read_only(config.storage.read_only);
         content.set_immutable_tags(&config.immutable_tags);
+        content.set_quotas(config.quotas.as_ref());
         let with_metrics = config.http.debug.as_ref().is_some_and(|debug| debug.metrics.is_some());
         if with_metrics {
             content.count_actions();
@@ -232,6 +233,7 @@ impl Control {
         shared.api.reconfigure(&next);
         shared.events.reconfigure(&next.notifications);
         shared.content.set_immutable_tags(&next.immutable_tags);
+        shared.content.set_quotas(next.quotas.as_ref());
         if reloaded.has_applied("log.level") {
             log::set_level(next.log.level);
         }
