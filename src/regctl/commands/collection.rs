@@ -2,9 +2,13 @@
 
 use std::fmt;
 
-use registry::collect::{Counts, FoundCounts, Item, Note, Plan, Step, Swept};
+use registry::{
+    collect::{Counts, FoundCounts, Item, Note, Plan, Step, Swept},
+    quota::Fill,
+};
 use serde::Serialize;
 
+use super::fills;
 use crate::{
     exit::Failure,
     output::{Document, Printer, Report, Table, Verdict, size},
@@ -31,6 +35,9 @@ pub(super) struct Collected {
     failures: Vec<String>,
     /// How many; at most a hundred are listed.
     failed: u64,
+    /// How far quotas are used now.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(super) quotas: Vec<Fill>,
     #[serde(skip)]
     needs_a_look: bool,
 }
@@ -121,6 +128,7 @@ impl Collected {
             notes_total: notes.total(),
             failures: swept.map_or(Vec::new(), |swept| swept.failures.clone()),
             failed: swept.map_or(0, |swept| swept.failed),
+            quotas: Vec::new(),
             needs_a_look: notes.keeping() > 0 || notes.listed().iter().any(crooked),
         }
     }
@@ -219,6 +227,7 @@ impl fmt::Display for Collected {
         if let Some(stays) = &self.stays {
             stays.fmt(f)?;
         }
+        fills::table(&self.quotas, f)?;
         match &self.run {
             None => Ok(()),
             Some(run) => writeln!(

@@ -1,6 +1,7 @@
 //! `regctl registry garbage-collect`: collects the storage of a config.yml that nobody serves.
 
 use std::{
+    cell::RefCell,
     fmt,
     io::{ErrorKind, Write as _},
     path::PathBuf,
@@ -9,7 +10,8 @@ use std::{
 
 use registry::{
     Config,
-    collect::{self, Access, Beside, Disposal, Empty, Options, RunId, Store, Untagged},
+    collect::{self, Access, Beside, Disposal, Empty, Linked, Options, RunId, Store, Untagged},
+    quota::Count,
 };
 use serde::Serialize;
 
@@ -125,6 +127,8 @@ async fn carry_out(
 ) -> Result<Report, Failure> {
     printer.say(format!("collecting {}", config.storage.driver));
     let mut progress = Progress::new(printer);
+    let count = Count::begin(config.quotas.as_ref().filter(|_| !args.dry_run));
+    let linked = RefCell::new(Linked::default());
     let mut told = args.told.then(worker::listener).transpose().map_err(Failure::Input)?;
     let mut watch = |news| match news {
         collect::Progress::Begun(phase, total) => progress.begin(phase.as_str(), total),
@@ -132,9 +136,10 @@ async fn carry_out(
         collect::Progress::Gone(item) => {
             // Who listened may be gone; so will be this process, in a moment.
             let _ = told.as_mut().map(|told| writeln!(told, "removed {item}"));
+            linked.borrow_mut().remove(&item);
         }
     };
-    let plan = store.plan(&options(args, config), &|_| false, &mut watch).await?;
+    let mut plan = store.plan(&options(args, config), &|_| false, &mut watch).await?;
     if printer.is_read() {
         print(printer, &plan)?;
     }
@@ -149,10 +154,14 @@ async fn carry_out(
         Some(age) => Some(store.quarantine(age).await?),
         None => None,
     };
+    linked.replace(plan.take_linked());
     let disposal = run.clone().map_or(Disposal::Delete, Disposal::Quarantine);
     let swept = store.sweep(&plan, &disposal, &mut watch).await?;
     progress.end();
     let mut collected = Collected::of(&plan, Some(&swept));
+    if !count.is_empty() {
+        collected.quotas = store.end_count(count, &linked.take()).await?;
+    }
     collected.run = run.map(|run| run.to_string());
     collected.print(&plan, printer)
 }
@@ -172,6 +181,7 @@ fn options(args: &Args, config: &Config) -> Options {
         beside: if args.beside { Beside::Registry } else { Beside::Nobody },
         grace: args.grace,
         cache: config.storage.folder().map(collect::cache_in),
+        quotas: config.quotas.iter().flat_map(|quotas| quotas.limits.clone()).collect(),
     }
 }
 

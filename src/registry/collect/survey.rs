@@ -9,6 +9,7 @@ use super::{
     Options,
     cache::Cache,
     leads::Leads,
+    linked::Linked,
     links,
     mark::{Age, Aged, Ages, Beside, Marked, Rules, mark},
     note::{Note, told},
@@ -57,6 +58,7 @@ pub(crate) async fn plan<S: Bulk>(
         references.learn(&snapshot, &plan.blobs, &sizes);
         cache.remember(&snapshot, &references);
     }
+    plan.linked = Linked::of(&mut snapshot, &options.quotas);
     Ok(plan)
 }
 

@@ -2,10 +2,12 @@
 
 use std::collections::BTreeMap;
 
+use oci::Digest;
 use serde::Serialize;
 use storage::{Bulk, Error};
 
 use super::{
+    linked,
     mark::{Beside, Rules, Untagged},
     plan::Empty,
     progress::{Phase, Progress},
@@ -14,7 +16,11 @@ use super::{
     survey,
     tagged::Remembered,
 };
-use crate::digests::{DigestId, DigestSet};
+use crate::{
+    config::Quota,
+    digests::{DigestId, DigestSet},
+    quota::{Count, Fill},
+};
 
 /// What the space is told by.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -40,6 +46,8 @@ pub struct Usage {
     pub freed_with_untagged: u64,
     /// What could not be read: its bytes are not counted.
     pub notes: u64,
+    /// How far quotas are used.
+    pub quotas: Vec<Fill>,
 }
 
 /// A project, a repository or a tag.
@@ -69,6 +77,7 @@ pub(super) async fn read<S: Bulk>(
     store: &S,
     by: By,
     remembered: Remembered<'_>,
+    count: Count,
     watch: &mut dyn FnMut(Progress),
 ) -> Result<Usage, Error> {
     let mut snapshot = survey::list(store, &mut *watch).await?;
@@ -78,13 +87,28 @@ pub(super) async fn read<S: Bulk>(
     let sizes = sizes(store, &snapshot, &references, watch).await?;
     let freed = would_free(store, &mut snapshot, &references, &sizes, Untagged::Keep).await?;
     let more = would_free(store, &mut snapshot, &references, &sizes, Untagged::Remove).await?;
+    let is_whole = !snapshot.is_blind && !snapshot.hides_blobs;
+    let quotas = count.end(is_whole, |quota| held_for(quota, &snapshot, &sizes));
     Ok(Usage {
         rows: rows(&snapshot, &references, &sizes, by),
         stored: snapshot.blobs.iter().map(|id| size(&sizes, *id)).sum(),
         freed,
         freed_with_untagged: more,
         notes: snapshot.notes.keeping(),
+        quotas,
     })
+}
+
+/// What the repositories of a quota have links to, as far as it is there.
+fn held_for(quota: &Quota, snapshot: &Snapshot, sizes: &Sizes) -> Vec<(Digest, u64)> {
+    let is_held = |it: &&Repository| quota.is_for(it.name.as_str());
+    let ids = snapshot.repositories.iter().filter(is_held).flat_map(linked::links);
+    let (mut seen, mut held) = (DigestSet::default(), Vec::new());
+    for id in ids.filter(|id| seen.insert(*id)) {
+        let size = sizes.get(&id).map(|size| (snapshot.digests.digest(id), *size));
+        held.extend(size);
+    }
+    held
 }
 
 /// Bytes of blobs.

@@ -60,7 +60,8 @@ pub(super) fn read(root: &Node, findings: &mut Findings) -> Option<Quotas> {
     }
     let folder = section.find("folder").and_then(Node::text).filter(|text| !text.is_empty());
     if folder.is_none() {
-        let advice = Some("write `folder: /var/lib/registry-quotas`, a folder of the registry's own");
+        let advice =
+            Some("write `folder: /var/lib/registry-quotas`, a folder of the registry's own");
         findings.problem(PATH, section, "must have a folder for its records", advice);
     }
     Some(Quotas { folder: folder.map(PathBuf::from).unwrap_or_default(), limits })

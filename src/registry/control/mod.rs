@@ -27,6 +27,7 @@ use crate::{
     health::Health,
     log,
     migrate::words::Page,
+    quota::Fill,
     redis::{Numbers, Redis},
     statistics::{Counters, Statistics},
     tls::Tls,
@@ -273,6 +274,12 @@ impl Control {
     /// There is no such endpoint, or this process does not deliver to it, or its files cannot be used.
     pub async fn command_events(&self, endpoint: &str, wish: Wish) -> Result<u64, CommandError> {
         self.shared.events.command(endpoint, wish).await
+    }
+
+    /// How far quotas are used.
+    #[must_use]
+    pub fn quotas(&self) -> Vec<Fill> {
+        self.shared.content.quotas()
     }
 
     /// Makes changes to tags; the answers stand in their order.

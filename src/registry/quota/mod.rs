@@ -23,12 +23,12 @@ use std::{
 };
 
 use oci::Digest;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::{config, size::size};
 pub use count::Count;
-use ledger::{Hold, Ledger};
 pub(crate) use ledger::Limit;
+use ledger::{Hold, Ledger};
 
 /// The quotas that are in force.
 #[derive(Debug, Default)]
@@ -43,7 +43,7 @@ pub(crate) struct Applying(Vec<Arc<Ledger>>);
 pub(crate) struct Reserved(Vec<Hold>);
 
 /// How far a quota is used.
-#[derive(Clone, Debug, Eq, PartialEq, Serialize)]
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 pub struct Fill {
     /// The wildcards of the repositories that it is for.
     pub repositories: String,
