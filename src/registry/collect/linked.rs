@@ -6,6 +6,7 @@ use oci::{Digest, RepositoryName};
 use storage::{Bulk, Error, Item};
 
 use super::{
+    references::References,
     snapshot::{Repository, Snapshot},
     survey,
 };
@@ -30,28 +31,72 @@ struct Links {
     revisions: HashSet<DigestId>,
 }
 
-/// The digests that a repository has links to.
-pub(super) fn links(repository: &Repository) -> impl Iterator<Item = DigestId> + '_ {
+/// Repositories by number, and blobs whose links are gone: the folders of links stay, and are what is listed.
+pub(super) type Absent = HashSet<(usize, DigestId)>;
+
+/// Looks for links that are gone. One that a manifest of its repository needs is taken for there.
+pub(super) async fn absent<S: Bulk>(
+    store: &S,
+    snapshot: &Snapshot,
+    references: &References,
+    is_wanted: impl Fn(&str) -> bool,
+) -> Result<Absent, Error> {
+    let mut absent = Absent::new();
+    for (number, repository) in snapshot.repositories.iter().enumerate() {
+        if !is_wanted(repository.name.as_str()) {
+            continue;
+        }
+        let needed: DigestSet = references.reached(revisions(repository)).into_iter().collect();
+        let layers = repository.layers.iter().filter(|id| !needed.contains(**id));
+        let layers: Vec<_> = layers.copied().collect();
+        for some in layers.chunks(survey::BATCH) {
+            let item =
+                |id: &DigestId| Item::Layer(repository.name.clone(), snapshot.digests.digest(*id));
+            let stats = store.stat(some.iter().map(item).collect()).await?;
+            let gone = stats.iter().map(|stat| stat.as_ref().is_err_and(|it| it.is_not_found()));
+            let gone = some.iter().zip(gone).filter(|(_, is_gone)| *is_gone);
+            absent.extend(gone.map(|(id, _)| (number, *id)));
+        }
+    }
+    Ok(absent)
+}
+
+/// The blobs that a repository has links to.
+pub(super) fn layers<'a>(
+    (number, repository): (usize, &'a Repository),
+    absent: &'a Absent,
+) -> impl Iterator<Item = DigestId> + 'a {
+    repository.layers.iter().copied().filter(move |id| !absent.contains(&(number, *id)))
+}
+
+/// The manifests that it has links to.
+pub(super) fn revisions(repository: &Repository) -> impl Iterator<Item = DigestId> + '_ {
     let there = repository.revisions.iter().filter(|revision| revision.is_there());
-    repository.layers.iter().copied().chain(there.map(|revision| revision.id))
+    there.map(|revision| revision.id)
 }
 
 impl Linked {
-    /// Takes the digests of a store that was listed along: nothing is asked of it after that.
-    pub(super) fn of(snapshot: &mut Snapshot, quotas: &[Quota]) -> Self {
+    /// Takes the digests of a store that was read along: nothing is asked of it after that.
+    pub(super) async fn of<S: Bulk>(
+        store: &S,
+        snapshot: &mut Snapshot,
+        references: &References,
+        quotas: &[Quota],
+    ) -> Result<Self, Error> {
         if quotas.is_empty() {
-            return Self::default();
+            return Ok(Self::default());
         }
-        let is_wanted =
-            |it: &&Repository| quotas.iter().any(|quota| quota.is_for(it.name.as_str()));
-        let links = |it: &Repository| {
-            let there = it.revisions.iter().filter(|revision| revision.is_there());
-            let revisions = there.map(|revision| revision.id).collect();
-            (it.name.clone(), Links { layers: it.layers.iter().copied().collect(), revisions })
+        let is_wanted = |name: &str| quotas.iter().any(|quota| quota.is_for(name));
+        let absent = absent(store, snapshot, references, is_wanted).await?;
+        let numbered = snapshot.repositories.iter().enumerate();
+        let wanted = numbered.filter(|(_, it)| is_wanted(it.name.as_str()));
+        let links = |it: (usize, &Repository)| {
+            let layers = layers(it, &absent).collect();
+            (it.1.name.clone(), Links { layers, revisions: revisions(it.1).collect() })
         };
-        let repositories = snapshot.repositories.iter().filter(is_wanted).map(links).collect();
+        let repositories = wanted.map(links).collect();
         let is_whole = !snapshot.is_blind;
-        Self { digests: std::mem::take(&mut snapshot.digests), repositories, is_whole }
+        Ok(Self { digests: std::mem::take(&mut snapshot.digests), repositories, is_whole })
     }
 
     /// Something is gone.
