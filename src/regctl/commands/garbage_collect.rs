@@ -160,7 +160,7 @@ async fn carry_out(
     progress.end();
     let mut collected = Collected::of(&plan, Some(&swept));
     if !count.is_empty() {
-        collected.quotas = store.end_count(count, &linked.take()).await?;
+        collected.quotas = store.end_count(count, &linked.take()).await;
     }
     collected.run = run.map(|run| run.to_string());
     collected.print(&plan, printer)

@@ -69,7 +69,7 @@ pub(super) fn run(args: &Args, config: &Config, context: &Context) -> Result<Rep
         match Store::open(&config.storage.driver, Access::Look).await {
             // Nothing was ever pushed.
             Err(CollectError::Missing(_)) => {
-                Ok(Usage { quotas: count.give_up(), ..Usage::default() })
+                Ok(Usage { quotas: count.give_up("there is no storage"), ..Usage::default() })
             }
             store => store?.usage(by, remembered, count, &mut watch).await,
         }

@@ -6,6 +6,7 @@ use oci::{Digest, RepositoryName};
 use storage::{Bulk, Error, Item};
 
 use super::{
+    note::told,
     references::References,
     snapshot::{Repository, Snapshot},
     survey,
@@ -131,19 +132,18 @@ impl Linked {
 }
 
 /// Ends a count by what is linked; only what no record knows is asked of the store.
-pub(super) async fn end<S: Bulk>(
-    store: &S,
-    count: Count,
-    linked: &Linked,
-) -> Result<Vec<Fill>, Error> {
+pub(super) async fn end<S: Bulk>(store: &S, count: Count, linked: &Linked) -> Vec<Fill> {
     let all = linked.of_quota(|name| count.is_for(name));
     let known = all.iter().map(|digest| count.size(digest)).collect();
-    let sizes = survey::measure(store, &all, known, &mut |_| {}).await?;
+    let sizes = match survey::measure(store, &all, known, &mut |_| {}).await {
+        Ok(sizes) => sizes,
+        Err(error) => return count.give_up(&told(&error)),
+    };
     let sized = all.into_iter().zip(sizes);
     // What is not there takes no space.
     let sizes: HashMap<_, _> = sized.filter_map(|(digest, size)| Some((digest, size?))).collect();
-    Ok(count.end(linked.is_whole, |quota| {
+    count.end(linked.is_whole, |quota| {
         let digests = linked.of_quota(|name| quota.is_for(name)).into_iter();
         digests.filter_map(|digest| Some((digest, *sizes.get(&digest)?))).collect()
-    }))
+    })
 }

@@ -201,11 +201,8 @@ impl Store {
     }
 
     /// Corrects the records of quotas by what a collection has left.
-    ///
-    /// # Errors
-    /// The store cannot be asked how large something is.
-    pub async fn end_count(&self, count: Count, linked: &Linked) -> Result<Vec<Fill>, Error> {
-        Ok(linked::end(&self.collected, count, linked).await?)
+    pub async fn end_count(&self, count: Count, linked: &Linked) -> Vec<Fill> {
+        linked::end(&self.collected, count, linked).await
     }
 
     /// Tells what takes the space, and what a collection would free; the records of quotas are corrected.

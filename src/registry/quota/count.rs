@@ -66,9 +66,12 @@ impl Count {
         })
     }
 
-    /// Ends without a look at anything.
+    /// Ends for this reason: the records stay as they were.
     #[must_use]
-    pub fn give_up(self) -> Vec<Fill> {
+    pub fn give_up(mut self, reason: &str) -> Vec<Fill> {
+        for marked in &mut self.marked {
+            marked.problem.get_or_insert_with(|| format!("{reason}: its record stays as it was"));
+        }
         self.end(false, |_| Vec::new())
     }
 
