@@ -212,10 +212,10 @@ log_directory = "/var/log/registry"
 #[test]
 fn an_array_of_tables_that_is_not_supported_yet_is_named() {
     refused(
-        r#"[[quota]]
-size = "5GiB"
+        r#"[[cluster]]
+nodes = 3
 "#,
-        r#"1:3: [[quota]] is not supported yet"#,
+        r#"1:3: [[cluster]] is not supported yet"#,
     );
 }
 

@@ -30,6 +30,7 @@ mod interop;
 mod live;
 mod log;
 mod migrate_storage;
+mod quota;
 mod reconfigure;
 mod redis;
 mod registry;

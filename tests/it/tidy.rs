@@ -115,8 +115,10 @@ const REGISTRY_RANKS: &[(&str, u8)] = &[
     ("redis", 5),
     ("log", 5),
     ("digests", 5),
+    ("quota", 5),
     ("config", 7),
     ("glob", 8),
+    ("size", 8),
 ];
 
 /// What the registry may name of the storage outside of the door, `content`.

@@ -2,9 +2,13 @@
 
 use std::{fmt, ops::Not};
 
-use registry::collect::{Counts, FoundCounts, Item, Note, Plan, Step, Swept};
+use registry::{
+    collect::{Counts, FoundCounts, Item, Note, Plan, Step, Swept},
+    quota::Fill,
+};
 use serde::Serialize;
 
+use super::fills;
 use crate::{
     exit::Failure,
     output::{Document, Printer, Report, Table, Verdict, size},
@@ -34,6 +38,9 @@ pub(super) struct Collected {
     /// Whether it was told to stop before all that was eligible had its turn.
     #[serde(skip_serializing_if = "Not::not")]
     interrupted: bool,
+    /// How far quotas are used now.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(super) quotas: Vec<Fill>,
     #[serde(skip)]
     needs_a_look: bool,
 }
@@ -125,6 +132,7 @@ impl Collected {
             failures: swept.map_or(Vec::new(), |swept| swept.failures.clone()),
             failed: swept.map_or(0, |swept| swept.failed),
             interrupted: swept.is_some_and(|swept| swept.interrupted),
+            quotas: Vec::new(),
             needs_a_look: notes.keeping() > 0 || notes.listed().iter().any(crooked),
         }
     }
@@ -226,6 +234,7 @@ impl fmt::Display for Collected {
         if self.interrupted {
             writeln!(f, "told to stop before the end: the next run does the rest")?;
         }
+        fills::table(&self.quotas, f)?;
         match &self.run {
             None => Ok(()),
             Some(run) => writeln!(

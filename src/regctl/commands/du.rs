@@ -20,7 +20,7 @@ use crate::{
 ///
 /// For each project, repository or tag: the bytes of all that it holds, each blob once; those that nothing else holds, and those that others
 /// share; and those that only manifests without a tag hold. Below stands what a collection would free, without and with -m.
-/// Nothing is changed, and the registry goes on meanwhile.
+/// The registry goes on meanwhile, and nothing is changed but how far quotas are used, which is shown and corrected.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:

@@ -1,6 +1,7 @@
 //! `regctl registry garbage-collect`: collects the storage of a config.yml that nobody serves.
 
 use std::{
+    cell::RefCell,
     fmt,
     io::{ErrorKind, Write as _},
     path::PathBuf,
@@ -11,8 +12,9 @@ use std::{
 use registry::{
     Config,
     collect::{
-        self, Access, Beside, Disposal, Empty, Options, Plan, RunId, Store, Swept, Untagged,
+        self, Access, Beside, Disposal, Empty, Linked, Options, Plan, RunId, Store, Swept, Untagged,
     },
+    quota::{Count, Fill},
 };
 use serde::Serialize;
 
@@ -126,12 +128,11 @@ async fn collect(args: &Args, config: &Config, printer: Printer) -> Result<Repor
     if !args.dry_run {
         leave_at_a_signal(&ending, &store, printer)?;
     }
-    let options = options(args, config);
-    let removed = remove(args, &options, printer, (&store, &ending)).await;
+    let removed = remove(args, config, printer, (&store, &ending)).await;
     store.close().await;
-    let (plan, swept, run) = removed?;
+    let Removed { plan, swept, run, quotas } = removed?;
     let mut collected = Collected::of(&plan, swept.as_ref());
-    collected.run = run.map(|run| run.to_string());
+    (collected.run, collected.quotas) = (run.map(|run| run.to_string()), quotas);
     collected.print(&plan, printer)
 }
 
@@ -147,14 +148,26 @@ fn leave_at_a_signal(ending: &Arc<Ending>, store: &Store, printer: Printer) -> R
     Ok(())
 }
 
+/// What came of it.
+struct Removed {
+    plan: Plan,
+    /// None after a dry run.
+    swept: Option<Swept>,
+    /// The quarantine.
+    run: Option<RunId>,
+    quotas: Vec<Fill>,
+}
+
 /// Plans, and removes what is planned unless this is a dry run.
 async fn remove(
     args: &Args,
-    options: &Options,
+    config: &Config,
     printer: Printer,
     (store, ending): (&Store, &Ending),
-) -> Result<(Plan, Option<Swept>, Option<RunId>), Failure> {
+) -> Result<Removed, Failure> {
     let mut progress = Progress::new(printer);
+    let count = Count::begin(config.quotas.as_ref().filter(|_| !args.dry_run));
+    let linked = RefCell::new(Linked::default());
     let mut told = args.told.then(worker::listener).transpose().map_err(Failure::Input)?;
     let mut watch = |news| match news {
         collect::Progress::Begun(phase, total) => progress.begin(phase.as_str(), total),
@@ -162,15 +175,16 @@ async fn remove(
         collect::Progress::Gone(item) => {
             // Who listened may be gone; so will be this process, in a moment.
             let _ = told.as_mut().map(|told| writeln!(told, "removed {item}"));
+            linked.borrow_mut().remove(&item);
         }
     };
-    let plan = store.plan(options, &|_| false, &mut watch).await?;
+    let mut plan = store.plan(&options(args, config), &|_| false, &mut watch).await?;
     if printer.is_read() {
         print(printer, &plan)?;
     }
     if args.dry_run {
         progress.end();
-        return Ok((plan, None, None));
+        return Ok(Removed { plan, swept: None, run: None, quotas: Vec::new() });
     }
     let expired = store.expire().await?;
     for run in expired.emptied {
@@ -186,10 +200,15 @@ async fn remove(
         Some(age) => Some(store.quarantine(age).await?),
         None => None,
     };
+    linked.replace(plan.take_linked());
     let disposal = run.clone().map_or(Disposal::Delete, Disposal::Quarantine);
     let swept = ending.guarded(store.sweep(&plan, &disposal, ending.asked(), &mut watch)).await?;
     progress.end();
-    Ok((plan, Some(swept), run))
+    let quotas = match count.is_empty() {
+        true => Vec::new(),
+        false => store.end_count(count, &linked.take()).await,
+    };
+    Ok(Removed { plan, swept: Some(swept), run, quotas })
 }
 
 fn access(args: &Args) -> Access {
@@ -207,6 +226,7 @@ fn options(args: &Args, config: &Config) -> Options {
         beside: if args.beside { Beside::Registry } else { Beside::Nobody },
         grace: args.grace,
         cache: remembered::references(config, args.references.as_ref()),
+        quotas: config.quotas.iter().flat_map(|quotas| quotas.limits.clone()).collect(),
     }
 }
 

@@ -12,6 +12,7 @@ pub(crate) mod diff_config;
 pub(crate) mod du;
 pub(crate) mod events;
 mod facts;
+mod fills;
 mod garbage_collect;
 pub(crate) mod generate_secrets;
 pub(crate) mod graceful_kill;

@@ -6,7 +6,7 @@ use clap::ValueEnum;
 use serde::Serialize;
 
 use super::{
-    Context,
+    Context, fills,
     services::Supervised,
     waiting::{self, Waiting},
 };
@@ -144,6 +144,11 @@ pub(crate) fn run(args: Args, context: &Context) -> Result<Report, Failure> {
     let mut document = Reconfigured::new(dry_run, desired, &plan, acts);
     document.unsettled = unsettled;
     notices.iter().for_each(|notice| printer.say(notice));
+    if acted.is_some() {
+        let fills = supervise::quotas(layout).into_iter();
+        let new = fills.filter(|fill| fill.counted.is_none() && fill.problem.is_none());
+        new.for_each(|fill| printer.say(fills::uncounted(&fill.repositories)));
+    }
     if !dry_run && !is_started && !supervise::is_running(layout) {
         printer.say("nothing is running: start with 'regctl run'");
     }

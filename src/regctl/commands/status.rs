@@ -2,11 +2,13 @@
 
 use std::{collections::BTreeMap, fmt};
 
+use registry::quota::Fill;
 use serde::Serialize;
 
 use super::{
     Context,
     facts::{self, Answering, Expiry, ReadOnly},
+    fills,
     selection::Selection,
 };
 use crate::{
@@ -25,8 +27,8 @@ const LOG_LINES: usize = 5;
 ///
 /// Each service has one line, as runit's `sv status` writes it; what else is worth knowing stands indented below:
 /// restarts, why it crashes and when it is tried again, the last lines of its log, whether it runs on former
-/// settings, read-only and who holds it so, a registry that does not answer, a certificate that ends within 30 days, and
-/// why nginx does not send large blobs itself.
+/// settings, read-only and who holds it so, a registry that does not answer, quotas that are used to 90 % or were never counted, a
+/// certificate that ends within 30 days, and why nginx does not send large blobs itself.
 ///
 /// The exit code is 0 when everything runs that is enabled, 3 when something does not, and 4 for a service that is
 /// unknown or when no supervisor runs. A service that is disabled by its settings is left out of account, unless it
@@ -62,6 +64,9 @@ struct Status {
     /// The last run of each cleanup policy; left out when there was none.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     cleanup_policies: BTreeMap<String, PolicyRecord>,
+    /// How far quotas are used; left out when there is none, or the registry does not run.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    quotas: Vec<Fill>,
 }
 
 /// One service.
@@ -85,6 +90,8 @@ pub(crate) fn run(args: Args, context: &Context) -> Result<Report, Failure> {
     let registry = find(ServiceName::Registry);
     let facts = registry.map(|registry| facts::of_registry(layout, registry.state));
     let (health, read_only) = facts.map_or((None, None), |(health, it)| (health, Some(it)));
+    let runs = registry.is_some_and(|registry| registry.state == Condition::Run);
+    let quotas = if runs { supervise::quotas(layout) } else { Vec::new() };
     let nginx = find(ServiceName::Nginx).filter(|nginx| nginx.enabled);
     let certificate = nginx.and_then(|_| Expiry::of_nginx(layout));
     let no_sendfile = nginx.and_then(|_| Services::load(layout).ok()?.no_sendfile);
@@ -108,6 +115,7 @@ pub(crate) fn run(args: Args, context: &Context) -> Result<Report, Failure> {
         certificate,
         no_sendfile,
         garbage_collection,
+        quotas,
     };
     Ok(Report::of(&status, verdict))
 }
@@ -173,7 +181,9 @@ impl Status {
                     format!("cleanup policy {name}: {}", record.line())
                 };
                 let policies = self.cleanup_policies.iter().map(policy);
-                unhealthy.into_iter().chain(read_only).chain(last).chain(policies).collect()
+                let quotas = self.quotas.iter().flat_map(fills::lines);
+                let said = unhealthy.into_iter().chain(read_only).chain(quotas);
+                said.chain(last).chain(policies).collect()
             }
             ServiceName::Nginx => {
                 let certificate = self.certificate.as_ref().and_then(Expiry::line);

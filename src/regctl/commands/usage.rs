@@ -5,10 +5,11 @@ use std::{fmt, path::PathBuf};
 use registry::{
     Config,
     collect::{self, Access, By, Error as CollectError, Remembered, Row, Store, Usage},
+    quota::Count,
 };
 use serde::Serialize;
 
-use super::{Context, remembered};
+use super::{Context, fills, remembered};
 use crate::{
     exit::Failure,
     output::{Document, Progress, Report, Table, Verdict, bar, size},
@@ -65,11 +66,15 @@ pub(super) fn run(args: &Args, config: &Config, context: &Context) -> Result<Rep
     };
     let cache = remembered::references(config, args.references.as_ref());
     let remembered = cache.as_deref().map_or(Remembered::Nothing, Remembered::Read);
+    // What is pushed from here on is looked for in its records, too.
+    let count = Count::begin(config.quotas.as_ref());
     let work = async {
         match Store::open(&config.storage.driver, Access::Look).await {
             // Nothing was ever pushed.
-            Err(CollectError::Missing(_)) => Ok(Usage::default()),
-            store => store?.usage(by, remembered, &mut watch).await,
+            Err(CollectError::Missing(_)) => {
+                Ok(Usage { quotas: count.give_up("there is no storage"), ..Usage::default() })
+            }
+            store => store?.usage(by, remembered, count, &mut watch).await,
         }
     };
     let mut usage = runtime::block_on(work).map_err(Failure::Input)??;
@@ -87,7 +92,7 @@ impl Document for Told {
 
 impl fmt::Display for Told {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Usage { rows, stored, freed, freed_with_untagged, notes } = &self.usage;
+        let Usage { rows, stored, freed, freed_with_untagged, notes, quotas } = &self.usage;
         let name = match self.by {
             Grouping::Project => "project",
             Grouping::Repository => "repository",
@@ -111,6 +116,7 @@ impl fmt::Display for Told {
             size(*freed),
             size(*freed_with_untagged)
         )?;
+        fills::table(quotas, f)?;
         match notes {
             0 => Ok(()),
             count => writeln!(

@@ -4,7 +4,7 @@
 
 use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 
-use registry::config::ImmutableTags;
+use registry::config::{ImmutableTags, Quota};
 
 use super::{
     health::Health,
@@ -33,6 +33,8 @@ pub(crate) struct Instance {
     pub(crate) cleanup: Cleanup,
     /// `[[immutable_tag]]`.
     pub(crate) immutable_tags: Vec<ImmutableTags>,
+    /// `[[quota]]`.
+    pub(crate) quotas: Vec<Quota>,
     /// Whether reconfigure creates the service's account, when it is root.
     pub(crate) manage_accounts: bool,
     /// Whether reconfigure creates the storage folder.

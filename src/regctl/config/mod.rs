@@ -21,6 +21,7 @@ pub(crate) mod notifications;
 mod parse;
 pub(crate) mod policy;
 mod problem;
+mod quota;
 pub(crate) mod redis;
 mod reference;
 pub(crate) mod s3;

@@ -9,5 +9,6 @@ mod table;
 pub(crate) use printer::{Format, Printer, Volume};
 pub(crate) use progress::Progress;
 pub(crate) use prompt::{Typed, confirm, password, typed};
+pub(crate) use registry::size;
 pub(crate) use report::{Document, Report, Verdict};
-pub(crate) use table::{Table, bar, size};
+pub(crate) use table::{Table, bar};

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde_json::json;
 
-use super::{Format, Printer, Volume, table::size};
+use super::{Format, Printer, Volume, size};
 
 /// How often somebody who reads a log hears of it.
 const PACE: Duration = Duration::from_secs(10);

@@ -1,6 +1,6 @@
 //! What an instance's files should be: loaded, rendered, and accepted by their readers.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use registry::config::{Invalid, Origin, Parsed};
 
@@ -244,6 +244,10 @@ impl Desired {
         let mut disk = Disk::read(layout, files, folders)?;
         system::spare(layout, host, &mut disk)?;
         let mut plan = Plan::new(files, folders, &disk, owners);
+        if instance.quotas.is_empty() {
+            // What is pushed without them is written down nowhere.
+            plan.leftovers.extend(quota_records(layout));
+        }
         plan.accounts.clone_from(creations);
         plan.handover = Handover::plan(&self.inputs(layout), &self.named)?;
         plan.users_file = self.missing_users_file(layout);
@@ -270,6 +274,13 @@ impl Desired {
     fn inputs<'a>(&'a self, layout: &'a Layout) -> Inputs<'a> {
         self.circumstances.inputs(layout, &self.instance, &self.templates)
     }
+}
+
+/// The records of quotas that are no more.
+fn quota_records(layout: &Layout) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(layout.quotas()).into_iter().flatten().flatten();
+    let paths = entries.map(|entry| entry.path());
+    paths.filter(|path| path.extension().is_some_and(|end| end == "quota")).collect()
 }
 
 impl Circumstances {
@@ -383,6 +394,7 @@ fn folders(layout: &Layout, instance: &Instance, host: &Host) -> Vec<Folder> {
     if let Some(System::Wanted { .. }) = host.system {
         folders.extend(layout.system_folders());
     }
+    folders.extend((!instance.quotas.is_empty()).then(|| layout.quotas_folder()));
     if let Driver::Filesystem { root_directory, .. } = &instance.registry.storage.driver
         && instance.manage_storage_directories
     {

@@ -6,7 +6,10 @@ use std::{
     time::Duration,
 };
 
-use registry::{Glob, config::ImmutableTags};
+use registry::{
+    Glob,
+    config::{ImmutableTags, Quota},
+};
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
@@ -76,6 +79,8 @@ struct Context<'a> {
     sendfile: Option<sendfile::OfRegistry<'a>>,
     /// Each as JSON.
     immutable_tags: Vec<String>,
+    /// None: there are none.
+    quotas: Option<QuotasContext>,
     /// Each option of `validation` under its path, as JSON.
     validation: Option<String>,
     classes: Option<String>,
@@ -139,6 +144,24 @@ fn immutable(rule: &ImmutableTags) -> String {
     json!({ "repositories": texts(&rule.repositories), "tags": texts(&rule.tags) }).to_string()
 }
 
+/// `regctl.quotas`, each limit as JSON.
+#[derive(Serialize)]
+struct QuotasContext {
+    folder: String,
+    limits: Vec<String>,
+}
+
+fn quotas(quotas: &[Quota], layout: &Layout) -> Option<QuotasContext> {
+    let limit = |quota: &Quota| {
+        let repositories: Vec<_> = quota.repositories.iter().map(ToString::to_string).collect();
+        json!({ "repositories": repositories, "maxsize": quota.max_size }).to_string()
+    };
+    (!quotas.is_empty()).then(|| QuotasContext {
+        folder: json(layout.quotas().to_string_lossy()),
+        limits: quotas.iter().map(limit).collect(),
+    })
+}
+
 /// Renders `config.yml`.
 pub(crate) fn config_yml(inputs: &Inputs<'_>, view: View) -> Result<String, Error> {
     let Inputs { instance, secrets, layout, templates, is_held_read_only, .. } = inputs;
@@ -190,6 +213,7 @@ pub(crate) fn config_yml(inputs: &Inputs<'_>, view: View) -> Result<String, Erro
         lease: registry.lease.map(go_duration),
         sendfile: sendfile::of_registry(inputs, view),
         immutable_tags: instance.immutable_tags.iter().map(immutable).collect(),
+        quotas: quotas(&instance.quotas, layout),
         validation: validation(&registry.validation),
         classes: registry.validation.classes.as_ref().map(|classes| json!(classes).to_string()),
     };

@@ -68,6 +68,16 @@ impl Layout {
         self.root.join("var/opt/regctl/registry/cache/references")
     }
 
+    /// Where it stands how far quotas are used.
+    pub(crate) fn quotas(&self) -> PathBuf {
+        self.root.join("var/opt/regctl/registry/quotas")
+    }
+
+    /// The folder of that; it is made for the first quota.
+    pub(crate) fn quotas_folder(&self) -> Folder {
+        Folder { path: self.quotas(), mode: 0o700, owner: Owner::Service, is_kept_right: true }
+    }
+
     /// What a migration writes down, in a folder of the registry's account.
     pub(crate) fn migration(&self) -> PathBuf {
         self.root.join("var/opt/regctl/registry/migration")

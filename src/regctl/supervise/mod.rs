@@ -36,7 +36,7 @@ pub(crate) use journal::Journal;
 pub(crate) use line::{Line, LineWithLog};
 pub(crate) use log::{Error as LogError, keep as keep_log, run as write_log};
 pub(crate) use pull::{PullError, Pulled, pull};
-pub(crate) use reload::{ReloadError, Reloaded, failing_checks, is_read_only, reload};
+pub(crate) use reload::{ReloadError, Reloaded, failing_checks, is_read_only, quotas, reload};
 pub(crate) use service::{Echo, LOG_COMMAND, SERVICE_COMMAND};
 pub(crate) use shim::{Error as ServiceError, become_registry, run as become_service};
 pub(crate) use supervisor::{Error as SupervisorError, Supervisor};

@@ -2,6 +2,7 @@
 
 use std::{collections::BTreeMap, io, time::Duration};
 
+use registry::quota::Fill;
 use serde::Deserialize;
 
 use crate::{
@@ -46,6 +47,8 @@ struct Status {
     read_only: bool,
     #[serde(default)]
     unhealthy: BTreeMap<String, String>,
+    #[serde(default)]
+    quotas: Vec<Fill>,
 }
 
 /// Has the registry read its configuration again.
@@ -78,6 +81,14 @@ pub(crate) fn failing_checks(layout: &Layout) -> BTreeMap<String, String> {
     let answer = local::request(&peer, &Method::GET, "/v1/status", None, GLANCE).ok();
     let status = answer.and_then(|answer| serde_json::from_str::<Status>(&answer.body).ok());
     status.map(|status| status.unhealthy).unwrap_or_default()
+}
+
+/// Asks the running registry how far quotas are used; none when it does not say.
+pub(crate) fn quotas(layout: &Layout) -> Vec<Fill> {
+    let peer = Peer::Unix(layout.registry_socket());
+    let answer = local::request(&peer, &Method::GET, "/v1/status", None, GLANCE).ok();
+    let status = answer.and_then(|answer| serde_json::from_str::<Status>(&answer.body).ok());
+    status.map(|status| status.quotas).unwrap_or_default()
 }
 
 fn listed(problems: &[String]) -> String {

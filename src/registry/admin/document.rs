@@ -8,6 +8,7 @@ use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 use crate::{
     control::{Control, Pulled, Reloaded},
     events::{EndpointStatistics, Wish},
+    quota::Fill,
 };
 
 /// Of all answers here.
@@ -29,6 +30,7 @@ pub(super) struct Status {
     requests: Requests,
     leases: Leases,
     bytes: Bytes,
+    quotas: Vec<Fill>,
 }
 
 #[derive(Debug, Serialize)]
@@ -189,6 +191,7 @@ impl Status {
                 sent: now.bytes_sent,
                 sent_of_files: now.bytes_sent_of_files,
             },
+            quotas: control.quotas(),
         }
     }
 }

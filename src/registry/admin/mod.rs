@@ -13,8 +13,11 @@
 //!  "read_only": false, "draining": false, "writes_in_flight": 0, "unhealthy": {},
 //!  "connections": {"open": 3, "accepted": 17}, "requests": {"in_flight": 1, "served": 154},
 //!  "leases": {"digests": 12, "full": false, "complete": true},
-//!  "bytes": {"received": 73120, "sent": 9120433, "sent_of_files": 8388608}}
+//!  "bytes": {"received": 73120, "sent": 9120433, "sent_of_files": 8388608},
+//!  "quotas": [{"repositories": "group/**", "max_size": 10737418240, "used": 73120, "counted": 1795392000, "problem": null}]}
 //! ```
+//!
+//! `counted` is when all links were counted last, in seconds since 1970; null: never, so that more than `used` may be there.
 //!
 //! `PUT /v1/read-only` switches. `wait_quiet`, only with `true`, waits up to ten minutes for the writes that began before;
 //! the switch itself has happened whatever comes of the wait, and if the client goes away. `brief`, only with `true`, says that it is for some

@@ -15,6 +15,7 @@ use crate::{
     auth::User,
     content::{Error, StorageKind},
     log::told,
+    quota::Refused,
 };
 
 /// JSON as Distribution 2.8 labels it.
@@ -183,6 +184,7 @@ impl From<Error> for Failure {
                 .because(&error)
                 .with_status(StatusCode::PRECONDITION_FAILED),
             Error::Immutable { .. } => Self::new(ErrorCode::Denied).because(&error),
+            Error::Quota(refused) => quota_failure(refused),
             Error::Manifest(reason) => Self::new(ErrorCode::ManifestInvalid).because(reason),
             Error::WrongOffset { .. } => Self::new(ErrorCode::RangeInvalid).because(&error),
             Error::WrongLength { .. } => Self::new(ErrorCode::SizeInvalid).because(&error),
@@ -197,6 +199,21 @@ impl From<Error> for Failure {
         };
         failure.facts.cause = Some(error);
         failure
+    }
+}
+
+/// A push that a quota has no room for, in figures too; or nobody knows whether it has.
+fn quota_failure(refused: &Refused) -> Failure {
+    match refused {
+        Refused::Full(full) => Failure::new(ErrorCode::Denied).because(full).with_detail(json!({
+            "quota": full.repositories,
+            "limit": full.max_size,
+            "used": full.used,
+            "asked": full.asked,
+        })),
+        Refused::Record { .. } => Failure::new(ErrorCode::Unavailable)
+            .because("how far a quota is used cannot be written down")
+            .with_header(RETRY_AFTER, FULL_SECONDS),
     }
 }
 

@@ -11,6 +11,7 @@ mod cache;
 
 mod leads;
 mod line;
+mod linked;
 mod links;
 mod mark;
 mod note;
@@ -42,7 +43,13 @@ use oci::Digest;
 pub use oci::{RepositoryName, Tag};
 use storage::{Bulk as _, Collected, Kind};
 
+use crate::{
+    config::Quota,
+    quota::{Count, Fill},
+};
+
 pub use line::{Line, LineError};
+pub use linked::Linked;
 pub use mark::{Beside, Untagged};
 pub use note::{Note, Notes};
 pub use plan::{Counts, Empty, FoundCounts, Plan, Step};
@@ -70,6 +77,8 @@ pub struct Options {
     pub grace: Option<Duration>,
     /// Where to remember what manifests refer to.
     pub cache: Option<PathBuf>,
+    /// Whose links are to be known when the collection ends.
+    pub quotas: Vec<Quota>,
 }
 
 /// Where a storage on a filesystem itself has what manifests refer to, for collections without an instance.
@@ -194,7 +203,12 @@ impl Store {
         Ok(tagged::read(&self.collected, wanted, remembered, watch).await?)
     }
 
-    /// Tells what takes the space, and what a collection would free.
+    /// Corrects the records of quotas by what a collection has left.
+    pub async fn end_count(&self, count: Count, linked: &Linked) -> Vec<Fill> {
+        linked::end(&self.collected, count, linked).await
+    }
+
+    /// Tells what takes the space, and what a collection would free; the records of quotas are corrected.
     ///
     /// # Errors
     /// The store cannot be listed at all.
@@ -202,9 +216,10 @@ impl Store {
         &self,
         by: By,
         remembered: Remembered<'_>,
+        count: Count,
         watch: &mut dyn FnMut(Progress),
     ) -> Result<Usage, Error> {
-        Ok(usage::read(&self.collected, by, remembered, watch).await?)
+        Ok(usage::read(&self.collected, by, remembered, count, watch).await?)
     }
 
     /// How many bytes a collection of untagged manifests would free if these tags were gone.

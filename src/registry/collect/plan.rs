@@ -8,6 +8,7 @@ use storage::Item;
 
 use super::{
     leads::Leads,
+    linked::Linked,
     mark::{Beside, Needed, Rules, Untagged},
     note::Notes,
     snapshot::{Link, Repository, Snapshot},
@@ -84,6 +85,8 @@ pub struct Plan {
     /// What the manifests lead to; unknown where all of them go.
     pub(crate) leads: Leads,
     emptied: Vec<u32>,
+    /// What the repositories of quotas have links to before anything goes.
+    pub(crate) linked: Linked,
     /// What there is and what stays.
     pub(crate) found: FoundCounts,
     kept: Counts,
@@ -229,6 +232,11 @@ impl Plan {
     /// All repositories of the store.
     pub(crate) fn names(&self) -> &[RepositoryName] {
         &self.names
+    }
+
+    /// What the repositories of quotas have links to before anything goes; it is given away.
+    pub fn take_linked(&mut self) -> Linked {
+        std::mem::take(&mut self.linked)
     }
 
     /// What a step removes.

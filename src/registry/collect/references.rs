@@ -98,6 +98,24 @@ impl References {
         understood.map(|(id, _)| (*id, self.of(*id)))
     }
 
+    /// Manifests, and all that they refer to, each once.
+    pub(crate) fn reached(&self, from: impl IntoIterator<Item = DigestId>) -> Vec<DigestId> {
+        let mut seen = DigestSet::default();
+        let mut left: Vec<DigestId> = from.into_iter().filter(|id| seen.insert(*id)).collect();
+        let mut found = left.clone();
+        while let Some(id) = left.pop() {
+            let Manifest::Refers { children, blobs, .. } = self.of(id) else { continue };
+            for &child in children {
+                if seen.insert(child) {
+                    left.push(child);
+                    found.push(child);
+                }
+            }
+            found.extend(blobs.iter().copied().filter(|&blob| seen.insert(blob)));
+        }
+        found
+    }
+
     /// How many bytes a blob has, if that is known.
     pub(crate) fn size(&self, snapshot: &Snapshot, blob: &Digest) -> Option<u64> {
         snapshot.digests.find(blob).and_then(|id| self.sizes.get(&id).copied())

@@ -22,6 +22,8 @@ pub(crate) struct Snapshot {
     numbers: HashMap<RepositoryName, usize>,
     /// Whether links stand where nobody could look.
     pub(crate) is_blind: bool,
+    /// Whether blobs lie where nobody could look.
+    pub(crate) hides_blobs: bool,
     pub(crate) notes: Notes,
 }
 
@@ -161,7 +163,7 @@ impl Snapshot {
     fn hide(&mut self, place: Place, error: &storage::Error) {
         self.notes.add(Note::hidden(error));
         match place {
-            Place::Blobs => {}
+            Place::Blobs => self.hides_blobs = true,
             Place::Repositories | Place::Content(_) => self.is_blind = true,
             Place::Tags(name) => {
                 let number = self.number(name);

@@ -9,6 +9,7 @@ use super::{
     Options,
     cache::Cache,
     leads::Leads,
+    linked::Linked,
     links,
     mark::{Age, Aged, Ages, Beside, Marked, Rules, mark},
     note::{Note, told},
@@ -19,7 +20,7 @@ use super::{
 };
 
 /// How much is asked for at once.
-const BATCH: usize = 8192;
+pub(super) const BATCH: usize = 8192;
 
 /// Plans a collection.
 ///
@@ -58,6 +59,7 @@ pub(crate) async fn plan<S: Bulk>(
         references.learn(&snapshot, &plan.blobs, &sizes);
         cache.remember(&snapshot, &references);
     }
+    plan.linked = Linked::of(store, &mut snapshot, &references, &options.quotas).await?;
     Ok(plan)
 }
 

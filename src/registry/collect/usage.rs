@@ -2,19 +2,25 @@
 
 use std::collections::BTreeMap;
 
+use oci::Digest;
 use serde::Serialize;
 use storage::{Bulk, Error};
 
 use super::{
+    linked::{self, Absent},
     mark::{Beside, Rules, Untagged},
     plan::Empty,
     progress::{Phase, Progress},
-    references::{Manifest, References},
+    references::References,
     snapshot::{Link, Repository, Snapshot},
     survey,
     tagged::Remembered,
 };
-use crate::digests::{DigestId, DigestSet};
+use crate::{
+    config::Quota,
+    digests::{DigestId, DigestSet},
+    quota::{Count, Fill},
+};
 
 /// What the space is told by.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -40,6 +46,8 @@ pub struct Usage {
     pub freed_with_untagged: u64,
     /// What could not be read: its bytes are not counted.
     pub notes: u64,
+    /// How far quotas are used.
+    pub quotas: Vec<Fill>,
 }
 
 /// A project, a repository or a tag.
@@ -69,6 +77,7 @@ pub(super) async fn read<S: Bulk>(
     store: &S,
     by: By,
     remembered: Remembered<'_>,
+    count: Count,
     watch: &mut dyn FnMut(Progress),
 ) -> Result<Usage, Error> {
     let mut snapshot = survey::list(store, &mut *watch).await?;
@@ -78,13 +87,34 @@ pub(super) async fn read<S: Bulk>(
     let sizes = sizes(store, &snapshot, &references, watch).await?;
     let freed = would_free(store, &mut snapshot, &references, &sizes, Untagged::Keep).await?;
     let more = would_free(store, &mut snapshot, &references, &sizes, Untagged::Remove).await?;
+    let is_whole = !snapshot.is_blind && !snapshot.hides_blobs;
+    let absent = linked::absent(store, &snapshot, &references, |name| count.is_for(name)).await?;
+    let quotas = count.end(is_whole, |quota| held_for(quota, (&snapshot, &absent), &sizes));
     Ok(Usage {
         rows: rows(&snapshot, &references, &sizes, by),
         stored: snapshot.blobs.iter().map(|id| size(&sizes, *id)).sum(),
         freed,
         freed_with_untagged: more,
         notes: snapshot.notes.keeping(),
+        quotas,
     })
+}
+
+/// What the repositories of a quota have links to, as far as it is there.
+fn held_for(
+    quota: &Quota,
+    (snapshot, absent): (&Snapshot, &Absent),
+    sizes: &Sizes,
+) -> Vec<(Digest, u64)> {
+    let numbered = snapshot.repositories.iter().enumerate();
+    let held = numbered.filter(|(_, it)| quota.is_for(it.name.as_str()));
+    let ids = held.flat_map(|it| linked::layers(it, absent).chain(linked::revisions(it.1)));
+    let (mut seen, mut held) = (DigestSet::default(), Vec::new());
+    for id in ids.filter(|id| seen.insert(*id)) {
+        let size = sizes.get(&id).map(|size| (snapshot.digests.digest(id), *size));
+        held.extend(size);
+    }
+    held
 }
 
 /// Bytes of blobs.
@@ -147,7 +177,7 @@ fn rows(snapshot: &Snapshot, references: &References, sizes: &Sizes, by: By) -> 
             By::Tag => {
                 for tag in &repository.tags {
                     let Link::Holds(id) = tag.link else { continue };
-                    let all = reached(references, [id]);
+                    let all = references.reached([id]);
                     let name = format!("{}:{}", repository.name, tag.tag);
                     let by_tags = all.iter().copied().collect();
                     held.insert(name, Held { all, by_tags });
@@ -174,32 +204,14 @@ fn rows(snapshot: &Snapshot, references: &References, sizes: &Sizes, by: By) -> 
 
 fn hold(held: &mut Held, repository: &Repository, references: &References) {
     let there = repository.revisions.iter().filter(|it| it.is_there());
-    held.all.extend(reached(references, there.map(|it| it.canonical())));
+    held.all.extend(references.reached(there.map(|it| it.canonical())));
     let tags = repository.tags.iter().filter_map(|tag| match tag.link {
         Link::Holds(id) => Some(id),
         Link::Unread | Link::Absent | Link::Unreadable => None,
     });
-    for id in reached(references, tags) {
+    for id in references.reached(tags) {
         held.by_tags.insert(id);
     }
-}
-
-/// Manifests, and all that they refer to, each once.
-fn reached(references: &References, from: impl IntoIterator<Item = DigestId>) -> Vec<DigestId> {
-    let mut seen = DigestSet::default();
-    let mut left: Vec<DigestId> = from.into_iter().filter(|id| seen.insert(*id)).collect();
-    let mut found = left.clone();
-    while let Some(id) = left.pop() {
-        let Manifest::Refers { children, blobs, .. } = references.of(id) else { continue };
-        for &child in children {
-            if seen.insert(child) {
-                left.push(child);
-                found.push(child);
-            }
-        }
-        found.extend(blobs.iter().copied().filter(|&blob| seen.insert(blob)));
-    }
-    found
 }
 
 fn row(name: String, held: &Held, sizes: &Sizes, owners: &BTreeMap<DigestId, u32>) -> Row {

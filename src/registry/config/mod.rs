@@ -20,6 +20,7 @@ mod load;
 mod notifications;
 mod problem;
 mod proxy;
+mod quota;
 mod read;
 mod redirect;
 mod redis;
@@ -60,6 +61,7 @@ pub use notifications::{
 };
 pub use problem::{Invalid, LoadError, Origin, Problem, Warning};
 pub use proxy::{Credentials, Proxy, RemoteUrl};
+pub use quota::{Quota, Quotas};
 pub use redirect::{CloudFront, Redirect};
 pub use redis::{Redis, RedisTls};
 pub use secret::Secret;
@@ -95,6 +97,8 @@ pub struct Config {
     pub lease: Duration,
     /// `validation` and `policy`: which manifests are taken.
     pub validation: Validation,
+    /// `regctl.quotas`: how much groups of repositories may hold. None: as much as there is room for.
+    pub quotas: Option<Quotas>,
     /// `regctl.immutabletags`: tags that are set once.
     pub immutable_tags: Vec<ImmutableTags>,
     /// `regctl.sendfile`: the nginx that sends large blobs itself. None: the registry sends everything.

@@ -4,11 +4,12 @@ use std::{iter, time::Duration};
 
 use bytes::Bytes;
 use oci::{Algorithm, Digest, RepositoryName};
-use storage::{Driver, Key, Kind, Object, Staged};
+use storage::{Driver, Key, Kind, Object};
 
 use super::{
     Content, Error, Writing,
     locks::{Mode, Subject},
+    quota::{Counted, Linked, Share},
 };
 use crate::log::Causes as _;
 
@@ -118,7 +119,7 @@ impl Content {
 }
 
 impl Writing {
-    /// Stores a few bytes, whose digest is known, as a blob of a repository.
+    /// Stores a few bytes, whose digest is known, as a blob of a repository, whatever its quota says.
     pub(crate) async fn put_blob(
         &self,
         repository: &RepositoryName,
@@ -129,12 +130,13 @@ impl Writing {
         self.shielded(move |content| async move {
             let subject = Subject::Digest(&digest);
             let _lock = content.shared.locks.acquire(subject, Mode::Exclusive).await;
+            let share = content.own_share(&repository, &digest, bytes.len() as u64).await?;
             if !content.has_bytes(&digest).await? {
                 let blob = content.backend().stage(Key::Blob(&digest), bytes).await?;
                 content.backend().commit(blob).await?;
             }
-            let link = content.stage_layer(&repository, &digest).await?;
-            content.backend().commit(link).await?;
+            let link = content.stage_layer(&repository, &digest, share).await?;
+            content.commit_counted(link).await?;
             content.shared.leases.promise(&digest);
             Ok(())
         })
@@ -155,11 +157,13 @@ impl Writing {
             let _lock = content.shared.locks.acquire(subject, Mode::Shared).await;
             // An alias of another digest is not copied: upstream's collector reads it as that one.
             let link = content.read_link(Key::LayerLink(&from, &digest)).await?;
-            if link != Some(digest) || !content.has_bytes(&digest).await? {
+            if link != Some(digest) {
                 return Ok(None);
             }
-            let link = content.stage_layer(&repository, &digest).await?;
-            content.backend().commit(link).await?;
+            let Some(bytes) = content.size(&digest).await? else { return Ok(None) };
+            let share = content.share((&repository, Linked::Blob), &digest, bytes).await?;
+            let link = content.stage_layer(&repository, &digest, share).await?;
+            content.commit_counted(link).await?;
             content.shared.leases.promise(&digest);
             Ok(Some(from))
         })
@@ -247,14 +251,24 @@ impl Content {
         self.exists(Key::Blob(digest)).await
     }
 
+    /// How many bytes a blob has, if it is there.
+    pub(super) async fn size(&self, digest: &Digest) -> Result<Option<u64>, Error> {
+        match self.backend().stat(Key::Blob(digest)).await {
+            Ok(stat) => Ok(Some(stat.size)),
+            Err(error) if error.is_not_found() => Ok(None),
+            Err(error) => Err(error.into()),
+        }
+    }
+
     /// Prepares the link of a blob in a repository, and the repository where it is new.
     pub(super) async fn stage_layer(
         &self,
         repository: &RepositoryName,
         digest: &Digest,
-    ) -> Result<Staged, Error> {
+        share: Share,
+    ) -> Result<Counted, Error> {
         self.make_repository(repository).await?;
-        self.stage_link(Key::LayerLink(repository, digest), digest).await
+        self.stage_counted((repository, Linked::Blob), digest, share).await
     }
 }
 

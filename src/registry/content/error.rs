@@ -5,6 +5,7 @@ use std::time::Duration;
 use oci::{Digest, ManifestError, Reference, RepositoryName, Tag};
 
 use super::UploadId;
+use crate::quota::Refused;
 
 /// Why content could not be read or written.
 #[derive(Debug, thiserror::Error)]
@@ -27,6 +28,9 @@ pub(crate) enum Error {
     /// A rule says that the tag is set once.
     #[error("tag `{tag}` is immutable here, by the rule `{rule}`: it is neither moved nor deleted")]
     Immutable { tag: Tag, rule: String },
+    /// There is no room, or nobody knows how much.
+    #[error(transparent)]
+    Quota(Box<Refused>),
     #[error(transparent)]
     Manifest(#[from] ManifestError),
     /// A chunk that does not begin where the session ends.

@@ -127,10 +127,9 @@ impl Writing {
             let locks = &content.shared.locks;
             let _locks = locks.acquire_all(own.into_iter().chain(tags)).await;
             content.shared.leases.promise(&digest);
-            for staged in content.stage_manifest(&repository, &digest, bytes, &tag).await? {
-                content.backend().commit(staged).await?;
-            }
-            Ok(())
+            let share = content.own_share(&repository, &digest, bytes.len() as u64).await?;
+            let staged = content.stage_manifest((&repository, &digest), &bytes, &tag, share);
+            content.commit_manifest(staged.await?).await
         })
         .await
     }

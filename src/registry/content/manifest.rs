@@ -8,6 +8,7 @@ use super::{
     Content, Error, Writing,
     condition::Condition,
     locks::{Guard, Mode, Subject},
+    quota::{Counted, Linked, Share},
     referrers::Listing,
 };
 use crate::config::Children;
@@ -56,6 +57,14 @@ pub(crate) struct Pushed {
     pub(crate) digest: Digest,
     /// What became of it as a referrer, if it is one.
     pub(crate) listing: Option<Listing>,
+}
+
+/// All that a manifest consists of, ready and not there yet.
+#[derive(Debug)]
+pub(super) struct StagedManifest {
+    blob: Staged,
+    revision: Counted,
+    tags: Vec<Staged>,
 }
 
 impl Content {
@@ -188,11 +197,10 @@ impl Writing {
             self.may_set(repository, tag, digest).await?;
         }
         self.check_references(repository, push).await?;
-        for staged in
-            self.stage_manifest(repository, digest, push.bytes.clone(), &push.tags).await?
-        {
-            self.backend().commit(staged).await?;
-        }
+        let bytes = push.bytes.len() as u64;
+        let share = self.share((repository, Linked::Manifest), digest, bytes).await?;
+        let staged = self.stage_manifest((repository, digest), &push.bytes, &push.tags, share);
+        self.commit_manifest(staged.await?).await?;
         self.shared.leases.promise(digest);
         Ok(())
     }
@@ -270,17 +278,17 @@ impl Writing {
         Ok(self.shared.locks.acquire_all(subjects).await)
     }
 
-    /// Prepares all that a manifest consists of, in the order in which it may appear.
+    /// Prepares all that a manifest consists of.
     pub(super) async fn stage_manifest(
         &self,
-        repository: &RepositoryName,
-        digest: &Digest,
-        bytes: Bytes,
+        (repository, digest): (&RepositoryName, &Digest),
+        bytes: &Bytes,
         tags: &[Tag],
-    ) -> Result<Vec<Staged>, Error> {
+        share: Share,
+    ) -> Result<StagedManifest, Error> {
         self.make_repository(repository).await?;
-        let blob = async { Ok(self.backend().stage(Key::Blob(digest), bytes).await?) };
-        let revision = self.stage_link(Key::RevisionLink(repository, digest), digest);
+        let blob = async { Ok(self.backend().stage(Key::Blob(digest), bytes.clone()).await?) };
+        let revision = self.stage_counted((repository, Linked::Manifest), digest, share);
         let tags = async {
             let mut staged = Vec::new();
             for tag in tags {
@@ -289,7 +297,17 @@ impl Writing {
             Ok(staged)
         };
         let (blob, revision, tags) = tokio::try_join!(blob, revision, tags)?;
-        Ok([blob, revision].into_iter().chain(tags).collect())
+        Ok(StagedManifest { blob, revision, tags })
+    }
+
+    /// Has it appear in the order in which it may.
+    pub(super) async fn commit_manifest(&self, staged: StagedManifest) -> Result<(), Error> {
+        self.backend().commit(staged.blob).await?;
+        self.commit_counted(staged.revision).await?;
+        for tag in staged.tags {
+            self.backend().commit(tag).await?;
+        }
+        Ok(())
     }
 }
 

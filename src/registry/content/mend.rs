@@ -157,9 +157,9 @@ impl Writing {
             [(Subject::Digest(digest), Mode::Exclusive), (Subject::Digest(manifest), Mode::Shared)];
         let _locks = self.shared.locks.acquire_all(subjects).await;
         let link = self.read_link(Key::LayerLink(repository, digest)).await?;
-        if leads_right(digest, link) || !self.has_bytes(digest).await? {
+        let Some(bytes) = self.size(digest).await?.filter(|_| !leads_right(digest, link)) else {
             return Ok(false);
-        }
+        };
         let revision = self.read_link(Key::RevisionLink(repository, manifest)).await?;
         let Some(canonical) = revision else { return Ok(false) };
         let Some(named) = self.whole_manifest(&canonical).await? else { return Ok(false) };
@@ -168,8 +168,9 @@ impl Writing {
         if !blobs.into_iter().any(proves) {
             return Ok(false);
         }
-        let link = self.stage_layer(repository, digest).await?;
-        self.backend().commit(link).await?;
+        let share = self.own_share(repository, digest, bytes).await?;
+        let link = self.stage_layer(repository, digest, share).await?;
+        self.commit_counted(link).await?;
         self.shared.leases.promise(digest);
         Ok(true)
     }

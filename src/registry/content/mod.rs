@@ -21,6 +21,7 @@ mod manifest;
 mod mend;
 mod presence;
 mod purge;
+mod quota;
 mod recent;
 mod referrers;
 mod session;
@@ -64,6 +65,7 @@ pub(crate) use writes::{Quiet, WriteNotBegun, Writing};
 
 use crate::{
     metrics::{Actions, Collections},
+    quota::Quotas,
     redis::Redis,
 };
 use leases::Leases;
@@ -100,6 +102,7 @@ struct Shared {
     lists: Lists,
     /// Which tags are set once.
     immutable: immutable::Rules,
+    quotas: Quotas,
     /// None where the kernel keeps what was read.
     recent: Option<Recent>,
     /// Whether a collection runs beside this.
@@ -134,6 +137,7 @@ impl Content {
             tag_reads: tag_reads.unwrap_or(TAG_READS),
             lists,
             immutable: immutable::Rules::default(),
+            quotas: Quotas::default(),
             recent,
             sessions,
             writes,

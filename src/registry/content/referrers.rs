@@ -219,13 +219,11 @@ impl Writing {
         digest: &Digest,
         bytes: Vec<u8>,
     ) -> Result<(), Error> {
-        let blob = self.backend().stage(Key::Blob(digest), bytes.into()).await?;
-        let revision = self.stage_link(Key::RevisionLink(repository, digest), digest).await?;
-        let links = self.stage_tag(repository, tag, digest).await?;
-        for staged in [blob, revision].into_iter().chain(links) {
-            self.backend().commit(staged).await?;
-        }
-        Ok(())
+        // It is written for a push that was taken, or for a delete.
+        let share = self.own_share(repository, digest, bytes.len() as u64).await?;
+        let (bytes, tags) = (bytes.into(), [tag.clone()]);
+        let staged = self.stage_manifest((repository, digest), &bytes, &tags, share).await?;
+        self.commit_manifest(staged).await
     }
 }
 

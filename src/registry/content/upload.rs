@@ -16,6 +16,7 @@ use tokio::time::{sleep, timeout};
 use super::{
     BodyError, Content, Error, Writing,
     locks::{Mode, Subject},
+    quota::{Linked, Share},
     session::Turn,
 };
 use crate::log::Causes as _;
@@ -150,7 +151,13 @@ impl Writing {
                     return Err(Error::digest_mismatch(digest, actual));
                 }
             }
-            content.publish(&repository, id, writer, &digest).await
+            match content.may_publish(&repository, &mut writer, &digest).await {
+                Ok(share) => content.publish((&repository, id), writer, &digest, share).await,
+                Err(refused) => {
+                    content.give_up(&repository, id, writer).await;
+                    Err(refused)
+                }
+            }
         })
         .await
     }
@@ -197,22 +204,44 @@ impl Writing {
         Ok((turn, writer))
     }
 
-    async fn publish(
+    /// What a finished upload takes of quotas.
+    async fn may_publish(
         &self,
         repository: &RepositoryName,
-        id: UploadId,
+        writer: &mut Writer,
+        digest: &Digest,
+    ) -> Result<Share, Error> {
+        let bytes = writer.offset().await?;
+        self.share((repository, Linked::Blob), digest, bytes).await
+    }
+
+    /// Ends a session that becomes nothing: what has no room is not to take it for days.
+    async fn give_up(&self, repository: &RepositoryName, id: UploadId, writer: Writer) {
+        // What is still to be written is not waited for by anybody else.
+        let closed = writer.close().await.map(drop);
+        self.shared.sessions.forget(id);
+        let ended = self.backend().end_upload(repository, id).await;
+        if let Err(error) = closed.and(ended) {
+            tracing::warn!(upload = %id, error = error.causes(), "refused upload could not be removed");
+        }
+    }
+
+    async fn publish(
+        &self,
+        (repository, id): (&RepositoryName, UploadId),
         mut writer: Writer,
         digest: &Digest,
+        share: Share,
     ) -> Result<(), Error> {
         // What takes long is done before others have to wait, and a full disk says so while the
         // session is whole. A blob that is there needs no second copy on disk.
         if !self.has_bytes(digest).await? {
             writer.sync().await?;
         }
-        let link = self.stage_layer(repository, digest).await?;
+        let link = self.stage_layer(repository, digest, share).await?;
         let lock = self.shared.locks.acquire(Subject::Digest(digest), Mode::Exclusive).await;
         self.backend().publish(writer, digest).await?;
-        self.backend().commit(link).await?;
+        self.commit_counted(link).await?;
         self.shared.leases.promise(digest);
         drop(lock);
         self.shared.sessions.forget(id);

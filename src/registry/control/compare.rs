@@ -48,6 +48,7 @@ pub(super) fn take_over(running: &mut Config, new: &Config) -> Reloaded {
         health,
         catalog_max_entries,
         tags_max,
+        quotas,
         immutable_tags,
         schema1,
         lease,
@@ -72,6 +73,7 @@ pub(super) fn take_over(running: &mut Config, new: &Config) -> Reloaded {
     take_validation(&mut found, &mut running.validation, validation);
     // With a queue of what it does not know yet.
     found.fixed("redis", &running.redis, redis);
+    found.live("regctl.quotas", &mut running.quotas, quotas);
     found.live("regctl.immutabletags", &mut running.immutable_tags, immutable_tags);
     found.live("regctl.sendfile", &mut running.sendfile, sendfile);
     found
@@ -242,6 +244,7 @@ version: 0.1
 log: {level: info}
 storage: {filesystem: {rootdirectory: /srv/a}}
 http: {addr: '127.0.0.1:5000', secret: one}
+regctl: {quotas: {folder: /srv/quotas, limits: [{repositories: [a], maxsize: 5}]}}
 ";
 
     const OTHER: &str = "
@@ -329,6 +332,7 @@ regctl:
                 "validation.manifests.referencelimit",
                 "validation.manifests.payloadsizelimit",
                 "policy.repository.classes",
+                "regctl.quotas",
                 "regctl.immutabletags",
                 "regctl.sendfile",
             ]
@@ -387,6 +391,7 @@ regctl:
 version: 0.1
 storage: {inmemory: {}}
 http: {net: unix, addr: /run/registry.sock, secret: one}
+regctl: {quotas: {folder: /srv/quotas, limits: [{repositories: [a], maxsize: 5}]}}
 ";
         let reloaded = take_over(&mut config(RUNNING), &config(text));
         assert_eq!(reloaded.needs_restart, ["storage.inmemory", "http.addr", "http.net"]);

@@ -27,6 +27,7 @@ use crate::{
     health::Health,
     log,
     migrate::words::Page,
+    quota::Fill,
     redis::{Numbers, Redis},
     statistics::{Counters, Statistics},
     tls::Tls,
@@ -103,6 +104,7 @@ impl Shared {
     ) -> io::Result<Self> {
         content.set_read_only(config.storage.read_only);
         content.set_immutable_tags(&config.immutable_tags);
+        content.set_quotas(config.quotas.as_ref());
         let with_metrics = config.http.debug.as_ref().is_some_and(|debug| debug.metrics.is_some());
         if with_metrics {
             content.count_actions();
@@ -232,6 +234,7 @@ impl Control {
         shared.api.reconfigure(&next);
         shared.events.reconfigure(&next.notifications);
         shared.content.set_immutable_tags(&next.immutable_tags);
+        shared.content.set_quotas(next.quotas.as_ref());
         if reloaded.has_applied("log.level") {
             log::set_level(next.log.level);
         }
@@ -271,6 +274,12 @@ impl Control {
     /// There is no such endpoint, or this process does not deliver to it, or its files cannot be used.
     pub async fn command_events(&self, endpoint: &str, wish: Wish) -> Result<u64, CommandError> {
         self.shared.events.command(endpoint, wish).await
+    }
+
+    /// How far quotas are used.
+    #[must_use]
+    pub fn quotas(&self) -> Vec<Fill> {
+        self.shared.content.quotas()
     }
 
     /// Makes changes to tags; the answers stand in their order.

@@ -11,7 +11,7 @@ use std::ops::Range;
 use super::{
     middleware, policy,
     problem::{Problem, shown},
-    redis, s3,
+    quota, redis, s3,
     settings::Settings,
     source::Source,
     table::{self, Kind},
@@ -63,6 +63,7 @@ pub(super) fn run(settings: &Settings, findings: &mut Findings<'_>) {
     s3::check(settings, findings);
     middleware::check(settings, findings);
     policy::check(settings, findings);
+    quota::check(settings, findings);
     auth::check(settings, findings);
     network::check(settings, findings);
     nginx::check(settings, findings);

@@ -2,9 +2,7 @@
 
 use super::{
     Key,
-    Kind::{
-        Cadence, Choice, Count, Duration, Flag, Globs, Label, List, Path, Pattern, Schedule, Size,
-    },
+    Kind::{Cadence, Choice, Count, Duration, Flag, Globs, Label, Path, Pattern, Schedule, Size},
     Part, Section,
 };
 
@@ -29,6 +27,10 @@ pub(super) const POLICY: &[Part] = &[
 /// `[[immutable_tag]]`.
 pub(super) const IMMUTABLE: &[Part] =
     &[Part::required("repositories", Globs), Part::required("tags", Globs)];
+
+/// `[[quota]]`.
+pub(super) const QUOTA: &[Part] =
+    &[Part::required("repositories", Globs), Part::required("max_size", Size)];
 
 pub(super) const SECTIONS: &[Section] = &[
     Section::new(
@@ -94,16 +96,6 @@ pub(super) const SECTIONS: &[Section] = &[
             .live(),
         ],
     ),
-    Section::new(
-        "quota",
-        None,
-        "how much a repository may hold, as [[quota]]",
-        &[
-            Key::later("repositories", List, "the repositories it is for"),
-            Key::later("size", Size, "the limit"),
-        ],
-    )
-    .not_yet(),
     Section::new("migrate", None, "migrations", &[]),
     Section::new("migrate.to", None, "where `migrate-storage` goes to", &[]),
     Section::new(

@@ -8,7 +8,7 @@ use super::{
         Tables, Text, Url, WebUrl,
     },
     Part, Section,
-    own::{IMMUTABLE, POLICY},
+    own::{IMMUTABLE, POLICY, QUOTA},
 };
 
 pub(in crate::config) const NO_DATABASE: &str = "there is no metadata database here; collection works on the storage itself: \
@@ -49,6 +49,13 @@ pub(super) const SECTIONS: &[Section] = &[
                 Tables(IMMUTABLE),
                 None,
                 "tags that are set once, each as [[immutable_tag]]: nobody moves or deletes them, and no policy either",
+            )
+            .live(),
+            Key::new(
+                "quota",
+                Tables(QUOTA),
+                None,
+                "how much repositories may hold together, each as [[quota]]: blobs and manifests that they have links to, each once; of several for a repository all count",
             )
             .live(),
         ],

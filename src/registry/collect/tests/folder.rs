@@ -176,7 +176,14 @@ impl Folder {
 }
 
 pub(super) fn options(untagged: Untagged) -> Options {
-    Options { untagged, empty: Empty::Keep, beside: Beside::Nobody, grace: None, cache: None }
+    Options {
+        untagged,
+        empty: Empty::Keep,
+        beside: Beside::Nobody,
+        grace: None,
+        cache: None,
+        quotas: Vec::new(),
+    }
 }
 
 pub(super) fn image(config: &Digest, layers: &[Digest]) -> Value {

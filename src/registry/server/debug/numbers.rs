@@ -99,9 +99,23 @@ fn of_registry(page: &mut Page, shared: &Shared, control: &Control) {
     let (collections, is_running) = shared.content.collections();
     collections.write(page, is_running);
     of_redis(page, control);
+    of_quotas(page, control);
     page.family("registry_health_check_failing", "gauge", "The health checks that fail now.");
     for check in control.failing_checks().keys() {
         page.sample("", &[("check", check)], 1);
+    }
+}
+
+fn of_quotas(page: &mut Page, control: &Control) {
+    let fills = control.quotas();
+    let help = "Bytes of what the repositories of a quota hold, as far as they were counted.";
+    page.family("registry_quota_used_bytes", "gauge", help);
+    for fill in &fills {
+        page.sample("", &[("repositories", &fill.repositories)], fill.used);
+    }
+    page.family("registry_quota_limit_bytes", "gauge", "Bytes that they may hold.");
+    for fill in &fills {
+        page.sample("", &[("repositories", &fill.repositories)], fill.max_size);
     }
 }
 

@@ -186,3 +186,76 @@ async fn a_cache_in_which_all_tags_expire_reads_each_of_them_now_and_then() {
     // All tags for each of them would be more than ten thousand.
     assert!(count < 20 * TAGS, "{count} files were read");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn quotas_have_their_figures_and_what_the_registry_writes_itself_is_never_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let manifest = json!({
+        "schemaVersion": 2,
+        "mediaType": "application/vnd.oci.image.manifest.v1+json",
+        "config": { "mediaType": "application/vnd.oci.empty.v1+json", "digest": CONFIG, "size": 2 },
+        "layers": [],
+        "subject": { "mediaType": "application/vnd.oci.image.manifest.v1+json", "digest": CONFIG, "size": 2 },
+    })
+    .to_string();
+    let room = 2 + manifest.len();
+    let quotas = |limit: usize| {
+        let folder = folder.path().join("quotas");
+        let folder = folder.display();
+        format!(
+            "regctl: {{quotas: {{folder: '{folder}', limits: [{{repositories: ['app', 'b/**'], maxsize: {limit}}}]}}}}"
+        )
+    };
+    let (running, debug) = start(&quotas(room)).await;
+    let mut client = running.client().await;
+    client.ask("POST", PUSH, "{}").await.expect(201);
+    let used =
+        |bytes: usize| format!("registry_quota_used_bytes{{repositories=\"app, b/**\"}} {bytes}");
+    let limit =
+        |bytes: usize| format!("registry_quota_limit_bytes{{repositories=\"app, b/**\"}} {bytes}");
+    assert_lines(&read(&debug, "/metrics").await, &[&used(2), &limit(room)]);
+    // The list of its referrers comes with it.
+    let digest = Digest::of(Algorithm::Sha256, manifest.as_bytes());
+    let target = format!("/v2/app/manifests/{digest}");
+    client.ask("PUT", &target, &manifest).await.expect(201);
+    let status = running.admin().await.ask("GET", "/v1/status", "").await.expect(200).json();
+    let quota = &status["quotas"][0];
+    assert_eq!((&quota["max_size"], &quota["counted"]), (&json!(room), &json!(null)));
+    let full = usize::try_from(quota["used"].as_u64().unwrap()).unwrap();
+    assert!(full > room, "{quota}");
+    let blob = "/v2/app/blobs/uploads/?digest=sha256:2d711642b726b04401627ca9fbac32f5c8530fb1903cc4db02258717921a4881";
+    client.ask("POST", blob, "x").await.expect(403);
+    // Another limit counts from now on.
+    running.rewrite(|text| text.replace(&quotas(room), &quotas(full + 1)));
+    let admin = running.admin().await.ask("POST", "/v1/reload", "").await.expect(200).json();
+    assert_eq!(admin["applied"], json!(["regctl.quotas"]));
+    client.ask("POST", blob, "x").await.expect(201);
+    assert_lines(&read(&debug, "/metrics").await, &[&used(full + 1), &limit(full + 1)]);
+    // What would add is refused, and what is there goes on.
+    running.rewrite(|text| text.replace(&quotas(full + 1), &quotas(1)));
+    running.admin().await.ask("POST", "/v1/reload", "").await.expect(200);
+    let annotated = manifest.replace("\"layers\"", "\"annotations\":{\"a\":\"b\"},\"layers\"");
+    let other = Digest::of(Algorithm::Sha256, annotated.as_bytes());
+    client.ask("PUT", &format!("/v2/app/manifests/{other}"), &annotated).await.expect(403);
+    client.ask("GET", &target, "").await.expect(200);
+    client.ask("PUT", &target, &manifest).await.expect(201);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_record_that_cannot_be_written_refuses_pushes_for_a_while_and_no_pulls() {
+    let folder = tempfile::tempdir().unwrap();
+    let place = folder.path().join("quotas");
+    std::fs::write(&place, "in the way").unwrap();
+    let quotas = format!(
+        "regctl: {{quotas: {{folder: '{}', limits: [{{repositories: [app], maxsize: 10}}]}}}}",
+        place.display()
+    );
+    let (running, _) = start(&quotas).await;
+    let mut client = running.client().await;
+    let refused = client.ask("POST", PUSH, "{}").await.expect(503);
+    assert_eq!(refused.header("retry-after"), Some("60"));
+    client.ask("POST", &PUSH.replace("/app/", "/other/"), "{}").await.expect(201);
+    std::fs::remove_file(&place).unwrap();
+    client.ask("POST", PUSH, "{}").await.expect(201);
+    client.ask("GET", &format!("/v2/app/blobs/{CONFIG}"), "").await.expect(200);
+}
