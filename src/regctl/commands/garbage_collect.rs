@@ -147,6 +147,22 @@ async fn carry_out(
         progress.end();
         return Collected::of(&plan, None).print(&plan, printer);
     }
+    linked.replace(plan.take_linked());
+    let mut collected = sweep(args, printer, (store, &plan), &mut watch).await?;
+    progress.end();
+    if !count.is_empty() {
+        collected.quotas = store.end_count(count, &linked.take()).await;
+    }
+    collected.print(&plan, printer)
+}
+
+/// Removes what is planned, or puts it into a quarantine.
+async fn sweep(
+    args: &Args,
+    printer: Printer,
+    (store, plan): (&Store, &collect::Plan),
+    watch: &mut dyn FnMut(collect::Progress),
+) -> Result<Collected, Failure> {
     for run in store.expire().await?.emptied {
         printer.say(format!("emptied the quarantine `{run}`, whose time was over"));
     }
@@ -154,16 +170,11 @@ async fn carry_out(
         Some(age) => Some(store.quarantine(age).await?),
         None => None,
     };
-    linked.replace(plan.take_linked());
     let disposal = run.clone().map_or(Disposal::Delete, Disposal::Quarantine);
-    let swept = store.sweep(&plan, &disposal, &mut watch).await?;
-    progress.end();
-    let mut collected = Collected::of(&plan, Some(&swept));
-    if !count.is_empty() {
-        collected.quotas = store.end_count(count, &linked.take()).await;
-    }
+    let swept = store.sweep(plan, &disposal, watch).await?;
+    let mut collected = Collected::of(plan, Some(&swept));
     collected.run = run.map(|run| run.to_string());
-    collected.print(&plan, printer)
+    Ok(collected)
 }
 
 fn access(args: &Args) -> Access {
