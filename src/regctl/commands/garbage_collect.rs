@@ -186,6 +186,23 @@ async fn remove(
         progress.end();
         return Ok(Removed { plan, swept: None, run: None, quotas: Vec::new() });
     }
+    linked.replace(plan.take_linked());
+    let (swept, run) = sweep(args, printer, (store, &plan), (ending, &mut watch)).await?;
+    progress.end();
+    let quotas = match count.is_empty() {
+        true => Vec::new(),
+        false => store.end_count(count, &linked.take()).await,
+    };
+    Ok(Removed { plan, swept: Some(swept), run, quotas })
+}
+
+/// Removes what is planned, or puts it into a quarantine.
+async fn sweep(
+    args: &Args,
+    printer: Printer,
+    (store, plan): (&Store, &Plan),
+    (ending, watch): (&Ending, &mut dyn FnMut(collect::Progress)),
+) -> Result<(Swept, Option<RunId>), Failure> {
     let expired = store.expire().await?;
     for run in expired.emptied {
         printer.say(format!("emptied the quarantine `{run}`, whose time was over"));
@@ -200,15 +217,9 @@ async fn remove(
         Some(age) => Some(store.quarantine(age).await?),
         None => None,
     };
-    linked.replace(plan.take_linked());
     let disposal = run.clone().map_or(Disposal::Delete, Disposal::Quarantine);
-    let swept = ending.guarded(store.sweep(&plan, &disposal, ending.asked(), &mut watch)).await?;
-    progress.end();
-    let quotas = match count.is_empty() {
-        true => Vec::new(),
-        false => store.end_count(count, &linked.take()).await,
-    };
-    Ok(Removed { plan, swept: Some(swept), run, quotas })
+    let swept = ending.guarded(store.sweep(plan, &disposal, ending.asked(), watch)).await?;
+    Ok((swept, run))
 }
 
 fn access(args: &Args) -> Access {

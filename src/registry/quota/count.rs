@@ -5,7 +5,7 @@
 
 use std::{
     collections::{HashMap, HashSet},
-    io,
+    fs, io,
     time::{SystemTime, UNIX_EPOCH},
 };
 
@@ -95,17 +95,21 @@ impl Marked {
         #[expect(clippy::cast_possible_truncation, reason = "any bits will do")]
         let run = Uuid::new_v4().as_u128() as u64;
         let path = record.path().to_owned();
-        let marked = record.with(|opened| {
-            let sizes = opened.sizes()?;
-            if opened.is_long() {
-                let (head, known) = (opened.head(), known(opened.book(), &sizes));
-                record::replace(&path, head, known.into_iter().chain([Entry::Mark { run }]))?;
-            } else {
-                opened.append(Entry::Mark { run })?;
-            }
-            Ok((opened.head().key, sizes))
-        });
-        let (key, sizes, problem) = match marked {
+        // It is the registry's to make.
+        let is_there = fs::metadata(&quotas.folder).map(drop);
+        let mark = |record: &mut Record| {
+            record.with(|opened| {
+                let sizes = opened.sizes()?;
+                if opened.is_long() {
+                    let (head, known) = (opened.head(), known(opened.book(), &sizes));
+                    record::replace(&path, head, known.into_iter().chain([Entry::Mark { run }]))?;
+                } else {
+                    opened.append(Entry::Mark { run })?;
+                }
+                Ok((opened.head().key, sizes))
+            })
+        };
+        let (key, sizes, problem) = match is_there.and_then(|()| mark(&mut record)) {
             Ok((key, sizes)) => (Some(key), sizes, None),
             Err(error) => (None, HashMap::new(), Some(problem(&record, &error))),
         };

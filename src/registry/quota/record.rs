@@ -7,7 +7,9 @@ use std::{
     collections::HashMap,
     fs::{self, DirBuilder, File, OpenOptions},
     io::{self, BufWriter, Write as _},
-    os::unix::fs::{DirBuilderExt as _, FileExt as _, MetadataExt as _, OpenOptionsExt as _},
+    os::unix::fs::{
+        DirBuilderExt as _, FileExt as _, MetadataExt as _, OpenOptionsExt as _, fchown,
+    },
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -147,7 +149,9 @@ impl Record {
         }
         let folder = self.path.parent().unwrap_or(Path::new("."));
         DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
-        own_file().write(true).open(folder.join(LOCK))
+        let lock = own_file().write(true).open(folder.join(LOCK))?;
+        give(&lock, folder)?;
+        Ok(lock)
     }
 
     /// Reads what others have written.
@@ -313,12 +317,22 @@ pub(super) fn replace(
 
 fn write(path: &Path, head: Head, entries: impl Iterator<Item = Entry>) -> io::Result<()> {
     let file = own_file().write(true).truncate(true).open(path)?;
+    give(&file, path.parent().unwrap_or(Path::new(".")))?;
     let mut file = BufWriter::with_capacity(CHUNK_BYTES, file);
     file.write_all(&head.to_bytes())?;
     for entry in entries {
         file.write_all(&entry.to_bytes(head.key))?;
     }
     file.into_inner().map_err(io::IntoInnerError::into_error)?.sync_all()
+}
+
+/// Gives a file to the owner of its folder, where somebody else has made it: root may collect what is another's.
+fn give(file: &File, folder: &Path) -> io::Result<()> {
+    let (own, folder) = (file.metadata()?, fs::metadata(folder)?);
+    match own.uid() == folder.uid() {
+        true => Ok(()),
+        false => fchown(file, Some(folder.uid()), Some(folder.gid())),
+    }
 }
 
 /// A new or existing file that is its owner's alone.

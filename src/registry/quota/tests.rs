@@ -244,6 +244,28 @@ fn a_count_is_not_believed_that_missed_something_or_was_overtaken() {
 }
 
 #[test]
+fn who_counts_makes_no_folder_and_gives_the_record_to_its_owner() {
+    use std::os::unix::fs::{MetadataExt as _, chown};
+
+    let folder = tempfile::tempdir().unwrap();
+    let place = folder.path().join("quotas");
+    let settings = settings(&place, &[("**", 1000)]);
+    let none = |_: &Quota| Vec::new();
+    let fills = Count::begin(Some(&settings)).end(true, none);
+    assert!(fills[0].problem.is_some() && !place.exists(), "{fills:?}");
+    opened(&settings);
+    // Only root can give files away, and then the registry is somebody else.
+    let is_root = fs::metadata(&place).unwrap().uid() == 0;
+    if is_root {
+        chown(&place, Some(65534), Some(65534)).unwrap();
+    }
+    let owner = fs::metadata(&place).unwrap().uid();
+    assert_eq!(Count::begin(Some(&settings)).end(true, none)[0].problem, None);
+    assert_eq!(fs::metadata(file(&place)).unwrap().uid(), owner);
+    assert_eq!(fs::metadata(place.join("lock")).unwrap().uid(), owner);
+}
+
+#[test]
 fn a_quota_that_is_no_more_leaves_no_record() {
     let folder = tempfile::tempdir().unwrap();
     let with = |limits: &[(&str, u64)]| settings(folder.path(), limits);

@@ -71,6 +71,7 @@ impl Mender {
             _ => MenderError::Storage(error),
         })?;
         content.set_read_only(config.storage.read_only);
+        content.set_quotas(config.quotas.as_ref());
         Ok(Self(Who::Alone { content, alone }))
     }
 

@@ -1,6 +1,7 @@
 //! `--online`: a collection beside a registry that serves everybody.
 
 use nix::sys::signal::Signal;
+use serde_json::Value;
 
 use super::{
     hold::Lasting,
@@ -143,4 +144,41 @@ fn a_second_process_on_the_storage_is_a_reason_to_refuse() {
     assert!(site.has_garbage());
     assert_eq!(second.stop(Signal::SIGTERM).exit, 0);
     site.serves();
+}
+
+#[test]
+fn quotas_are_corrected_while_pushes_go_on() {
+    let quota =
+        "storage_delete_enabled = true\n[[quota]]\nrepositories = \"**\"\nmax_size = \"1GiB\"\n";
+    let site = grown_with(quota);
+    let used = || -> u64 {
+        let status: Value = serde_json::from_str(&site.run(&["status", "--json"]).stdout).unwrap();
+        status["quotas"][0]["used"].as_u64().unwrap()
+    };
+    let on_disk = || -> u64 {
+        let document: Value = serde_json::from_str(&site.run(&["du", "--json"]).stdout).unwrap();
+        document["stored"].as_u64().unwrap()
+    };
+    let before = used();
+    let lasting = Lasting::start(&site, &ONLINE[1..]);
+    let mut pusher = site.instance.pusher();
+    let content = b"while it is collected";
+    pusher.post_blob("other", content).unwrap().expect(201);
+    // What goes in it may come back in it.
+    pusher.post_blob("app", site.garbage()).unwrap().expect(201);
+    let (exit, said) = lasting.finish();
+    assert_eq!(exit, 0, "{said}");
+    assert!(site.instance.store().blobs().contains(&digest(site.garbage())), "{said}");
+    let gone = site.gone().blobs.iter().skip(1).map(Vec::len).sum::<usize>();
+    let gone = (gone + site.gone().manifest.len()) as u64;
+    assert_eq!(used(), before - gone + content.len() as u64);
+    assert_eq!(used(), on_disk());
+    // A quarantine frees what it takes, too.
+    eventually("it goes", || {
+        let ran = site.run(&[&ONLINE[..], &["--quarantine", "1h"]].concat());
+        assert_eq!(ran.exit, 0, "{ran:?}");
+        let blobs = site.instance.store().blobs();
+        if blobs.contains(&digest(site.garbage())) { Err(ran) } else { Ok(()) }
+    });
+    assert_eq!(used(), on_disk());
 }
