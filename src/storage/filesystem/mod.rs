@@ -14,6 +14,7 @@ mod stage;
 mod staged;
 mod store;
 mod survey;
+mod syncs;
 mod trash;
 mod upload;
 

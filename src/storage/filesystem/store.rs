@@ -17,6 +17,7 @@ use rustix::{
 use super::{
     folders::{Folders, parent},
     stage::{Stage, remove_tree},
+    syncs::Syncs,
 };
 use crate::{
     Entry, Error, Kind, Object, Stat, buffer::Pool, caches::Caches, error::Context, reader::Reader,
@@ -33,6 +34,8 @@ const FRONT_BYTES: usize = 4096;
 pub(crate) struct Store {
     pub(super) root: OwnedFd,
     pub(super) folders: Folders,
+    /// What many deletes share.
+    syncs: Syncs,
     pub(super) buffers: Arc<Pool>,
     /// Where files are made before they are renamed; there once something was written.
     pub(super) stage: Mutex<Option<Arc<Stage>>>,
@@ -46,6 +49,7 @@ impl Store {
         Self {
             root,
             folders: Folders::default(),
+            syncs: Syncs::default(),
             buffers: Arc::default(),
             stage: Mutex::new(None),
             caches: Arc::new(caches),
@@ -87,7 +91,7 @@ impl Store {
 
     pub(super) fn delete(&self, key: &str) -> Result<(), Error> {
         unlinkat(&self.root, key, AtFlags::empty()).during("delete", key)?;
-        self.sync_folder(parent(key))
+        self.sync_folder_once(parent(key))
     }
 
     pub(super) fn create_folder(&self, folder: &str) -> Result<(), Error> {
@@ -105,12 +109,12 @@ impl Store {
             // Deleting is what a full disk needs: then in place, which others may see happen.
             Err(error) if error.kind() == Kind::NoSpace => {
                 remove_tree(&self.root, folder).during("delete", folder)?;
-                return self.sync_folder(parent(folder));
+                return self.sync_folder_once(parent(folder));
             }
             Err(error) => return Err(error),
         };
         renameat(&self.root, folder, &self.root, &trash).during("delete", folder)?;
-        self.sync_folder(parent(folder))?;
+        self.sync_folder_once(parent(folder))?;
         remove_tree(&self.root, &trash).during("delete", folder)
     }
 
@@ -141,6 +145,12 @@ impl Store {
     pub(super) fn sync_folder(&self, folder: &str) -> Result<(), Error> {
         let directory = self.open_folder(folder).during("sync", folder)?;
         rustix::fs::fsync(&directory).during("sync", folder)
+    }
+
+    /// The same, by one sync for all who have changed the folder meanwhile.
+    fn sync_folder_once(&self, folder: &str) -> Result<(), Error> {
+        let sync = || Ok(rustix::fs::fsync(self.open_folder(folder)?)?);
+        self.syncs.join(folder, sync).during("sync", folder)
     }
 
     pub(super) fn open_folder(&self, folder: &str) -> io::Result<OwnedFd> {
