@@ -43,7 +43,8 @@ impl Quota {
 pub(super) fn read(root: &Node, findings: &mut Findings) -> Option<Quotas> {
     let section = root.find(PATH)?;
     let items = section.find("limits").map_or(&[][..], Node::items);
-    if items.is_empty() {
+    let folder = section.find("folder").and_then(Node::text).filter(|text| !text.is_empty());
+    if items.is_empty() && folder.is_none() {
         return None;
     }
     let limits: Vec<Quota> = items.iter().map(|item| quota(item, findings)).collect();
@@ -58,7 +59,6 @@ pub(super) fn read(root: &Node, findings: &mut Findings) -> Option<Quotas> {
         findings.warning(PATH, section, message);
         return None;
     }
-    let folder = section.find("folder").and_then(Node::text).filter(|text| !text.is_empty());
     if folder.is_none() {
         let advice =
             Some("write `folder: /var/lib/registry-quotas`, a folder of the registry's own");
@@ -82,4 +82,64 @@ fn quota(item: &Node, findings: &mut Findings) -> Quota {
         findings.problem(PATH, item, "must name repositories and a number of bytes", advice);
     }
     Quota { repositories, max_size: max_size.unwrap_or(0) }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::config::{Config, Quota, Quotas};
+
+    fn text(quotas: &str) -> String {
+        format!(
+            "version: 0.1\nstorage: {{inmemory: }}\nhttp: {{addr: '127.0.0.1:0', secret: one}}\n{quotas}\n"
+        )
+    }
+
+    #[test]
+    fn limits_are_read_and_without_one_the_folder_is_known() {
+        let read = |quotas: &str| Config::parse(&text(quotas), &[]).unwrap().config.quotas;
+        let found = read(
+            "regctl: {quotas: {folder: /srv/q, limits: [{repositories: ['a/**', b], maxsize: 0x10}]}}",
+        );
+        let found = found.unwrap();
+        assert_eq!(found.folder.to_str(), Some("/srv/q"));
+        let [Quota { max_size: 16, .. }] = &found.limits[..] else { panic!("{found:?}") };
+        let quota = &found.limits[0];
+        assert_eq!(quota.name(), "a/**, b");
+        assert!(quota.is_for("a/x/y") && quota.is_for("b") && !quota.is_for("c"));
+        let bare = read("regctl: {quotas: {folder: /srv/q}}").unwrap();
+        assert_eq!(bare, Quotas { folder: "/srv/q".into(), limits: Vec::new() });
+        assert_eq!(read("regctl: {quotas: }"), None);
+    }
+
+    #[test]
+    fn what_is_no_quota_is_told_with_what_would_be_one() {
+        let row = "repositories: [a], maxsize: 5";
+        for (quotas, words) in [
+            (format!("limits: [{{{row}}}]"), "must have a folder for its records"),
+            (format!("folder: /q, limits: [{{{row}}}, {{{row}}}]"), "`a` has two limits"),
+            (
+                "folder: /q, limits: [{repositories: [a]}]".to_owned(),
+                "must name repositories and a number of bytes",
+            ),
+            (
+                "folder: /q, limits: [{repositories: [a], maxsize: -1}]".to_owned(),
+                "must name repositories and a number of bytes",
+            ),
+            (
+                "folder: /q, limits: [{repositories: ['a b'], maxsize: 5}]".to_owned(),
+                "must be a name with `*`",
+            ),
+        ] {
+            let text = text(&format!("regctl: {{quotas: {{{quotas}}}}}"));
+            let refused = Config::parse(&text, &[]).unwrap_err().to_string();
+            assert!(refused.contains(words), "{words}: {refused}");
+        }
+        let cache = format!(
+            "regctl: {{quotas: {{folder: /q, limits: [{{{row}}}]}}}}\nproxy: {{remoteurl: 'https://registry.example.com'}}"
+        );
+        let parsed = Config::parse(&text(&cache), &[]).unwrap();
+        assert!(parsed.config.quotas.is_none());
+        let warnings: Vec<_> = parsed.warnings.iter().map(ToString::to_string).collect();
+        assert!(warnings.iter().any(|it| it.contains("takes no pushes")), "{warnings:?}");
+    }
 }
