@@ -26,6 +26,8 @@ pub(super) struct Ledger {
     quota: Quota,
     limit: AtomicU64,
     state: Mutex<State>,
+    /// What is used, and when that was counted; none: the record cannot be used.
+    shown: Mutex<Option<(u64, Option<u64>)>>,
 }
 
 #[derive(Debug)]
@@ -84,9 +86,10 @@ impl Ledger {
             }
         }
         let inode = record.last().map(Opened::inode);
+        let shown = record.last().map(|it| (it.book().total(), it.counted()));
         let state = State { record, inode, pending: HashMap::new(), is_closed: false };
         let limit = AtomicU64::new(quota.max_size);
-        Self { quota: quota.clone(), limit, state: Mutex::new(state) }
+        Self { quota: quota.clone(), limit, state: Mutex::new(state), shown: Mutex::new(shown) }
     }
 
     pub(super) fn quota(&self) -> &Quota {
@@ -157,20 +160,23 @@ impl Ledger {
         Ok(hold)
     }
 
-    /// How far it is used; as far as is known, where the record is being replaced or cannot be used.
+    /// How far it is used: as it was seen last, where somebody is at work on the record.
     pub(super) fn fill(&self) -> Fill {
-        let mut state = self.state();
-        if !state.is_closed {
-            // What cannot be read now was read before.
-            let _ = state.record.try_with(|_| Ok(()));
+        let mut shown = self.shown.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Ok(mut state) = self.state.try_lock() {
+            if !state.is_closed {
+                // What cannot be read now was read before.
+                let _ = state.record.try_with(|_| Ok(()));
+            }
+            *shown = state.record.last().map(|it| (it.book().total(), it.counted()));
         }
-        let last = state.record.last();
+        let (used, counted) = shown.unwrap_or_default();
         Fill {
             repositories: self.quota.name(),
             max_size: self.limit.load(Ordering::Relaxed),
-            used: last.map_or(0, |last| last.book().total()),
-            counted: last.and_then(Opened::counted),
-            problem: last.is_none().then(|| "its record cannot be used".to_owned()),
+            used,
+            counted,
+            problem: shown.is_none().then(|| "its record cannot be used".to_owned()),
         }
     }
 
