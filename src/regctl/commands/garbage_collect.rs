@@ -117,13 +117,13 @@ async fn check(args: &Args, config: &Config) -> Result<Report, Failure> {
 
 async fn collect(args: &Args, config: &Config, printer: Printer) -> Result<Report, Failure> {
     let driver = &config.storage.driver;
-    printer.say(format!("collecting {driver}"));
     let store = if args.beside && !args.dry_run {
         let registry = worker::registry().map_err(Failure::Input)?;
         Store::open_beside(driver, registry, args.grace.unwrap_or_default()).await?
     } else {
         Store::open(driver, access(args)).await?
     };
+    printer.say(format!("collecting {driver}"));
     let ending = Arc::new(Ending::default());
     if !args.dry_run {
         leave_at_a_signal(&ending, &store, printer)?;
