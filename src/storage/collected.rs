@@ -106,7 +106,7 @@ impl Collected {
                 Err(error) => Err(error),
             },
             #[cfg(feature = "s3")]
-            Self::S3(bucket) => Ok(bucket.leases().await? != 1),
+            Self::S3(bucket) => bucket.is_used_by_others().await,
         }
     }
 

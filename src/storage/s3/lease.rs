@@ -128,7 +128,12 @@ impl Store {
 
     /// Removes a lease; what is left of it ends by its age.
     async fn drop_lease(&self, id: UploadId) {
+        self.remove_lease(id).await;
+        // Until it is gone it is this process's.
         self.own.remove(id);
+    }
+
+    async fn remove_lease(&self, id: UploadId) {
         let path = self.lease_path(id);
         let folder = self.path(FOLDER);
         let paths = self.with_folders(&folder, vec![path]);
@@ -167,15 +172,23 @@ impl Store {
         Ok(None)
     }
 
-    /// How many leases there are that are not too old to be believed in, by the age of the newest.
-    pub(super) async fn leases(&self) -> Result<usize, Error> {
-        let (found, _) = self.listed_leases().await?;
+    /// Whether another process may use the bucket beside this one, which serves it: there is a lease that is not this one's and not
+    /// too old to be believed in, by the age of the newest, or this one has none.
+    pub(super) async fn is_used_by_others(&self) -> Result<bool, Error> {
+        // Which are its own may change meanwhile.
+        let before = self.own.ids();
+        let (found, are_all) = self.listed_leases().await?;
+        let own: Vec<_> =
+            before.into_iter().chain(self.own.ids()).map(|id| self.lease_path(id)).collect();
         let newest = found.iter().map(|(_, modified)| *modified).max();
         let is_alive = |modified: SystemTime| {
             let age = newest.and_then(|newest| newest.duration_since(modified).ok());
             age.unwrap_or_default() < DEAD
         };
-        Ok(found.iter().filter(|(_, modified)| is_alive(*modified)).count())
+        let (ours, others): (Vec<_>, Vec<_>) =
+            found.iter().partition(|(path, _)| own.contains(path));
+        let is_another = others.iter().any(|(_, modified)| is_alive(*modified));
+        Ok(is_another || ours.is_empty() || !are_all)
     }
 
     /// The leases of others, and how old they were when this one was written.

@@ -90,9 +90,9 @@ impl S3 {
         boxed(lease::serve(&self.store, wish, tell)).await;
     }
 
-    /// How many processes have a lease that others believe in.
-    pub(crate) async fn leases(&self) -> Result<usize, Error> {
-        boxed(self.store.leases()).await
+    /// Whether another process may use the bucket beside this one, which serves it.
+    pub(crate) async fn is_used_by_others(&self) -> Result<bool, Error> {
+        boxed(self.store.is_used_by_others()).await
     }
 
     /// Puts an object by a multipart upload, however small it is.

@@ -193,6 +193,33 @@ async fn a_read_only_registry_is_collected_and_writes_again_when_that_has_ended(
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs weed: run cargo xtask test"]
+async fn a_registry_that_changes_its_lease_is_not_taken_for_two() {
+    let world = World::new().await;
+    let mut registry = world.serve(Wish::Write);
+    registry.has_lease().await;
+    let collected = registry.backend.collected().unwrap();
+    for turn in 0..60 {
+        let wish = if turn % 2 == 0 { Wish::Read } else { Wish::Write };
+        while registry.news.try_recv().is_ok() {}
+        registry.wish.send_replace(wish);
+        // The new lease is there before the old one goes.
+        loop {
+            assert!(!collected.is_used_by_others().await.unwrap(), "turn {turn}");
+            if registry.news.try_recv().is_ok() {
+                break;
+            }
+        }
+    }
+    let mut other = world.serve(Wish::Write);
+    other.has_lease().await;
+    assert!(collected.is_used_by_others().await.unwrap());
+    other.leave().await;
+    assert!(!collected.is_used_by_others().await.unwrap());
+    registry.leave().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs weed: run cargo xtask test"]
 async fn a_claim_that_is_dropped_is_given_back() {
     let world = World::new().await;
     drop(world.open(Access::Alone).await.unwrap());
