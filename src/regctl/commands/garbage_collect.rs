@@ -5,7 +5,10 @@ use std::{
     fmt,
     io::{ErrorKind, Write as _},
     path::PathBuf,
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 
@@ -124,11 +127,11 @@ async fn collect(args: &Args, config: &Config, printer: Printer) -> Result<Repor
         Store::open(driver, access(args)).await?
     };
     printer.say(format!("collecting {driver}"));
-    let ending = Arc::new(Ending::default());
+    let work = Work::default();
     if !args.dry_run {
-        leave_at_a_signal(&ending, &store, printer)?;
+        leave_at_a_signal(&work, &store, printer)?;
     }
-    let removed = remove(args, config, printer, (&store, &ending)).await;
+    let removed = remove(args, config, printer, (&store, &work)).await;
     store.close().await;
     let Removed { plan, swept, run, quotas } = removed?;
     let mut collected = Collected::of(&plan, swept.as_ref());
@@ -136,14 +139,33 @@ async fn collect(args: &Args, config: &Config, printer: Printer) -> Result<Repor
     collected.print(&plan, printer)
 }
 
+/// What a signal finds under way.
+#[derive(Debug, Default)]
+struct Work {
+    ending: Arc<Ending>,
+    /// Whether something has changed, or may have.
+    has_begun: Arc<AtomicBool>,
+}
+
+impl Work {
+    /// From now on something changes.
+    fn begin(&self) {
+        self.has_begun.store(true, Ordering::Relaxed);
+    }
+}
+
 /// Has a signal end this process, with the store given back.
-fn leave_at_a_signal(ending: &Arc<Ending>, store: &Store, printer: Printer) -> Result<(), Failure> {
-    let store = store.clone();
+fn leave_at_a_signal(work: &Work, store: &Store, printer: Printer) -> Result<(), Failure> {
+    let (store, has_begun) = (store.clone(), Arc::clone(&work.has_begun));
     let signals = StopSignals::watch().map_err(Failure::Input)?;
     let waits = move || printer.say("told to stop: ends what is in hand");
-    signals.end(Arc::clone(ending), waits, async move {
+    signals.end(Arc::clone(&work.ending), waits, async move {
         store.close().await;
-        printer.error(Failure::from(collect::Error::Stopped), None);
+        let stopped = match has_begun.load(Ordering::Relaxed) {
+            false => collect::Error::Stopped,
+            true => collect::Error::StoppedWithin,
+        };
+        printer.error(Failure::from(stopped), None);
     });
     Ok(())
 }
@@ -163,7 +185,7 @@ async fn remove(
     args: &Args,
     config: &Config,
     printer: Printer,
-    (store, ending): (&Store, &Ending),
+    (store, work): (&Store, &Work),
 ) -> Result<Removed, Failure> {
     let mut progress = Progress::new(printer);
     let count = Count::begin(config.quotas.as_ref().filter(|_| !args.dry_run));
@@ -187,7 +209,7 @@ async fn remove(
         return Ok(Removed { plan, swept: None, run: None, quotas: Vec::new() });
     }
     linked.replace(plan.take_linked());
-    let (swept, run) = sweep(args, printer, (store, &plan), (ending, &mut watch)).await?;
+    let (swept, run) = sweep(args, printer, (store, &plan), (work, &mut watch)).await?;
     progress.end();
     let quotas = match count.is_empty() {
         true => Vec::new(),
@@ -201,8 +223,9 @@ async fn sweep(
     args: &Args,
     printer: Printer,
     (store, plan): (&Store, &Plan),
-    (ending, watch): (&Ending, &mut dyn FnMut(collect::Progress)),
+    (work, watch): (&Work, &mut dyn FnMut(collect::Progress)),
 ) -> Result<(Swept, Option<RunId>), Failure> {
+    work.begin();
     let expired = store.expire().await?;
     for run in expired.emptied {
         printer.say(format!("emptied the quarantine `{run}`, whose time was over"));
@@ -218,6 +241,7 @@ async fn sweep(
         None => None,
     };
     let disposal = run.clone().map_or(Disposal::Delete, Disposal::Quarantine);
+    let Work { ending, .. } = work;
     let swept = ending.guarded(store.sweep(plan, &disposal, ending.asked(), watch)).await?;
     Ok((swept, run))
 }
@@ -267,7 +291,9 @@ async fn undo(
     printer: Printer,
 ) -> Result<Report, Failure> {
     let store = Store::open(&config.storage.driver, access).await?;
-    leave_at_a_signal(&Arc::default(), &store, printer)?;
+    let work = Work::default();
+    leave_at_a_signal(&work, &store, printer)?;
+    work.begin();
     let restored = store.undo(run).await;
     store.close().await;
     let restored = restored?;

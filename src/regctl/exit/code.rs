@@ -294,7 +294,8 @@ fn collect_exit(error: &CollectError) -> Exit {
         | CollectError::Memory
         | CollectError::Database(_)
         | CollectError::NoRun(_)
-        | CollectError::Stopped => Exit::Failed,
+        | CollectError::Stopped
+        | CollectError::StoppedWithin => Exit::Failed,
         CollectError::Line(_) | CollectError::Storage(_) => caused(error, Exit::Failed),
     }
 }

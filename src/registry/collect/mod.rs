@@ -122,9 +122,12 @@ pub enum Error {
     /// There is no such quarantine.
     #[error("there is no quarantine of a run `{0}`")]
     NoRun(RunId),
-    /// It was told to stop.
-    #[error("stopped before anything was removed; the next run does it")]
+    /// It was told to stop before it had removed, or brought back, anything.
+    #[error("stopped before anything was changed; the next run does it")]
     Stopped,
+    /// It was told to stop while quarantines were emptied, or one was brought back.
+    #[error("stopped in the middle; the storage is whole, and the same command does the rest")]
+    StoppedWithin,
     /// The registry lets no collection begin beside it.
     #[error(transparent)]
     Line(#[from] LineError),

@@ -6,6 +6,7 @@ use std::{
 };
 
 use nix::sys::signal::Signal;
+use serde_json::Value;
 
 use super::site::COLLECT;
 use crate::{
@@ -71,8 +72,8 @@ impl Site {
         ran
     }
 
-    fn begin(&self) -> Child {
-        let mut command = self.instance.world.command(&[COLLECT, "-m", "--stop"]);
+    fn begin(&self, arguments: &[&str]) -> Child {
+        let mut command = self.instance.world.command(&[&[COLLECT], arguments].concat());
         command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
     }
 
@@ -165,12 +166,12 @@ fn who_is_told_to_stop_gives_the_bucket_back_at_once() {
     let mut site = Site::new("told");
     let (kept, gone) = (site.push("kept"), site.push_garbage());
     for (is_held, said) in [
-        (is_list as fn(&str, &str) -> bool, "stopped before anything was removed"),
+        (is_list as fn(&str, &str) -> bool, "stopped before anything was changed"),
         // What is under way comes to its end.
         (is_delete, "told to stop: ends what is in hand"),
     ] {
         site.gate.hold(is_held);
-        let mut command = site.begin();
+        let mut command = site.begin(&["-m", "--stop"]);
         let log = Log::follow(command.stderr.take().unwrap());
         site.gate.until_one_waits();
         send(command.id().try_into().unwrap(), Signal::SIGTERM);
@@ -187,4 +188,30 @@ fn who_is_told_to_stop_gives_the_bucket_back_at_once() {
     assert!(!site.has(&gone));
     site.is_pulled("kept", &kept);
     site.push("last");
+}
+
+#[test]
+#[ignore = "needs weed: run cargo xtask test"]
+fn who_is_told_to_stop_while_something_comes_back_says_so_and_goes_on_the_next_time() {
+    let mut site = Site::new("told-undo");
+    let (kept, gone) = (site.push("kept"), site.push_garbage());
+    let ran = site.run(&["-m", "--stop", "--quarantine", "7d", "--json"]);
+    assert!(!site.has(&gone));
+    let report: Value = serde_json::from_str(&ran.stdout).unwrap();
+    let undo = ["--undo", report["run"].as_str().unwrap(), "--stop"];
+    // The copy of a blob to its own place.
+    site.gate.hold(|method, target| method == "PUT" && target.contains("/blobs/sha256/"));
+    let mut command = site.begin(&undo);
+    let log = Log::follow(command.stderr.take().unwrap());
+    site.gate.until_one_waits();
+    send(command.id().try_into().unwrap(), Signal::SIGTERM);
+    log.wait_for("stopped in the middle");
+    site.gate.release();
+    log.wait_for("interrupted by SIGTERM");
+    assert_eq!(command.wait().unwrap().code(), Some(1));
+    site.is_pulled("kept", &kept);
+    site.push("next");
+    site.run(&undo);
+    assert!(site.has(&gone));
+    site.is_pulled("kept", &kept);
 }
