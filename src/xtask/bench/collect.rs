@@ -40,7 +40,7 @@ struct Run {
 /// How often it is looked how much memory a program holds.
 const LOOK: Duration = Duration::from_millis(5);
 
-/// How often ours looks again: a quarter of a second each, of which the start of one program is a good part.
+/// How often ours looks again: of a quarter of a second, one alone shows what else the machine did.
 const LOOKS_AGAIN: usize = 5;
 
 /// The sizes of a curve, in hundredths of the usual number of repositories: about 10,000, 100,000 and 300,000 blobs.
