@@ -1,5 +1,5 @@
-//! Garbage collection of the same folder by both programs, as blobs of the folder a second, in one turn each: the peer's
-//! takes a minute. All of it is in the kernel's caches. Who sweeps has a copy of its own.
+//! Garbage collection of the same folder by both programs, as blobs of the folder a second, in one turn each, as the peer's
+//! takes a minute; only our second look is taken a few times. All of it is in the kernel's caches. Who sweeps has a copy of its own.
 
 use std::{
     fs::{self, File},
