@@ -30,6 +30,47 @@ pub(crate) struct Digests {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct DigestSet(Vec<u64>);
 
+/// What is known of digests, where that is known of most: a place for each number up to the last.
+#[derive(Clone, Debug)]
+pub(crate) struct DigestMap<T>(Vec<Option<T>>);
+
+impl<T> Default for DigestMap<T> {
+    fn default() -> Self {
+        Self(Vec::new())
+    }
+}
+
+impl<T: Copy> DigestMap<T> {
+    /// Remembers something of a digest.
+    pub(crate) fn insert(&mut self, DigestId(id): DigestId, value: T) {
+        let id = id as usize;
+        if self.0.len() <= id {
+            self.0.resize(id + 1, None);
+        }
+        self.0[id] = Some(value);
+    }
+
+    /// What is known of a digest.
+    pub(crate) fn get(&self, DigestId(id): DigestId) -> Option<T> {
+        self.0.get(id as usize).copied().flatten()
+    }
+
+    /// The digests of which something is known, by their numbers.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (DigestId, T)> {
+        (0..).map(DigestId).zip(&self.0).filter_map(|(id, value)| value.map(|value| (id, value)))
+    }
+}
+
+impl<T: Copy> FromIterator<(DigestId, T)> for DigestMap<T> {
+    fn from_iter<I: IntoIterator<Item = (DigestId, T)>>(known: I) -> Self {
+        let mut map = Self::default();
+        for (id, value) in known {
+            map.insert(id, value);
+        }
+        map
+    }
+}
+
 impl Digests {
     /// The number of a digest, which it gets now if it has none.
     pub(crate) fn number(&mut self, digest: &Digest) -> DigestId {
@@ -123,6 +164,15 @@ impl DigestSet {
         self.0.get(id as usize / 64).is_some_and(|word| word & (1 << (id % 64)) != 0)
     }
 
+    /// What is in the set, by number.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = DigestId> {
+        let bits = |word: u64| (0..64).filter(move |bit| word & (1 << bit) != 0);
+        (0..)
+            .step_by(64)
+            .zip(&self.0)
+            .flat_map(move |(first, &word)| bits(word).map(move |bit: u32| DigestId(first + bit)))
+    }
+
     /// How many there are.
     pub(crate) fn len(&self) -> u64 {
         self.0.iter().map(|word| u64::from(word.count_ones())).sum()
@@ -160,7 +210,19 @@ mod tests {
     fn a_set_holds_what_was_put_in() {
         let set: DigestSet = [3, 64, 64, 200].map(DigestId).into_iter().collect();
         assert_eq!(set.len(), 3);
+        assert_eq!(set.iter().collect::<Vec<_>>(), [3, 64, 200].map(DigestId));
         let is_in = [0, 3, 63, 64, 200, 9999].map(|id| set.contains(DigestId(id)));
         assert_eq!(is_in, [false, true, false, true, true, false]);
+    }
+
+    #[test]
+    fn a_map_knows_what_was_put_in_last() {
+        let known = [(3, 'a'), (64, 'b'), (3, 'c')].map(|(id, value)| (DigestId(id), value));
+        let map: DigestMap<char> = known.into_iter().collect();
+        assert_eq!(
+            [2, 3, 64, 65].map(|id| map.get(DigestId(id))),
+            [None, Some('c'), Some('b'), None]
+        );
+        assert_eq!(map.iter().collect::<Vec<_>>(), [known[2], known[1]]);
     }
 }

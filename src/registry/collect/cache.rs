@@ -1,6 +1,8 @@
 //! What manifests were found to refer to, in a local file: the next collection reads only new manifests. Beside it stands
 //! how many bytes blobs have that a dry run has found.
 //!
+//! Digests come first, each once, and what follows names them by their places in that list.
+//!
 //! A blob never changes, so its references and its size do not either. The file may be deleted or damaged at any time: it is a
 //! row of blocks with a checksum each, read up to the first that is not whole. For that reason nobody waits for the disk
 //! to have it. It speaks of one store, and of one version of the code that reads manifests. Failures are never kept.
@@ -11,18 +13,18 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use oci::{Algorithm, Digest, Referred};
+use oci::{Algorithm, Digest};
 use sha2::{Digest as _, Sha256};
 
 use super::{
     references::{Manifest, References},
     snapshot::Snapshot,
 };
-use crate::digests::DigestId;
+use crate::digests::{DigestId, DigestMap, DigestSet};
 use crate::log::Causes as _;
 
 /// Raised with every change to what [`Referred`] sees, and to this form.
-const VERSION: u32 = 3;
+const VERSION: u32 = 4;
 const MAGIC: &[u8] = b"regctl references\n";
 
 /// A block grows to about this size.
@@ -42,12 +44,6 @@ pub(crate) struct Cache {
 /// A block is not whole, or the file ends.
 struct End;
 
-/// What is known of a blob.
-enum Known {
-    Refers(Referred),
-    Size(u64),
-}
-
 impl Cache {
     /// The file of one store; it need not be there. Without a path nothing is known, and nothing remembered.
     pub(crate) fn of(path: Option<&Path>, store: String) -> Self {
@@ -63,15 +59,12 @@ impl Cache {
         if head != self::head(store) {
             return;
         }
+        let mut numbers = Vec::new();
         while let Ok(block) = block(&mut reader) {
             let mut rest = block.as_slice();
             while !rest.is_empty() {
-                let Ok((digest, known)) = entry(&mut rest) else { return };
-                let id = snapshot.digests.find(&digest).filter(|&id| snapshot.is_blob.contains(id));
-                match (id, known) {
-                    (Some(id), Known::Refers(referred)) => references.add(snapshot, id, &referred),
-                    (Some(id), Known::Size(size)) => references.add_size(id, size),
-                    (None, _) => {}
+                if entry(&mut rest, &mut numbers, snapshot, references).is_err() {
+                    return;
                 }
             }
         }
@@ -120,11 +113,27 @@ fn write(path: &Path, store: &str, snapshot: &Snapshot, references: &References)
     let file = File::create_new(path)?;
     let mut blocks = Blocks { writer: BufWriter::with_capacity(2 * BLOCK_BYTES, file), written: 0 };
     blocks.put(&head(store))?;
+    let places = places(references);
+    let digests = places.iter().map(|(id, _)| snapshot.digests.digest(id));
+    blocks.put_all(digests, |block, digest| put_digest(block, &digest))?;
     blocks.put_all(references.understood(), |block, (id, manifest)| {
-        put_entry(block, snapshot, id, manifest);
+        put_entry(block, &places, id, manifest);
     })?;
-    blocks.put_all(references.sizes(), |block, (id, size)| put_size(block, snapshot, id, size))?;
+    blocks.put_all(references.sizes(), |block, (id, size)| put_size(block, &places, id, size))?;
     blocks.writer.into_inner().map_err(io::IntoInnerError::into_error).map(drop)
+}
+
+/// Where the digests stand that are named.
+fn places(references: &References) -> DigestMap<u32> {
+    let mut named: DigestSet = references.sizes().map(|(id, _)| id).collect();
+    for (id, manifest) in references.understood() {
+        named.insert(id);
+        let Manifest::Refers { children, blobs, subject, .. } = manifest else { continue };
+        for id in children.iter().chain(blobs).copied().chain(subject) {
+            named.insert(id);
+        }
+    }
+    named.iter().zip(0..).collect()
 }
 
 /// A file in the making.
@@ -191,9 +200,20 @@ fn checksum(bytes: &[u8]) -> [u8; CHECKSUM_BYTES] {
 const IS_INDEX: u8 = 1;
 const HAS_SUBJECT: u8 = 2;
 const IS_SIZE: u8 = 4;
+const IS_SHA256: u8 = 8;
+const IS_SHA512: u8 = 16;
 
-/// `<flags> <children> <blobs> <digest> <digest of each>`.
-fn put_entry(block: &mut Vec<u8>, snapshot: &Snapshot, id: DigestId, manifest: Manifest<'_>) {
+/// `<flags> <bytes of the hash>`.
+fn put_digest(block: &mut Vec<u8>, digest: &Digest) {
+    block.push(match digest.algorithm() {
+        Algorithm::Sha256 => IS_SHA256,
+        Algorithm::Sha512 => IS_SHA512,
+    });
+    block.extend(digest.as_bytes());
+}
+
+/// `<flags> <children> <blobs> <place> <place of each>`.
+fn put_entry(block: &mut Vec<u8>, places: &DigestMap<u32>, id: DigestId, manifest: Manifest<'_>) {
     let Manifest::Refers { children, blobs, subject, is_index } = manifest else { return };
     let mut flags = if is_index { IS_INDEX } else { 0 };
     flags |= if subject.is_some() { HAS_SUBJECT } else { 0 };
@@ -203,54 +223,66 @@ fn put_entry(block: &mut Vec<u8>, snapshot: &Snapshot, id: DigestId, manifest: M
         block.extend(count.to_le_bytes());
     }
     let all = [id].into_iter().chain(subject).chain(children.iter().chain(blobs).copied());
-    all.for_each(|id| put_digest(block, snapshot, id));
+    all.for_each(|id| put_place(block, places, id));
 }
 
-/// `<flags> <digest> <bytes>`.
-fn put_size(block: &mut Vec<u8>, snapshot: &Snapshot, id: DigestId, size: u64) {
+/// `<flags> <place> <bytes>`.
+fn put_size(block: &mut Vec<u8>, places: &DigestMap<u32>, id: DigestId, size: u64) {
     block.push(IS_SIZE);
-    put_digest(block, snapshot, id);
+    put_place(block, places, id);
     block.extend(size.to_le_bytes());
 }
 
-fn put_digest(block: &mut Vec<u8>, snapshot: &Snapshot, id: DigestId) {
-    let digest = snapshot.digests.digest(id);
-    block.push(match digest.algorithm() {
-        Algorithm::Sha256 => 0,
-        Algorithm::Sha512 => 1,
-    });
-    block.extend(digest.as_bytes());
+fn put_place(block: &mut Vec<u8>, places: &DigestMap<u32>, id: DigestId) {
+    let place = places.get(id).expect("every digest that is named has its place");
+    block.extend(place.to_le_bytes());
 }
 
-fn entry(rest: &mut &[u8]) -> Result<(Digest, Known), End> {
+/// Takes one entry: another digest, or what is known of a blob, which counts if its bytes are in the store.
+fn entry(
+    rest: &mut &[u8],
+    numbers: &mut Vec<DigestId>,
+    snapshot: &mut Snapshot,
+    references: &mut References,
+) -> Result<(), End> {
     let [flags] = take(rest)?;
-    if flags == IS_SIZE {
-        return Ok((digest(rest)?, Known::Size(u64::from_le_bytes(take(rest)?))));
+    match flags {
+        IS_SHA256 => numbers.push(snapshot.digests.number(&digest(rest, Algorithm::Sha256)?)),
+        IS_SHA512 => numbers.push(snapshot.digests.number(&digest(rest, Algorithm::Sha512)?)),
+        IS_SIZE => {
+            let id = number(rest, numbers)?;
+            let size = u64::from_le_bytes(take(rest)?);
+            if snapshot.is_blob.contains(id) {
+                references.add_size(id, size);
+            }
+        }
+        _ => {
+            let [children, blobs] =
+                [u32::from_le_bytes(take(rest)?), u32::from_le_bytes(take(rest)?)];
+            let id = number(rest, numbers)?;
+            let has_subject = flags & HAS_SUBJECT != 0;
+            let subject = has_subject.then(|| number(rest, numbers)).transpose()?;
+            let referred =
+                (0..u64::from(children) + u64::from(blobs)).map(|_| number(rest, numbers));
+            let referred = referred.collect::<Result<Vec<_>, End>>()?;
+            if snapshot.is_blob.contains(id) {
+                let (children, is_index) = (children as usize, flags & IS_INDEX != 0);
+                references.add_numbers(id, referred.into_iter(), children, subject, is_index);
+            }
+        }
     }
-    let children = u32::from_le_bytes(take(rest)?) as usize;
-    let blobs = u32::from_le_bytes(take(rest)?) as usize;
-    let own = digest(rest)?;
-    let subject = if flags & HAS_SUBJECT != 0 { Some(digest(rest)?) } else { None };
-    let mut digests = |count| (0..count).map(|_| digest(rest)).collect::<Result<Vec<_>, End>>();
-    let referred = Referred {
-        children: digests(children)?,
-        blobs: digests(blobs)?,
-        subject,
-        is_index: flags & IS_INDEX != 0,
-    };
-    Ok((own, Known::Refers(referred)))
+    Ok(())
 }
 
-fn digest(rest: &mut &[u8]) -> Result<Digest, End> {
-    let [algorithm] = take(rest)?;
-    let algorithm = match algorithm {
-        0 => Algorithm::Sha256,
-        1 => Algorithm::Sha512,
-        _ => return Err(End),
-    };
+fn digest(rest: &mut &[u8], algorithm: Algorithm) -> Result<Digest, End> {
     let (hash, after) = rest.split_at_checked(algorithm.byte_len()).ok_or(End)?;
     *rest = after;
     Digest::from_bytes(algorithm, hash).map_err(|_| End)
+}
+
+fn number(rest: &mut &[u8], numbers: &[DigestId]) -> Result<DigestId, End> {
+    let place = u32::from_le_bytes(take(rest)?);
+    numbers.get(place as usize).copied().ok_or(End)
 }
 
 fn take<const N: usize>(rest: &mut &[u8]) -> Result<[u8; N], End> {

@@ -11,7 +11,7 @@ use super::{
     note::told,
     snapshot::{Link, Snapshot},
 };
-use crate::digests::{DigestId, DigestSet};
+use crate::digests::{DigestId, DigestMap, DigestSet};
 
 /// More than any manifest that a registry accepts.
 const MANIFEST_BYTES: usize = 16 * 1024 * 1024;
@@ -21,13 +21,15 @@ const BATCH: usize = 4096;
 /// What is known of manifests.
 #[derive(Debug, Default)]
 pub(crate) struct References {
-    manifests: HashMap<DigestId, Known>,
+    /// Where what is known of a manifest stands.
+    places: DigestMap<u32>,
+    manifests: Vec<(DigestId, Known)>,
     /// Children, then blobs, of one manifest after the other.
     referred: Vec<DigestId>,
     /// How many were read from the store.
     pub(crate) read: u64,
     /// How many bytes a blob has, where that was asked for once.
-    sizes: HashMap<DigestId, u64>,
+    sizes: DigestMap<u64>,
     /// Why manifests are not understood.
     pub(crate) reasons: HashMap<DigestId, String>,
 }
@@ -74,7 +76,7 @@ enum Read {
 impl References {
     /// What a manifest refers to.
     pub(crate) fn of(&self, id: DigestId) -> Manifest<'_> {
-        match self.manifests.get(&id) {
+        match self.known(id) {
             Some(Known::Refers(span)) => {
                 let children = span.start as usize;
                 let blobs = children + span.children as usize;
@@ -98,6 +100,22 @@ impl References {
         understood.map(|(id, _)| (*id, self.of(*id)))
     }
 
+    fn known(&self, id: DigestId) -> Option<Known> {
+        self.places.get(id).map(|place| self.manifests[place as usize].1)
+    }
+
+    fn put(&mut self, id: DigestId, known: Known) {
+        match self.places.get(id) {
+            Some(place) => self.manifests[place as usize].1 = known,
+            None => {
+                let place = u32::try_from(self.manifests.len())
+                    .expect("four billion manifests are more than memory");
+                self.places.insert(id, place);
+                self.manifests.push((id, known));
+            }
+        }
+    }
+
     /// Manifests, and all that they refer to, each once.
     pub(crate) fn reached(&self, from: impl IntoIterator<Item = DigestId>) -> Vec<DigestId> {
         let mut seen = DigestSet::default();
@@ -117,8 +135,8 @@ impl References {
     }
 
     /// How many bytes a blob has, if that is known.
-    pub(crate) fn size(&self, snapshot: &Snapshot, blob: &Digest) -> Option<u64> {
-        snapshot.digests.find(blob).and_then(|id| self.sizes.get(&id).copied())
+    pub(crate) fn size(&self, blob: DigestId) -> Option<u64> {
+        self.sizes.get(blob)
     }
 
     /// Remembers how many bytes blobs have.
@@ -128,33 +146,40 @@ impl References {
     }
 
     fn is_known(&self, id: DigestId) -> bool {
-        self.manifests.contains_key(&id)
+        self.places.get(id).is_some()
     }
 
     /// Remembers what a manifest refers to.
     pub(crate) fn add(&mut self, snapshot: &mut Snapshot, id: DigestId, referred: &Referred) {
-        let start = u32::try_from(self.referred.len())
-            .expect("four billion references are more than memory");
         let Referred { children, blobs, subject, is_index } = referred;
-        let count = |digests: &[Digest]| {
-            u32::try_from(digests.len()).expect("a manifest of 16 MiB has fewer references")
+        let digests = &mut snapshot.digests;
+        let subject = subject.as_ref().map(|subject| digests.number(subject));
+        let referred = children.iter().chain(blobs).map(|digest| digests.number(digest));
+        self.add_numbers(id, referred, children.len(), subject, *is_index);
+    }
+
+    /// Remembers what a manifest refers to: so many children, and blobs after them.
+    pub(crate) fn add_numbers(
+        &mut self,
+        id: DigestId,
+        referred: impl Iterator<Item = DigestId>,
+        children: usize,
+        subject: Option<DigestId>,
+        is_index: bool,
+    ) {
+        let start = self.referred.len();
+        self.referred.extend(referred);
+        let blobs = self.referred.len() - start - children;
+        let number = |count: usize| {
+            u32::try_from(count).expect("four billion references are more than memory")
         };
-        for digest in children.iter().chain(blobs) {
-            self.referred.push(snapshot.digests.number(digest));
-        }
-        let span = Span {
-            start,
-            children: count(children),
-            blobs: count(blobs),
-            subject: subject.as_ref().map(|subject| snapshot.digests.number(subject)),
-            is_index: *is_index,
-        };
-        self.manifests.insert(id, Known::Refers(span));
+        let [start, children, blobs] = [start, children, blobs].map(number);
+        self.put(id, Known::Refers(Span { start, children, blobs, subject, is_index }));
     }
 
     /// The sizes that are known.
     pub(crate) fn sizes(&self) -> impl Iterator<Item = (DigestId, u64)> {
-        self.sizes.iter().map(|(id, size)| (*id, *size))
+        self.sizes.iter()
     }
 
     /// Remembers a size.
@@ -164,12 +189,12 @@ impl References {
 
     /// Remembers that a manifest is not there.
     pub(crate) fn add_missing(&mut self, id: DigestId) {
-        self.manifests.insert(id, Known::Missing);
+        self.put(id, Known::Missing);
     }
 
     /// Remembers that a manifest is not understood.
     pub(crate) fn add_broken(&mut self, id: DigestId, reason: String) {
-        self.manifests.insert(id, Known::Broken);
+        self.put(id, Known::Broken);
         self.reasons.insert(id, reason);
     }
 }

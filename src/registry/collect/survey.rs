@@ -65,8 +65,8 @@ pub(crate) async fn plan<S: Bulk>(
 
 /// How many bytes a blob has, if somebody has said it.
 pub(super) fn size(snapshot: &Snapshot, references: &References, blob: &Digest) -> Option<u64> {
-    let listed = snapshot.digests.find(blob).and_then(|id| snapshot.sizes.get(&id).copied());
-    listed.or_else(|| references.size(snapshot, blob))
+    let id = snapshot.digests.find(blob)?;
+    snapshot.sizes.get(&id).copied().or_else(|| references.size(id))
 }
 
 /// Reads what decides something in a store that was listed: its links, and its manifests where the cache does not know them.

@@ -368,7 +368,7 @@ async fn the_cache_changes_nothing_wherever_it_ends() {
         bytes[end] ^= 0x10;
         damage(&bytes);
         // The block of the sizes is the last one.
-        let manifests = if end < start_of_block(&whole, 2) { all_manifests } else { 0 };
+        let manifests = if end < start_of_block(&whole, 3) { all_manifests } else { 0 };
         let again = (expected.clone(), manifests, all_sizes);
         assert_eq!(plan(&cached).await, again, "changed at {end}");
     }
