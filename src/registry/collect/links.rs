@@ -1,6 +1,13 @@
 //! Reads the links whose content decides something: tags, manifests, aliases, and when uploads began.
 
-use std::{str, time::SystemTime};
+use std::{
+    future::{Future, poll_fn},
+    pin::Pin,
+    slice::Chunks,
+    str,
+    task::Poll,
+    time::SystemTime,
+};
 
 use bytes::Bytes;
 use oci::{Algorithm, Digest};
@@ -34,17 +41,67 @@ enum At {
     Layer(usize, usize),
 }
 
-/// Reads the links of a snapshot.
-pub(crate) async fn read<S: Bulk>(store: &S, snapshot: &mut Snapshot) -> Result<(), Error> {
+/// Reads the links of a snapshot, and does something else while the first of them are on their way.
+///
+/// Some are read while others are put in their places: at most twice [`BATCH`] are in memory.
+pub(crate) async fn read<S: Bulk>(
+    store: &S,
+    snapshot: &mut Snapshot,
+    meanwhile: impl FnOnce(&mut Snapshot),
+) -> Result<(), Error> {
     let places = places(snapshot);
-    for some in places.chunks(BATCH) {
-        let items = some.iter().map(|at| item(snapshot, *at)).collect();
-        let contents = store.read(items, LINK_BYTES, |_, bytes| content(bytes)).await?;
-        for (at, content) in some.iter().zip(contents) {
+    let mut rest = places.chunks(BATCH);
+    let mut reading = begin(store, next(&mut rest, snapshot)).await;
+    meanwhile(snapshot);
+    while let Some((some, contents)) = reading {
+        reading = begin(store, next(&mut rest, snapshot)).await;
+        for (at, content) in some.iter().zip(contents.end().await?) {
             put(snapshot, *at, content);
         }
     }
     read_uploads(store, snapshot).await
+}
+
+/// The links to be read next.
+fn next<'a>(rest: &mut Chunks<'a, At>, snapshot: &Snapshot) -> Option<(&'a [At], Vec<Item>)> {
+    let some = rest.next()?;
+    Some((some, some.iter().map(|at| item(snapshot, *at)).collect()))
+}
+
+/// Begins to read links.
+async fn begin<'a, S: Bulk>(
+    store: &'a S,
+    some: Option<(&'a [At], Vec<Item>)>,
+) -> Option<(&'a [At], Begun<impl Future<Output = Result<Vec<Content>, Error>> + use<'a, S>>)> {
+    let (some, items) = some?;
+    let contents = Begun::new(store.read(items, LINK_BYTES, |_, bytes| content(bytes))).await;
+    Some((some, contents))
+}
+
+/// Work that has begun, on other threads or in other places, and that nobody waits for yet.
+struct Begun<F: Future> {
+    future: Pin<Box<F>>,
+    output: Option<F::Output>,
+}
+
+impl<F: Future> Begun<F> {
+    async fn new(future: F) -> Self {
+        let mut future = Box::pin(future);
+        let output = poll_fn(|context| {
+            Poll::Ready(match future.as_mut().poll(context) {
+                Poll::Ready(output) => Some(output),
+                Poll::Pending => None,
+            })
+        });
+        Self { output: output.await, future }
+    }
+
+    async fn end(self) -> F::Output {
+        match self.output {
+            Some(output) => output,
+            None => self.future.await,
+        }
+    }
 }
 
 /// Links to blobs of sha256 hold the digest of their path.

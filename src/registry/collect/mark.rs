@@ -402,11 +402,13 @@ impl<'a> Marking<'a> {
 
     /// Needs bytes, under every name that links have for them.
     fn need(&mut self, id: DigestId) {
-        let mut names = vec![id];
-        while let Some(id) = names.pop() {
+        let mut names = Vec::new();
+        let mut next = Some(id);
+        while let Some(id) = next {
             if self.live.insert(id) {
                 names.extend(self.aliases.get(&id).into_iter().flatten());
             }
+            next = names.pop();
         }
     }
 

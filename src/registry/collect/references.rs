@@ -7,7 +7,6 @@ use oci::{Digest, Referred};
 use storage::{Bulk, Error, Item};
 
 use super::{
-    cache::Cache,
     note::told,
     snapshot::{Link, Snapshot},
 };
@@ -201,15 +200,13 @@ impl References {
 
 /// Finds out what every manifest refers to that a link, a tag or an index leads to.
 ///
-/// Bytes that are there are read unless the cache knows of them; `read` counts those.
+/// Bytes that are there are read unless it is known already what they refer to; `read` counts those.
 pub(crate) async fn gather<S: Bulk>(
     store: &S,
     snapshot: &mut Snapshot,
-    cache: &Cache,
+    references: &mut References,
     mut read: impl FnMut(u64),
-) -> Result<References, Error> {
-    let mut references = References::default();
-    cache.load(snapshot, &mut references);
+) -> Result<(), Error> {
     let mut wanted = first(snapshot);
     while !wanted.is_empty() {
         let mut unknown: Vec<_> =
@@ -217,13 +214,13 @@ pub(crate) async fn gather<S: Bulk>(
         // Neighbours in the store are read one after the other.
         unknown.sort_by_cached_key(|&id| snapshot.digests.digest(id));
         for some in unknown.chunks(BATCH) {
-            read_some(store, snapshot, some, &mut references).await?;
+            read_some(store, snapshot, some, references).await?;
             references.read += some.len() as u64;
             read(some.len() as u64);
         }
-        wanted = next(&references, &wanted);
+        wanted = next(references, &wanted);
     }
-    Ok(references)
+    Ok(())
 }
 
 /// The manifests that links name, each once.

@@ -77,10 +77,12 @@ pub(super) async fn read<S: Bulk>(
     watch: &mut dyn FnMut(Progress),
 ) -> Result<References, Error> {
     watch(Progress::Begun(Phase::Links, None));
-    links::read(store, snapshot).await?;
+    let mut references = References::default();
+    links::read(store, snapshot, |snapshot| cache.load(snapshot, &mut references)).await?;
     watch(Progress::Begun(Phase::Manifests, None));
     let read = |count| watch(Progress::Advanced(count));
-    references::gather(store, snapshot, cache, read).await
+    references::gather(store, snapshot, &mut references, read).await?;
+    Ok(references)
 }
 
 pub(super) async fn list<S: Bulk>(
