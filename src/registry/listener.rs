@@ -27,7 +27,7 @@ const UNSENT_BYTES: u32 = 128 * 1024;
 
 /// How answers are paced to programs of this machine, such as nginx in front: nothing is lost on the way there, and nobody
 /// else has to be let through. BBR, where a machine has it for the net, measures and waits between packets all the same,
-/// and more than doubles the time that a large pull takes. Every kernel has this one, and lets everybody ask for it.
+/// which can more than double the processor time of a large pull. Every kernel has this one, and lets everybody ask for it.
 const PACING_WITHIN: &str = "reno";
 
 /// A socket that listens.

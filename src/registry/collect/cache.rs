@@ -23,7 +23,7 @@ use super::{
 use crate::digests::{DigestId, DigestMap, DigestSet};
 use crate::log::Causes as _;
 
-/// Raised with every change to what [`Referred`] sees, and to this form.
+/// Raised with every change to what [`oci::Referred`] sees, and to this form.
 const VERSION: u32 = 4;
 const MAGIC: &[u8] = b"regctl references\n";
 

@@ -7,6 +7,7 @@
 //! `survey` composes; `snapshot` is the store in memory, `references` what manifests refer to (`cache` remembers that), `mark` decides and
 //! does no I/O, `plan` is what goes, `sweep` removes it, `quarantine` keeps it for a while.
 
+mod begun;
 mod cache;
 
 mod leads;
