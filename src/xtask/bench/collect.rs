@@ -160,8 +160,10 @@ impl Store {
         float(self.blobs) / seconds
     }
 
-    /// Has everything in the kernel's caches.
+    /// Has everything in the kernel's caches, and nothing on its way to the disk: what was just generated would be written beside
+    /// the first look, and not beside the later ones.
     fn warm(&self) -> Result<()> {
+        sync(&self.folder)?;
         // A search that reads every file; manifests are what it finds.
         program::output("grep", &["-rl", "schemaVersion", &self.folder.display().to_string()])
             .map(drop)
